@@ -1,1 +1,47 @@
-//! stub
+//! Distributed tracing of LLM applications with LangSmith, in Rust.
+//!
+//! A *run* is one unit of work; the runs of one request form a *trace*, across all services that the
+//! request passes. This crate starts runs, carries their context from service to service, sends them to
+//! LangSmith without losing them, and brings a strict stand-in to test against.
+//!
+//! ```text
+//!    vocabulary           model        Run · RunOp · RunContext · DottedOrder · Baggage · TraceTree
+//!                           ▲ imports nothing of ours
+//!         ┌──────────┬──────┴──────┬─────────────┬──────────────┐
+//!    mechanisms    trace      propagation      export      langsmith_mock   analysis
+//!         ▲          ▲             ▲              ▲
+//!    facade        client ─────────┴──────────────┘          the only room that knows trace and export
+//!         ▲
+//!    edges         middleware                                tower layer in, `reqwest` out
+//!         ▲
+//!    learning      lab                                       what lessons need and production does not
+//! ```
+//!
+//! | Room | Holds | Feature |
+//! |---|---|---|
+//! | [`model`] | what a run is | always |
+//! | [`trace`] | the life of a run in one process | always |
+//! | [`propagation`] | context ↔ headers | always |
+//! | [`export`] | operations → bytes → endpoint, on a thread of its own | `client` |
+//! | [`client`] | the facade: configuration, tracer, exporter | `client` |
+//! | [`middleware`] | tower layer, `reqwest` extension | `middleware` |
+//! | [`langsmith_mock`] | a strict LangSmith on loopback | `langsmith_mock` |
+//! | [`analysis`] | trees, waterfalls, tables | `analysis` |
+//! | [`lab`] | lessons | `lab` |
+
+pub mod model;
+pub mod propagation;
+pub mod trace;
+
+#[cfg(feature = "analysis")]
+pub mod analysis;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "client")]
+pub mod export;
+#[cfg(feature = "lab")]
+pub mod lab;
+#[cfg(feature = "langsmith_mock")]
+pub mod langsmith_mock;
+#[cfg(feature = "middleware")]
+pub mod middleware;

@@ -1,0 +1,349 @@
+//! The dotted order: a run's place in its trace, as text that sorts like the tree.
+//!
+//! ```text
+//! 20261122T100538926531Z01a202b7-f0ee-7646-9e7b-a245c1fc89c2 . 20261122T100538931000Z01a202b7-…
+//! └ start, UTC, 6 digits ┘└ run id, 36 characters ──────────┘   └ one segment a level, root first
+//! ```
+
+use std::fmt::{self, Write as _};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chrono::{Datelike as _, NaiveDate, Timelike as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+use super::clock::Timestamp;
+use super::ids::{RunId, TraceId};
+
+/// One level of a dotted order: when a run started, and its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Segment {
+    /// The run's start time.
+    pub start: Timestamp,
+    /// The run's id.
+    pub id: RunId,
+}
+
+impl Segment {
+    /// Length in bytes of a segment as we write it: 22 of time and 36 of id.
+    pub const LEN: usize = 58;
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let t = self.start;
+        write!(
+            f,
+            "{:04}{:02}{:02}T{:02}{:02}{:02}{:06}Z{}",
+            t.year(),
+            t.month(),
+            t.day(),
+            t.hour(),
+            t.minute(),
+            t.second(),
+            t.timestamp_subsec_micros(),
+            self.id
+        )
+    }
+}
+
+impl FromStr for Segment {
+    type Err = ParseDottedOrderError;
+
+    /// Reads `YYYYMMDDTHHMMSS[f{0,6}]Z<uuid>`.
+    ///
+    /// Fractions of fewer than six digits occur: older SDKs wrote three, and the Python SDK reads
+    /// one to six (and, by an accident of its parser, none).
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if !text.is_ascii() {
+            return Err(ParseDottedOrderError::NotAscii);
+        }
+        let split = text
+            .len()
+            .checked_sub(36)
+            .ok_or(ParseDottedOrderError::TooShort)?;
+        let (time, id) = text.split_at(split);
+        // `Uuid` reads braces, URNs and bare hex as well; on the wire only the hyphenated form is an id.
+        let hyphenated = id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+        let id = Uuid::parse_str(id).ok().filter(|_| hyphenated);
+        let id = RunId(id.ok_or(ParseDottedOrderError::BadId)?);
+        if id.is_nil() {
+            return Err(ParseDottedOrderError::NilId);
+        }
+        let start = parse_time(time).ok_or(ParseDottedOrderError::BadTime)?;
+        Ok(Self { start, id })
+    }
+}
+
+fn parse_time(text: &str) -> Option<Timestamp> {
+    let digits = text.strip_suffix('Z')?;
+    let (date, time) = digits.split_once('T')?;
+    let number = |part: &str| -> Option<u32> {
+        part.bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| part.parse().ok())?
+    };
+    if date.len() != 8 || !(6..=12).contains(&time.len()) {
+        return None;
+    }
+    let year = i32::try_from(number(&date[..4])?).ok()?;
+    let day = NaiveDate::from_ymd_opt(year, number(&date[4..6])?, number(&date[6..])?)?;
+    let fraction = &time[6..];
+    let micros = match fraction.len() {
+        0 => 0,
+        len => number(fraction)? * 10_u32.pow(u32::try_from(6 - len).ok()?),
+    };
+    day.and_hms_micro_opt(
+        number(&time[..2])?,
+        number(&time[2..4])?,
+        number(&time[4..6])?,
+        micros,
+    )
+    .map(|naive| naive.and_utc())
+}
+
+/// A run's place in its trace: the segments of all its ancestors, root first, and its own.
+///
+/// The text is kept as it was received, because the server sorts siblings and finds ancestors by
+/// comparing text: rewriting a foreign parent's segment would cut the child off.
+///
+/// ```
+/// use common::model::DottedOrder;
+///
+/// let root: DottedOrder = "20261122T100538926531Z01a202b7-f0ee-7646-9e7b-a245c1fc89c2".parse()?;
+/// assert_eq!(root.depth(), 0);
+/// assert_eq!(root.trace_id().to_string(), root.run_id().to_string());
+/// # Ok::<(), common::model::ParseDottedOrderError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DottedOrder {
+    text: Arc<str>,
+    // Derived from the text once, because every run asks for them.
+    trace: TraceId,
+    parent: Option<RunId>,
+    run: RunId,
+}
+
+impl DottedOrder {
+    /// Makes the dotted order of a root run.
+    pub fn root(segment: Segment) -> Self {
+        Self {
+            text: segment.to_string().into(),
+            trace: segment.id.into(),
+            parent: None,
+            run: segment.id,
+        }
+    }
+
+    /// Makes the dotted order of a run one level below this one.
+    pub fn child(&self, segment: Segment) -> Self {
+        let mut text = String::with_capacity(self.text.len() + 1 + Segment::LEN);
+        text.push_str(&self.text);
+        text.push('.');
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{segment}");
+        Self {
+            text: text.into(),
+            trace: self.trace,
+            parent: Some(self.run),
+            run: segment.id,
+        }
+    }
+
+    /// Returns the text as it goes over the wire.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the id of the trace: the first segment's.
+    pub fn trace_id(&self) -> TraceId {
+        self.trace
+    }
+
+    /// Returns the id of the run: the last segment's.
+    pub fn run_id(&self) -> RunId {
+        self.run
+    }
+
+    /// Returns the id of the parent: the last segment's but one, none for a root.
+    pub fn parent_run_id(&self) -> Option<RunId> {
+        self.parent
+    }
+
+    /// Returns the number of ancestors: 0 for a root.
+    pub fn depth(&self) -> usize {
+        self.text.bytes().filter(|byte| *byte == b'.').count()
+    }
+
+    /// Returns the segments, root first.
+    pub fn segments(&self) -> Vec<Segment> {
+        self.text
+            .split('.')
+            .filter_map(|part| part.parse().ok())
+            .collect()
+    }
+
+    /// Returns the start time of the run: the last segment's.
+    pub fn start_time(&self) -> Option<Timestamp> {
+        self.text
+            .rsplit('.')
+            .next()?
+            .parse::<Segment>()
+            .ok()
+            .map(|segment| segment.start)
+    }
+
+    /// Returns true if `ancestor` is a proper prefix of this order, level by level.
+    pub fn is_below(&self, ancestor: &Self) -> bool {
+        self.text
+            .strip_prefix(&*ancestor.text)
+            .is_some_and(|rest| rest.starts_with('.'))
+    }
+}
+
+impl FromStr for DottedOrder {
+    type Err = ParseDottedOrderError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut ids: Vec<RunId> = Vec::with_capacity(text.len() / Segment::LEN + 1);
+        for part in text.split('.') {
+            let segment: Segment = part.parse()?;
+            if ids.contains(&segment.id) {
+                return Err(ParseDottedOrderError::RepeatedId);
+            }
+            ids.push(segment.id);
+        }
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+            return Err(ParseDottedOrderError::TooShort);
+        };
+        Ok(Self {
+            text: text.into(),
+            trace: (*first).into(),
+            parent: ids.len().checked_sub(2).map(|at| ids[at]),
+            run: *last,
+        })
+    }
+}
+
+impl fmt::Display for DottedOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for DottedOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DottedOrder({})", self.text)
+    }
+}
+
+impl Serialize for DottedOrder {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for DottedOrder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a text is no dotted order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ParseDottedOrderError {
+    /// A segment has fewer characters than an id.
+    #[error("a segment is shorter than an id")]
+    TooShort,
+    /// A character outside ASCII; digits of other scripts are not accepted.
+    #[error("only ASCII is allowed")]
+    NotAscii,
+    /// The last 36 characters of a segment are no hyphenated UUID.
+    #[error("a segment does not end in a hyphenated UUID")]
+    BadId,
+    /// A segment names the all-zero UUID.
+    #[error("the nil UUID names no run")]
+    NilId,
+    /// The text before the id is no time of the form `YYYYMMDDTHHMMSSffffffZ`.
+    #[error("a segment does not begin with a time like 20261122T100538926531Z")]
+    BadTime,
+    /// The same id stands at two levels.
+    #[error("an id occurs twice in the chain")]
+    RepeatedId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = "20261122T100538926531Z01a202b7-f0ee-7646-9e7b-a245c1fc89c2";
+    const CHILD: &str = "20261122T100539000000Z01a202b8-0d54-7f77-a104-7e8dfa69d346";
+
+    #[test]
+    fn text_survives_a_round_trip() {
+        let text = format!("{ROOT}.{CHILD}");
+        let order: DottedOrder = text.parse().expect("valid");
+        assert_eq!(order.to_string(), text);
+        assert_eq!(order.depth(), 1);
+        assert_eq!(order.parent_run_id(), Some(order.trace_id().into()));
+        let again = order
+            .segments()
+            .into_iter()
+            .map(|s| s.to_string())
+            .collect::<Vec<_>>();
+        assert_eq!(again.join("."), text);
+    }
+
+    #[test]
+    fn a_child_is_below_its_parent_and_not_below_a_sibling_prefix() {
+        let root: DottedOrder = ROOT.parse().expect("valid");
+        let child = root.child(CHILD.parse().expect("valid"));
+        assert!(child.is_below(&root));
+        assert!(!root.is_below(&root));
+        assert!(child > root, "a child sorts after its parent");
+    }
+
+    #[test]
+    fn what_is_no_dotted_order_says_why() {
+        use ParseDottedOrderError as E;
+        for (text, why) in [
+            ("", E::TooShort),
+            ("null", E::TooShort),
+            (&ROOT[..57], E::BadId),
+            (&format!("{ROOT}."), E::TooShort),
+            (&format!("{ROOT}.{ROOT}"), E::RepeatedId),
+            (
+                "20261122T100538926531Z00000000-0000-0000-0000-000000000000",
+                E::NilId,
+            ),
+            (
+                "20261122T100561000000Z01a202b7-f0ee-7646-9e7b-a245c1fc89c2",
+                E::BadTime,
+            ),
+            (
+                "20261122T100538926531901Z01a202b7-f0ee-7646-9e7b-a245c1fc89c2",
+                E::BadTime,
+            ),
+            (
+                "２0261122T100538926531Z01a202b7-f0ee-7646-9e7b-a245c1fc89c2",
+                E::NotAscii,
+            ),
+        ] {
+            assert_eq!(text.parse::<DottedOrder>(), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn short_fractions_keep_their_value() {
+        let three: Segment = "20230914T223155647Z01990000-0000-7000-8000-00000000000a"
+            .parse()
+            .expect("valid");
+        assert_eq!(three.start.timestamp_subsec_micros(), 647_000);
+    }
+}

@@ -1,0 +1,30 @@
+//! What a run *is*: plain values with serde, no I/O.
+//!
+//! ```text
+//! Run ──dotted_order──► DottedOrder = Segment . Segment . Segment      (root first, own segment last)
+//!  │                                   └ start time + run id
+//!  └─context()──► RunContext = DottedOrder + Baggage                   (what crosses a service boundary)
+//!
+//! RunOp::Post(Run) · RunOp::Patch(Run)  ──any interleaving──►  Vec<Run>  ──►  TraceTree
+//! ```
+//!
+//! Every other room of the crate imports this one; it imports none of them. Start at [`Run`].
+
+mod clock;
+mod context;
+mod dotted_order;
+mod ids;
+mod op;
+mod run;
+mod tree;
+
+pub use clock::{Clock, SteppingClock, SystemClock, Timestamp};
+pub use context::{Baggage, RunContext};
+pub use dotted_order::{DottedOrder, ParseDottedOrderError, Segment};
+pub use ids::{IdGenerator, RandomIds, RunId, SeededIds, TraceId};
+pub use op::{RunOp, merge_ops};
+pub use run::{Extra, Run, RunEvent, RunStatus, RunType};
+pub use tree::{TraceTree, TreeNode};
+
+/// A JSON object with its keys in the order of insertion.
+pub type JsonMap = serde_json::Map<String, serde_json::Value>;

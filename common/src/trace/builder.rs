@@ -1,0 +1,148 @@
+//! A run that is about to start.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::current::current;
+use super::run_tree::RunTree;
+use super::tracer::Tracer;
+use crate::model::{DottedOrder, JsonMap, Run, RunContext, RunId, RunType, Segment, Timestamp};
+
+/// Says what a run is before it starts. Made by [`Tracer::run`] and [`RunTree::child`].
+#[derive(Debug)]
+#[must_use = "a run begins with `.start()`"]
+pub struct RunBuilder {
+    tracer: Tracer,
+    name: String,
+    run_type: RunType,
+    parent: Option<RunContext>,
+    id: Option<RunId>,
+    start: Option<Timestamp>,
+    inputs: Option<JsonMap>,
+    metadata: JsonMap,
+    tags: Vec<String>,
+    project: Option<String>,
+}
+
+impl RunBuilder {
+    pub(super) fn new(tracer: Tracer, name: String) -> Self {
+        Self {
+            tracer,
+            name,
+            run_type: RunType::default(),
+            parent: None,
+            id: None,
+            start: None,
+            inputs: None,
+            metadata: JsonMap::new(),
+            tags: Vec::new(),
+            project: None,
+        }
+    }
+
+    /// Sets the kind of work; [`RunType::Chain`] by default.
+    pub fn run_type(mut self, run_type: impl Into<RunType>) -> Self {
+        self.run_type = run_type.into();
+        self
+    }
+
+    /// Sets what the work was given. A value that is no object is sent as `{"input": value}`.
+    pub fn inputs(mut self, inputs: impl Into<Value>) -> Self {
+        self.inputs = Some(into_object(inputs.into(), "input"));
+        self
+    }
+
+    /// Adds one key of metadata; it wins over an inherited one. Children inherit it, and it travels
+    /// in the `baggage` header to every service called.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Adds a tag. Children inherit it.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Sets the project, for this run and those below it.
+    pub fn project(mut self, project: impl Into<String>) -> Self {
+        self.project = Some(project.into());
+        self
+    }
+
+    /// Puts the run below another one, here or in another process; `None` makes a root.
+    pub fn parent(mut self, parent: impl Into<Option<RunContext>>) -> Self {
+        self.parent = parent.into();
+        self
+    }
+
+    /// Puts the run below the current run of this task or thread, if there is one.
+    pub fn parent_from_current(self) -> Self {
+        let parent = current().and_then(|run| run.context());
+        self.parent(parent)
+    }
+
+    /// Sets the run's id; without it the tracer's generator makes one.
+    pub fn id(mut self, id: RunId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Sets the start time; without it the tracer's clock is asked. A time before the start of a
+    /// parent is moved to the parent's, as the official SDK does.
+    pub fn start_time(mut self, start: Timestamp) -> Self {
+        self.start = Some(start);
+        self
+    }
+
+    /// Starts the run and submits it.
+    pub fn start(self) -> RunTree {
+        if !self.tracer.is_enabled() {
+            return RunTree::disabled(self.tracer);
+        }
+        let now = self.start.unwrap_or_else(|| self.tracer.clock().now());
+        let start = match self
+            .parent
+            .as_ref()
+            .and_then(|parent| parent.dotted_order.start_time())
+        {
+            Some(earliest) if self.start.is_some() => now.max(earliest),
+            _ => now,
+        };
+        let id = self.id.unwrap_or_else(|| self.tracer.ids().run_id(start));
+        let segment = Segment { start, id };
+        let (order, inherited) = match self.parent {
+            Some(parent) => (parent.dotted_order.child(segment), Some(parent.baggage)),
+            None => (DottedOrder::root(segment), None),
+        };
+        let mut run = Run::begin(order, self.name, self.run_type, start);
+        let inherited = inherited.unwrap_or_default();
+        run.tags = inherited.tags;
+        for tag in self.tags {
+            if !run.tags.contains(&tag) {
+                run.tags.push(tag);
+            }
+        }
+        run.extra.metadata = inherited.metadata;
+        if !self.metadata.is_empty() {
+            Arc::make_mut(&mut run.extra.metadata).extend(self.metadata);
+        }
+        run.extra.runtime = self.tracer.runtime();
+        run.project = self
+            .project
+            .or(inherited.project)
+            .or_else(|| self.tracer.project().map(str::to_owned));
+        run.inputs = Some(self.inputs.unwrap_or_default());
+        RunTree::begin(self.tracer, run)
+    }
+}
+
+/// Returns the object that `value` is, or one that holds it under `key`.
+pub(super) fn into_object(value: Value, key: &str) -> JsonMap {
+    match value {
+        Value::Object(map) => map,
+        other => JsonMap::from_iter([(key.to_owned(), other)]),
+    }
+}

@@ -1,0 +1,346 @@
+//! The handle of a run that has started.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use super::builder::{RunBuilder, into_object};
+use super::tracer::Tracer;
+use crate::model::{
+    Baggage, DottedOrder, Run, RunContext, RunEvent, RunId, RunOp, RunType, TraceId,
+};
+
+/// A run that has started: the handle to describe it, end it, and start runs below it.
+///
+/// Clones are handles of the same run. The run ends with the first [`end`](Self::end) or
+/// [`fail`](Self::fail); if nobody calls one, it ends with an error when its last handle is dropped, so
+/// a cancelled task or a panic leaves no run that is pending for ever. A parent keeps no children, and
+/// a child outlives its parent's handle without harm.
+///
+/// No method blocks, fails or panics.
+#[derive(Clone)]
+pub struct RunTree {
+    // None when tracing is off: every method is then a no-op.
+    inner: Option<Arc<Inner>>,
+    tracer: Tracer,
+}
+
+struct Inner {
+    tracer: Tracer,
+    // Outside of the lock, because children and headers ask for it all the time and it never changes.
+    dotted_order: DottedOrder,
+    state: Mutex<State>,
+}
+
+struct State {
+    // Everything of the run but its inputs, which left with the post.
+    run: Run,
+    ended: bool,
+}
+
+impl RunTree {
+    pub(super) fn disabled(tracer: Tracer) -> Self {
+        Self {
+            inner: None,
+            tracer,
+        }
+    }
+
+    pub(super) fn begin(tracer: Tracer, mut run: Run) -> Self {
+        let inputs = run.inputs.take();
+        let mut post = run.clone();
+        post.inputs = inputs;
+        tracer.sink().submit(RunOp::Post(Box::new(post)));
+        let inner = Inner {
+            tracer: tracer.clone(),
+            dotted_order: run.dotted_order.clone(),
+            state: Mutex::new(State { run, ended: false }),
+        };
+        Self {
+            inner: Some(Arc::new(inner)),
+            tracer,
+        }
+    }
+
+    /// Begins a run below this one.
+    pub fn child(&self, name: impl Into<String>) -> RunBuilder {
+        self.tracer.run(name).parent(self.context())
+    }
+
+    /// Returns what another process needs to continue below this run; none when tracing is off.
+    pub fn context(&self) -> Option<RunContext> {
+        let inner = self.inner.as_ref()?;
+        let state = inner.lock();
+        Some(RunContext {
+            dotted_order: inner.dotted_order.clone(),
+            baggage: Baggage {
+                metadata: state.run.extra.metadata.clone(),
+                tags: state.run.tags.clone(),
+                project: state.run.project.clone(),
+            },
+        })
+    }
+
+    /// Returns the run's place in its trace; none when tracing is off.
+    pub fn dotted_order(&self) -> Option<&DottedOrder> {
+        self.inner.as_ref().map(|inner| &inner.dotted_order)
+    }
+
+    /// Returns the run's id; none when tracing is off.
+    pub fn id(&self) -> Option<RunId> {
+        self.dotted_order().map(DottedOrder::run_id)
+    }
+
+    /// Returns the id of the run's trace; none when tracing is off.
+    pub fn trace_id(&self) -> Option<TraceId> {
+        self.dotted_order().map(DottedOrder::trace_id)
+    }
+
+    /// Returns true if the run is recorded.
+    pub fn is_recording(&self) -> bool {
+        self.inner.is_some()
+    }
+
+    /// Adds one key of metadata. Runs started below from now on inherit it.
+    pub fn add_metadata(&self, key: impl Into<String>, value: impl Into<Value>) {
+        self.change(|run, _| {
+            Arc::make_mut(&mut run.extra.metadata).insert(key.into(), value.into());
+        });
+    }
+
+    /// Adds a tag. Runs started below from now on inherit it.
+    pub fn add_tag(&self, tag: impl Into<String>) {
+        self.change(|run, _| {
+            let tag = tag.into();
+            if !run.tags.contains(&tag) {
+                run.tags.push(tag);
+            }
+        });
+    }
+
+    /// Records that something happened, in words.
+    pub fn add_event(&self, message: impl Into<String>) {
+        self.change(|run, tracer| {
+            run.events.push(RunEvent {
+                name: "event".to_owned(),
+                time: tracer.clock().now(),
+                message: Some(message.into()),
+                kwargs: None,
+            });
+        });
+    }
+
+    /// Sets what the work gave back, without ending the run. A value that is no object is sent as
+    /// `{"output": value}`.
+    pub fn set_outputs(&self, outputs: impl Into<Value>) {
+        self.change(|run, _| run.outputs = Some(into_object(outputs.into(), "output")));
+    }
+
+    /// Ends the run.
+    pub fn end(&self) {
+        self.finish(|_| {});
+    }
+
+    /// Ends the run with what the work gave back.
+    pub fn end_with(&self, outputs: impl Into<Value>) {
+        self.finish(|run| run.outputs = Some(into_object(outputs.into(), "output")));
+    }
+
+    /// Ends the run with an error. Without outputs set before, `{"output": null}` is sent, as the
+    /// Python SDK does.
+    pub fn fail(&self, error: impl fmt::Display) {
+        self.finish(|run| {
+            run.outputs
+                .get_or_insert_with(|| into_object(Value::Null, "output"));
+            run.error = Some(error.to_string());
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Run, &Tracer)) {
+        if let Some(inner) = &self.inner {
+            let mut state = inner.lock();
+            if !state.ended {
+                change(&mut state.run, &inner.tracer);
+            }
+        }
+    }
+
+    fn finish(&self, last: impl FnOnce(&mut Run)) {
+        if let Some(inner) = &self.inner {
+            inner.finish(last);
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held cannot leave the run half-changed in a way that matters.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(&self, last: impl FnOnce(&mut Run)) {
+        let patch = {
+            let mut state = self.lock();
+            if state.ended {
+                return;
+            }
+            state.ended = true;
+            last(&mut state.run);
+            state.run.end_time = Some(self.tracer.clock().now().max(state.run.start_time));
+            state.run.clone()
+        };
+        self.tracer.sink().submit(RunOp::Patch(Box::new(patch)));
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let why = if std::thread::panicking() {
+            "Panicked"
+        } else {
+            "Cancelled"
+        };
+        self.finish(|run| run.error = Some(format!("{why}: the run was dropped before it ended")));
+    }
+}
+
+impl fmt::Debug for RunTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.inner {
+            Some(inner) => write!(f, "RunTree({})", inner.dotted_order),
+            None => f.write_str("RunTree(not recorded)"),
+        }
+    }
+}
+
+impl RunTree {
+    /// Returns the name the run was started with; empty when tracing is off.
+    pub fn name(&self) -> String {
+        self.inner
+            .as_ref()
+            .map(|inner| inner.lock().run.name.clone())
+            .unwrap_or_default()
+    }
+
+    /// Returns the kind of work; the default when tracing is off.
+    pub fn run_type(&self) -> RunType {
+        self.inner
+            .as_ref()
+            .map(|inner| inner.lock().run.run_type.clone())
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::RunStatus;
+    use crate::trace::MemorySink;
+
+    fn tracer() -> (Arc<MemorySink>, Tracer) {
+        let sink = Arc::new(MemorySink::new());
+        (
+            sink.clone(),
+            Tracer::builder(sink).project(Some("lesson".into())).build(),
+        )
+    }
+
+    #[test]
+    fn a_child_inherits_metadata_tags_and_project_and_its_own_win() {
+        let (sink, tracer) = tracer();
+        let root = tracer
+            .run("root")
+            .metadata("user", "u1")
+            .metadata("k", 1)
+            .tag("a")
+            .start();
+        root.child("leaf")
+            .metadata("k", 2)
+            .tag("b")
+            .tag("a")
+            .start()
+            .end();
+        root.end();
+        let runs = sink.runs();
+        let leaf = &runs[1];
+        assert_eq!(
+            Value::Object((*leaf.extra.metadata).clone()),
+            json!({"user": "u1", "k": 2})
+        );
+        assert_eq!(leaf.tags, ["a", "b"]);
+        assert_eq!(leaf.project.as_deref(), Some("lesson"));
+        assert_eq!(leaf.parent_run_id, root.id());
+    }
+
+    #[test]
+    fn the_last_handle_dropped_ends_the_run_with_an_error() {
+        let (sink, tracer) = tracer();
+        let run = tracer.run("forgotten").start();
+        let clone = run.clone();
+        drop(run);
+        assert_eq!(sink.runs()[0].status(), RunStatus::Pending);
+        drop(clone);
+        assert!(
+            sink.runs()[0]
+                .error
+                .as_deref()
+                .is_some_and(|error| error.starts_with("Cancelled"))
+        );
+    }
+
+    #[test]
+    fn a_panic_ends_the_run_and_says_so() {
+        let (sink, tracer) = tracer();
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _run = tracer.run("bad").start();
+            panic!("on purpose");
+        }));
+        assert!(caught.is_err());
+        assert!(
+            sink.runs()[0]
+                .error
+                .as_deref()
+                .is_some_and(|error| error.starts_with("Panicked"))
+        );
+    }
+
+    #[test]
+    fn only_the_first_end_counts() {
+        let (sink, tracer) = tracer();
+        let run = tracer.run("once").start();
+        run.end_with(json!({"answer": 42}));
+        run.fail("too late");
+        drop(run);
+        assert_eq!(sink.ops().len(), 2);
+        assert_eq!(sink.runs()[0].status(), RunStatus::Success);
+    }
+
+    #[test]
+    fn switched_off_nothing_is_recorded_and_nothing_crosses() {
+        let sink = Arc::new(MemorySink::new());
+        let tracer = Tracer::builder(sink.clone()).enabled(false).build();
+        let run = tracer.run("quiet").start();
+        run.child("below").start().end();
+        assert!(run.context().is_none());
+        drop(run);
+        assert!(sink.ops().is_empty());
+    }
+
+    #[test]
+    fn a_value_that_is_no_object_is_wrapped() {
+        let (sink, tracer) = tracer();
+        tracer.run("wrap").inputs("text").start().end_with(7);
+        let run = &sink.runs()[0];
+        assert_eq!(
+            run.inputs.clone().map(Value::Object),
+            Some(json!({"input": "text"}))
+        );
+        assert_eq!(
+            run.outputs.clone().map(Value::Object),
+            Some(json!({"output": 7}))
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! Where operations go.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::model::{Run, RunOp, merge_ops};
+
+/// Takes the operations of a tracer.
+///
+/// `submit` is called on the traced program's own threads, so it must not block, wait or panic.
+pub trait RunSink: Send + Sync + fmt::Debug {
+    /// Takes one operation. What becomes of it is the sink's to count.
+    fn submit(&self, op: RunOp);
+}
+
+/// Keeps operations in memory: LangSmith's "local" mode, and the sink for unit tests.
+///
+/// It grows without bound; never use it in a service.
+#[derive(Debug, Default)]
+pub struct MemorySink(Mutex<Vec<RunOp>>);
+
+impl MemorySink {
+    /// Makes an empty sink.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns the operations so far, in order of submission.
+    pub fn ops(&self) -> Vec<RunOp> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Returns the runs that the operations so far add up to.
+    pub fn runs(&self) -> Vec<Run> {
+        merge_ops(self.ops())
+    }
+}
+
+impl RunSink for MemorySink {
+    fn submit(&self, op: RunOp) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(op);
+    }
+}
+
+/// Forgets every operation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSink;
+
+impl RunSink for NoSink {
+    fn submit(&self, _op: RunOp) {}
+}
+
+/// Gives every operation to two sinks.
+#[derive(Debug, Clone)]
+pub struct TeeSink {
+    first: Arc<dyn RunSink>,
+    second: Arc<dyn RunSink>,
+}
+
+impl TeeSink {
+    /// Joins two sinks.
+    pub fn new(first: Arc<dyn RunSink>, second: Arc<dyn RunSink>) -> Self {
+        Self { first, second }
+    }
+}
+
+impl RunSink for TeeSink {
+    fn submit(&self, op: RunOp) {
+        self.first.submit(op.clone());
+        self.second.submit(op);
+    }
+}
