@@ -95,9 +95,6 @@ enum Command {
     /// Starts a kernel for Jupyter.
     #[command(hide = true)]
     Kernel { connection_file: PathBuf },
-    /// Cleans up after a kernel.
-    #[command(hide = true)]
-    WatchKernel { slot: PathBuf, jupyter: i32 },
     /// Prints Jupyter's address once it answers.
     #[command(hide = true)]
     Announce { server: i32 },
@@ -121,7 +118,6 @@ impl Cli {
             Command::Serve { port, rest } => serve::serve(port, &rest).map(|()| OK),
             Command::Clean { all } => clean::clean(all).map(|()| OK),
             Command::Kernel { connection_file } => launch::kernel(&connection_file).map(|()| OK),
-            Command::WatchKernel { slot, jupyter } => launch::watch(&slot, jupyter).map(|()| OK),
             Command::Announce { server } => open::announce(server).map(|()| OK),
         }
     }

@@ -19,7 +19,7 @@ use crate::toolchain::{Toolchain, Wanted};
 /// What a complete installation takes, build results included.
 const DISK_NEEDED: u64 = 4_000_000_000;
 /// The oldest Python that the pinned packages support.
-const OLDEST_PYTHON: (u32, u32) = (3, 10);
+const OLDEST_PYTHON: (u32, u32) = (3, 11);
 /// The port that Jupyter tries first.
 const JUPYTER_PORT: u16 = 8888;
 
@@ -408,7 +408,7 @@ mod tests {
 
     #[test]
     fn python_versions_compare_as_numbers() {
-        assert!(numbers("3.9.1") < OLDEST_PYTHON && numbers("3.10.0") >= OLDEST_PYTHON);
+        assert!(numbers("3.9.1") < OLDEST_PYTHON && numbers("3.11.0") >= OLDEST_PYTHON);
         assert!(numbers("") < OLDEST_PYTHON);
     }
 }

@@ -2,9 +2,8 @@
 //!
 //! ```text
 //!   kernel.json ─► launch ─► slot (private folder, seeded from template) ─► exec evcxr_jupyter
-//!                    │                                                        │ builds cells with
-//!                    └─► watch (ends what Jupyter left behind)                │ --extern facade
-//!                                                                             ▼
+//!                                                                             │ builds cells with
+//!                                                                             ▼ --extern facade
 //!   recipe: evcxr.toml · init.evcxr · prelude.rs           cargo-home/bin/cargo = shim ─► graph
 //! ```
 //!
