@@ -9,7 +9,9 @@ Nothing here may break a notebook: whatever goes wrong with a spare, the answer 
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import contextlib
 import logging
 import os
 import queue
@@ -20,9 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import AsyncKernelManager
 
 log = logging.getLogger("workbook.spare")
 
@@ -97,26 +99,28 @@ class Order:
     spec_manager: KernelSpecManager | None = field(default=None, compare=False)
 
 
-class SpareManager(KernelManager):
+class SpareManager(AsyncKernelManager):
     """Manage a kernel that nobody uses yet."""
 
     recipe: Recipe | None = None
 
 
 class Spare:
-    """Start one kernel ahead and warm it, in a thread of its own."""
+    """Start one kernel ahead and warm it, in a thread with an event loop of its own."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
         self.launched = threading.Event()
         self.ready = threading.Event()
         self.seconds = 0.0
-        self._released = threading.Event()
+        self._wanted = True
+        self._loop = asyncio.new_event_loop()
+        self._over = asyncio.Event()
         settings: dict[str, Any] = {"kernel_name": order.kernel_name}
         if order.spec_manager is not None:
             settings["kernel_spec_manager"] = order.spec_manager
-        self.manager = SpareManager(**settings)
-        self._thread = threading.Thread(target=self._bring_up, name="spare-kernel", daemon=True)
+        self.manager = SpareManager(shutdown_wait_time=END_SECONDS, **settings)
+        self._thread = threading.Thread(target=self._live, name="spare-kernel", daemon=True)
         self._thread.start()
 
     @property
@@ -137,54 +141,61 @@ class Spare:
         return process is not None and process.poll() is None
 
     def release(self) -> None:
-        """Stop our own conversation with a kernel that now serves a notebook."""
-        self._released.set()
+        """Leave the kernel to the notebook that adopts it."""
+        self._wanted = False
+        self._loop.call_soon_threadsafe(self._over.set)
 
     def end(self) -> None:
         """End the kernel and remove its connection file."""
-        self._released.set()
-        self.launched.wait(LAUNCH_SECONDS)
-        try:
-            self.manager.shutdown_wait_time = END_SECONDS
-            self._thread.join(LAUNCH_SECONDS)
-            self.manager.shutdown_kernel()
-        except Exception as error:  # a spare that does not end well is ended by the watchdog
-            log.debug("ending the spare kernel: %s", error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+            self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(LAUNCH_SECONDS)
 
-    def _bring_up(self) -> None:
-        """Start the kernel, wait until it answers, and warm it."""
-        begun = time.monotonic()
+    def _live(self) -> None:
+        """Run the spare's whole life."""
         try:
-            self.manager.start_kernel(cwd=self.order.cwd, env=dict(self.order.env))
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._start_and_wait())
         except Exception as error:
             log.warning("no spare kernel: %s", error)
-            return
         finally:
             self.launched.set()
-        client = self.manager.blocking_client()
+
+    async def _start_and_wait(self) -> None:
+        """Start the kernel, warm it, and wait until it is given away or no longer wanted."""
+        begun = time.monotonic()
+        await self.manager.start_kernel(cwd=self.order.cwd, env=dict(self.order.env))
+        self.launched.set()
+        warming = asyncio.create_task(self._warm(begun))
+        await self._over.wait()
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)
+        if self._wanted:
+            await self.manager.shutdown_kernel()
+        else:
+            self.manager._close_control_socket()
+
+    async def _warm(self, begun: float) -> None:
+        """Have the kernel do the slow part of its first cell."""
+        client = self.manager.client()
         client.start_channels(stdin=False, hb=False, control=False)
         try:
-            if self._answered(client, client.kernel_info()):
-                self._answered(client, client.complete(WARMING))
-                self.seconds = time.monotonic() - begun
-                self.ready.set()
-                log.info("a spare kernel is ready after %.1f s", self.seconds)
-        except Exception as error:
-            log.debug("warming the spare kernel: %s", error)
+            await self._answer(client, client.kernel_info())
+            await self._answer(client, client.complete(WARMING))
+            self.seconds = time.monotonic() - begun
+            self.ready.set()
+            log.info("a spare kernel is ready after %.1f s", self.seconds)
+        except (queue.Empty, RuntimeError) as error:
+            log.warning("the spare kernel is not warm: %s", error)
         finally:
             client.stop_channels()
 
-    def _answered(self, client: BlockingKernelClient, message: str) -> bool:
-        """Wait for the answer to a message, as long as there is a kernel to give it."""
-        deadline = time.monotonic() + WARM_SECONDS
-        while time.monotonic() < deadline and self.alive() and not self._released.is_set():
-            try:
-                reply = client.get_shell_msg(timeout=0.25)
-            except queue.Empty:
-                continue
+    async def _answer(self, client: AsyncKernelClient, message: str) -> None:
+        """Wait for the answer to a message."""
+        while True:
+            reply = await client.get_shell_msg(timeout=WARM_SECONDS)
             if reply["parent_header"].get("msg_id") == message:
-                return True
-        return False
+                return
 
 
 class SparePool:

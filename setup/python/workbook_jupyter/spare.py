@@ -9,9 +9,10 @@ the ordinary local provisioner: polling, signals, shutdown, restart.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-import threading
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class SpareProvisioner(LocalProvisioner):
     _starts: int = 0
     _restart_was_asked: bool = False
     _spare_file: str = ""
+    _follow_up: asyncio.Task[None] | None = None
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Adopt a fitting spare, or start a kernel."""
@@ -66,17 +68,15 @@ class SpareProvisioner(LocalProvisioner):
         order = Order(
             kernel_name=self.parent.kernel_name,
             cwd=choose(os.path.realpath(kwargs.get("cwd") or os.getcwd())),
-            env={k: v for k, v in os.environ.items()},
             spec_manager=self.parent.kernel_spec_manager,
         )
-        client = self.parent.blocking_client()
-        process = self.process
+        info, process = self.connection_info, self.process
 
-        def follow_up() -> None:
-            if wait_until_quiet(client, process):
+        async def follow_up() -> None:
+            if await wait_until_quiet(info, process):
                 pools.pool.prepare(order)
 
-        threading.Thread(target=follow_up, name="next-spare", daemon=True).start()
+        self._follow_up = asyncio.create_task(follow_up())
 
     async def shutdown_requested(self, restart: bool = False) -> None:
         """Remember that a restart was asked for, by somebody who will connect again."""
@@ -86,7 +86,9 @@ class SpareProvisioner(LocalProvisioner):
     async def cleanup(self, restart: bool = False) -> None:
         """Clean up after a kernel that has ended."""
         await super().cleanup(restart=restart)
-        if self.pgid:
+        if self.pgid and self.pgid == self.pid:
+            with contextlib.suppress(OSError):  # what the kernel started and left behind
+                os.killpg(self.pgid, signal.SIGKILL)
             watchdog.drop(self.pgid)
         if self._spare_file:
             Path(self._spare_file).unlink(missing_ok=True)
@@ -117,10 +119,10 @@ class SpareProvisioner(LocalProvisioner):
                 LocalPortCache.instance().return_port(self.connection_info[name])
         self.process, donor.process = donor.process, None
         self.pid, self.pgid, self.cwd = donor.pid, donor.pgid, donor.cwd
+        donor.pid = donor.pgid = None
         self.ports_cached, donor.ports_cached = donor.ports_cached, False
         self.connection_info = donor.connection_info
         self._spare_file = spare.connection_file
         spare.manager._connection_file_written = False  # ours to remove now
-        spare.manager.stop_restarter()
         self.adopted = True
         log.info("adopted the spare kernel %s", self.pid)
