@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::builder::RunBuilder;
+use super::run_tree::RunTree;
 use super::sink::RunSink;
-use crate::model::{Clock, IdGenerator, JsonMap, RandomIds, SystemClock};
+use crate::model::{Clock, IdGenerator, JsonMap, RandomIds, RunContext, SystemClock};
 
 /// The key of metadata that names the service a run is of.
 pub const SERVICE: &str = "service";
@@ -63,6 +64,19 @@ impl Tracer {
     /// Begins a run: a root, unless the builder is given a parent.
     pub fn run(&self, name: impl Into<String>) -> RunBuilder {
         RunBuilder::new(self.clone(), name.into())
+    }
+
+    /// Returns a handle of a run in another process, to start runs below it or to make it current.
+    ///
+    /// Nothing of the run itself is sent, and what is set on the handle is forgotten: the run belongs to
+    /// the process that started it. The official SDKs hold the same placeholder for a parent from
+    /// headers.
+    pub fn remote(&self, context: RunContext) -> RunTree {
+        if self.is_enabled() {
+            RunTree::remote(self.clone(), context)
+        } else {
+            RunTree::disabled(self.clone())
+        }
     }
 
     /// Returns true if runs of this tracer are recorded.
