@@ -17,6 +17,7 @@ pub struct ClientBuilder {
     config: Config,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdGenerator>>,
+    service: Option<String>,
     omit_runtime: bool,
     also: Vec<Destination>,
     sink: Option<Arc<dyn RunSink>>,
@@ -28,6 +29,7 @@ impl From<Config> for ClientBuilder {
             config,
             clock: None,
             ids: None,
+            service: None,
             omit_runtime: false,
             also: Vec::new(),
             sink: None,
@@ -107,6 +109,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Names the service that the runs are of, in each run's metadata under
+    /// [`SERVICE`](crate::trace::SERVICE).
+    #[must_use]
+    pub fn service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+
     /// Leaves the description of SDK, language and platform out of the runs.
     #[must_use]
     pub fn omit_runtime(mut self) -> Self {
@@ -168,6 +178,9 @@ impl ClientBuilder {
         }
         if let Some(ids) = self.ids {
             tracer = tracer.ids(ids);
+        }
+        if let Some(service) = self.service {
+            tracer = tracer.service(service);
         }
         if self.omit_runtime {
             tracer = tracer.omit_runtime();

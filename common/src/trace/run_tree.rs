@@ -300,9 +300,18 @@ mod tests {
         let sink = Arc::new(MemorySink::new());
         let of = |service: &str| Tracer::builder(sink.clone()).service(service).build();
         let caller = of("gateway").run("call").start();
-        of("retriever").run("serve").parent(caller.context()).start().child("search").start().end();
-        let services: Vec<_> =
-            sink.runs().iter().map(|run| run.extra.metadata["service"].clone()).collect();
+        of("retriever")
+            .run("serve")
+            .parent(caller.context())
+            .start()
+            .child("search")
+            .start()
+            .end();
+        let services: Vec<_> = sink
+            .runs()
+            .iter()
+            .map(|run| run.extra.metadata["service"].clone())
+            .collect();
         assert_eq!(services, ["gateway", "retriever", "retriever"]);
     }
 
