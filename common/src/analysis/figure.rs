@@ -13,7 +13,7 @@ use std::fmt;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::label::{clean, fit_px, text_px};
+use super::label::clean;
 use super::palette::{INK, MUTED, PAPER, PAPER_EDGE};
 use super::rich_output;
 use super::svg::{NOTE, TITLE, Type, n, rect, text};
@@ -77,9 +77,7 @@ impl Figure {
     pub fn svg(&self) -> String {
         let lines = wrapped(&self.title, self.width - 2.0 * MARGIN);
         let mut top = MARGIN + 10.0 + 20.0 * lines.len() as f64;
-        if self.subtitle.is_empty() {
-            top -= 6.0;
-        } else {
+        if !self.subtitle.is_empty() {
             top += 14.0;
         }
         let height = top + self.height;
@@ -143,14 +141,15 @@ fn keep_indent(line: &str) -> String {
 
 /// Breaks a title into at most two lines.
 fn wrapped(title: &str, width: f64) -> Vec<String> {
+    let look = Type::new(TITLE, INK).bold();
     let mut first = String::new();
     let mut rest = title;
     while let Some(word) = rest.split_inclusive(' ').next() {
-        if !first.is_empty() && text_px(&first, TITLE) + text_px(word, TITLE) > width {
-            return vec![first, fit_px(rest, width, TITLE)];
+        if !first.is_empty() && look.px(&first) + look.px(word.trim_end()) > width {
+            return vec![first, look.fit(rest, width)];
         }
         first.push_str(word);
         rest = &rest[word.len()..];
     }
-    vec![fit_px(&first, width, TITLE)]
+    vec![look.fit(&first, width)]
 }

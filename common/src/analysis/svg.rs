@@ -8,6 +8,7 @@
 
 use maud::{Markup, html};
 
+use super::label;
 use super::palette::{BROKEN, MUTED, PAPER};
 
 /// Sizes of type, in pixels: title, names, notes, and the smallest print.
@@ -19,7 +20,7 @@ pub(super) const SMALL: f64 = 10.0;
 /// Writes a coordinate with at most one decimal; what is no number becomes 0.
 pub(super) fn n(value: f64) -> String {
     match value.is_finite() {
-        true => super::label::trimmed(value, 1),
+        true => label::trimmed(value, 1),
         false => "0".to_owned(),
     }
 }
@@ -58,10 +59,25 @@ impl Type {
     pub(super) fn bold(self) -> Self {
         Self { bold: true, ..self }
     }
+
+    /// Estimates the width of words in this type.
+    pub(super) fn px(self, words: &str) -> f64 {
+        label::text_px(words, self.measure())
+    }
+
+    /// Returns the words, cleaned and cut to a width.
+    pub(super) fn fit(self, words: &str, width: f64) -> String {
+        label::fit_px(words, width, self.measure())
+    }
+
+    /// Bold letters are about an eighth wider.
+    fn measure(self) -> f64 {
+        self.size * if self.bold { 1.12 } else { 1.0 }
+    }
 }
 
 /// Writes a text whose middle line is at `y`. The text must have gone through
-/// [`fit`](super::label::fit) or [`clean`](super::label::clean).
+/// [`Type::fit`] or [`clean`](label::clean).
 pub(super) fn text(x: f64, y: f64, look: Type, words: &str) -> Markup {
     let anchor = match look.anchor {
         Anchor::Start => None,
@@ -139,7 +155,7 @@ pub(super) fn legend(x: f64, y: f64, right: f64, keys: &[Key<'_>]) -> Markup {
     let mut left = x;
     let placed = keys.iter().map_while(|key| {
         let at = left;
-        let end = at + 18.0 + super::label::text_px(&key.words, SMALL);
+        let end = at + 18.0 + Type::new(SMALL, MUTED).px(&key.words);
         left = end + 14.0;
         (end <= right).then_some((at, key))
     });

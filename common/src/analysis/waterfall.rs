@@ -12,7 +12,7 @@
 use maud::{Markup, html};
 
 use super::figure::{Figure, MARGIN, WIDTH};
-use super::label::{fit, fit_px, text_px};
+use super::label::fit;
 use super::palette::{self, BAND, BROKEN, HAIRLINE, INK, LINE, MUTED, PAPER};
 use super::rows::{Row, finding, inventory, rows};
 use super::svg::{
@@ -75,12 +75,12 @@ impl Layout {
     fn new(rows: &[Row<'_>], total: usize) -> Self {
         let more = total - rows.len();
         let marks = rows.iter().filter(|row| row.mark.is_some()).count();
-        let crowd = rows.len() as f64 + 1.2 * marks as f64;
-        let lane = (770.0 / crowd.max(1.0)).clamp(12.5, 26.0);
+        let crowd = rows.len() as f64 + 1.4 * marks as f64;
+        let lane = (720.0 / crowd.max(1.0)).clamp(12.5, 26.0);
         let services = rows
             .iter()
             .filter_map(|row| row.service)
-            .map(|name| text_px(&fit(name, 24), SMALL))
+            .map(|name| Type::new(SMALL, MUTED).px(&fit(name, 24)))
             .fold(0.0, f64::max);
         let names = match services > 0.0 {
             true => MARGIN + services.min(92.0) + 18.0,
@@ -88,7 +88,7 @@ impl Layout {
         };
         let widest = rows
             .iter()
-            .map(|row| indent(row) + text_px(&fit(&row.run.name, 40), name_size(lane)))
+            .map(|row| indent(row) + name_look(row, lane).px(&row.name(40)))
             .fold(60.0, f64::max);
         let plot = names + widest.min(190.0) + 14.0;
         let right = WIDTH - MARGIN;
@@ -149,6 +149,7 @@ impl Layout {
 
     /// Draws a band and a strip behind neighbors of one service.
     fn bands(&self, rows: &[Row<'_>]) -> Markup {
+        let service_look = Type::new(SMALL, MUTED).anchor(Anchor::End);
         let mut first = 0;
         let groups = rows
             .chunk_by(|a, b| a.service == b.service && !b.is_top)
@@ -166,8 +167,8 @@ impl Layout {
                         (rect(MARGIN - 8.0, top, self.right - MARGIN + 16.0, height, 4.0, BAND, None))
                     }
                     (rect(self.names - 10.0, top + 3.0, 2.0, height - 6.0, 1.0, LINE, None))
-                    @let words = fit_px(service, self.names - MARGIN - 14.0, SMALL);
-                    (text(self.names - 16.0, lanes[0], Type::new(SMALL, MUTED).anchor(Anchor::End), &words))
+                    @let words = service_look.fit(service, self.names - MARGIN - 10.0);
+                    (text(self.names - 16.0, lanes[0], service_look, &words))
                 }
             }
         }
@@ -194,27 +195,21 @@ impl Layout {
 
     fn mark(&self, row: &Row<'_>, y: f64) -> Markup {
         let top = y - self.lane / 2.0 - 8.0;
+        let look = Type::new(SMALL, BROKEN).bold();
         html! {
             @if let Some(mark) = row.mark {
                 @let words = format!("⚠ {}", mark.in_words());
-                @let end = self.names + text_px(&words, SMALL) + 8.0;
-                (text(self.names, top, Type::new(SMALL, BROKEN).bold(), &words))
+                @let end = self.names + look.px(&words) + 10.0;
+                (text(self.names, top, look, &words))
                 (line((end, top), (self.right, top), BROKEN, 1.0, Some("3 4")))
             }
         }
     }
 
     fn name(&self, row: &Row<'_>, y: f64) -> Markup {
-        let size = name_size(self.lane);
+        let look = name_look(row, self.lane);
         let x = self.names + indent(row);
-        let words = fit_px(&row.run.name, self.plot - 10.0 - x, size);
-        let look = Type::new(size, if row.failed() { BROKEN } else { INK });
-        text(
-            x,
-            y,
-            if row.depth == 0 { look.bold() } else { look },
-            &words,
-        )
+        text(x, y, look, &look.fit(&row.name(60), self.plot - 10.0 - x))
     }
 
     fn bar(&self, row: &Row<'_>, y: f64) -> Markup {
@@ -230,8 +225,8 @@ impl Layout {
         let end = x + width;
         let tip = format!(
             "{} · {} · {}",
-            fit(&row.run.name, 60),
-            fit(row.run.run_type.as_str(), 24),
+            row.name(60),
+            row.run_type(24),
             row.latency()
         );
         let corner = 3.0_f64.min(width / 2.0);
@@ -275,8 +270,10 @@ fn indent(row: &Row<'_>) -> f64 {
     12.0 * row.depth.min(MAX_INDENT) as f64
 }
 
-fn name_size(lane: f64) -> f64 {
-    (lane - 3.0).clamp(9.5, NAME)
+fn name_look(row: &Row<'_>, lane: f64) -> Type {
+    let size = (lane - 3.0).clamp(9.5, NAME);
+    let look = Type::new(size, if row.failed() { BROKEN } else { INK });
+    if row.is_top { look.bold() } else { look }
 }
 
 /// Explains the colors that occur, in the order of first use.

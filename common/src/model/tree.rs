@@ -19,7 +19,8 @@ pub struct TreeNode {
 }
 
 impl TreeNode {
-    /// Returns true if the run names a parent that is not here.
+    /// Returns true if the run names a parent but has none in this tree: the parent is not here, or
+    /// the run would be its own ancestor.
     pub fn is_orphan(&self) -> bool {
         self.parent.is_none() && self.run.parent_run_id.is_some()
     }
@@ -121,7 +122,7 @@ impl TraceTree {
             .collect()
     }
 
-    /// Returns the runs whose parent is named but not here.
+    /// Returns the runs that name a parent but have none in this tree.
     pub fn orphans(&self) -> Vec<&Run> {
         self.nodes
             .iter()
@@ -130,9 +131,16 @@ impl TraceTree {
             .collect()
     }
 
-    /// Returns true if all runs hang together: one root, no orphan.
+    /// Returns true if all runs hang together: one root, no orphan, and one trace id.
+    ///
+    /// A child that names another trace than its parent is shown in that other trace by LangSmith.
     pub fn is_whole(&self) -> bool {
-        self.tops.len() == 1 && self.orphans().is_empty()
+        let [top] = self.tops[..] else {
+            return false;
+        };
+        let root = &self.nodes[top];
+        let is_of_trace = |node: &TreeNode| node.run.trace_id == root.run.trace_id;
+        !root.is_orphan() && self.nodes.iter().all(is_of_trace)
     }
 
     /// Returns the first run of that name in dotted order.
