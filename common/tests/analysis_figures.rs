@@ -3,7 +3,9 @@
 
 mod captured;
 
-use captured::{HOSTILE, broken, cut_in_two, failing, hostile, many, run, tree, whole};
+use captured::{
+    Change as _, HOSTILE, broken, cut_in_two, failing, hostile, many, run, tree, whole,
+};
 use common::analysis::{
     Figure, HeaderState, Hop, Series, bar_chart, line_chart, sequence, tree_diagram, waterfall,
 };
@@ -233,7 +235,7 @@ fn the_worst_captures_stay_light() {
         )
     });
     let orphans: Vec<Run> = orphans
-        .map(|run| captured::Change::service(captured::Change::failed(run, "&&&&"), "\"\"\"\"\"\""))
+        .map(|run| run.failed("&&&&").service("\"\"\"\"\"\""))
         .collect();
     for figure in both(orphans) {
         check(&figure);

@@ -18,7 +18,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::figure::{Figure, MARGIN, WIDTH};
 use super::label::{count, fit, fit_px, trimmed};
 use super::palette;
-use super::svg::{NOTE, Type, line, n, text};
+use super::svg::{FONT, NOTE, Type, line, n, text};
 
 /// Height of what plotters draws.
 const HEIGHT: u32 = 262;
@@ -31,7 +31,6 @@ const MAX_SERIES: usize = 4;
 /// Largest size of a number that is drawn: beyond, the steps of an axis are lost to rounding, and
 /// plotters looks for them without end.
 const MAX_SIZE: f64 = 1e15;
-const FONT: &str = "sans-serif";
 
 type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type Drawn<'b> = Result<(), DrawingAreaErrorKind<<SVGBackend<'b> as DrawingBackend>::ErrorType>>;

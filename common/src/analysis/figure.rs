@@ -16,7 +16,7 @@ use maud::{Markup, PreEscaped, html};
 use super::label::clean;
 use super::palette::{INK, MUTED, PAPER, PAPER_EDGE};
 use super::rich_output;
-use super::svg::{NOTE, TITLE, Type, n, rect, text};
+use super::svg::{FONT, NOTE, TITLE, Type, n, rect, text};
 
 /// A picture that a person can look at, or have read to them.
 ///
@@ -85,7 +85,7 @@ impl Figure {
         html! {
             svg xmlns="http://www.w3.org/2000/svg" role="img"
                 width=(n(self.width)) height=(n(height)) viewBox=(view)
-                font-family="system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif" {
+                font-family=(FONT) {
                 title { (self.title) }
                 desc { (self.alt) }
                 (rect(0.5, 0.5, self.width - 1.0, height - 1.0, 8.0, PAPER, Some(PAPER_EDGE)))

@@ -16,7 +16,7 @@ use super::palette::{BLUE, BROKEN, INK, LINE, MUTED, PAPER};
 use super::svg::{Anchor, NAME, NOTE, SMALL, Type, cross, line, n, rect, text};
 
 /// Most calls that are drawn; the rest is counted.
-const MAX_HOPS: usize = 20;
+const MAX_HOPS: usize = 15;
 /// Most services that are drawn; calls of others are counted.
 const MAX_SERVICES: usize = 8;
 const STEP: f64 = 52.0;
@@ -77,7 +77,7 @@ impl Hop {
 /// Draws services as vertical lines and calls as arrows between them, from top to bottom.
 ///
 /// Services stand in the order of first mention. The arrow of a lost header is cut by a cross and
-/// says why. After 20 calls or 8 services the rest is counted. The text alternative lists the calls.
+/// says why. After 15 calls or 8 services the rest is counted. The text alternative lists the calls.
 ///
 /// ```
 /// use common::analysis::{HeaderState, Hop, sequence};

@@ -11,6 +11,10 @@ use maud::{Markup, html};
 use super::label;
 use super::palette::{BROKEN, MUTED, PAPER};
 
+/// The reader's own sans-serif: a picture shown as an image cannot bring a font.
+pub(super) const FONT: &str =
+    "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif";
+
 /// Sizes of type, in pixels: title, names, notes, and the smallest print.
 pub(super) const TITLE: f64 = 15.0;
 pub(super) const NAME: f64 = 12.0;
