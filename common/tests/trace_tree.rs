@@ -143,7 +143,8 @@ proptest! {
     fn any_claims_of_parents_keep_every_run_reachable_once(
         claims in prop::collection::vec((0_u128..40, prop::option::of(0_u128..60)), 0..80),
     ) {
-        let tree = TraceTree::build(claims.iter().map(|(number, parent)| claiming(*number, *parent)));
+        let claimed = claims.iter().map(|(number, parent)| claiming(*number, *parent));
+        let tree = TraceTree::build(claimed);
         let ids: HashSet<u128> = claims.iter().map(|claim| claim.0).collect();
         prop_assert_eq!(tree.len(), ids.len());
         check_every_run_once(&tree);

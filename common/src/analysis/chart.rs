@@ -214,10 +214,12 @@ fn legend(series: &[Series]) -> Markup {
             @match at {
                 0 => circle cx=(n(middle)) cy="8" r="4" fill=(color) {},
                 1 => path d=(format!("M{} 2l5.5 9.5h-11z", n(middle))) fill=(color) {},
-                2 => path d=(format!("M{} 4l8 8m0-8l-8 8", n(middle - 4.0))) stroke=(color) stroke-width="2" {},
+                2 => path d=(format!("M{} 4l8 8m0-8l-8 8", n(middle - 4.0)))
+                    stroke=(color) stroke-width="2" {},
                 _ => circle cx=(n(middle)) cy="8" r="4" fill=(palette::PAPER) stroke=(color) {},
             }
-            (text(x + 31.0, 8.0, Type::new(NOTE, palette::INK), &fit_px(&series.name, width - 40.0, NOTE)))
+            @let look = Type::new(NOTE, palette::INK);
+            (text(x + 31.0, 8.0, look, &look.fit(&series.name, width - 40.0)))
         }
     }
 }
@@ -238,8 +240,8 @@ struct Axes<'a> {
     is_named: bool,
 }
 
-/// Draws the axes and lets `fill` draw between them. The result is an SVG document of its own, which
-/// SVG allows inside of another.
+/// Draws the axes and lets `fill` draw between them. The result is an SVG document of its own,
+/// which SVG allows inside of another.
 fn draw<F>(axes: &Axes<'_>, fill: F) -> String
 where
     F: for<'a, 'b> FnOnce(&mut Plane<'a, 'b>) -> Drawn<'b>,

@@ -90,7 +90,8 @@ impl Figure {
                 desc { (self.alt) }
                 (rect(0.5, 0.5, self.width - 1.0, height - 1.0, 8.0, PAPER, Some(PAPER_EDGE)))
                 @for (at, words) in lines.iter().enumerate() {
-                    (text(MARGIN, MARGIN + 10.0 + 20.0 * at as f64, Type::new(TITLE, INK).bold(), words))
+                    @let y = MARGIN + 10.0 + 20.0 * at as f64;
+                    (text(MARGIN, y, Type::new(TITLE, INK).bold(), words))
                 }
                 @if !self.subtitle.is_empty() {
                     (text(MARGIN, top - 14.0, Type::new(NOTE, MUTED), &self.subtitle))

@@ -23,7 +23,8 @@ pub(super) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut marks = 0;
     for c in text.chars() {
-        // Marks without a width stand on the letter before them; a tower of them would leave its line.
+        // Marks without a width stand on the letter before them; a tower of them would leave its
+        // line.
         marks = if c.width() == Some(0) { marks + 1 } else { 0 };
         match c {
             _ if marks > MAX_MARKS => {}
@@ -133,7 +134,8 @@ pub(super) fn first_line(text: &str) -> &str {
 
 /// Returns an id as its first eight and last four characters.
 ///
-/// The first eight alone are the same for all runs of about a minute: a UUIDv7 begins with the time.
+/// The first eight alone are the same for all runs of about a minute: a UUIDv7 begins with the
+/// time.
 pub(super) fn short_id(id: Uuid) -> String {
     let text = id.to_string();
     format!("{}…{}", &text[..8], &text[text.len() - 4..])

@@ -77,7 +77,8 @@ impl Hop {
 /// Draws services as vertical lines and calls as arrows between them, from top to bottom.
 ///
 /// Services stand in the order of first mention. The arrow of a lost header is cut by a cross and
-/// says why. After 15 calls or 8 services the rest is counted. The text alternative lists the calls.
+/// says why. After 15 calls or 8 services the rest is counted. The text alternative lists the
+/// calls.
 ///
 /// ```
 /// use common::analysis::{HeaderState, Hop, sequence};
@@ -155,7 +156,8 @@ fn draw(services: &[&str], hops: &[(usize, usize, &Hop)], height: f64, more: usi
             (arrow(x(*from), x(*to), FIRST + STEP * at as f64, pitch, hop))
         }
         @if more > 0 {
-            (text(MARGIN, height - 26.0, Type::new(NOTE, MUTED), &format!("… {} more", count(more, "call"))))
+            @let words = format!("… {} more", count(more, "call"));
+            (text(MARGIN, height - 26.0, Type::new(NOTE, MUTED), &words))
         }
     }
 }

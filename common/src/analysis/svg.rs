@@ -56,6 +56,11 @@ impl Type {
         }
     }
 
+    /// The smallest print, in the color of what comes second.
+    pub(super) fn small() -> Self {
+        Self::new(SMALL, MUTED)
+    }
+
     pub(super) fn anchor(self, anchor: Anchor) -> Self {
         Self { anchor, ..self }
     }
@@ -139,8 +144,9 @@ pub(super) fn cross(x: f64, y: f64) -> Markup {
 ///
 /// A thick dashed line, because a `<pattern>` needs an id, and pictures in one page share theirs.
 pub(super) fn stripes(x: f64, y: f64, w: f64, h: f64) -> Markup {
+    let (left, middle) = (x + 3.0, y + h / 2.0);
     html! {
-        line x1=(n(x + 3.0)) y1=(n(y + h / 2.0)) x2=(n((x + w - 2.0).max(x + 3.0))) y2=(n(y + h / 2.0))
+        line x1=(n(left)) y1=(n(middle)) x2=(n((x + w - 2.0).max(left))) y2=(n(middle))
             stroke=(PAPER) stroke-opacity="0.55" stroke-width=(n(h)) stroke-dasharray="1.6 3.4" {}
     }
 }
@@ -159,7 +165,7 @@ pub(super) fn legend(x: f64, y: f64, right: f64, keys: &[Key<'_>]) -> Markup {
     let mut left = x;
     let placed = keys.iter().map_while(|key| {
         let at = left;
-        let end = at + 18.0 + Type::new(SMALL, MUTED).px(&key.words);
+        let end = at + 18.0 + Type::small().px(&key.words);
         left = end + 14.0;
         (end <= right).then_some((at, key))
     });
@@ -167,7 +173,7 @@ pub(super) fn legend(x: f64, y: f64, right: f64, keys: &[Key<'_>]) -> Markup {
         @for (at, key) in placed {
             (rect(at, y - 5.0, 12.0, 10.0, 2.5, key.fill, Some(key.edge)))
             @if key.striped { (stripes(at, y - 5.0, 12.0, 10.0)) }
-            (text(at + 18.0, y, Type::new(SMALL, MUTED), &key.words))
+            (text(at + 18.0, y, Type::small(), &key.words))
         }
     }
 }

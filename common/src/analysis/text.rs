@@ -28,9 +28,9 @@ const MAX_WORD: usize = 24;
 
 /// Writes the runs as an indented tree.
 ///
-/// A line tells name, run type, latency, status, the first line of an error, the project where it is
-/// not the parent's, and the service (the metadata key `service`). A run whose parent is missing and
-/// a second root are marked above their line. After 1000 runs the rest is counted.
+/// A line tells name, run type, latency, status, the first line of an error, the project where it
+/// is not the parent's, and the service (the metadata key `service`). A run whose parent is missing
+/// and a second root are marked above their line. After 1000 runs the rest is counted.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -32,9 +32,9 @@ const BOX_HEIGHT: f64 = 42.0;
 /// Draws the runs as boxes, each parent left of its children.
 ///
 /// A box tells name, run type, latency and status. A run whose parent was never captured hangs on a
-/// cut edge from an empty box; a second root stands apart, and says so. What finds no room (more than
-/// 5 levels, more than about 12 boxes below one another) is counted at the box it belongs to. The text
-/// alternative is the tree in text.
+/// cut edge from an empty box; a second root stands apart, and says so. What finds no room (more
+/// than 5 levels, more than about 12 boxes below one another) is counted at the box it belongs to.
+/// The text alternative is the tree in text.
 pub fn tree_diagram(tree: &TraceTree) -> Figure {
     let rows = rows(tree);
     let alt = text_tree(tree).at_most(60).to_string();
@@ -205,10 +205,11 @@ impl<'a> Layout<'a> {
                 let center = left + self.width / 2.0;
                 let fit = |words: &str| look.fit(words, self.width - 12.0);
                 html! {
-                    rect x=(n(left)) y=(n(y - BOX_HEIGHT / 2.0)) width=(n(self.width)) height=(n(BOX_HEIGHT))
-                        rx="8" fill=(BROKEN_TINT) stroke=(BROKEN) stroke-dasharray="4 3" {}
+                    rect x=(n(left)) y=(n(y - BOX_HEIGHT / 2.0))
+                        width=(n(self.width)) height=(n(BOX_HEIGHT)) rx="8"
+                        fill=(BROKEN_TINT) stroke=(BROKEN) stroke-dasharray="4 3" {}
                     (text(center, y - 7.0, look.anchor(Anchor::Middle), &fit(title)))
-                    (text(center, y + 9.0, Type::new(SMALL, MUTED).anchor(Anchor::Middle), &fit(&note)))
+                    (text(center, y + 9.0, Type::small().anchor(Anchor::Middle), &fit(&note)))
                     (line((start, y), (x, y), BROKEN, 1.6, Some("4 3")))
                     (cross(middle, y))
                 }
@@ -227,7 +228,7 @@ impl<'a> Layout<'a> {
         };
         let dash = (status == RunStatus::Pending).then_some("4 3");
         let note = format!("{} · {}", row.run_type(12), row.latency());
-        let small = Type::new(SMALL, MUTED);
+        let small = Type::small();
         let bold = Type::new(NAME, INK).bold();
         let room = self.width - 24.0 - if row.failed() { 16.0 } else { 0.0 };
         html! {
@@ -235,16 +236,17 @@ impl<'a> Layout<'a> {
                 fill=(ground) stroke=(edge) stroke-width="1.4" stroke-dasharray=[dash] {}
             (rect(x + 6.0, top + 7.0, 5.0, BOX_HEIGHT - 14.0, 2.5, color.fill, Some(color.edge)))
             (text(x + 18.0, placed.y - 8.0, bold, &bold.fit(&row.name(60), room)))
-            (text(x + 18.0, placed.y + 9.0, Type::new(SMALL, MUTED), &small.fit(&note, room)))
+            (text(x + 18.0, placed.y + 9.0, small, &small.fit(&note, room)))
             @if row.failed() { (cross(x + self.width - 14.0, placed.y - 8.0)) }
             @if let Some(service) = row.service {
-                (text(x + 4.0, top - 8.0, Type::new(SMALL, MUTED), &small.fit(service, self.width - 8.0)))
+                (text(x + 4.0, top - 8.0, small, &small.fit(service, self.width - 8.0)))
             }
             @if placed.hidden > 0 {
                 @let words = format!("+{} below", placed.hidden);
                 @let w = small.px(&words) + 10.0;
-                (rect(x + self.width - w - 6.0, top + BOX_HEIGHT - 7.0, w, 15.0, 7.5, "#ffffff", Some(LINE)))
-                (text(x + self.width - w / 2.0 - 6.0, top + BOX_HEIGHT + 0.5, Type::new(SMALL, MUTED).anchor(Anchor::Middle), &words))
+                @let (left, y) = (x + self.width - w - 6.0, top + BOX_HEIGHT + 0.5);
+                (rect(left, y - 7.5, w, 15.0, 7.5, "#ffffff", Some(LINE)))
+                (text(left + w / 2.0, y, small.anchor(Anchor::Middle), &words))
             }
         }
     }

@@ -32,9 +32,10 @@ const LABEL_ROOM: f64 = 74.0;
 /// Draws a lane per run in tree order, on a time axis from the first start.
 ///
 /// Lanes of one service (metadata `service`) share a band and a strip. Errors are striped, in the
-/// accent color, and carry a cross; a run that has not ended is open to the right. A run whose parent
-/// is missing and a second root stand apart and say so. Idle times longer than all work are cut out
-/// of the axis. After 60 lanes the rest is counted. The text alternative is the tree in text.
+/// accent color, and carry a cross; a run that has not ended is open to the right. A run whose
+/// parent is missing and a second root stand apart and say so. Idle times longer than all work are
+/// cut out of the axis. After 60 lanes the rest is counted. The text alternative is the tree in
+/// text.
 pub fn waterfall(tree: &TraceTree) -> Figure {
     let rows = rows(tree);
     let shown = &rows[..lanes_shown(&rows)];
@@ -80,7 +81,7 @@ impl Layout {
         let services = rows
             .iter()
             .filter_map(|row| row.service)
-            .map(|name| Type::new(SMALL, MUTED).px(&fit(name, 24)))
+            .map(|name| Type::small().px(&fit(name, 24)))
             .fold(0.0, f64::max);
         let names = match services > 0.0 {
             true => MARGIN + services.min(92.0) + 18.0,
@@ -141,7 +142,8 @@ impl Layout {
                 (self.bar(row, *y))
             }
             @if self.more > 0 {
-                (text(self.names, self.bottom - 14.0, Type::new(NOTE, MUTED), &format!("… {} more", self.more)))
+                @let words = format!("… {} more", self.more);
+                (text(self.names, self.bottom - 14.0, Type::new(NOTE, MUTED), &words))
             }
             (legend(MARGIN, self.bottom + 54.0, self.right, &keys(rows)))
         }
@@ -149,7 +151,7 @@ impl Layout {
 
     /// Draws a band and a strip behind neighbors of one service.
     fn bands(&self, rows: &[Row<'_>]) -> Markup {
-        let service_look = Type::new(SMALL, MUTED).anchor(Anchor::End);
+        let service_look = Type::small().anchor(Anchor::End);
         let mut first = 0;
         let groups = rows
             .chunk_by(|a, b| a.service == b.service && !b.is_top)
@@ -164,7 +166,8 @@ impl Layout {
                 @let height = self.lane * lanes.len() as f64;
                 @if let Some(service) = service {
                     @if number % 2 == 0 {
-                        (rect(MARGIN - 8.0, top, self.right - MARGIN + 16.0, height, 4.0, BAND, None))
+                        @let width = self.right - MARGIN + 16.0;
+                        (rect(MARGIN - 8.0, top, width, height, 4.0, BAND, None))
                     }
                     (rect(self.names - 10.0, top + 3.0, 2.0, height - 6.0, 1.0, LINE, None))
                     @let words = service_look.fit(service, self.names - MARGIN - 10.0);
@@ -175,7 +178,7 @@ impl Layout {
     }
 
     fn axis(&self) -> Markup {
-        let small = Type::new(SMALL, MUTED);
+        let small = Type::small();
         html! {
             @for tick in self.axis.ticks() {
                 (line((tick.x, 0.0), (tick.x, self.bottom), HAIRLINE, 1.0, None))
@@ -184,12 +187,14 @@ impl Layout {
             (line((self.plot, self.bottom), (self.right, self.bottom), LINE, 1.0, None))
             @for x in self.axis.cuts() {
                 (rect(x - 5.0, 0.0, 10.0, self.bottom + 4.0, 0.0, PAPER, None))
-                @for side in [-5.0, 5.0] {
-                    (line((x + side - 2.0, self.bottom + 5.0), (x + side + 2.0, self.bottom - 5.0), LINE, 1.2, None))
-                    (line((x + side, 0.0), (x + side, self.bottom - 5.0), HAIRLINE, 1.0, Some("2 3")))
+                @for x in [x - 5.0, x + 5.0] {
+                    @let (above, below) = (self.bottom - 5.0, self.bottom + 5.0);
+                    (line((x - 2.0, below), (x + 2.0, above), LINE, 1.2, None))
+                    (line((x, 0.0), (x, above), HAIRLINE, 1.0, Some("2 3")))
                 }
             }
-            (text(self.right, self.bottom + 28.0, small.anchor(Anchor::End), "time since the first start"))
+            @let words = "time since the first start";
+            (text(self.right, self.bottom + 28.0, small.anchor(Anchor::End), words))
         }
     }
 
@@ -244,8 +249,10 @@ impl Layout {
                     RunStatus::Pending => {
                         path d=(format!("M{x} {top}H{end}M{x} {bottom}H{end}M{x} {top}V{bottom}",
                             x = n(x), top = n(top), bottom = n(top + thick), end = n(end)))
-                            stroke=(color.edge) stroke-width="1.4" stroke-dasharray="4 3" fill="none" {}
-                        rect x=(n(x)) y=(n(top)) width=(n(width)) height=(n(thick)) fill=(color.fill) fill-opacity="0.4" {}
+                            fill="none" stroke=(color.edge) stroke-width="1.4"
+                            stroke-dasharray="4 3" {}
+                        rect x=(n(x)) y=(n(top)) width=(n(width)) height=(n(thick))
+                            fill=(color.fill) fill-opacity="0.4" {}
                         (text(end + 5.0, y, note, "pending ▸"))
                     }
                     _ => {
@@ -258,7 +265,8 @@ impl Layout {
     }
 }
 
-/// Returns start and end in microseconds since `origin`; an end before its start counts as the start.
+/// Returns start and end in microseconds since `origin`; an end before its start counts as the
+/// start.
 fn span(row: &Row<'_>, origin: i64) -> (f64, Option<f64>) {
     let since =
         |time: crate::model::Timestamp| time.timestamp_micros().saturating_sub(origin) as f64;
