@@ -173,7 +173,7 @@ class Spare:
         if self._wanted:
             await self.manager.shutdown_kernel()
         else:
-            self.manager._close_control_socket()
+            self.manager.context.destroy(linger=0)
 
     async def _warm(self, begun: float) -> None:
         """Have the kernel do the slow part of its first cell."""

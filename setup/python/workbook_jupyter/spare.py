@@ -49,9 +49,7 @@ class SpareProvisioner(LocalProvisioner):
         if isinstance(self.parent, SpareManager):
             self.parent.recipe = recipe
         elif self._may_adopt(kwargs):
-            spare = await asyncio.to_thread(pools.pool.take, recipe)
-            if spare is not None:
-                self._adopt(spare)
+            await self._try_to_adopt(recipe)
         self._restart_was_asked = False
         if not self.adopted:
             await super().launch_kernel(cmd, **kwargs)
@@ -73,8 +71,8 @@ class SpareProvisioner(LocalProvisioner):
         info, process = self.connection_info, self.process
 
         async def follow_up() -> None:
-            if await wait_until_quiet(info, process):
-                pools.pool.prepare(order)
+            await wait_until_quiet(info, process)
+            pools.pool.prepare(order)
 
         self._follow_up = asyncio.create_task(follow_up())
 
@@ -109,6 +107,15 @@ class SpareProvisioner(LocalProvisioner):
         # A restart keeps its ports, unless a server that watches for new ones serves the clients.
         server = getattr(self.parent, "parent", None)
         return self._starts == 1 or (self._restart_was_asked and hasattr(server, "ports_changed"))
+
+    async def _try_to_adopt(self, recipe: Recipe) -> None:
+        """Adopt the spare if it fits; whatever goes wrong, a cold start follows."""
+        try:
+            spare = await asyncio.to_thread(pools.pool.take, recipe)
+            if spare is not None:
+                self._adopt(spare)
+        except Exception as error:
+            log.warning("the spare kernel cannot be used: %s", error)
 
     def _adopt(self, spare: Spare) -> None:
         """Take over process, ports and key of a spare."""
