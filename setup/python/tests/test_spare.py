@@ -37,6 +37,7 @@ class Notebook:
         self.folder = folder
         self.manager = AsyncKernelManager(kernel_name="fake")
         self.client: Any = None
+        self.printed = asyncio.Event()
 
     async def __aenter__(self) -> Notebook:
         await self.manager.start_kernel(cwd=str(self.folder))
@@ -61,10 +62,12 @@ class Notebook:
     async def run(self, code: str) -> tuple[str, str]:
         """Run a cell; give its status and what it printed."""
         printed = []
+        self.printed.clear()
 
         def hear(message: dict[str, Any]) -> None:
             if message["msg_type"] == "stream":
                 printed.append(message["content"]["text"])
+                self.printed.set()
 
         reply = await self.client.execute_interactive(code, output_hook=hear, timeout=PATIENCE_SECONDS)
         return reply["content"]["status"], "".join(printed).strip()
@@ -109,7 +112,9 @@ class SpareTest(FakeKernelCase):
                 self.assertEqual(await notebook.run("cwd"), ("ok", str(self.root / "notebooks")))
                 self.assertTrue(Path(notebook.manager.connection_file).exists())
                 self.assertTrue(await notebook.manager.is_alive())
-                hanging = asyncio.create_task(notebook.run("hang"))
+                hanging = asyncio.create_task(notebook.run("out waiting\nhang"))
+                await asyncio.sleep(0)
+                await notebook.printed.wait()
                 await notebook.manager.interrupt_kernel()
                 self.assertEqual((await hanging)[0], "error")
                 own_file = notebook.manager.connection_file
