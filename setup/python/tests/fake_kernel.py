@@ -31,9 +31,8 @@ class FakeKernel:
         self.session = Session(key=info["key"].encode(), signature_scheme=info["signature_scheme"])
         context = zmq.Context()
         self.sockets = {}
-        kinds = {"shell": zmq.ROUTER, "control": zmq.ROUTER, "iopub": zmq.PUB, "hb": zmq.REP, "stdin": zmq.ROUTER}
-        for name, kind in kinds.items():
-            self.sockets[name] = context.socket(kind)
+        for name in ("shell", "control", "iopub", "hb", "stdin"):
+            self.sockets[name] = context.socket({"iopub": zmq.PUB, "hb": zmq.REP}.get(name, zmq.ROUTER))
             self.sockets[name].bind(f"tcp://{info['ip']}:{info[name + '_port']}")
         self.poller = zmq.Poller()
         for name in ("shell", "control", "hb"):
@@ -61,7 +60,7 @@ class FakeKernel:
         if kind == "execute_request":
             content = self.execute(message, late)
         elif kind == "kernel_info_request":
-            content |= {"protocol_version": "5.3", "implementation": "fake", "language_info": {"name": "Rust"}}
+            content |= {"protocol_version": "5.3", "language_info": {"name": "Rust"}}
         elif kind == "complete_request":
             content |= {"matches": [], "cursor_start": 0, "cursor_end": 0, "metadata": {}}
         self.session.send(socket, kind.replace("_request", "_reply"), content, message, ident=identity)

@@ -19,6 +19,7 @@ from tests.support import PATIENCE_SECONDS, FakeKernelCase
 from workbook_jupyter import pool as pools
 from workbook_jupyter import run
 from workbook_jupyter.pool import SparePool
+from workbook_jupyter.spare import watchdog
 from workbook_jupyter.tidy import KERNELSPEC, LANGUAGE_INFO
 
 HERE = Path(__file__).resolve().parent
@@ -40,6 +41,7 @@ class RunTest(FakeKernelCase):
         """Use a pool of our own."""
         super().setUp()
         self.pool = SparePool()
+        self.addCleanup(watchdog.close)
         patch = mock.patch.object(pools, "pool", self.pool)
         patch.start()
         self.addCleanup(patch.stop)
@@ -77,7 +79,9 @@ class RunTest(FakeKernelCase):
         self.assertEqual(code, 0)
         self.assertEqual([e["event"] for e in events], ["notebook", "kernel_ready", "cell", "cell", "done"])
         self.assertEqual((events[0]["path"], events[0]["cells"]), ("notebooks/good.ipynb", 2))
-        self.assertEqual([(e["index"], e["of"], e["status"]) for e in events[2:4]], [(1, 2, "ok"), (2, 2, "ok")])
+        self.assertEqual(
+            [(e["index"], e["of"], e["status"]) for e in events[2:4]], [(1, 2, "ok"), (2, 2, "ok")]
+        )
         self.assertEqual(path.read_bytes(), before)
 
     def test_the_kernel_of_the_next_notebook_is_started_ahead(self) -> None:
@@ -160,7 +164,9 @@ class RunTest(FakeKernelCase):
         cells = saved["cells"][1:]
         self.assertEqual([cell["execution_count"] for cell in cells], [1, None, 2])
         self.assertEqual([cell["metadata"] for cell in cells], [{}, {}, {}])
-        self.assertEqual(cells[0]["outputs"], [{"name": "stdout", "output_type": "stream", "text": ["a\n", "b\n"]}])
+        self.assertEqual(
+            cells[0]["outputs"], [{"name": "stdout", "output_type": "stream", "text": ["a\n", "b\n"]}]
+        )
 
     def test_a_failed_notebook_is_not_saved(self) -> None:
         path = self.write("notebooks/bad.ipynb", "fail x", END)
@@ -172,7 +178,11 @@ class RunTest(FakeKernelCase):
         path = self.write("notebooks/good.ipynb", END)
         command = [sys.executable, "-m", "workbook_jupyter.run", "--root", str(self.root), "--kernel", "fake"]
         done = subprocess.run(
-            [*command, str(path)], cwd=HERE.parent, env=os.environ, capture_output=True, timeout=PATIENCE_SECONDS
+            [*command, str(path)],
+            cwd=HERE.parent,
+            env=os.environ,
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         for line in done.stdout.splitlines():

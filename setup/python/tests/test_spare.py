@@ -17,6 +17,7 @@ from jupyter_client.manager import AsyncKernelManager
 from tests.support import PATIENCE_SECONDS, FakeKernelCase, runs
 from workbook_jupyter import pool as pools
 from workbook_jupyter.pool import Order, Spare, SparePool
+from workbook_jupyter.spare import watchdog
 
 HERE = Path(__file__).resolve().parent
 # What a Jupyter does, in small: keep a spare, say which, and wait.
@@ -80,6 +81,7 @@ class SpareTest(FakeKernelCase):
         """Use a pool of our own."""
         super().setUp()
         self.pool = SparePool()
+        self.addCleanup(watchdog.close)
         patch = mock.patch.object(pools, "pool", self.pool)
         patch.start()
         self.addCleanup(patch.stop)
@@ -94,7 +96,8 @@ class SpareTest(FakeKernelCase):
 
     def pid(self, spare: Spare) -> int:
         """Give the process id of a spare's kernel."""
-        return int(getattr(spare.manager.provisioner, "pid"))
+        provisioner: Any = spare.manager.provisioner
+        return int(provisioner.pid)
 
     def test_a_spare_is_warmed_by_one_completion_and_nothing_is_executed(self) -> None:
         log = self.root / "log"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import subprocess
 import time
+from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
@@ -15,7 +16,7 @@ POLL_SECONDS = 0.25
 
 
 async def wait_until_quiet(
-    info: KernelConnectionInfo, process: subprocess.Popen[bytes], quiet: float | None = None
+    info: KernelConnectionInfo, process: subprocess.Popen[Any] | None, quiet: float | None = None
 ) -> None:
     """Wait until a kernel answers and was then idle for a while, or has ended."""
     quiet = QUIET_SECONDS if quiet is None else quiet
@@ -26,7 +27,7 @@ async def wait_until_quiet(
         message = client.kernel_info()
         begun = since = time.monotonic()
         answered = busy = False
-        while process.poll() is None:
+        while process and process.poll() is None:
             try:
                 event = await client.get_iopub_msg(timeout=POLL_SECONDS)
             except queue.Empty:
