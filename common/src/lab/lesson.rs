@@ -44,8 +44,16 @@ impl Lesson {
         let env = Environment::load();
         let target = Target::from_env(&env);
         let mock = LangSmithMock::start().await;
-        let inner = Inner { name: name.to_owned(), mock, env, target, clients: Mutex::default() };
-        let lesson = Self { inner: Arc::new(inner) };
+        let inner = Inner {
+            name: name.to_owned(),
+            mock,
+            env,
+            target,
+            clients: Mutex::default(),
+        };
+        let lesson = Self {
+            inner: Arc::new(inner),
+        };
         if target == Target::LangSmith {
             // Fails here, in the set-up cell, rather than in the first cell that sends.
             drop(lesson.client("preflight"));
@@ -61,9 +69,9 @@ impl Lesson {
     pub fn client(&self, service: &str) -> Client {
         let inner = &self.inner;
         let builder = match inner.target {
-            Target::StandIn => {
-                Client::builder().endpoint(inner.mock.url()).api_key(STAND_IN_KEY)
-            }
+            Target::StandIn => Client::builder()
+                .endpoint(inner.mock.url())
+                .api_key(STAND_IN_KEY),
             Target::LangSmith => Client::builder()
                 .from_lookup(|name| inner.env.get(name))
                 .also_send_to(inner.mock.url(), STAND_IN_KEY),
@@ -87,14 +95,19 @@ impl Lesson {
         let builder = match how {
             Misconfiguration::RefusedKey => {
                 mock.refuse_key("revoked-key");
-                Client::builder().endpoint(mock.url()).api_key("revoked-key")
+                Client::builder()
+                    .endpoint(mock.url())
+                    .api_key("revoked-key")
             }
             // Port 9 (discard) is reserved and nothing listens on it.
-            Misconfiguration::NothingListens => {
-                Client::builder().endpoint("http://127.0.0.1:9").api_key(STAND_IN_KEY)
-            }
+            Misconfiguration::NothingListens => Client::builder()
+                .endpoint("http://127.0.0.1:9")
+                .api_key(STAND_IN_KEY),
         };
-        builder.project(self.project()).build().expect("a complete configuration")
+        builder
+            .project(self.project())
+            .build()
+            .expect("a complete configuration")
     }
 
     /// Returns the stand-in.
@@ -140,7 +153,8 @@ impl Lesson {
             Target::LangSmith => {
                 let key = inner.env.get("LANGSMITH_API_KEY").unwrap_or_default();
                 let endpoint = inner.env.get("LANGSMITH_ENDPOINT");
-                let endpoint = endpoint.unwrap_or_else(|| crate::client::DEFAULT_ENDPOINT.to_owned());
+                let endpoint =
+                    endpoint.unwrap_or_else(|| crate::client::DEFAULT_ENDPOINT.to_owned());
                 // Equal projects and no primary: the SDK then keeps the ids in both places.
                 let both = serde_json::json!([
                     {"api_url": endpoint, "api_key": key, "project_name": self.project()},
@@ -155,7 +169,12 @@ impl Lesson {
 
     /// Checks what a trace needs, and says in words what is missing.
     pub async fn preflight(&self) -> Preflight {
-        Preflight::of(&self.client("preflight"), self.inner.target, &self.inner.env).await
+        Preflight::of(
+            &self.client("preflight"),
+            self.inner.target,
+            &self.inner.env,
+        )
+        .await
     }
 
     /// Says where runs go.
@@ -196,7 +215,10 @@ impl Lesson {
     }
 
     fn clients(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {
-        self.inner.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -227,4 +249,3 @@ fn say(line: &str) {
     // Nothing is left to tell if standard output is gone.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
-
