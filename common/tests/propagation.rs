@@ -126,6 +126,20 @@ fn metadata_is_what_a_full_baggage_leaves_out_first() {
 }
 
 #[test]
+fn a_baggage_is_filled_to_its_last_byte_and_not_past_it() {
+    let project = "langsmith-project=p";
+    for (spare, fits) in [(0, true), (1, false)] {
+        let size = MAX_BAGGAGE_BYTES - 1 - project.len() + spare;
+        let theirs = format!("k={}", "x".repeat(size - 2));
+        let mut carrier = vec![("baggage".to_owned(), theirs.clone())];
+        open_to_all().inject(&context(json!({}), &[], Some("p")), &mut carrier);
+        let merged = carrier.first("baggage").expect("kept").to_owned();
+        assert_eq!(merged == format!("{theirs},{project}"), fits);
+        assert_eq!(merged == theirs, !fits);
+    }
+}
+
+#[test]
 fn several_lines_share_one_budget_and_the_last_of_a_name_counts() {
     let extracted = read(&["langsmith-project=one", " langsmith-project = two ; ttl=5 "]);
     let project = |extracted: Extracted| extracted.context.expect("valid").baggage.project;

@@ -83,9 +83,9 @@ fn key(target: Target, env: &Environment) -> Finding {
 
 async fn endpoint(client: &Client) -> Finding {
     match client.check().await {
-        Ok(()) => Finding {
+        Ok(report) => Finding {
             ok: true,
-            words: format!("{} answers and takes the key", client.endpoint()),
+            words: format!("{} answers and takes the key", report.endpoint),
         },
         Err(problem) => Finding {
             ok: false,

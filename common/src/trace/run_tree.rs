@@ -296,6 +296,26 @@ mod tests {
     }
 
     #[test]
+    fn a_service_names_itself_and_does_not_pass_for_its_caller() {
+        let sink = Arc::new(MemorySink::new());
+        let of = |service: &str| Tracer::builder(sink.clone()).service(service).build();
+        let caller = of("gateway").run("call").start();
+        of("retriever")
+            .run("serve")
+            .parent(caller.context())
+            .start()
+            .child("search")
+            .start()
+            .end();
+        let services: Vec<_> = sink
+            .runs()
+            .iter()
+            .map(|run| run.extra.metadata["service"].clone())
+            .collect();
+        assert_eq!(services, ["gateway", "retriever", "retriever"]);
+    }
+
+    #[test]
     fn the_last_handle_dropped_ends_the_run_with_an_error() {
         let (sink, tracer) = tracer();
         let run = tracer.run("forgotten").start();

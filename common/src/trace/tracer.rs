@@ -9,6 +9,9 @@ use super::run_tree::RunTree;
 use super::sink::RunSink;
 use crate::model::{Clock, IdGenerator, JsonMap, RandomIds, RunContext, SystemClock};
 
+/// The key of metadata that names the service a run is of.
+pub const SERVICE: &str = "service";
+
 /// Starts runs and gives them what they share: sink, clock, ids, project. A cheap clone.
 ///
 /// [`Client`](crate::client::Client) holds one; a program that wants runs without sending makes its
@@ -37,6 +40,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     project: Option<String>,
+    service: Option<Value>,
     runtime: Option<Arc<JsonMap>>,
     enabled: bool,
 }
@@ -50,6 +54,7 @@ impl Tracer {
                 clock: Arc::new(SystemClock),
                 ids: Arc::new(RandomIds),
                 project: None,
+                service: None,
                 runtime: Some(Arc::new(describe_sender())),
                 enabled: true,
             },
@@ -82,6 +87,10 @@ impl Tracer {
     /// Returns the project that new traces go to.
     pub fn project(&self) -> Option<&str> {
         self.shared.project.as_deref()
+    }
+
+    pub(super) fn service(&self) -> Option<&Value> {
+        self.shared.service.as_ref()
     }
 
     pub(super) fn sink(&self) -> &dyn RunSink {
@@ -126,6 +135,14 @@ impl TracerBuilder {
     #[must_use]
     pub fn project(mut self, project: Option<String>) -> Self {
         self.shared.project = project;
+        self
+    }
+
+    /// Names the service that the runs are of: each carries it as metadata under [`SERVICE`], also
+    /// where it would inherit another service's name. Pictures label runs with it.
+    #[must_use]
+    pub fn service(mut self, service: impl Into<String>) -> Self {
+        self.shared.service = Some(Value::from(service.into()));
         self
     }
 
