@@ -125,7 +125,17 @@ impl RunBuilder {
                 run.tags.push(tag);
             }
         }
+        let ours = self.tracer.metadata();
         run.extra.metadata = inherited.metadata;
+        if run.extra.metadata.is_empty() {
+            run.extra.metadata = ours.clone();
+        } else if ours
+            .iter()
+            .any(|(key, value)| run.extra.metadata.get(key) != Some(value))
+        {
+            let shared = ours.iter().map(|(key, value)| (key.clone(), value.clone()));
+            Arc::make_mut(&mut run.extra.metadata).extend(shared);
+        }
         if !self.metadata.is_empty() {
             Arc::make_mut(&mut run.extra.metadata).extend(self.metadata);
         }

@@ -276,6 +276,27 @@ mod tests {
     }
 
     #[test]
+    fn the_metadata_of_a_tracer_wins_over_inherited_and_loses_to_a_runs_own() {
+        let service = |name: &str| {
+            let sink = Arc::new(MemorySink::new());
+            let tracer = Tracer::builder(sink.clone());
+            (sink, tracer.metadata("service", name).build())
+        };
+        let ((_, gateway), (sink, retriever)) = (service("gateway"), service("retriever"));
+        let caller = gateway.run("call").metadata("user", "u1").start();
+        let below = || retriever.run("serve").parent(caller.context());
+        below().start().end();
+        below().metadata("service", "own").start().end();
+        let seen: Vec<Value> = sink
+            .runs()
+            .iter()
+            .map(|run| Value::Object((*run.extra.metadata).clone()))
+            .collect();
+        let expected = |name| json!({"service": name, "user": "u1"});
+        assert_eq!(seen, [expected("retriever"), expected("own")]);
+    }
+
+    #[test]
     fn the_last_handle_dropped_ends_the_run_with_an_error() {
         let (sink, tracer) = tracer();
         let run = tracer.run("forgotten").start();

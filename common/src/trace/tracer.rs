@@ -37,6 +37,7 @@ struct Shared {
     ids: Arc<dyn IdGenerator>,
     project: Option<String>,
     runtime: Option<Arc<JsonMap>>,
+    metadata: Arc<JsonMap>,
     enabled: bool,
 }
 
@@ -50,6 +51,7 @@ impl Tracer {
                 ids: Arc::new(RandomIds),
                 project: None,
                 runtime: Some(Arc::new(describe_sender())),
+                metadata: Arc::default(),
                 enabled: true,
             },
         }
@@ -85,6 +87,10 @@ impl Tracer {
     pub(super) fn runtime(&self) -> Option<Arc<JsonMap>> {
         self.shared.runtime.clone()
     }
+
+    pub(super) fn metadata(&self) -> &Arc<JsonMap> {
+        &self.shared.metadata
+    }
 }
 
 /// Configures a [`Tracer`].
@@ -112,6 +118,14 @@ impl TracerBuilder {
     #[must_use]
     pub fn project(mut self, project: Option<String>) -> Self {
         self.shared.project = project;
+        self
+    }
+
+    /// Adds one key of metadata to every run, such as the name of the service. It wins over an inherited
+    /// one, because it describes this process; a run's own wins over it.
+    #[must_use]
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        Arc::make_mut(&mut self.shared.metadata).insert(key.into(), value.into());
         self
     }
 
