@@ -164,6 +164,33 @@ fn the_hosted_service_needs_a_key_unless_tracing_is_off() {
 }
 
 #[test]
+fn a_builder_takes_settings_from_variables_and_stays_on() {
+    let variables = |name: &str| match name {
+        "LANGSMITH_ENDPOINT" => Some("http://127.0.0.1:9/".to_owned()),
+        "LANGSMITH_TRACING" => Some("false".to_owned()),
+        _ => None,
+    };
+    let client = Client::builder()
+        .from_lookup(variables)
+        .service("gateway")
+        .build();
+    let client = client.expect("a client");
+    assert!(client.is_enabled());
+    assert_eq!(client.endpoint(), "http://127.0.0.1:9");
+    let run = client.run("r").start();
+    let metadata = run.context().expect("recorded").baggage.metadata;
+    assert_eq!(metadata["service"], "gateway");
+    let broken = |_: &str| Some("many".to_owned());
+    let error = Client::builder()
+        .from_lookup(broken)
+        .build()
+        .expect_err("no number");
+    assert!(matches!(error, ConfigError::NotANumber { .. }), "{error}");
+    run.end();
+    let _ = client.shutdown(std::time::Duration::ZERO);
+}
+
+#[test]
 fn what_cannot_be_used_is_named_with_its_remedy() {
     let build = |endpoint: &str| Client::builder().endpoint(endpoint).api_key("k").build();
     for (endpoint, why) in [
