@@ -3,12 +3,12 @@
 pub use crate::model::{
     Baggage, DottedOrder, JsonMap, Run, RunContext, RunId, RunStatus, RunType, Segment, TraceId, TraceTree,
 };
-pub use crate::propagation::LangSmithPropagator;
+pub use crate::propagation::{LangSmithPropagator, TrustPolicy};
 pub use crate::trace::{RunTree, TraceFutureExt, Tracer, current};
 pub use serde_json::{Value, json};
 
 #[cfg(feature = "analysis")]
-pub use crate::analysis::{Figure, text_tree, tree_diagram, waterfall};
+pub use crate::analysis::{Figure, Shape, text_tree, tree_diagram, waterfall};
 #[cfg(feature = "client")]
 pub use crate::client::Client;
 #[cfg(feature = "lab")]

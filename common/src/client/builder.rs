@@ -209,7 +209,7 @@ impl ClientBuilder {
             tracer = tracer.ids(ids);
         }
         if let Some(service) = self.service {
-            tracer = tracer.metadata("service", service);
+            tracer = tracer.service(service);
         }
         if self.omit_runtime {
             tracer = tracer.omit_runtime();

@@ -1,0 +1,124 @@
+//! A strict LangSmith on loopback, as a program that any SDK can talk to.
+//!
+//! ```text
+//! cargo run -p common --features serve --bin langsmith-mock -- --port 1984 --fail 20:503
+//! ```
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program talks to its user"
+)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use common::langsmith_mock::{Fault, LangSmithMock, Route};
+
+/// Starts a strict stand-in for LangSmith on this machine.
+///
+/// The first line on standard output is its URL. Example: langsmith-mock --port 1984 --fail 20:503
+#[derive(Debug, Parser)]
+#[command(name = "langsmith-mock", version)]
+struct Arguments {
+    /// Port to listen on; 0 is any free port.
+    #[arg(long, default_value_t = 1984)]
+    port: u16,
+    /// Drop runs with violations after their 202, as LangSmith does. The default.
+    #[arg(long, conflicts_with = "lenient")]
+    strict: bool,
+    /// Store runs in spite of their violations.
+    #[arg(long)]
+    lenient: bool,
+    /// Milliseconds to wait before each answer.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+    /// Answer this share of the ingest requests with this status, for example 20:503.
+    #[arg(long, value_name = "PERCENT:STATUS", value_parser = fail)]
+    fail: Option<(u8, u16)>,
+}
+
+fn fail(text: &str) -> Result<(u8, u16), String> {
+    let (percent, status) = text
+        .split_once(':')
+        .ok_or("give PERCENT:STATUS, for example 20:503")?;
+    let percent = percent.trim_end_matches('%').parse();
+    let percent = percent.ok().filter(|percent| *percent <= 100);
+    let status = status
+        .parse()
+        .ok()
+        .filter(|status| (400..600).contains(status));
+    Ok((
+        percent.ok_or("the share is a whole number from 0 to 100")?,
+        status.ok_or("the status is a number from 400 to 599")?,
+    ))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+    let mut builder = LangSmithMock::builder().latency(Duration::from_millis(arguments.latency));
+    if arguments.lenient {
+        builder = builder.lenient();
+    }
+    if let Some((percent, status)) = arguments.fail {
+        for route in [
+            Route::Multipart,
+            Route::Batch,
+            Route::CreateRun,
+            Route::UpdateRun,
+        ] {
+            builder = builder.fault(Fault::status(status).percent(percent).on(route));
+        }
+    }
+    let mock = match builder.serve(address).await {
+        Ok(mock) => mock,
+        Err(error) => {
+            eprintln!("langsmith-mock: {error}; try another --port, or --port 0 for any free one");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("{}", mock.url());
+    println!("Point an SDK at it:");
+    println!("  export LANGSMITH_TRACING=true");
+    println!("  export LANGSMITH_ENDPOINT={}", mock.url());
+    println!("  export LANGSMITH_API_KEY=any-text-will-do");
+    println!("Look at it: {}/", mock.url());
+    println!("Stop it: Ctrl-C");
+    asked_to_stop().await;
+    summary(&mock);
+    ExitCode::SUCCESS
+}
+
+async fn asked_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // An error means that no signal can be waited for; then there is nothing to wait for.
+    let _ = interrupt.await;
+}
+
+fn summary(mock: &LangSmithMock) {
+    let tree = mock.tree();
+    println!(
+        "{} runs in {} traces, {} orphans; {} operations rejected",
+        tree.len(),
+        tree.trace_ids().len(),
+        tree.orphans().len(),
+        mock.rejected().len()
+    );
+    for violation in mock.violations() {
+        println!("{violation}");
+    }
+}

@@ -1,0 +1,180 @@
+//! The handle on a stand-in.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::builder::MockBuilder;
+use super::core::Core;
+use super::decode::Attachment;
+use super::fault::Fault;
+use super::on_axum::{AxumMount, ServeError};
+use super::request::{MockRequest, MockResponse, ReceivedRequest};
+use super::store::{IngestEntry, RejectedOp};
+use super::violation::Violation;
+use crate::model::{Run, RunId, TraceId, TraceTree};
+
+/// A LangSmith that you can hold in your hand.
+///
+/// Dropping it stops its server and frees the port. Everything it returns is an owned value.
+///
+/// ```
+/// use common::langsmith_mock::LangSmithMock;
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let mock = LangSmithMock::start().await;
+/// assert!(mock.url().starts_with("http://127.0.0.1:"));
+/// assert!(mock.runs().is_empty());
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct LangSmithMock {
+    pub(super) core: Arc<Core>,
+    url: String,
+    _mount: Mount,
+}
+
+#[derive(Debug)]
+#[expect(
+    dead_code,
+    reason = "a mount is held so that its server lives as long as the handle"
+)]
+pub(super) enum Mount {
+    Nowhere,
+    Wiremock(wiremock::MockServer),
+    Axum(AxumMount),
+}
+
+impl LangSmithMock {
+    pub(super) fn new(core: Arc<Core>, url: String, mount: Mount) -> Self {
+        Self {
+            core,
+            url,
+            _mount: mount,
+        }
+    }
+
+    pub(super) fn unmounted_with(core: Arc<Core>) -> Self {
+        Self::new(core, "http://127.0.0.1:0".to_owned(), Mount::Nowhere)
+    }
+
+    /// Sets up a stand-in that is not as the defaults make it.
+    pub fn builder() -> MockBuilder {
+        MockBuilder::default()
+    }
+
+    /// Starts a strict stand-in for a test or a notebook, on a free port of the loopback interface.
+    pub async fn start() -> Self {
+        MockBuilder::default().start().await
+    }
+
+    /// Starts a strict stand-in on an address; see [`MockBuilder::serve`].
+    ///
+    /// # Errors
+    ///
+    /// Refuses an address that is not loopback, and fails if the port is taken.
+    pub async fn serve(address: SocketAddr) -> Result<Self, ServeError> {
+        MockBuilder::default().serve(address).await
+    }
+
+    /// Answers a request without any network.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "one request is answered once"
+    )]
+    pub fn handle(&self, request: MockRequest) -> MockResponse {
+        self.core.handle(&request)
+    }
+
+    /// Returns the endpoint to give to a client, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns all runs in order of first arrival.
+    pub fn runs(&self) -> Vec<Run> {
+        self.core.state().store.runs().collect()
+    }
+
+    /// Returns the runs of one trace in order of first arrival.
+    pub fn runs_of(&self, trace: TraceId) -> Vec<Run> {
+        self.core.state().store.runs_of(trace).collect()
+    }
+
+    /// Returns one run as the JSON that arrived, its create and update merged.
+    pub fn raw_run(&self, id: RunId) -> Option<Value> {
+        let state = self.core.state();
+        let stored = state.store.get(id.0)?;
+        Some(Value::Object(stored.merged()))
+    }
+
+    /// Returns the files that came with a run.
+    pub fn attachments_of(&self, id: RunId) -> Vec<Attachment> {
+        let state = self.core.state();
+        let stored = state.store.get(id.0);
+        stored.map_or_else(Vec::new, |stored| stored.attachments.clone())
+    }
+
+    /// Returns all runs as trees.
+    pub fn tree(&self) -> TraceTree {
+        TraceTree::build(self.runs())
+    }
+
+    /// Returns the runs of one trace as a tree.
+    pub fn trace(&self, trace: TraceId) -> TraceTree {
+        TraceTree::build(self.runs_of(trace))
+    }
+
+    /// Returns what clients did wrong, in order.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.core.state().store.violations.iter().cloned().collect()
+    }
+
+    /// Returns the violations for which LangSmith would have refused something.
+    pub fn errors(&self) -> Vec<Violation> {
+        let mut list = self.violations();
+        list.retain(Violation::is_error);
+        list
+    }
+
+    /// Returns the operations that were not stored, as raw JSON with the reasons.
+    pub fn rejected(&self) -> Vec<RejectedOp> {
+        self.core.state().store.rejected.iter().cloned().collect()
+    }
+
+    /// Returns the requests received, in order of their answers; secrets are cut.
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.core.state().store.requests.iter().cloned().collect()
+    }
+
+    /// Returns the operations received, in order.
+    pub fn ingest_log(&self) -> Vec<IngestEntry> {
+        self.core.state().store.log.iter().cloned().collect()
+    }
+
+    /// Returns the feedback received, as raw JSON.
+    pub fn feedback(&self) -> Vec<Value> {
+        self.core.state().store.feedback.iter().cloned().collect()
+    }
+
+    /// Returns how many runs were forgotten because a limit was reached.
+    pub fn forgotten(&self) -> u64 {
+        self.core.state().store.forgotten
+    }
+
+    /// Forgets all that arrived; faults stay in force.
+    pub fn clear(&self) {
+        self.core.state().store.clear();
+    }
+
+    /// Orders a failure.
+    pub fn fault(&self, fault: Fault) {
+        self.core.add_fault(fault);
+    }
+
+    /// Ends all failures.
+    pub fn clear_faults(&self) {
+        self.core.state().faults.clear();
+    }
+}

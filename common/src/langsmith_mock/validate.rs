@@ -1,0 +1,214 @@
+//! What LangSmith would object to in one operation.
+
+use serde_json::Value;
+
+use super::decode::{OpKind, ReceivedOp, run};
+use super::violation::{Violation, ViolationCode};
+use crate::model::{Run, RunId, RunType, Segment, Timestamp};
+
+/// Metadata beyond this many bytes of JSON is reported.
+pub(super) const METADATA_BYTES: usize = 64 * 1024;
+
+/// What the store knows that bears on an operation.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    /// True for the batch and multipart routes, where a run must say its place in the trace itself.
+    pub(super) batched: bool,
+    /// Start and end as other operations on the same run gave them.
+    pub(super) start: Option<Timestamp>,
+    pub(super) end: Option<Timestamp>,
+    /// The project that an earlier run of the same trace named.
+    pub(super) project_of_trace: Option<String>,
+}
+
+/// Checks an operation; what decoding found wrong with it comes first in the list.
+pub(super) fn check(op: &ReceivedOp, context: &Context) -> Vec<Violation> {
+    let (read, problems) = run::read(&op.fields);
+    let id = read.as_ref().map(|run| run.id);
+    let mut list = op.violations.clone();
+    list.extend(
+        problems
+            .into_iter()
+            .map(|(code, message)| Violation::new(code, id, message)),
+    );
+    let mut object = |code, message: String| list.push(Violation::new(code, id, message));
+    required(op, context, &mut object);
+    if let Some(run) = &read {
+        place_in_trace(op, run, &mut object);
+        times(run, context, &mut object);
+        description(op, run, context, &mut object);
+    }
+    list
+}
+
+type Object<'a> = dyn FnMut(ViolationCode, String) + 'a;
+
+fn required(op: &ReceivedOp, context: &Context, object: &mut Object<'_>) {
+    let mut needed = Vec::new();
+    if context.batched {
+        needed.extend(["id", "trace_id", "dotted_order"]);
+    }
+    if op.kind == OpKind::Post {
+        needed.extend(["name", "run_type"]);
+        needed.extend(context.batched.then_some("start_time"));
+    }
+    for key in needed {
+        if op.fields.get(key).is_none_or(Value::is_null) {
+            object(
+                ViolationCode::FieldMissing,
+                format!("{} {} has no {key:?}", op.kind, op.id),
+            );
+        }
+    }
+}
+
+fn place_in_trace(op: &ReceivedOp, run: &Run, object: &mut Object<'_>) {
+    let order = &run.dotted_order;
+    let parent = run.parent_run_id;
+    // The wording is LangSmith's own.
+    let place = format!(
+        "for run_id:{} trace_id:{} dotted_order:{order} parent_run_id:{}",
+        run.id,
+        run.trace_id,
+        parent.map_or_else(|| "None".to_owned(), |id| id.to_string())
+    );
+    if !op.id.eq_ignore_ascii_case(&run.id.to_string()) {
+        object(
+            ViolationCode::IdMismatch,
+            format!("{} {:?} carries the id {}", op.kind, op.id, run.id),
+        );
+    }
+    if order.run_id() != run.id {
+        object(
+            ViolationCode::DottedOrderId,
+            format!("run_id does not match last part of dotted_order {place}"),
+        );
+    }
+    if order.trace_id() != run.trace_id {
+        object(
+            ViolationCode::TraceIdMismatch,
+            format!("trace_id does not match first part of dotted_order {place}"),
+        );
+    }
+    // An update need not repeat the parent.
+    let parent_said = op.kind == OpKind::Post || op.fields.contains_key("parent_run_id");
+    match (parent, order.parent_run_id()) {
+        (None, Some(_)) if parent_said => object(
+            ViolationCode::RootWithAncestors,
+            format!("dotted_order must contain a single part for root runs {place}"),
+        ),
+        (Some(_), None) => object(
+            ViolationCode::ChildWithoutAncestors,
+            format!("dotted_order must contain at least two parts for child runs {place}"),
+        ),
+        (Some(parent), Some(above)) if parent != above => object(
+            ViolationCode::ParentMismatch,
+            format!("parent_run_id does not match second to last part of dotted_order {place}"),
+        ),
+        _ => {}
+    }
+    for segment in order.as_str().split('.') {
+        if segment.len() != Segment::LEN {
+            object(
+                ViolationCode::SegmentLength,
+                format!(
+                    "segment {segment} has {} bytes, not {}",
+                    segment.len(),
+                    Segment::LEN
+                ),
+            );
+        }
+    }
+}
+
+fn times(run: &Run, context: &Context, object: &mut Object<'_>) {
+    let start = run.start_time;
+    if let Some(end) = run.end_time.or(context.end) {
+        // A start that only the dotted order tells is no better than one the store has.
+        let start = context.start.unwrap_or(start);
+        if end < start {
+            object(
+                ViolationCode::EndBeforeStart,
+                format!("end_time {end} is before start_time {start}"),
+            );
+        }
+    }
+    if let [.., parent, own] = run.dotted_order.segments().as_slice()
+        && own.start < parent.start
+    {
+        object(
+            ViolationCode::ChildBeforeParent,
+            format!(
+                "dotted_order has a timestamp {} earlier than parent timestamp {}",
+                own.start, parent.start
+            ),
+        );
+    }
+    if run
+        .dotted_order
+        .start_time()
+        .is_some_and(|time| time != start)
+    {
+        object(
+            ViolationCode::StartTimeDiffers,
+            format!(
+                "start_time {start} is not that of the dotted_order {}",
+                run.dotted_order
+            ),
+        );
+    }
+    if run.id.0.get_version_num() == 7
+        && let Some(made) = run.id.0.get_timestamp().map(|time| time.to_unix())
+        && (i64::try_from(made.0).ok(), made.1 / 1_000_000)
+            != (Some(start.timestamp()), start.timestamp_subsec_millis())
+    {
+        object(
+            ViolationCode::IdTimeDiffers,
+            format!("the UUIDv7 {} was not made from start_time {start}", run.id),
+        );
+    }
+}
+
+fn description(op: &ReceivedOp, run: &Run, context: &Context, object: &mut Object<'_>) {
+    if let RunType::Other(name) = &run.run_type {
+        object(
+            ViolationCode::RunTypeUnknown,
+            format!(
+                "run_type {name:?} is none of tool, chain, llm, retriever, embedding, prompt, parser"
+            ),
+        );
+    }
+    let named = |key| op.fields.get(key).is_some_and(|value| !value.is_null());
+    if op.kind == OpKind::Post
+        && !["session_name", "session_id", "address"]
+            .into_iter()
+            .any(named)
+    {
+        object(
+            ViolationCode::ProjectMissing,
+            "neither session_name nor address is given; the run goes to \"default\"".to_owned(),
+        );
+    }
+    if let (Some(earlier), Some(now)) = (&context.project_of_trace, &run.project)
+        && earlier != now
+    {
+        object(
+            ViolationCode::ProjectChanged,
+            format!("the trace belongs to project {earlier:?}, this run names {now:?}"),
+        );
+    }
+    if !run.extra.metadata.is_empty() {
+        let bytes = serde_json::to_string(&*run.extra.metadata).map_or(0, |text| text.len());
+        if bytes > METADATA_BYTES {
+            object(
+                ViolationCode::MetadataTooLarge,
+                format!("the metadata has {bytes} bytes, over {METADATA_BYTES}"),
+            );
+        }
+    }
+}
+
+/// Returns the id that an operation is about, if it can be read.
+pub(super) fn id_of(op: &ReceivedOp) -> Option<RunId> {
+    super::decode::read_id(&op.id).map(RunId)
+}
