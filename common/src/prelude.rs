@@ -1,7 +1,8 @@
 //! What most programs import: `use common::prelude::*;`.
 
 pub use crate::model::{
-    Baggage, DottedOrder, JsonMap, Run, RunContext, RunId, RunStatus, RunType, Segment, TraceId, TraceTree,
+    Baggage, DottedOrder, JsonMap, Run, RunContext, RunId, RunStatus, RunType, Segment, TraceId,
+    TraceTree,
 };
 pub use crate::propagation::{LangSmithPropagator, TrustPolicy};
 pub use crate::trace::{RunTree, TraceFutureExt, Tracer, current};

@@ -17,6 +17,7 @@ pub struct ClientBuilder {
     config: Config,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdGenerator>>,
+    service: Option<String>,
     omit_runtime: bool,
     service: Option<String>,
     problem: Option<ConfigError>,
@@ -30,6 +31,7 @@ impl From<Config> for ClientBuilder {
             config,
             clock: None,
             ids: None,
+            service: None,
             omit_runtime: false,
             service: None,
             problem: None,
@@ -126,6 +128,14 @@ impl ClientBuilder {
     #[must_use]
     pub fn ids(mut self, ids: Arc<dyn IdGenerator>) -> Self {
         self.ids = Some(ids);
+        self
+    }
+
+    /// Names the service that the runs are of, in each run's metadata under
+    /// [`SERVICE`](crate::trace::SERVICE).
+    #[must_use]
+    pub fn service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
         self
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::preflight::Preflight;
 use super::target::{Environment, Target};
-use crate::client::Client;
+use crate::client::{Client, ClientBuilder, Config};
+use crate::export::Destination;
 use crate::langsmith_mock::LangSmithMock;
 use crate::model::TraceTree;
 
@@ -43,9 +44,17 @@ impl Lesson {
         super::kernel::start();
         let env = Environment::load();
         let target = Target::from_env(&env);
-        let mock = LangSmithMock::start().await;
-        let inner = Inner { name: name.to_owned(), mock, env, target, clients: Mutex::default() };
-        let lesson = Self { inner: Arc::new(inner) };
+        let mock = LangSmithMock::builder().keys([STAND_IN_KEY]).start().await;
+        let inner = Inner {
+            name: name.to_owned(),
+            mock,
+            env,
+            target,
+            clients: Mutex::default(),
+        };
+        let lesson = Self {
+            inner: Arc::new(inner),
+        };
         if target == Target::LangSmith {
             // Fails here, in the set-up cell, rather than in the first cell that sends.
             drop(lesson.client("preflight"));
@@ -60,19 +69,23 @@ impl Lesson {
     #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
     pub fn client(&self, service: &str) -> Client {
         let inner = &self.inner;
+        let stand_in = Destination::new(inner.mock.url()).api_key(STAND_IN_KEY);
         let builder = match inner.target {
-            Target::StandIn => {
-                Client::builder().endpoint(inner.mock.url()).api_key(STAND_IN_KEY)
+            Target::StandIn => ClientBuilder::from(Config::default())
+                .endpoint(inner.mock.url())
+                .api_key(STAND_IN_KEY),
+            Target::LangSmith => {
+                let config = Config::from_lookup(|name| inner.env.get(name));
+                ClientBuilder::from(config.expect("the LANGSMITH_… variables can be used"))
+                    .also_send_to(stand_in)
             }
-            Target::LangSmith => Client::builder()
-                .from_lookup(|name| inner.env.get(name))
-                .also_send_to(inner.mock.url(), STAND_IN_KEY),
         };
         let client = builder
+            .enabled(true)
             .project(self.project())
             .service(service)
             .build()
-            .expect("WORKBOOK_TARGET=langsmith needs LANGSMITH_API_KEY and a valid endpoint");
+            .expect("WORKBOOK_TARGET=langsmith needs LANGSMITH_API_KEY");
         self.clients().push(client.clone());
         client
     }
@@ -85,16 +98,18 @@ impl Lesson {
     pub fn misconfigured_client(&self, how: Misconfiguration) -> Client {
         let mock = &self.inner.mock;
         let builder = match how {
-            Misconfiguration::RefusedKey => {
-                mock.refuse_key("revoked-key");
-                Client::builder().endpoint(mock.url()).api_key("revoked-key")
-            }
+            Misconfiguration::RefusedKey => Client::builder()
+                .endpoint(mock.url())
+                .api_key("revoked-key"),
             // Port 9 (discard) is reserved and nothing listens on it.
-            Misconfiguration::NothingListens => {
-                Client::builder().endpoint("http://127.0.0.1:9").api_key(STAND_IN_KEY)
-            }
+            Misconfiguration::NothingListens => Client::builder()
+                .endpoint("http://127.0.0.1:9")
+                .api_key(STAND_IN_KEY),
         };
-        builder.project(self.project()).build().expect("a complete configuration")
+        builder
+            .project(self.project())
+            .build()
+            .expect("a complete configuration")
     }
 
     /// Returns the stand-in.
@@ -134,13 +149,14 @@ impl Lesson {
         ];
         match inner.target {
             Target::StandIn => {
-                env.push(pair("LANGSMITH_ENDPOINT", inner.mock.url()));
+                env.push(pair("LANGSMITH_ENDPOINT", inner.mock.url().to_owned()));
                 env.push(pair("LANGSMITH_API_KEY", STAND_IN_KEY.into()));
             }
             Target::LangSmith => {
                 let key = inner.env.get("LANGSMITH_API_KEY").unwrap_or_default();
                 let endpoint = inner.env.get("LANGSMITH_ENDPOINT");
-                let endpoint = endpoint.unwrap_or_else(|| crate::client::DEFAULT_ENDPOINT.to_owned());
+                let endpoint =
+                    endpoint.unwrap_or_else(|| crate::export::DEFAULT_ENDPOINT.to_owned());
                 // Equal projects and no primary: the SDK then keeps the ids in both places.
                 let both = serde_json::json!([
                     {"api_url": endpoint, "api_key": key, "project_name": self.project()},
@@ -155,7 +171,12 @@ impl Lesson {
 
     /// Checks what a trace needs, and says in words what is missing.
     pub async fn preflight(&self) -> Preflight {
-        Preflight::of(&self.client("preflight"), self.inner.target, &self.inner.env).await
+        Preflight::of(
+            &self.client("preflight"),
+            self.inner.target,
+            &self.inner.env,
+        )
+        .await
     }
 
     /// Says where runs go.
@@ -196,7 +217,10 @@ impl Lesson {
     }
 
     fn clients(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {
-        self.inner.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -227,4 +251,3 @@ fn say(line: &str) {
     // Nothing is left to tell if standard output is gone.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
-

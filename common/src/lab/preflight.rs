@@ -37,7 +37,12 @@ impl Preflight {
 impl fmt::Display for Preflight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            writeln!(f, "{} {}", if finding.ok { '✓' } else { '✗' }, finding.words)?;
+            writeln!(
+                f,
+                "{} {}",
+                if finding.ok { '✓' } else { '✗' },
+                finding.words
+            )?;
         }
         match self.findings.iter().filter(|finding| !finding.ok).count() {
             0 => f.write_str("Everything is in place."),
@@ -48,33 +53,53 @@ impl fmt::Display for Preflight {
 }
 
 fn key(target: Target, env: &Environment) -> Finding {
-    let key = env.get("LANGSMITH_API_KEY").or_else(|| env.get("LANGCHAIN_API_KEY"));
+    let key = env
+        .get("LANGSMITH_API_KEY")
+        .or_else(|| env.get("LANGCHAIN_API_KEY"));
     let (ok, words) = match (target, key) {
-        (Target::StandIn, None) => (true, "no key, and none is needed: runs go to the stand-in".into()),
+        (Target::StandIn, None) => (
+            true,
+            "no key, and none is needed: runs go to the stand-in".into(),
+        ),
         (Target::StandIn, Some(_)) => (
             true,
-            "a key is set but not used: runs go to the stand-in until WORKBOOK_TARGET=langsmith".into(),
+            "a key is set but not used: runs go to the stand-in until WORKBOOK_TARGET=langsmith"
+                .into(),
         ),
-        (Target::LangSmith, Some(key)) => {
-            (true, format!("a key of {} characters is set, and not shown", key.trim().len()))
-        }
-        (Target::LangSmith, None) => {
-            (false, "WORKBOOK_TARGET=langsmith without a key: set LANGSMITH_API_KEY".into())
-        }
+        (Target::LangSmith, Some(key)) => (
+            true,
+            format!(
+                "a key of {} characters is set, and not shown",
+                key.trim().len()
+            ),
+        ),
+        (Target::LangSmith, None) => (
+            false,
+            "WORKBOOK_TARGET=langsmith without a key: set LANGSMITH_API_KEY".into(),
+        ),
     };
     Finding { ok, words }
 }
 
 async fn endpoint(client: &Client) -> Finding {
     match client.check().await {
-        Ok(()) => Finding { ok: true, words: format!("{} answers and takes the key", client.endpoint()) },
-        Err(problem) => Finding { ok: false, words: problem.to_string() },
+        Ok(report) => Finding {
+            ok: true,
+            words: format!("{} answers and takes the key", report.endpoint),
+        },
+        Err(problem) => Finding {
+            ok: false,
+            words: problem.to_string(),
+        },
     }
 }
 
 fn peers() -> Finding {
     match root().as_deref().and_then(python) {
-        Some(_) => Finding { ok: true, words: "the Python peers are installed".into() },
+        Some(_) => Finding {
+            ok: true,
+            words: "the Python peers are installed".into(),
+        },
         None => Finding {
             ok: false,
             words: "the Python peers are not installed: run `cargo workbook doctor`; \

@@ -30,11 +30,16 @@ impl HeaderProxy {
         super::kernel::start();
         let route = Route {
             upstream: upstream.url(""),
-            stripped: stripped.iter().map(|name| name.to_ascii_lowercase()).collect(),
+            stripped: stripped
+                .iter()
+                .map(|name| name.to_ascii_lowercase())
+                .collect(),
             http: reqwest::Client::new(),
         };
         let router = Router::new().fallback(forward).with_state(route);
-        Self { service: Service::start(format!("proxy before {}", upstream.name()), router).await }
+        Self {
+            service: Service::start(format!("proxy before {}", upstream.name()), router).await,
+        }
     }
 
     /// Returns the address of a path as seen from outside the proxy.

@@ -69,7 +69,10 @@ impl PythonService {
             name,
             url: String::new(),
             sdk: String::new(),
-            http: reqwest::Client::builder().timeout(ANSWER).build().unwrap_or_default(),
+            http: reqwest::Client::builder()
+                .timeout(ANSWER)
+                .build()
+                .unwrap_or_default(),
             child: Some(Mutex::new(child)),
             last_words,
             stdin,
@@ -81,7 +84,9 @@ impl PythonService {
                 service.sdk = ready["sdk"].as_str().unwrap_or_default().to_owned();
                 Ok(service)
             }
-            _ => Err(service.ended().unwrap_or(PythonError::Slow { peer: service.name.clone() })),
+            _ => Err(service.ended().unwrap_or(PythonError::Slow {
+                peer: service.name.clone(),
+            })),
         }
     }
 
@@ -99,8 +104,14 @@ impl PythonService {
     ///
     /// # Errors
     /// When the service has ended, takes too long, or answers with an error.
-    pub async fn call(&self, path: &str, body: &Value, run: &RunTree) -> Result<Value, PythonError> {
-        self.send(self.http.post(self.url(path)).json(body).trace(run)).await
+    pub async fn call(
+        &self,
+        path: &str,
+        body: &Value,
+        run: &RunTree,
+    ) -> Result<Value, PythonError> {
+        self.send(self.http.post(self.url(path)).json(body).trace(run))
+            .await
     }
 
     /// Asks the service to send the runs it has kept back.
@@ -108,7 +119,9 @@ impl PythonService {
     /// # Errors
     /// When the service has ended, takes too long, or answers with an error.
     pub async fn flush(&self) -> Result<(), PythonError> {
-        self.send(self.http.post(self.url("/flush"))).await.map(|_| ())
+        self.send(self.http.post(self.url("/flush")))
+            .await
+            .map(|_| ())
     }
 
     /// Kills the service without warning, as an out-of-memory killer would.
@@ -126,23 +139,37 @@ impl PythonService {
             self.ended().unwrap_or(if error.is_timeout() {
                 PythonError::Slow { peer: peer() }
             } else {
-                PythonError::Unreachable { peer: peer(), why: error.to_string() }
+                PythonError::Unreachable {
+                    peer: peer(),
+                    why: error.to_string(),
+                }
             })
         };
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
         if !status.is_success() {
             let body = response.text().await.unwrap_or_default();
-            return Err(PythonError::Status { peer: peer(), status: status.as_u16(), body });
+            return Err(PythonError::Status {
+                peer: peer(),
+                status: status.as_u16(),
+                body,
+            });
         }
         response.json().await.map_err(failed)
     }
 
     /// Returns an error that tells how the process ended, if it has.
     fn ended(&self) -> Option<PythonError> {
-        let mut child = self.child.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut child = self
+            .child
+            .as_ref()?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let status = child.try_wait().ok()??;
-        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = self
+            .last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         Some(PythonError::Ended {
             peer: self.name.clone(),
@@ -156,7 +183,9 @@ impl Drop for PythonService {
     fn drop(&mut self) {
         // The closing of its standard input tells the service to send what it has and end.
         self.stdin.take();
-        let Some(child) = self.child.take() else { return };
+        let Some(child) = self.child.take() else {
+            return;
+        };
         std::thread::spawn(move || {
             let mut child = child.into_inner().unwrap_or_else(PoisonError::into_inner);
             let deadline = Instant::now() + END;
@@ -180,7 +209,9 @@ pub enum PythonError {
     #[error("the Python peers are not installed; `cargo workbook doctor` says what is missing")]
     NotInstalled,
     /// The process is gone: run the cell that starts it again.
-    #[error("the Python service `{peer}` has ended ({status}); run the cell that starts it again\n{last_words}")]
+    #[error(
+        "the Python service `{peer}` has ended ({status}); run the cell that starts it again\n{last_words}"
+    )]
     Ended {
         /// Which service.
         peer: String,

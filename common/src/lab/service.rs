@@ -27,11 +27,18 @@ impl Service {
                 // Either way the service's handle is gone.
                 let _ = stopped.await;
             };
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
+            if let Err(error) = axum::serve(listener, router)
+                .with_graceful_shutdown(until)
+                .await
+            {
                 tracing::warn!(%error, "a lesson's service ended");
             }
         });
-        Ok(Self { name: name.into(), url, _stop: stop })
+        Ok(Self {
+            name: name.into(),
+            url,
+            _stop: stop,
+        })
     }
 
     /// Starts a router on a free port of this machine.
@@ -40,7 +47,9 @@ impl Service {
     /// When no port can be bound; a lesson cannot go on without.
     #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
     pub async fn start(name: impl Into<String>, router: Router) -> Self {
-        Self::try_start(name, router).await.expect("a free port on 127.0.0.1")
+        Self::try_start(name, router)
+            .await
+            .expect("a free port on 127.0.0.1")
     }
 
     /// Returns the service's name.

@@ -18,10 +18,22 @@ use crate::model::{RunType, TraceTree};
 pub const QUESTION: &str = "How do I keep the trace across a service boundary?";
 
 const PASSAGES: [(&str, &str); 4] = [
-    ("headers", "The caller sends its dotted order in the header langsmith-trace."),
-    ("middleware", "A layer on the service reads the header and starts its runs below the caller's."),
-    ("baggage", "Metadata, tags and the project travel in the header baggage."),
-    ("spawn", "A spawned task has no current run unless it is given one."),
+    (
+        "headers",
+        "The caller sends its dotted order in the header langsmith-trace.",
+    ),
+    (
+        "middleware",
+        "A layer on the service reads the header and starts its runs below the caller's.",
+    ),
+    (
+        "baggage",
+        "Metadata, tags and the project travel in the header baggage.",
+    ),
+    (
+        "spawn",
+        "A spawned task has no current run unless it is given one.",
+    ),
 ];
 
 /// Finds the passages that share a word with the question. Takes about 20 ms, as a small index would.
@@ -42,7 +54,10 @@ pub async fn retrieve(question: &str) -> Vec<Value> {
 /// Writes an answer from passages. Takes about 60 ms, as a fast model would.
 pub async fn generate(question: &str, passages: &[Value]) -> String {
     pause(60).await;
-    match passages.first().and_then(|passage| passage["page_content"].as_str()) {
+    match passages
+        .first()
+        .and_then(|passage| passage["page_content"].as_str())
+    {
         Some(passage) => format!("{passage} ({} sources)", passages.len()),
         None => format!("I found nothing on: {question}"),
     }
@@ -53,9 +68,13 @@ pub async fn generate(question: &str, passages: &[Value]) -> String {
 /// Both do what their authors meant, and the trace is still in two pieces.
 pub async fn two_services_without_headers(lesson: &Lesson) -> TraceTree {
     super::kernel::start();
-    let retriever = Service::start("retriever", untraced_boundary(lesson.client("retriever"))).await;
+    let retriever =
+        Service::start("retriever", untraced_boundary(lesson.client("retriever"))).await;
     let client = lesson.client("gateway");
-    let root = client.run("gateway").inputs(json!({"question": QUESTION})).start();
+    let root = client
+        .run("gateway")
+        .inputs(json!({"question": QUESTION}))
+        .start();
     let call = root.child("call retriever").run_type(RunType::Tool).start();
     let request = reqwest::Client::new().post(retriever.url("/retrieve"));
     match request.json(&json!({"question": QUESTION})).send().await {
@@ -74,8 +93,14 @@ fn untraced_boundary(client: Client) -> Router {
         let client = client.clone();
         async move {
             let question = body["question"].as_str().unwrap_or_default().to_owned();
-            let run = client.run("retriever").inputs(json!({"question": question})).start();
-            let search = run.child("search docs").run_type(RunType::Retriever).start();
+            let run = client
+                .run("retriever")
+                .inputs(json!({"question": question}))
+                .start();
+            let search = run
+                .child("search docs")
+                .run_type(RunType::Retriever)
+                .start();
             let passages = retrieve(&question).await;
             search.end_with(json!({"documents": passages}));
             run.end_with(json!({"count": passages.len()}));

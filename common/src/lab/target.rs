@@ -23,7 +23,9 @@ impl Environment {
 
     /// Looks a variable up; one that is blank counts as unset.
     pub(super) fn get(&self, name: &str) -> Option<String> {
-        let value = std::env::var(name).ok().or_else(|| self.0.get(name).cloned())?;
+        let value = std::env::var(name)
+            .ok()
+            .or_else(|| self.0.get(name).cloned())?;
         (!value.trim().is_empty()).then_some(value)
     }
 }
@@ -34,7 +36,9 @@ pub(super) fn root() -> Option<PathBuf> {
         return Some(root.into());
     }
     let here = std::env::current_dir().ok()?;
-    here.ancestors().find(|folder| folder.join("notebooks").is_dir()).map(PathBuf::from)
+    here.ancestors()
+        .find(|folder| folder.join("notebooks").is_dir())
+        .map(PathBuf::from)
 }
 
 /// Where a lesson's runs go.
