@@ -164,28 +164,23 @@ fn the_hosted_service_needs_a_key_unless_tracing_is_off() {
 }
 
 #[test]
-fn a_builder_takes_settings_from_variables_and_stays_on() {
-    let variables = |name: &str| match name {
-        "LANGSMITH_ENDPOINT" => Some("http://127.0.0.1:9/".to_owned()),
-        "LANGSMITH_TRACING" => Some("false".to_owned()),
-        _ => None,
-    };
-    let client = Client::builder()
-        .from_lookup(variables)
+fn code_wins_over_the_environment() {
+    let variables = [
+        ("LANGSMITH_ENDPOINT", "http://127.0.0.1:9/"),
+        ("LANGSMITH_TRACING", "false"),
+        ("LANGSMITH_PROJECT", "env"),
+    ];
+    let client = ClientBuilder::from(config(&variables))
+        .enabled(true)
+        .project("code")
         .service("gateway")
-        .build();
-    let client = client.expect("a client");
-    assert!(client.is_enabled());
+        .build()
+        .expect("a client");
     assert_eq!(client.endpoint(), "http://127.0.0.1:9");
+    assert_eq!(client.tracer().project(), Some("code"));
     let run = client.run("r").start();
     let metadata = run.context().expect("recorded").baggage.metadata;
     assert_eq!(metadata["service"], "gateway");
-    let broken = |_: &str| Some("many".to_owned());
-    let error = Client::builder()
-        .from_lookup(broken)
-        .build()
-        .expect_err("no number");
-    assert!(matches!(error, ConfigError::NotANumber { .. }), "{error}");
     run.end();
     let _ = client.shutdown(std::time::Duration::ZERO);
 }

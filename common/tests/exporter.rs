@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::client::{CheckError, Client, ClientBuilder};
-use common::export::{BatchConfig, DropReason, FlushError, RefuseReason, RetryPolicy};
+use common::export::{BatchConfig, Destination, DropReason, FlushError, RefuseReason, RetryPolicy};
 use common::model::{SeededIds, SteppingClock};
 use peer::{Answer, Peer, Received, closed_port, parts_of, silent_port, status};
 use serde_json::json;
@@ -459,7 +459,7 @@ fn a_second_destination_gets_the_same_runs_under_the_same_ids() {
             Duration::from_millis(1),
         )))
         .header("x-team", "docs")
-        .also_send_to(&second.url, "another-key")
+        .also_send_to(Destination::new(&second.url).api_key("another-key"))
         .build()
         .expect("a client");
     one_run(&client);
@@ -560,7 +560,7 @@ fn no_key_shows_in_any_debug_or_error() {
         .endpoint(closed_port())
         .api_key(KEY)
         .header("authorization", "Bearer secret-token")
-        .also_send_to(closed_port(), KEY)
+        .also_send_to(Destination::new(closed_port()).api_key(KEY))
         .batch(fast());
     let shown = format!("{client:?}");
     let client = client.build().expect("a client");

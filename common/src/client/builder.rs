@@ -19,8 +19,6 @@ pub struct ClientBuilder {
     ids: Option<Arc<dyn IdGenerator>>,
     service: Option<String>,
     omit_runtime: bool,
-    service: Option<String>,
-    problem: Option<ConfigError>,
     also: Vec<Destination>,
     sink: Option<Arc<dyn RunSink>>,
 }
@@ -33,8 +31,6 @@ impl From<Config> for ClientBuilder {
             ids: None,
             service: None,
             omit_runtime: false,
-            service: None,
-            problem: None,
             also: Vec::new(),
             sink: None,
         }
@@ -42,24 +38,6 @@ impl From<Config> for ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Takes the settings that [`Config`] lists from a source of variables, such as a `.env` file.
-    ///
-    /// Whether tracing is on stays the code's choice; [`Client::from_env`] leaves that to the
-    /// environment too. What cannot be used is reported by [`build`](Self::build).
-    #[must_use]
-    pub fn from_lookup(mut self, lookup: impl Fn(&str) -> Option<String>) -> Self {
-        match Config::from_lookup(lookup) {
-            Ok(config) => {
-                self.config = Config {
-                    tracing: self.config.tracing,
-                    ..config
-                };
-            }
-            Err(problem) => self.problem = Some(problem),
-        }
-        self
-    }
-
     /// Sets the address of LangSmith, with or without a `/` at its end.
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
@@ -146,27 +124,13 @@ impl ClientBuilder {
         self
     }
 
-    /// Names the service: every run carries it as `service` in its metadata.
-    #[must_use]
-    pub fn service(mut self, service: impl Into<String>) -> Self {
-        self.service = Some(service.into());
-        self
-    }
-
     /// Sends every run to a second place as well, under the same ids.
     ///
     /// The lessons use it to send to the real service and to the stand-in that draws the figures. The
     /// second place gets its own queue, key and books; headers and certificates of the first are not
     /// shared with it.
     #[must_use]
-    pub fn also_send_to(self, endpoint: impl Into<String>, api_key: impl Into<String>) -> Self {
-        self.also_send(Destination::new(endpoint).api_key(api_key))
-    }
-
-    /// Sends every run to a second place as [`also_send_to`](Self::also_send_to) does, with all that a
-    /// [`Destination`] can say.
-    #[must_use]
-    pub fn also_send(mut self, destination: Destination) -> Self {
+    pub fn also_send_to(mut self, destination: Destination) -> Self {
         self.also.push(destination);
         self
     }
@@ -183,9 +147,6 @@ impl ClientBuilder {
     /// # Errors
     /// If a setting cannot be used; the error says which, and what to do.
     pub fn build(self) -> Result<Client, ConfigError> {
-        if let Some(problem) = self.problem {
-            return Err(problem);
-        }
         let config = self.config;
         let mut exporters = Vec::new();
         let mut sinks: Vec<Arc<dyn RunSink>> = Vec::new();
