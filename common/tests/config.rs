@@ -164,6 +164,28 @@ fn the_hosted_service_needs_a_key_unless_tracing_is_off() {
 }
 
 #[test]
+fn code_wins_over_the_environment() {
+    let variables = [
+        ("LANGSMITH_ENDPOINT", "http://127.0.0.1:9/"),
+        ("LANGSMITH_TRACING", "false"),
+        ("LANGSMITH_PROJECT", "env"),
+    ];
+    let client = ClientBuilder::from(config(&variables))
+        .enabled(true)
+        .project("code")
+        .service("gateway")
+        .build()
+        .expect("a client");
+    assert_eq!(client.endpoint(), "http://127.0.0.1:9");
+    assert_eq!(client.tracer().project(), Some("code"));
+    let run = client.run("r").start();
+    let metadata = run.context().expect("recorded").baggage.metadata;
+    assert_eq!(metadata["service"], "gateway");
+    run.end();
+    let _ = client.shutdown(std::time::Duration::ZERO);
+}
+
+#[test]
 fn what_cannot_be_used_is_named_with_its_remedy() {
     let build = |endpoint: &str| Client::builder().endpoint(endpoint).api_key("k").build();
     for (endpoint, why) in [

@@ -49,7 +49,8 @@ impl Client {
 
     /// Makes a client from the environment, as [`Config`] lists it.
     ///
-    /// To change some of it in code: `ClientBuilder::from(Config::from_env()?)`.
+    /// To change some of it in code: `ClientBuilder::from(Config::from_env()?)`. Without
+    /// `LANGSMITH_TRACING=true` the client is there and records nothing.
     ///
     /// # Errors
     /// If a setting cannot be used.
@@ -70,6 +71,11 @@ impl Client {
     /// Returns true if runs are recorded.
     pub fn is_enabled(&self) -> bool {
         self.tracer.is_enabled()
+    }
+
+    /// Returns the address of the main destination; empty if runs are not sent.
+    pub fn endpoint(&self) -> &str {
+        self.exporters.first().map_or("", |(endpoint, _)| endpoint)
     }
 
     /// Waits until every operation so far is delivered, to each destination, for at most `timeout`.

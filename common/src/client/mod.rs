@@ -24,3 +24,5 @@ pub use check::{CheckError, CheckReport};
 pub use config::{Config, ConfigError, DEFAULT_PROJECT};
 pub use guard::FlushGuard;
 pub use handle::Client;
+
+pub use crate::export::DEFAULT_ENDPOINT;
