@@ -1,6 +1,7 @@
 //! What the official SDKs sent, and what any client may send, becomes the same runs.
 
 #![cfg(feature = "langsmith_mock")]
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod langsmith_mock_support;
 
