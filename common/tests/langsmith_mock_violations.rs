@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 /// A batch that creates this one run.
 fn one(run: Value) -> Vec<MockRequest> {
-    both(vec![run], vec![])
+    both(&[run], &[])
 }
 
-fn both(post: Vec<Value>, patch: Vec<Value>) -> Vec<MockRequest> {
+fn both(post: &[Value], patch: &[Value]) -> Vec<MockRequest> {
     let body = json!({ "post": post, "patch": patch });
     vec![json_request(Method::POST, "/runs/batch", &body)]
 }
@@ -145,7 +145,7 @@ fn cases() -> Vec<(V, Vec<MockRequest>, u16)> {
         (V::FieldMissing, one(without(root(), "name")), 202),
         (
             V::FieldMissing,
-            both(vec![], vec![without(patch(1, &[]), "dotted_order")]),
+            both(&[], &[without(patch(1, &[]), "dotted_order")]),
             202,
         ),
         (
@@ -223,8 +223,8 @@ fn cases() -> Vec<(V, Vec<MockRequest>, u16)> {
         (
             V::EndBeforeStart,
             both(
-                vec![post(2_000, &[])],
-                vec![{
+                &[post(2_000, &[])],
+                &[{
                     let early = without(patch(2_000, &[]), "start_time");
                     changed(early, "end_time", json!(start(1)))
                 }],
@@ -259,8 +259,8 @@ fn cases() -> Vec<(V, Vec<MockRequest>, u16)> {
         (
             V::ProjectChanged,
             both(
-                vec![root(), changed(child(), "session_name", json!("elsewhere"))],
-                vec![],
+                &[root(), changed(child(), "session_name", json!("elsewhere"))],
+                &[],
             ),
             202,
         ),
@@ -307,10 +307,7 @@ fn cases() -> Vec<(V, Vec<MockRequest>, u16)> {
         ),
         (
             V::AlreadyReceived,
-            both(
-                vec![root(), changed(root(), "name", json!("again"))],
-                vec![],
-            ),
+            both(&[root(), changed(root(), "name", json!("again"))], &[]),
             202,
         ),
     ]

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::builder::ServerInfo;
 use super::decode::{self, read_id};
+use super::merge::StoredRun;
 use super::projects::{self, TENANT};
 use super::request::{MockRequest, MockResponse};
-use super::store::{Store, StoredRun};
+use super::store::Store;
 use crate::model::{JsonMap, Run, Timestamp};
 
 /// Runs per page at most, as LangSmith says.
@@ -131,8 +132,8 @@ impl Query {
             is_root: get("is_root").and_then(Value::as_bool),
             run_type: get("run_type").and_then(Value::as_str).map(str::to_owned),
             error: get("error").and_then(Value::as_bool),
-            start_time: decode::run::start_of(body),
-            end_time: decode::run::end_of(body),
+            start_time: decode::run::time_of(get("start_time")),
+            end_time: decode::run::time_of(get("end_time")),
             ascending: get("order").and_then(Value::as_str) == Some("asc"),
             limit,
             skip: skip.ok_or("\"cursor\" is none that was given out")?,
