@@ -251,6 +251,14 @@ fn cases() -> Vec<(V, Vec<MockRequest>, u16)> {
             202,
         ),
         (
+            V::DottedOrderChanged,
+            both(
+                &[post(3, &[1])],
+                &[without(patch(3, &[1, 2]), "parent_run_id")],
+            ),
+            202,
+        ),
+        (
             V::RunTypeUnknown,
             one(changed(root(), "run_type", json!("agent"))),
             202,
