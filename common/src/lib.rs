@@ -45,3 +45,4 @@ pub mod lab;
 pub mod langsmith_mock;
 #[cfg(feature = "middleware")]
 pub mod middleware;
+pub mod prelude;

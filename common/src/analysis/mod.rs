@@ -1,1 +1,39 @@
-//! Room under construction.
+//! What a person sees of captured runs: text, pictures, tables.
+//!
+//! ```text
+//!                 ┌─ text_tree ────► TextTree ─┐
+//!                 ├─ waterfall ────► Figure ───┤               ┌ Display        terminals, snapshots
+//! TraceTree ──────┼─ tree_diagram ─► Figure ───┼─── each has ──┼ evcxr_display  notebooks
+//!                 └─ Shape::of ────► Shape     │               └ to_html        the stand-in's viewer
+//! hops ───────────── sequence ─────► Figure ───┤
+//! numbers ────────── bar_chart, line_chart ────┤
+//! cells ──────────── Table ────────────────────┘
+//! ```
+//!
+//! Everything here is a pure function from values to a value: no socket, no clock, no file. What runs
+//! say about themselves is foreign text; it is cut, made visible and escaped on its way into a
+//! picture. Start at [`text_tree`] and [`waterfall`].
+
+mod chart;
+mod compare;
+mod figure;
+mod label;
+mod palette;
+mod rich_output;
+mod rows;
+mod sequence;
+mod svg;
+mod table;
+mod text;
+mod time_axis;
+mod tree_diagram;
+mod waterfall;
+
+pub use chart::{Series, bar_chart, line_chart};
+pub use compare::Shape;
+pub use figure::Figure;
+pub use sequence::{HeaderState, Hop, sequence};
+pub use table::Table;
+pub use text::{TextTree, text_tree};
+pub use tree_diagram::tree_diagram;
+pub use waterfall::waterfall;

@@ -1,1 +1,26 @@
-//! Room under construction.
+//! The facade: one handle that starts runs and sees them delivered.
+//!
+//! ```text
+//! environment ──► Config ─┐
+//!                         ├─► ClientBuilder ──build()──► Client ──run()──► RunTree     (room: trace)
+//! code ───────────────────┘                               │                   │ RunOp
+//!                                              flush · stats · check      RunSink
+//!                                                         │                   │
+//!                                                         └──► exporter ◄─────┘        (room: export)
+//! ```
+//!
+//! This is the only room that knows both `trace` and `export`. A client is a handle that is passed
+//! around, never a global: one test, one client, one stand-in. Start at [`Client`].
+
+mod builder;
+mod check;
+mod config;
+mod guard;
+mod handle;
+mod sink;
+
+pub use builder::ClientBuilder;
+pub use check::{CheckError, CheckReport};
+pub use config::{Config, ConfigError, DEFAULT_PROJECT};
+pub use guard::FlushGuard;
+pub use handle::Client;

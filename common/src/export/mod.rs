@@ -1,1 +1,42 @@
-//! Room under construction.
+//! Operations become bytes and reach an endpoint, on a thread of its own.
+//!
+//! ```text
+//! caller's thread │ exporter's thread
+//!                 │
+//! submit(RunOp) ──► queue ──► batch ──► encode ──► transport ──► LangSmith
+//!    never blocks │ bounded   count,    multipart    │   ▲
+//!                 │ in count  bytes,    or JSON      ▼   │ again
+//!                 │ and bytes time                 retry ─┘
+//!                 │   └──────────── ledger ◄────────┘ delivered, or dropped with a reason
+//! ```
+//!
+//! Submitting is synchronous and needs no runtime; everything slow happens on the exporter's thread.
+//! What was accepted is accounted for to the last operation:
+//! `accepted = delivered + dropped + spooled + queued`. Start at [`BatchExporter`].
+
+mod batch;
+mod config;
+mod encode;
+mod exporter;
+mod info;
+mod ledger;
+mod queue;
+mod retry;
+mod tls;
+mod transport;
+mod worker;
+
+pub use batch::{Batch, Group};
+pub use config::{
+    BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, DEFAULT_ENDPOINT, DEFAULT_LINGER,
+    DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT,
+    Destination,
+};
+pub use encode::{EncodedBody, Encoder, Encoding};
+pub use exporter::{BatchExporter, FlushError};
+pub use info::{BatchIngestConfig, ServerInfo};
+pub use ledger::{DropReason, ExportStats, RefuseReason};
+pub use retry::{RetryPolicy, Verdict, judge};
+pub use transport::{
+    Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
+};

@@ -1,1 +1,36 @@
-//! Room under construction.
+//! What lessons need and production does not.
+//!
+//! ```text
+//! Lesson ──client("gateway")──► Client ──runs──► stand-in ──tree(n)──► TraceTree ──► pictures, checks
+//!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
+//!   └─ Service (axum, port 0) · PythonService (FastAPI with the official SDK) · HeaderProxy
+//! ```
+//!
+//! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
+//! [`Lesson`].
+
+pub mod kernel;
+mod lesson;
+mod preflight;
+mod proxy;
+mod python;
+mod service;
+pub mod story;
+mod target;
+
+pub use lesson::{Lesson, Misconfiguration};
+pub use preflight::{Finding, Preflight};
+pub use proxy::HeaderProxy;
+pub use python::{PythonError, PythonService};
+pub use service::Service;
+pub use target::Target;
+
+/// Pauses the present task; in lessons it stands for real work.
+pub async fn pause(millis: u64) {
+    tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+}
+
+/// Renders a value as indented JSON.
+pub fn as_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("not JSON: {error}"))
+}

@@ -1,1 +1,26 @@
-//! Room under construction.
+//! Traces across HTTP: a tower layer on the way in, a `reqwest` extension on the way out.
+//!
+//! ```text
+//! request ──► TracingLayer ──extract──► IncomingTrace ──► your service (its run is current)
+//!               │                          └ Extension(incoming): .run() · .context() · .start(name)
+//!               └ starts a run below the caller's, ends it with the response's status
+//!
+//! RunTree ──TraceRequestExt::trace──► reqwest request with langsmith-trace and baggage ──► next service
+//! ```
+//!
+//! The layer never refuses, delays or changes a request or a response, whatever its headers say. By
+//! default it believes no caller; between your own services set a
+//! [`TrustPolicy`](crate::propagation::TrustPolicy). Start at [`TracingLayer`].
+
+mod future;
+mod incoming;
+mod layer;
+mod make_run;
+mod outgoing;
+mod service;
+
+pub use future::ResponseFuture;
+pub use incoming::IncomingTrace;
+pub use layer::TracingLayer;
+pub use outgoing::TraceRequestExt;
+pub use service::TracingService;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::current::current;
 use super::run_tree::RunTree;
-use super::tracer::Tracer;
+use super::tracer::{SERVICE, Tracer};
 use crate::model::{DottedOrder, JsonMap, Run, RunContext, RunId, RunType, Segment, Timestamp};
 
 /// Says what a run is before it starts. Made by [`Tracer::run`] and [`RunTree::child`].
@@ -126,6 +126,11 @@ impl RunBuilder {
             }
         }
         run.extra.metadata = inherited.metadata;
+        let service = self.tracer.service();
+        if service != run.extra.metadata.get(SERVICE) && service.is_some() {
+            let metadata = Arc::make_mut(&mut run.extra.metadata);
+            metadata.extend(service.map(|name| (SERVICE.to_owned(), name.clone())));
+        }
         if !self.metadata.is_empty() {
             Arc::make_mut(&mut run.extra.metadata).extend(self.metadata);
         }

@@ -21,4 +21,4 @@ pub use builder::RunBuilder;
 pub use current::{InRun, TraceFutureExt, current, with_run};
 pub use run_tree::RunTree;
 pub use sink::{MemorySink, NoSink, RunSink, TeeSink};
-pub use tracer::{Tracer, TracerBuilder};
+pub use tracer::{SERVICE, Tracer, TracerBuilder};

@@ -47,6 +47,26 @@ impl RunTree {
         }
     }
 
+    pub(super) fn remote(tracer: Tracer, context: RunContext) -> Self {
+        let start = context.dotted_order.start_time();
+        let start = start.unwrap_or_else(|| tracer.clock().now());
+        let dotted_order = context.dotted_order;
+        let mut run = Run::begin(dotted_order.clone(), "parent", RunType::default(), start);
+        run.extra.metadata = context.baggage.metadata;
+        run.tags = context.baggage.tags;
+        run.project = context.baggage.project;
+        // It is ended from the first, for this process: nothing changes it and nothing is sent.
+        let inner = Inner {
+            tracer: tracer.clone(),
+            dotted_order,
+            state: Mutex::new(State { run, ended: true }),
+        };
+        Self {
+            inner: Some(Arc::new(inner)),
+            tracer,
+        }
+    }
+
     pub(super) fn begin(tracer: Tracer, mut run: Run) -> Self {
         let inputs = run.inputs.take();
         let mut post = run.clone();
@@ -276,6 +296,26 @@ mod tests {
     }
 
     #[test]
+    fn a_service_names_itself_and_does_not_pass_for_its_caller() {
+        let sink = Arc::new(MemorySink::new());
+        let of = |service: &str| Tracer::builder(sink.clone()).service(service).build();
+        let caller = of("gateway").run("call").start();
+        of("retriever")
+            .run("serve")
+            .parent(caller.context())
+            .start()
+            .child("search")
+            .start()
+            .end();
+        let services: Vec<_> = sink
+            .runs()
+            .iter()
+            .map(|run| run.extra.metadata["service"].clone())
+            .collect();
+        assert_eq!(services, ["gateway", "retriever", "retriever"]);
+    }
+
+    #[test]
     fn the_last_handle_dropped_ends_the_run_with_an_error() {
         let (sink, tracer) = tracer();
         let run = tracer.run("forgotten").start();
@@ -327,6 +367,23 @@ mod tests {
         assert!(run.context().is_none());
         drop(run);
         assert!(sink.ops().is_empty());
+    }
+
+    #[test]
+    fn a_remote_run_has_children_here_and_sends_nothing_itself() {
+        let (sink, tracer) = tracer();
+        let caller = tracer.run("caller").tag("t").project("theirs").start();
+        let sent = sink.ops().len();
+        let parent = tracer.remote(caller.context().expect("recorded"));
+        parent.add_tag("lost");
+        parent.end();
+        drop(parent.clone());
+        assert_eq!(sink.ops().len(), sent);
+        parent.child("here").start().end();
+        let runs = sink.runs();
+        assert_eq!(runs[1].parent_run_id, caller.id());
+        assert_eq!(runs[1].tags, ["t"]);
+        assert_eq!(runs[1].project.as_deref(), Some("theirs"));
     }
 
     #[test]

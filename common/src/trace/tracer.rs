@@ -5,8 +5,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::builder::RunBuilder;
+use super::run_tree::RunTree;
 use super::sink::RunSink;
-use crate::model::{Clock, IdGenerator, JsonMap, RandomIds, SystemClock};
+use crate::model::{Clock, IdGenerator, JsonMap, RandomIds, RunContext, SystemClock};
+
+/// The key of metadata that names the service a run is of.
+pub const SERVICE: &str = "service";
 
 /// Starts runs and gives them what they share: sink, clock, ids, project. A cheap clone.
 ///
@@ -36,6 +40,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     project: Option<String>,
+    service: Option<Value>,
     runtime: Option<Arc<JsonMap>>,
     enabled: bool,
 }
@@ -49,6 +54,7 @@ impl Tracer {
                 clock: Arc::new(SystemClock),
                 ids: Arc::new(RandomIds),
                 project: None,
+                service: None,
                 runtime: Some(Arc::new(describe_sender())),
                 enabled: true,
             },
@@ -60,6 +66,19 @@ impl Tracer {
         RunBuilder::new(self.clone(), name.into())
     }
 
+    /// Returns a handle of a run in another process, to start runs below it or to make it current.
+    ///
+    /// Nothing of the run itself is sent, and what is set on the handle is forgotten: the run belongs to
+    /// the process that started it. The official SDKs hold the same placeholder for a parent from
+    /// headers.
+    pub fn remote(&self, context: RunContext) -> RunTree {
+        if self.is_enabled() {
+            RunTree::remote(self.clone(), context)
+        } else {
+            RunTree::disabled(self.clone())
+        }
+    }
+
     /// Returns true if runs of this tracer are recorded.
     pub fn is_enabled(&self) -> bool {
         self.shared.enabled
@@ -68,6 +87,10 @@ impl Tracer {
     /// Returns the project that new traces go to.
     pub fn project(&self) -> Option<&str> {
         self.shared.project.as_deref()
+    }
+
+    pub(super) fn service(&self) -> Option<&Value> {
+        self.shared.service.as_ref()
     }
 
     pub(super) fn sink(&self) -> &dyn RunSink {
@@ -112,6 +135,14 @@ impl TracerBuilder {
     #[must_use]
     pub fn project(mut self, project: Option<String>) -> Self {
         self.shared.project = project;
+        self
+    }
+
+    /// Names the service that the runs are of: each carries it as metadata under [`SERVICE`], also
+    /// where it would inherit another service's name. Pictures label runs with it.
+    #[must_use]
+    pub fn service(mut self, service: impl Into<String>) -> Self {
+        self.shared.service = Some(Value::from(service.into()));
         self
     }
 

@@ -1,0 +1,194 @@
+//! A tree as rows: what text, waterfall and diagram tell of each run, worked out once.
+//!
+//! ```text
+//! TraceTree ──walk──► Row { depth, name, type, latency, … } in the order of reading
+//!                      └ mark: none · another root · no parent here · parents in a circle
+//! ```
+//!
+//! Start at [`rows`].
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::label::{self, short_id};
+use crate::model::{Run, RunId, RunStatus, TraceId, TraceTree};
+
+/// Why a run stands at the top of a tree although it might not belong there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A root that is not the first one.
+    AnotherRoot(TraceId),
+    /// Its parent was named but never captured.
+    NoParent(RunId),
+    /// It is its own ancestor.
+    Circle,
+}
+
+impl Mark {
+    /// Says it in words, as all pictures do.
+    pub(super) fn in_words(self) -> String {
+        match self {
+            Self::AnotherRoot(trace) => format!("another root: {}", short_id(trace.0)),
+            Self::NoParent(parent) => format!("no parent here: {}", short_id(parent.0)),
+            Self::Circle => "its parents go in a circle".to_owned(),
+        }
+    }
+}
+
+/// One run, in the order of reading.
+#[derive(Debug, Clone)]
+pub(super) struct Row<'a> {
+    pub(super) run: &'a Run,
+    /// Position in [`TraceTree::nodes`].
+    pub(super) at: usize,
+    pub(super) depth: usize,
+    /// No sibling comes after it.
+    pub(super) is_last: bool,
+    pub(super) is_top: bool,
+    pub(super) mark: Option<Mark>,
+    /// The metadata key `service`.
+    pub(super) service: Option<&'a str>,
+    /// The run's project, where it is not the parent's.
+    pub(super) other_project: Option<&'a str>,
+}
+
+impl Row<'_> {
+    /// Returns how long the run took, or that it has not ended.
+    pub(super) fn latency(&self) -> String {
+        self.run
+            .latency()
+            .map_or_else(|| "pending".to_owned(), label::duration)
+    }
+
+    /// Returns true if the run ended in an error.
+    pub(super) fn failed(&self) -> bool {
+        self.run.status() == RunStatus::Error
+    }
+}
+
+/// Returns the rows of a tree, each parent before its children.
+pub(super) fn rows(tree: &TraceTree) -> Vec<Row<'_>> {
+    let nodes = tree.nodes();
+    let has_orphan = nodes.iter().any(|node| node.is_orphan());
+    // Needed only to tell an absent parent from a circle.
+    let ids: HashSet<RunId> = match has_orphan {
+        true => nodes.iter().map(|node| node.run.id).collect(),
+        false => HashSet::new(),
+    };
+    let first_root = tree
+        .tops()
+        .iter()
+        .find(|at| nodes[**at].run.parent_run_id.is_none())
+        .copied();
+    tree.walk()
+        .into_iter()
+        .map(|at| {
+            let node = &nodes[at];
+            let parent = node.parent.map(|parent| &nodes[parent]);
+            let mark = match (parent, node.run.parent_run_id) {
+                (Some(_), _) => None,
+                (None, Some(named)) if ids.contains(&named) => Some(Mark::Circle),
+                (None, Some(named)) => Some(Mark::NoParent(named)),
+                (None, None) if Some(at) == first_root => None,
+                (None, None) => Some(Mark::AnotherRoot(node.run.trace_id)),
+            };
+            let project = node.run.project.as_deref();
+            Row {
+                run: &node.run,
+                at,
+                depth: node.depth,
+                is_last: parent.is_none_or(|parent| parent.children.last() == Some(&at)),
+                is_top: parent.is_none(),
+                mark,
+                service: service(&node.run),
+                other_project: project.filter(|_| {
+                    parent.is_some_and(|parent| parent.run.project.as_deref() != project)
+                }),
+            }
+        })
+        .collect()
+}
+
+fn service(run: &Run) -> Option<&str> {
+    run.extra
+        .metadata
+        .get("service")
+        .and_then(Value::as_str)
+        .filter(|name| !name.trim().is_empty())
+}
+
+/// States in one sentence what the runs show: the default title of a picture.
+pub(super) fn finding(tree: &TraceTree) -> String {
+    let nodes = tree.nodes();
+    let name = |run: &Run| label::fit(&run.name, 32);
+    let orphans = tree.orphans().len();
+    let tops = tree.tops().len();
+    if nodes.is_empty() {
+        return "No run was captured".to_owned();
+    }
+    if orphans > 0 {
+        return match (tops, orphans) {
+            (1, _) => "The trace has no root: its parent was never captured".to_owned(),
+            (_, 1) => format!("The trace is in {tops} pieces: one run has no parent here"),
+            _ => format!("The trace is in {tops} pieces: {orphans} runs have no parent here"),
+        };
+    }
+    if tops > 1 {
+        return format!("{tops} roots: these runs are {tops} traces, not one");
+    }
+    // The deepest failure is the cause; the failures above it are its echo.
+    let failed = nodes
+        .iter()
+        .filter(|node| node.run.status() == RunStatus::Error)
+        .max_by_key(|node| (node.depth, std::cmp::Reverse(node.run.start_time)));
+    if let Some(node) = failed {
+        let error = label::fit(
+            label::first_line(node.run.error.as_deref().unwrap_or("")),
+            48,
+        );
+        return match error.is_empty() {
+            true => format!("{} failed", name(&node.run)),
+            false => format!("{} failed: {error}", name(&node.run)),
+        };
+    }
+    let pending = nodes
+        .iter()
+        .filter(|node| node.run.end_time.is_none())
+        .count();
+    if pending > 0 {
+        return match pending {
+            1 => "One run has not ended".to_owned(),
+            _ => format!("{pending} runs have not ended"),
+        };
+    }
+    let root = &nodes[tree.tops()[0]].run;
+    let total = root.latency().map(label::duration).unwrap_or_default();
+    let slowest = nodes
+        .iter()
+        .filter(|node| node.children.is_empty() && !node.run.is_root())
+        .max_by_key(|node| node.run.latency());
+    match slowest {
+        Some(node) => format!(
+            "{} took {total}, {} of it in {}",
+            name(root),
+            node.run.latency().map(label::duration).unwrap_or_default(),
+            name(&node.run)
+        ),
+        None => format!("{} took {total}", name(root)),
+    }
+}
+
+/// Counts what the runs are made of: the line below a picture's title.
+pub(super) fn inventory(rows: &[Row<'_>]) -> String {
+    let services: HashSet<&str> = rows.iter().filter_map(|row| row.service).collect();
+    let errors = rows.iter().filter(|row| row.failed()).count();
+    let mut parts = vec![label::count(rows.len(), "run")];
+    if !services.is_empty() {
+        parts.push(label::count(services.len(), "service"));
+    }
+    if errors > 0 {
+        parts.push(label::count(errors, "error"));
+    }
+    parts.join(" · ")
+}

@@ -1,0 +1,309 @@
+//! The waterfall: what ran when, one lane per run.
+//!
+//! ```text
+//! gateway   │ answer       ██████████████████████ 412 ms
+//! retriever │  retrieve       ▒▒▒▒▒▒▒ 180 ms
+//! generator │  generate                ▓▓▓▓▓▓▓▓ ✗ 201 ms
+//!             time since the first start
+//! ```
+//!
+//! Start at [`waterfall`].
+
+use maud::{Markup, html};
+
+use super::figure::{Figure, MARGIN, WIDTH};
+use super::label::{fit, fit_px, text_px};
+use super::palette::{self, BAND, BROKEN, HAIRLINE, INK, LINE, MUTED, PAPER};
+use super::rows::{Row, finding, inventory, rows};
+use super::svg::{
+    Anchor, Key, NAME, NOTE, SMALL, Type, cross, legend, line, n, rect, stripes, text,
+};
+use super::text::text_tree;
+use super::time_axis::TimeAxis;
+use crate::model::{RunStatus, TraceTree};
+
+/// Most lanes; the rest is counted.
+const MAX_LANES: usize = 60;
+/// Most levels of indentation.
+const MAX_INDENT: usize = 8;
+/// Room right of the longest bar, for its label.
+const LABEL_ROOM: f64 = 74.0;
+
+/// Draws a lane per run in tree order, on a time axis from the first start.
+///
+/// Lanes of one service (metadata `service`) share a band and a strip. Errors are striped, in the
+/// accent color, and carry a cross; a run that has not ended is open to the right. A run whose parent
+/// is missing and a second root stand apart and say so. Idle times longer than all work are cut out
+/// of the axis. After 60 lanes the rest is counted. The text alternative is the tree in text.
+pub fn waterfall(tree: &TraceTree) -> Figure {
+    let rows = rows(tree);
+    let shown = &rows[..lanes_shown(&rows)];
+    let alt = text_tree(tree).at_most(shown.len()).to_string();
+    let layout = Layout::new(shown, rows.len());
+    let size = (WIDTH, layout.height);
+    Figure::new(&finding(tree), &alt, size, layout.draw(shown)).subtitle(&inventory(&rows))
+}
+
+/// Returns how many rows have a place; a marked one takes that of three.
+fn lanes_shown(rows: &[Row<'_>]) -> usize {
+    let mut taken = 0;
+    rows.iter()
+        .take_while(|row| {
+            taken += if row.mark.is_some() { 3 } else { 1 };
+            taken <= MAX_LANES
+        })
+        .count()
+}
+
+/// Where everything goes.
+struct Layout {
+    axis: TimeAxis,
+    /// Earliest start, in microseconds; all times count from here.
+    origin: i64,
+    lane: f64,
+    names: f64,
+    plot: f64,
+    right: f64,
+    /// Middle of each lane, and the top of the mark above it if there is one.
+    lanes: Vec<f64>,
+    bottom: f64,
+    height: f64,
+    more: usize,
+}
+
+impl Layout {
+    fn new(rows: &[Row<'_>], total: usize) -> Self {
+        let more = total - rows.len();
+        let marks = rows.iter().filter(|row| row.mark.is_some()).count();
+        let crowd = rows.len() as f64 + 1.2 * marks as f64;
+        let lane = (770.0 / crowd.max(1.0)).clamp(12.5, 26.0);
+        let services = rows
+            .iter()
+            .filter_map(|row| row.service)
+            .map(|name| text_px(&fit(name, 24), SMALL))
+            .fold(0.0, f64::max);
+        let names = match services > 0.0 {
+            true => MARGIN + services.min(92.0) + 18.0,
+            false => MARGIN,
+        };
+        let widest = rows
+            .iter()
+            .map(|row| indent(row) + text_px(&fit(&row.run.name, 40), name_size(lane)))
+            .fold(60.0, f64::max);
+        let plot = names + widest.min(190.0) + 14.0;
+        let right = WIDTH - MARGIN;
+        let origin = rows
+            .iter()
+            .map(|row| row.run.start_time.timestamp_micros())
+            .min()
+            .unwrap_or(0);
+        let spans = rows.iter().map(|row| {
+            let (from, to) = span(row, origin);
+            (from, to.unwrap_or(from))
+        });
+        let mut lanes = Vec::with_capacity(rows.len());
+        let mut y = 6.0;
+        for (at, row) in rows.iter().enumerate() {
+            if row.is_top && at > 0 {
+                y += 0.4 * lane;
+            }
+            if row.mark.is_some() {
+                y += lane.max(15.0);
+            }
+            lanes.push(y + lane / 2.0);
+            y += lane;
+        }
+        if more > 0 {
+            y += 18.0;
+        }
+        let bottom = y + 6.0;
+        Self {
+            axis: TimeAxis::new(spans.collect(), plot + 4.0, right - LABEL_ROOM),
+            origin,
+            lane,
+            names,
+            plot,
+            right,
+            lanes,
+            bottom,
+            height: bottom + 74.0,
+            more,
+        }
+    }
+
+    fn draw(&self, rows: &[Row<'_>]) -> Markup {
+        html! {
+            (self.bands(rows))
+            (self.axis())
+            @for (row, y) in rows.iter().zip(&self.lanes) {
+                (self.mark(row, *y))
+                (self.name(row, *y))
+                (self.bar(row, *y))
+            }
+            @if self.more > 0 {
+                (text(self.names, self.bottom - 14.0, Type::new(NOTE, MUTED), &format!("… {} more", self.more)))
+            }
+            (legend(MARGIN, self.bottom + 54.0, self.right, &keys(rows)))
+        }
+    }
+
+    /// Draws a band and a strip behind neighbors of one service.
+    fn bands(&self, rows: &[Row<'_>]) -> Markup {
+        let mut first = 0;
+        let groups = rows
+            .chunk_by(|a, b| a.service == b.service && !b.is_top)
+            .map(|group| {
+                let lanes = &self.lanes[first..first + group.len()];
+                first += group.len();
+                (group[0].service, lanes)
+            });
+        html! {
+            @for (number, (service, lanes)) in groups.enumerate() {
+                @let top = lanes[0] - self.lane / 2.0;
+                @let height = self.lane * lanes.len() as f64;
+                @if let Some(service) = service {
+                    @if number % 2 == 0 {
+                        (rect(MARGIN - 8.0, top, self.right - MARGIN + 16.0, height, 4.0, BAND, None))
+                    }
+                    (rect(self.names - 10.0, top + 3.0, 2.0, height - 6.0, 1.0, LINE, None))
+                    @let words = fit_px(service, self.names - MARGIN - 14.0, SMALL);
+                    (text(self.names - 16.0, lanes[0], Type::new(SMALL, MUTED).anchor(Anchor::End), &words))
+                }
+            }
+        }
+    }
+
+    fn axis(&self) -> Markup {
+        let small = Type::new(SMALL, MUTED);
+        html! {
+            @for tick in self.axis.ticks() {
+                (line((tick.x, 0.0), (tick.x, self.bottom), HAIRLINE, 1.0, None))
+                (text(tick.x, self.bottom + 11.0, small.anchor(Anchor::Middle), &tick.words))
+            }
+            (line((self.plot, self.bottom), (self.right, self.bottom), LINE, 1.0, None))
+            @for x in self.axis.cuts() {
+                (rect(x - 5.0, 0.0, 10.0, self.bottom + 4.0, 0.0, PAPER, None))
+                @for side in [-5.0, 5.0] {
+                    (line((x + side - 2.0, self.bottom + 5.0), (x + side + 2.0, self.bottom - 5.0), LINE, 1.2, None))
+                    (line((x + side, 0.0), (x + side, self.bottom - 5.0), HAIRLINE, 1.0, Some("2 3")))
+                }
+            }
+            (text(self.right, self.bottom + 28.0, small.anchor(Anchor::End), "time since the first start"))
+        }
+    }
+
+    fn mark(&self, row: &Row<'_>, y: f64) -> Markup {
+        let top = y - self.lane / 2.0 - 8.0;
+        html! {
+            @if let Some(mark) = row.mark {
+                @let words = format!("⚠ {}", mark.in_words());
+                @let end = self.names + text_px(&words, SMALL) + 8.0;
+                (text(self.names, top, Type::new(SMALL, BROKEN).bold(), &words))
+                (line((end, top), (self.right, top), BROKEN, 1.0, Some("3 4")))
+            }
+        }
+    }
+
+    fn name(&self, row: &Row<'_>, y: f64) -> Markup {
+        let size = name_size(self.lane);
+        let x = self.names + indent(row);
+        let words = fit_px(&row.run.name, self.plot - 10.0 - x, size);
+        let look = Type::new(size, if row.failed() { BROKEN } else { INK });
+        text(
+            x,
+            y,
+            if row.depth == 0 { look.bold() } else { look },
+            &words,
+        )
+    }
+
+    fn bar(&self, row: &Row<'_>, y: f64) -> Markup {
+        let (from, to) = span(row, self.origin);
+        let color = palette::of_type(&row.run.run_type);
+        let thick = (self.lane * 0.56).clamp(7.0, 14.0);
+        let (x, top) = (self.axis.x(from), y - thick / 2.0);
+        let open = self.right - LABEL_ROOM + 8.0;
+        let width = match to {
+            Some(to) => (self.axis.x(to) - x).max(2.5),
+            None => (open - x).max(12.0),
+        };
+        let end = x + width;
+        let tip = format!(
+            "{} · {} · {}",
+            fit(&row.run.name, 60),
+            fit(row.run.run_type.as_str(), 24),
+            row.latency()
+        );
+        let corner = 3.0_f64.min(width / 2.0);
+        let note = Type::new(SMALL.min(self.lane - 2.0), MUTED);
+        html! {
+            g {
+                title { (tip) }
+                @match row.run.status() {
+                    RunStatus::Error => {
+                        (rect(x, top, width, thick, corner, BROKEN, None))
+                        (stripes(x, top, width, thick))
+                        (cross(end + 11.0, y))
+                        (text(end + 22.0, y, Type { color: BROKEN, ..note }, &row.latency()))
+                    }
+                    RunStatus::Pending => {
+                        path d=(format!("M{x} {top}H{end}M{x} {bottom}H{end}M{x} {top}V{bottom}",
+                            x = n(x), top = n(top), bottom = n(top + thick), end = n(end)))
+                            stroke=(color.edge) stroke-width="1.4" stroke-dasharray="4 3" fill="none" {}
+                        rect x=(n(x)) y=(n(top)) width=(n(width)) height=(n(thick)) fill=(color.fill) fill-opacity="0.4" {}
+                        (text(end + 5.0, y, note, "pending ▸"))
+                    }
+                    _ => {
+                        (rect(x, top, width, thick, corner, color.fill, Some(color.edge)))
+                        (text(end + 6.0, y, note, &row.latency()))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns start and end in microseconds since `origin`; an end before its start counts as the start.
+fn span(row: &Row<'_>, origin: i64) -> (f64, Option<f64>) {
+    let since =
+        |time: crate::model::Timestamp| time.timestamp_micros().saturating_sub(origin) as f64;
+    let from = since(row.run.start_time);
+    (from, row.run.end_time.map(|end| since(end).max(from)))
+}
+
+fn indent(row: &Row<'_>) -> f64 {
+    12.0 * row.depth.min(MAX_INDENT) as f64
+}
+
+fn name_size(lane: f64) -> f64 {
+    (lane - 3.0).clamp(9.5, NAME)
+}
+
+/// Explains the colors that occur, in the order of first use.
+fn keys(rows: &[Row<'_>]) -> Vec<Key<'static>> {
+    let mut keys: Vec<Key<'static>> = Vec::new();
+    for row in rows.iter().filter(|row| !row.failed()) {
+        let color = palette::of_type(&row.run.run_type);
+        let words = match &row.run.run_type {
+            crate::model::RunType::Other(_) => "other".to_owned(),
+            known => known.to_string(),
+        };
+        if keys.iter().all(|key| key.words != words) {
+            keys.push(Key {
+                fill: color.fill,
+                edge: color.edge,
+                striped: false,
+                words,
+            });
+        }
+    }
+    if rows.iter().any(Row::failed) {
+        keys.push(Key {
+            fill: BROKEN,
+            edge: BROKEN,
+            striped: true,
+            words: "error".to_owned(),
+        });
+    }
+    keys
+}

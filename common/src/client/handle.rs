@@ -1,0 +1,183 @@
+//! The handle that a program passes around.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::builder::ClientBuilder;
+use super::check::{self, CheckError, CheckReport};
+use super::config::{Config, ConfigError};
+use super::guard::FlushGuard;
+use crate::export::{BatchExporter, ExportStats, FlushError};
+use crate::trace::{RunBuilder, Tracer};
+
+/// Starts runs and sees them delivered. A cheap clone; all clones are one client.
+///
+/// When the last clone and the last run are gone, what is still held is sent, for at most five seconds.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use common::client::Client;
+///
+/// let client = Client::builder()
+///     .endpoint("http://127.0.0.1:1984")
+///     .project("docs-assistant")
+///     .build()?;
+/// let run = client.run("answer").inputs(serde_json::json!({"question": "why?"})).start();
+/// run.end_with(serde_json::json!({"answer": 42}));
+/// client.flush(Duration::from_secs(5))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Client {
+    tracer: Tracer,
+    // The address as configured, for the books; the main destination is first.
+    exporters: Arc<[(String, Arc<BatchExporter>)]>,
+}
+
+impl Client {
+    pub(super) fn new(tracer: Tracer, exporters: Vec<(String, Arc<BatchExporter>)>) -> Self {
+        Self {
+            tracer,
+            exporters: exporters.into(),
+        }
+    }
+
+    /// Begins the configuration of a client in code: tracing is on, and the environment is not read.
+    pub fn builder() -> ClientBuilder {
+        Config::default().into()
+    }
+
+    /// Makes a client from the environment, as [`Config`] lists it.
+    ///
+    /// To change some of it in code: `ClientBuilder::from(Config::from_env()?)`.
+    ///
+    /// # Errors
+    /// If a setting cannot be used.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        ClientBuilder::from(Config::from_env()?).build()
+    }
+
+    /// Begins a run: a root, unless the builder is given a parent.
+    pub fn run(&self, name: impl Into<String>) -> RunBuilder {
+        self.tracer.run(name)
+    }
+
+    /// Returns the tracer, for code that starts runs and need not know about sending.
+    pub fn tracer(&self) -> &Tracer {
+        &self.tracer
+    }
+
+    /// Returns true if runs are recorded.
+    pub fn is_enabled(&self) -> bool {
+        self.tracer.is_enabled()
+    }
+
+    /// Waits until every operation so far is delivered, to each destination, for at most `timeout`.
+    ///
+    /// It blocks the thread; see [`flush_async`](Self::flush_async).
+    ///
+    /// # Errors
+    /// If time ran out, or operations were dropped since the last flush.
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.each(timeout, BatchExporter::flush)
+    }
+
+    /// Waits as [`flush`](Self::flush) does, without blocking; on any runtime.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
+        let deadline = Instant::now() + timeout;
+        let mut result = Ok(());
+        for (_, exporter) in self.exporters.iter() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            result = result.and(exporter.flush_async(left).await);
+        }
+        result
+    }
+
+    /// Records nothing more, sends what is held for at most `timeout`, and ends the exporters.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush). What was left is dropped and counted.
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.each(timeout, BatchExporter::shutdown)
+    }
+
+    /// Shuts down as [`shutdown`](Self::shutdown) does, without blocking; on any runtime.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
+        let deadline = Instant::now() + timeout;
+        let mut result = Ok(());
+        for (_, exporter) in self.exporters.iter() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            result = result.and(exporter.shutdown_async(left).await);
+        }
+        result
+    }
+
+    /// Returns the books of the main destination; empty if runs are not sent.
+    pub fn stats(&self) -> ExportStats {
+        self.exporters
+            .first()
+            .map(|(_, exporter)| exporter.stats())
+            .unwrap_or_default()
+    }
+
+    /// Returns the books of every destination, the main one first.
+    pub fn stats_by_destination(&self) -> Vec<(String, ExportStats)> {
+        self.exporters
+            .iter()
+            .map(|(endpoint, exporter)| (endpoint.clone(), exporter.stats()))
+            .collect()
+    }
+
+    /// Makes a guard that flushes when it is dropped, for at most `timeout`: the last line of `main`
+    /// that nobody forgets.
+    pub fn flush_guard(&self, timeout: Duration) -> FlushGuard {
+        FlushGuard::new(self.clone(), timeout)
+    }
+
+    /// Asks the main destination whether it is there and takes the key.
+    ///
+    /// # Errors
+    /// If not; the error says what is wrong and what to do.
+    pub async fn check(&self) -> Result<CheckReport, CheckError> {
+        let (endpoint, exporter) = self.exporters.first().ok_or(CheckError::NotSending)?;
+        let info = exporter.exchange(check::info_request()).await;
+        let report = check::read_info(endpoint, info)?;
+        let sessions = exporter.exchange(check::key_request()).await;
+        check::read_key(endpoint, sessions)?;
+        Ok(report)
+    }
+
+    /// Asks as [`check`](Self::check) does, and blocks until the answer.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_blocking(&self) -> Result<CheckReport, CheckError> {
+        let (endpoint, exporter) = self.exporters.first().ok_or(CheckError::NotSending)?;
+        let info = exporter.exchange_blocking(check::info_request());
+        let report = check::read_info(endpoint, info)?;
+        let sessions = exporter.exchange_blocking(check::key_request());
+        check::read_key(endpoint, sessions)?;
+        Ok(report)
+    }
+
+    /// Does the same with every exporter within one deadline; the first problem is the result.
+    fn each(
+        &self,
+        timeout: Duration,
+        work: impl Fn(&BatchExporter, Duration) -> Result<(), FlushError>,
+    ) -> Result<(), FlushError> {
+        let deadline = Instant::now() + timeout;
+        let mut result = Ok(());
+        for (_, exporter) in self.exporters.iter() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            result = result.and(work(exporter, left));
+        }
+        result
+    }
+}

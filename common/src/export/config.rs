@@ -1,0 +1,120 @@
+//! Where runs go, and how they are gathered on the way.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::retry::RetryPolicy;
+
+/// Where runs are sent if nobody says otherwise: `LANGSMITH_ENDPOINT`.
+pub const DEFAULT_ENDPOINT: &str = "https://api.smith.langchain.com";
+
+/// Most operations in one request: `LANGSMITH_BATCH_INGEST_SIZE_LIMIT`, else what the server's
+/// `/info` says, else this.
+pub const DEFAULT_BATCH_OPS: usize = 100;
+
+/// Most bytes in one request, uncompressed: what the server's `/info` says, else this.
+pub const DEFAULT_BATCH_BYTES: usize = 20 * 1024 * 1024;
+
+/// How long the first operation of a batch waits for others.
+pub const DEFAULT_LINGER: Duration = Duration::from_millis(250);
+
+/// Most operations held, queued and in flight together: `LANGSMITH_TRACING_QUEUE_MAX_SIZE`.
+pub const DEFAULT_QUEUE_OPS: usize = 10_000;
+
+/// Most bytes held, queued and in flight together, by estimate: `LANGSMITH_MAX_INGEST_MEMORY_BYTES`.
+/// The official SDKs take 1 GiB; a service rarely has that to spare for its traces.
+pub const DEFAULT_QUEUE_BYTES: usize = 128 * 1024 * 1024;
+
+/// How long one request may take in all, from the first byte sent to the last one read.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long dropping the last handle of an exporter waits for what it holds.
+pub const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How operations are gathered, bounded and sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchConfig {
+    /// Most operations in one request; none takes the server's word, else [`DEFAULT_BATCH_OPS`].
+    pub max_ops: Option<usize>,
+    /// Most bytes in one request; none takes the server's word, else [`DEFAULT_BATCH_BYTES`].
+    pub max_bytes: Option<usize>,
+    /// How long the first operation of a batch waits for others; [`DEFAULT_LINGER`].
+    pub linger: Duration,
+    /// Most operations held. At one more, the newest is refused: what is already held may be the
+    /// beginning of a trace whose end is still to come. [`DEFAULT_QUEUE_OPS`].
+    pub queue_ops: usize,
+    /// Most bytes held, by estimate; [`DEFAULT_QUEUE_BYTES`].
+    pub queue_bytes: usize,
+    /// How long one request may take in all; [`DEFAULT_REQUEST_TIMEOUT`].
+    pub request_timeout: Duration,
+    /// How long dropping the last handle waits; [`DEFAULT_SHUTDOWN_TIMEOUT`].
+    pub shutdown_timeout: Duration,
+    /// When and how long to try again.
+    pub retry: RetryPolicy,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self {
+            max_ops: None,
+            max_bytes: None,
+            linger: DEFAULT_LINGER,
+            queue_ops: DEFAULT_QUEUE_OPS,
+            queue_bytes: DEFAULT_QUEUE_BYTES,
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+            shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
+            retry: RetryPolicy::default(),
+        }
+    }
+}
+
+/// A LangSmith to send to, and what it wants to see.
+#[derive(Clone)]
+pub struct Destination {
+    /// Its address, such as `https://api.smith.langchain.com` or `https://host/api/v1`.
+    pub endpoint: String,
+    /// The key, sent as `x-api-key`.
+    pub api_key: Option<SecretString>,
+    /// The workspace, sent as `X-Tenant-Id`; keys of a whole organization need one.
+    pub workspace_id: Option<String>,
+    /// Further headers; they never replace ours.
+    pub headers: Vec<(String, String)>,
+    /// Certificates, in PEM, to trust besides the platform's own.
+    pub extra_ca_pem: Vec<Vec<u8>>,
+}
+
+impl Destination {
+    /// Names a destination by its address.
+    pub fn new(endpoint: impl Into<String>) -> Self {
+        Self {
+            endpoint: endpoint.into(),
+            api_key: None,
+            workspace_id: None,
+            headers: Vec::new(),
+            extra_ca_pem: Vec::new(),
+        }
+    }
+
+    /// Sets the key.
+    #[must_use]
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_key = Some(SecretString::from(key.into()));
+        self
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A header of the user's may be a credential too, so only names show.
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Destination")
+            .field("endpoint", &super::transport::show_endpoint(&self.endpoint))
+            .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
+            .field("workspace_id", &self.workspace_id)
+            .field("headers", &headers)
+            .field("extra_ca_pem", &self.extra_ca_pem.len())
+            .finish()
+    }
+}

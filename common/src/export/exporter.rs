@@ -1,0 +1,281 @@
+//! The exporter: a queue in front, a thread behind.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::config::{BatchConfig, Destination};
+use super::info::ServerInfo;
+use super::ledger::{DropReason, ExportStats};
+use super::queue::{FlushMark, Queue};
+use super::transport::{
+    HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
+};
+use super::worker::{Worker, limits};
+use crate::model::RunOp;
+
+/// Sends operations to one destination from a thread of its own.
+///
+/// It needs no runtime and works from any: [`submit`](Self::submit) is a push onto a bounded queue.
+/// Dropping it sends what it holds, for at most [`BatchConfig::shutdown_timeout`].
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use common::export::{BatchConfig, BatchExporter, Destination};
+///
+/// let to = Destination::new("https://api.smith.langchain.com").api_key("…");
+/// let exporter = BatchExporter::start(&to, BatchConfig::default())?;
+/// // exporter.submit(op);
+/// exporter.flush(Duration::from_secs(5))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct BatchExporter {
+    queue: Arc<Queue>,
+    transport: Arc<dyn Transport>,
+    // The exporter's own runtime: its clock serves those who flush from a runtime without one.
+    runtime: Handle,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    shutdown_timeout: Duration,
+}
+
+impl BatchExporter {
+    /// Starts an exporter to a destination.
+    ///
+    /// # Errors
+    /// If the destination cannot be used as it is written, or the system gives no thread.
+    pub fn start(to: &Destination, config: BatchConfig) -> Result<Self, StartError> {
+        Self::with_transport(Arc::new(ReqwestTransport::new(to)?), config)
+    }
+
+    /// Starts an exporter over another transport.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn with_transport(
+        transport: Arc<dyn Transport>,
+        config: BatchConfig,
+    ) -> Result<Self, StartError> {
+        let queue = Arc::new(Queue::new(
+            config.queue_ops,
+            config.queue_bytes,
+            config.linger,
+            limits(&config, &ServerInfo::default()),
+        ));
+        let shutdown_timeout = config.shutdown_timeout;
+        let (tell, told) = mpsc::sync_channel(1);
+        let thread = {
+            let (queue, transport) = (queue.clone(), transport.clone());
+            std::thread::Builder::new()
+                .name("langsmith-export".to_owned())
+                .spawn(move || work(&queue, &transport, &config, &tell))
+                .map_err(|error| StartError::Thread(error.to_string()))?
+        };
+        let runtime = told
+            .recv()
+            .map_err(|_| StartError::Thread("it ended at once".to_owned()))?
+            .map_err(StartError::Thread)?;
+        Ok(Self {
+            queue,
+            transport,
+            runtime,
+            thread: Mutex::new(Some(thread)),
+            shutdown_timeout,
+        })
+    }
+
+    /// Takes one operation. Never blocks; if it cannot be held, that is counted.
+    pub fn submit(&self, op: RunOp) {
+        self.queue.submit(op);
+    }
+
+    /// Returns the books.
+    pub fn stats(&self) -> ExportStats {
+        self.queue.stats()
+    }
+
+    /// Waits until everything submitted before is delivered, for at most `timeout`.
+    ///
+    /// It blocks the thread. Inside of a runtime that also serves the endpoint, such as a test's, use
+    /// [`flush_async`](Self::flush_async).
+    ///
+    /// # Errors
+    /// If time ran out, or operations were dropped since the last flush.
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        let mark = self.queue.begin_flush();
+        self.queue.wait_settled_blocking(&mark, timeout);
+        self.end_flush(&mark)
+    }
+
+    /// Waits as [`flush`](Self::flush) does, without blocking; on any runtime.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
+        let mark = self.queue.begin_flush();
+        let queue = self.queue.clone();
+        let waiting = self.runtime.spawn(async move {
+            // Whether time ran out shows in the books.
+            let _ = tokio::time::timeout(timeout, queue.wait_settled(&mark)).await;
+        });
+        // Fails only when the exporter's thread is gone, and then everything is settled.
+        let _ = waiting.await;
+        self.end_flush(&mark)
+    }
+
+    fn end_flush(&self, mark: &FlushMark) -> Result<(), FlushError> {
+        match self.queue.end_flush(mark) {
+            (0, 0, _) => Ok(()),
+            (0, dropped, reason) => Err(FlushError::Dropped {
+                dropped,
+                reason: reason.unwrap_or(DropReason::ExporterFailed),
+            }),
+            (left, _, _) => Err(FlushError::Timeout { left }),
+        }
+    }
+
+    /// Takes nothing in any more, sends what is held for at most `timeout`, and ends the thread.
+    ///
+    /// What is left then is dropped and counted.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.queue.close();
+        let result = self.flush(timeout);
+        self.queue.stop();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+        {
+            // It has been told to stop, so this does not wait for the network.
+            let _ = thread.join();
+        }
+        result
+    }
+
+    /// Shuts down as [`shutdown`](Self::shutdown) does, without blocking; on any runtime.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.queue.close();
+        let result = self.flush_async(timeout).await;
+        self.queue.stop();
+        // The thread books what is left and goes, which ends this wait one way or the other.
+        let (queue, mark) = (self.queue.clone(), self.queue.begin_flush());
+        let _ = self
+            .runtime
+            .spawn(async move { queue.wait_settled(&mark).await })
+            .await;
+        result
+    }
+
+    /// Sends one request of the caller's own to the destination, outside of queue and books.
+    ///
+    /// # Errors
+    /// If there was no answer.
+    pub async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let transport = self.transport.clone();
+        self.runtime
+            .spawn(async move { transport.exchange(request).await })
+            .await
+            .unwrap_or_else(|_| Err(TransportError::Interrupted("exporter shut down".to_owned())))
+    }
+
+    /// Sends one request as [`exchange`](Self::exchange) does, and blocks until the answer.
+    ///
+    /// # Errors
+    /// If there was no answer.
+    pub fn exchange_blocking(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let transport = self.transport.clone();
+        let (tell, told) = mpsc::sync_channel(1);
+        self.runtime.spawn(async move {
+            // Nobody waits any more if this fails.
+            let _ = tell.send(transport.exchange(request).await);
+        });
+        told.recv()
+            .unwrap_or_else(|_| Err(TransportError::Interrupted("exporter shut down".to_owned())))
+    }
+}
+
+impl Drop for BatchExporter {
+    fn drop(&mut self) {
+        if let Err(error) = self.shutdown(self.shutdown_timeout) {
+            tracing::warn!("the last runs may be lost: {error}");
+        }
+    }
+}
+
+impl fmt::Debug for BatchExporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BatchExporter({:?}: {})", self.transport, self.stats())
+    }
+}
+
+/// What a flush could not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FlushError {
+    /// Time ran out. They are still held and will be sent; wait longer, or see whether the endpoint
+    /// answers (`Client::check`).
+    #[error("time ran out with {left} operations unsent")]
+    Timeout {
+        /// Operations still held.
+        left: u64,
+    },
+    /// Operations were given up since the last flush; the reason says what to do.
+    #[error("{dropped} operations were dropped: {reason}")]
+    Dropped {
+        /// Operations given up.
+        dropped: u64,
+        /// The latest reason; [`ExportStats`] has them all.
+        reason: DropReason,
+    },
+}
+
+/// The life of the exporter's thread.
+fn work(
+    queue: &Arc<Queue>,
+    transport: &Arc<dyn Transport>,
+    config: &BatchConfig,
+    tell: &mpsc::SyncSender<Result<Handle, String>>,
+) {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = tell.send(Err(error.to_string()));
+            return;
+        }
+    };
+    let _ = tell.send(Ok(runtime.handle().clone()));
+    loop {
+        let worker = Worker::new(queue.clone(), transport.clone(), config.clone());
+        let life = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = queue.stopped() => {}
+                    () = worker.run() => {}
+                }
+            });
+        }));
+        if life.is_ok() {
+            break;
+        }
+        // A panic costs the batch in flight, which is booked; the next worker takes over.
+        tracing::error!("the LangSmith exporter failed and starts again; please report it");
+    }
+    queue.abandon(DropReason::Shutdown);
+    // A name lookup under way must not hold up the end of the program.
+    runtime.shutdown_background();
+}

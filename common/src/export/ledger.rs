@@ -1,0 +1,136 @@
+//! What became of every operation.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The books of one exporter at one moment.
+///
+/// A run is two operations: its post and its patch. The books balance at every moment, not only when
+/// the exporter is idle: [`accepted`](Self::accepted) = [`delivered`](Self::delivered) +
+/// [`dropped`](Self::dropped) + [`spooled`](Self::spooled) + [`queued`](Self::queued).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExportStats {
+    /// Operations taken in.
+    pub accepted: u64,
+    /// Operations that the server answered for.
+    pub delivered: u64,
+    /// Operations held in memory: queued or in flight.
+    pub queued: u64,
+    /// Operations kept on disk.
+    pub spooled: u64,
+    /// Operations that were taken in and given up, by reason.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// Operations that were never taken in, by reason.
+    pub refused: BTreeMap<RefuseReason, u64>,
+    /// Requests sent, the repeated ones among them.
+    pub requests: u64,
+    /// Requests that repeated an earlier one.
+    pub retries: u64,
+}
+
+impl ExportStats {
+    /// Returns true if every accepted operation is accounted for.
+    pub fn balances(&self) -> bool {
+        self.accepted == self.delivered + self.total_dropped() + self.spooled + self.queued
+    }
+
+    /// Returns the number of operations given up, for any reason.
+    pub fn total_dropped(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+
+    /// Returns the number of operations never taken in, for any reason.
+    pub fn total_refused(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    /// Returns the number of operations whose fate is decided.
+    pub(super) fn settled(&self) -> u64 {
+        self.accepted - self.queued
+    }
+}
+
+impl fmt::Display for ExportStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "accepted {} = delivered {} + dropped {} + spooled {} + queued {}",
+            self.accepted,
+            self.delivered,
+            self.total_dropped(),
+            self.spooled,
+            self.queued
+        )?;
+        for (reason, count) in &self.dropped {
+            write!(f, "; dropped, {reason}: {count}")?;
+        }
+        for (reason, count) in &self.refused {
+            write!(f, "; refused, {reason}: {count}")?;
+        }
+        write!(f, "; {} requests, {} again", self.requests, self.retries)
+    }
+}
+
+/// Why an operation that was taken in was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum DropReason {
+    /// 401 or 403. Check the key, the workspace and the region of the endpoint.
+    #[error("the key was refused")]
+    KeyRefused,
+    /// 404 on both ingest paths. Check the endpoint; a self-hosted one often ends in `/api/v1`.
+    #[error("the endpoint has no ingest path")]
+    NotFound,
+    /// 3xx. Redirects are never followed, because the key would go along; configure the address that
+    /// the server points to.
+    #[error("the endpoint redirects elsewhere")]
+    Redirected,
+    /// 413. Send smaller inputs and outputs.
+    #[error("too large for the server")]
+    TooLarge,
+    /// Another 4xx: the server does not accept what was sent.
+    #[error("rejected by the server")]
+    Rejected,
+    /// Tried again for as long as [`RetryPolicy::budget`](super::RetryPolicy::budget) allows.
+    #[error("no success within the retry budget")]
+    RetriesExhausted,
+    /// Still held when the deadline of a shutdown passed. Give it more time, or flush before.
+    #[error("not sent before shutdown")]
+    Shutdown,
+    /// A fault of this crate, counted so that the books balance. Please report it.
+    #[error("the exporter failed")]
+    ExporterFailed,
+}
+
+/// Why an operation was not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum RefuseReason {
+    /// The queue holds as many operations or bytes as it may. Raise the bound, or send less.
+    #[error("queue full")]
+    QueueFull,
+    /// The exporter was shut down.
+    #[error("exporter shut down")]
+    Closed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_display_is_the_equation() {
+        let stats = ExportStats {
+            accepted: 7,
+            delivered: 4,
+            queued: 1,
+            dropped: BTreeMap::from([(DropReason::KeyRefused, 2)]),
+            requests: 2,
+            ..ExportStats::default()
+        };
+        assert!(stats.balances());
+        assert_eq!(
+            stats.to_string(),
+            "accepted 7 = delivered 4 + dropped 2 + spooled 0 + queued 1; \
+             dropped, the key was refused: 2; 2 requests, 0 again"
+        );
+    }
+}

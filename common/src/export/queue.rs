@@ -1,0 +1,372 @@
+//! The bounded queue between the traced program and the exporter's thread, and the books it keeps.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::ledger::{DropReason, ExportStats, RefuseReason};
+use crate::model::{JsonMap, RunOp};
+
+/// An operation in the queue, with what it counts against the bounds.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) op: RunOp,
+    pub(super) bytes: usize,
+}
+
+/// How much one request may hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) ops: usize,
+    pub(super) bytes: usize,
+}
+
+/// The queue and the ledger. One lock guards both, so the books balance at every moment.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    max_ops: u64,
+    max_bytes: usize,
+    linger: Duration,
+    // Wakes the exporter's thread: something to send, or an order to stop.
+    work: Notify,
+    // Wake those who flush, in either kind of code.
+    settled: Notify,
+    settled_blocking: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    ops: VecDeque<Queued>,
+    waiting_bytes: usize,
+    // Waiting and in flight together: a slow server must not make room for more memory.
+    held_bytes: usize,
+    oldest: Option<Instant>,
+    limits: Limits,
+    stats: ExportStats,
+    // Everything up to this number of accepted operations is wanted now.
+    wanted: u64,
+    closed: bool,
+    stopped: bool,
+    reported_drops: u64,
+    last_drop: Option<DropReason>,
+}
+
+impl Queue {
+    pub(super) fn new(max_ops: usize, max_bytes: usize, linger: Duration, limits: Limits) -> Self {
+        Self {
+            state: Mutex::new(State {
+                ops: VecDeque::new(),
+                waiting_bytes: 0,
+                held_bytes: 0,
+                oldest: None,
+                limits,
+                stats: ExportStats::default(),
+                wanted: 0,
+                closed: false,
+                stopped: false,
+                reported_drops: 0,
+                last_drop: None,
+            }),
+            max_ops: max_ops as u64,
+            max_bytes,
+            linger,
+            work: Notify::new(),
+            settled: Notify::new(),
+            settled_blocking: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that can panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an operation in, or counts why not.
+    pub(super) fn submit(&self, op: RunOp) {
+        let bytes = estimated_size(&op);
+        let wake = {
+            let mut guard = self.lock();
+            let state = &mut *guard;
+            let full = state.stats.queued >= self.max_ops
+                || state.held_bytes.saturating_add(bytes) > self.max_bytes;
+            if state.closed || full {
+                let reason = if state.closed {
+                    RefuseReason::Closed
+                } else {
+                    RefuseReason::QueueFull
+                };
+                *state.stats.refused.entry(reason).or_default() += 1;
+                // Logging is left to the worker: it would block the caller.
+                return;
+            }
+            state.ops.push_back(Queued { op, bytes });
+            state.held_bytes += bytes;
+            let bytes_before = state.waiting_bytes;
+            state.waiting_bytes += bytes;
+            state.stats.accepted += 1;
+            state.stats.queued += 1;
+            if state.ops.len() == 1 {
+                state.oldest = Some(Instant::now());
+            }
+            // Only the operations that change what the worker does wake it: the first one starts its
+            // clock, the one that completes a batch ends the wait.
+            state.ops.len() == 1
+                || state.ops.len() == state.limits.ops
+                || (bytes_before < state.limits.bytes && state.waiting_bytes >= state.limits.bytes)
+        };
+        if wake {
+            self.work.notify_one();
+        }
+    }
+
+    /// Waits until there is something to send; false once the queue is closed and empty.
+    pub(super) async fn wait_for_work(&self) -> bool {
+        loop {
+            {
+                let state = self.lock();
+                if !state.ops.is_empty() {
+                    return true;
+                }
+                if state.closed {
+                    return false;
+                }
+            }
+            self.work.notified().await;
+        }
+    }
+
+    /// Waits until a batch is due and takes it; none once the queue is closed and empty.
+    ///
+    /// Due is a batch that is full by count or bytes, whose oldest operation has waited long enough, or
+    /// that somebody flushes.
+    pub(super) async fn next_batch(&self) -> Option<Vec<Queued>> {
+        loop {
+            let due = {
+                let mut guard = self.lock();
+                let state = &mut *guard;
+                match state.oldest {
+                    None if state.closed => return None,
+                    None => None,
+                    Some(oldest) => {
+                        let due = oldest + self.linger;
+                        let now = state.closed
+                            || state.ops.len() >= state.limits.ops
+                            || state.waiting_bytes >= state.limits.bytes
+                            || state.stats.settled() < state.wanted
+                            || due <= Instant::now();
+                        if now {
+                            return Some(state.take());
+                        }
+                        Some(due)
+                    }
+                }
+            };
+            match due {
+                None => self.work.notified().await,
+                Some(due) => {
+                    // Either way the state is looked at again.
+                    let _ = tokio::time::timeout_at(due, self.work.notified()).await;
+                }
+            }
+        }
+    }
+
+    /// Sets what one request may hold.
+    pub(super) fn set_limits(&self, limits: Limits) {
+        self.lock().limits = limits;
+    }
+
+    /// Returns what one request may hold.
+    pub(super) fn limits(&self) -> Limits {
+        self.lock().limits
+    }
+
+    /// Books the fate of operations that were taken.
+    pub(super) fn settle(&self, ops: u64, bytes: usize, fate: Result<(), DropReason>) {
+        {
+            let mut state = self.lock();
+            state.stats.queued -= ops;
+            state.held_bytes = state.held_bytes.saturating_sub(bytes);
+            match fate {
+                Ok(()) => state.stats.delivered += ops,
+                Err(reason) => {
+                    *state.stats.dropped.entry(reason).or_default() += ops;
+                    state.last_drop = Some(reason);
+                }
+            }
+        }
+        self.settled.notify_waiters();
+        self.settled_blocking.notify_all();
+    }
+
+    /// Gives up everything that still waits.
+    pub(super) fn abandon(&self, reason: DropReason) {
+        let (left, bytes) = {
+            let mut state = self.lock();
+            state.closed = true;
+            state.oldest = None;
+            let bytes = std::mem::take(&mut state.waiting_bytes);
+            (std::mem::take(&mut state.ops), bytes)
+        };
+        if !left.is_empty() {
+            self.settle(left.len() as u64, bytes, Err(reason));
+        }
+    }
+
+    /// Counts a request, and whether it repeats an earlier one.
+    pub(super) fn count_request(&self, again: bool) {
+        let mut state = self.lock();
+        state.stats.requests += 1;
+        state.stats.retries += u64::from(again);
+    }
+
+    /// Takes nothing in any more; what is held is still sent.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.work.notify_one();
+    }
+
+    /// Orders the worker to leave at once.
+    pub(super) fn stop(&self) {
+        self.lock().stopped = true;
+        self.settled.notify_waiters();
+    }
+
+    /// Waits for the order to leave.
+    pub(super) async fn stopped(&self) {
+        self.wait_until(|state| state.stopped).await;
+    }
+
+    /// Returns true once the order to leave was given.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
+    /// Returns the books.
+    pub(super) fn stats(&self) -> ExportStats {
+        self.lock().stats.clone()
+    }
+
+    /// Begins a flush: everything accepted so far is wanted now.
+    pub(super) fn begin_flush(&self) -> FlushMark {
+        let mark = {
+            let mut state = self.lock();
+            state.wanted = state.wanted.max(state.stats.accepted);
+            FlushMark {
+                target: state.stats.accepted,
+                dropped_before: state.reported_drops,
+            }
+        };
+        self.work.notify_one();
+        mark
+    }
+
+    /// Waits for a flush on this thread; at most `timeout`.
+    pub(super) fn wait_settled_blocking(&self, mark: &FlushMark, timeout: Duration) {
+        let guard = self.lock();
+        let _ = self
+            .settled_blocking
+            .wait_timeout_while(guard, timeout, |state| state.stats.settled() < mark.target);
+    }
+
+    /// Waits for a flush.
+    pub(super) async fn wait_settled(&self, mark: &FlushMark) {
+        self.wait_until(|state| state.stats.settled() >= mark.target)
+            .await;
+    }
+
+    /// Ends a flush: what is left, what was dropped since the last one, and the last reason.
+    pub(super) fn end_flush(&self, mark: &FlushMark) -> (u64, u64, Option<DropReason>) {
+        let mut state = self.lock();
+        let left = mark.target.saturating_sub(state.stats.settled());
+        let dropped = state.stats.total_dropped();
+        state.reported_drops = state.reported_drops.max(dropped);
+        (left, dropped - mark.dropped_before, state.last_drop)
+    }
+
+    async fn wait_until(&self, done: impl Fn(&State) -> bool) {
+        let mut changed = std::pin::pin!(self.settled.notified());
+        loop {
+            // Listening begins before looking, so no change falls in between.
+            changed.as_mut().enable();
+            if done(&self.lock()) {
+                return;
+            }
+            changed.as_mut().await;
+            changed.set(self.settled.notified());
+        }
+    }
+}
+
+/// What a flush waits for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FlushMark {
+    target: u64,
+    dropped_before: u64,
+}
+
+impl State {
+    fn take(&mut self) -> Vec<Queued> {
+        let mut count = 0;
+        let mut bytes = 0;
+        for queued in &self.ops {
+            // An operation larger than a whole request goes alone; the server may take it.
+            let over = bytes + queued.bytes > self.limits.bytes && count > 0;
+            if count == self.limits.ops || over {
+                break;
+            }
+            bytes += queued.bytes;
+            count += 1;
+        }
+        self.waiting_bytes -= bytes;
+        let taken = self.ops.drain(..count).collect();
+        self.oldest = (!self.ops.is_empty()).then(Instant::now);
+        taken
+    }
+}
+
+/// What an operation costs besides its inputs, outputs, metadata and events: names, ids, part headers.
+const FIXED_SIZE: usize = 1_024;
+
+/// Estimates the bytes that an operation takes, in memory and on the wire.
+fn estimated_size(op: &RunOp) -> usize {
+    let run = op.run();
+    let map = |map: &JsonMap| -> usize { map.iter().map(|(key, v)| key.len() + 4 + size(v)).sum() };
+    FIXED_SIZE
+        + run.name.len()
+        + 3 * run.dotted_order.as_str().len()
+        + run.inputs.as_ref().map_or(0, map)
+        + run.outputs.as_ref().map_or(0, map)
+        + map(&run.extra.metadata)
+        + map(&run.extra.other)
+        + run.error.as_ref().map_or(0, String::len)
+        + run.tags.iter().map(|tag| tag.len() + 3).sum::<usize>()
+        + run
+            .events
+            .iter()
+            .map(|event| {
+                64 + event.message.as_ref().map_or(0, String::len)
+                    + event.kwargs.as_ref().map_or(0, size)
+            })
+            .sum::<usize>()
+}
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 12,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => 2 + items.iter().map(|item| 1 + size(item)).sum::<usize>(),
+        Value::Object(map) => {
+            2 + map
+                .iter()
+                .map(|(k, v)| k.len() + 4 + size(v))
+                .sum::<usize>()
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What an answer means, and when to try again.
+//!
+//! | answer | meaning |
+//! |---|---|
+//! | 2xx, 409 | delivered (409: the server has it already) |
+//! | 408, 425, 429, 500, 502, 503, 504, no answer | try again |
+//! | 404 | no such path: `/runs/multipart` falls back to `/runs/batch` |
+//! | 3xx, 401, 403, 413, any other | dropped, with the reason |
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+
+use super::ledger::DropReason;
+use super::transport::{HttpResponse, TransportError};
+
+/// When and how long a request is tried again.
+///
+/// The waits double from [`base`](Self::base) up to [`cap`](Self::cap), each drawn evenly between
+/// nothing and that ("full jitter"), so that many clients do not come back at once. What ends the trying
+/// is time, not a count: a server that refuses quickly would use up a count within seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetryPolicy {
+    /// The longest first wait; 500 ms.
+    pub base: Duration,
+    /// The longest wait; 5 s.
+    pub cap: Duration,
+    /// How long one batch is tried in all; 5 minutes. Meanwhile the queue fills up to its bounds.
+    pub budget: Duration,
+}
+
+/// A server that asks for a longer wait gets this one.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_millis(500),
+            cap: Duration::from_secs(5),
+            budget: Duration::from_secs(300),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Returns how long to wait before the attempt after `attempt` (0 is the first).
+    ///
+    /// A `Retry-After` is waited out in full, with the jitter of one base wait on top.
+    pub fn wait(&self, attempt: u32, retry_after: Option<Duration>) -> Duration {
+        let longest = match retry_after {
+            Some(_) => self.base,
+            None => self
+                .base
+                .saturating_mul(2_u32.saturating_pow(attempt))
+                .min(self.cap),
+        };
+        let jitter = longest.mul_f64(rand::rng().random_range(0.0..=1.0));
+        retry_after.unwrap_or_default() + jitter
+    }
+}
+
+/// What to do after an exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The server has the batch.
+    Delivered,
+    /// Send the same again, after this long at least.
+    Retry(Option<Duration>),
+    /// The path does not exist.
+    NotFound,
+    /// Sending the same again would not help.
+    Drop(DropReason),
+}
+
+/// Tells what the outcome of an exchange means.
+pub fn judge(outcome: &Result<HttpResponse, TransportError>) -> Verdict {
+    let response = match outcome {
+        Ok(response) => response,
+        Err(_) => return Verdict::Retry(None),
+    };
+    match response.status {
+        200..=299 | 409 => Verdict::Delivered,
+        408 | 425 | 429 | 500 | 502 | 503 | 504 => {
+            Verdict::Retry(response.retry_after.as_deref().and_then(parse_retry_after))
+        }
+        404 => Verdict::NotFound,
+        300..=399 => Verdict::Drop(DropReason::Redirected),
+        401 | 403 => Verdict::Drop(DropReason::KeyRefused),
+        413 => Verdict::Drop(DropReason::TooLarge),
+        _ => Verdict::Drop(DropReason::Rejected),
+    }
+}
+
+/// Reads a `Retry-After` in seconds, whole or not; anything else is as if it were not there.
+fn parse_retry_after(value: &str) -> Option<Duration> {
+    let seconds: f64 = value.trim().parse().ok()?;
+    if !seconds.is_finite() || seconds < 0.0 {
+        return None;
+    }
+    Some(Duration::from_secs_f64(
+        seconds.min(MAX_RETRY_AFTER.as_secs_f64()),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_after_is_read_in_seconds_and_capped_and_nonsense_is_ignored() {
+        let seconds = |text| parse_retry_after(text).map(|wait| wait.as_secs_f64());
+        assert_eq!(seconds("1"), Some(1.0));
+        assert_eq!(seconds(" 0.5 "), Some(0.5));
+        assert_eq!(seconds("1e300"), Some(60.0));
+        for nonsense in [
+            "",
+            "-1",
+            "NaN",
+            "inf",
+            "soon",
+            "Wed, 21 Oct 2026 07:28:00 GMT",
+        ] {
+            assert_eq!(seconds(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn waits_stay_below_their_cap_and_above_what_the_server_asks() {
+        let policy = RetryPolicy::default();
+        for attempt in 0..100 {
+            assert!(policy.wait(attempt, None) <= policy.cap);
+            let asked = Duration::from_secs(7);
+            let wait = policy.wait(attempt, Some(asked));
+            assert!(wait >= asked && wait <= asked + policy.base);
+        }
+    }
+
+    #[test]
+    fn each_status_has_its_verdict() {
+        let judge = |status| {
+            judge(&Ok(HttpResponse {
+                status,
+                ..HttpResponse::default()
+            }))
+        };
+        for status in [200, 202, 204, 409] {
+            assert_eq!(judge(status), Verdict::Delivered, "{status}");
+        }
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            assert_eq!(judge(status), Verdict::Retry(None), "{status}");
+        }
+        for (status, reason) in [
+            (307, DropReason::Redirected),
+            (401, DropReason::KeyRefused),
+            (403, DropReason::KeyRefused),
+            (413, DropReason::TooLarge),
+            (400, DropReason::Rejected),
+            (422, DropReason::Rejected),
+            (501, DropReason::Rejected),
+        ] {
+            assert_eq!(judge(status), Verdict::Drop(reason), "{status}");
+        }
+        assert_eq!(judge(404), Verdict::NotFound);
+    }
+}

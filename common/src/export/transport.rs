@@ -1,0 +1,295 @@
+//! One HTTP exchange.
+
+use std::error::Error as _;
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Url, redirect};
+use secrecy::ExposeSecret as _;
+
+use super::config::Destination;
+use super::encode::EncodedBody;
+use super::tls;
+
+/// A request below the endpoint: a `GET`, or a `POST` if it has a body.
+#[derive(Debug, Clone)]
+pub struct HttpRequest {
+    /// What follows the endpoint, such as `/info`.
+    pub path: &'static str,
+    /// What is sent.
+    pub body: Option<EncodedBody>,
+    /// How long the exchange may take in all.
+    pub timeout: Duration,
+}
+
+/// What came back.
+#[derive(Debug, Clone, Default)]
+pub struct HttpResponse {
+    /// The status.
+    pub status: u16,
+    /// The value of `Retry-After`, as it was sent.
+    pub retry_after: Option<String>,
+    /// The body, as far as the limit of 64 KiB.
+    pub body: Bytes,
+}
+
+/// Most that is read of a response; nothing we ask for is longer.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
+
+/// Why there was no answer. All of these may pass, so the exporter tries again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// Nobody listens there, or the name is unknown. Check the address, and that the server runs.
+    #[error("no connection: {0}")]
+    Connect(String),
+    /// The server could not prove who it is. Check the address, or trust its certificate authority.
+    #[error("the server's certificate is not trusted: {0}")]
+    Tls(String),
+    /// The deadline of the request passed.
+    #[error("no answer in time")]
+    Timeout,
+    /// The connection broke off.
+    #[error("connection broken: {0}")]
+    Interrupted(String),
+}
+
+/// An exchange under way.
+pub type Exchange<'a> =
+    Pin<Box<dyn Future<Output = Result<HttpResponse, TransportError>> + Send + 'a>>;
+
+/// Carries one request to the endpoint and brings the answer back. Knows nothing of retries.
+pub trait Transport: Send + Sync + fmt::Debug + 'static {
+    /// Carries one request.
+    fn exchange(&self, request: HttpRequest) -> Exchange<'_>;
+}
+
+/// Why an exporter cannot start. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// Give an address such as `https://api.smith.langchain.com`, without a user name or a query.
+    #[error(
+        "{endpoint:?} is not the address of a LangSmith: {why}; give one such as https://api.smith.langchain.com"
+    )]
+    InvalidEndpoint {
+        /// The address, without what may be a password.
+        endpoint: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The key has a character that a header cannot carry, such as a line break. Copy it again.
+    #[error(
+        "the API key has a character that an HTTP header cannot carry; copy it again, without line breaks"
+    )]
+    InvalidApiKey,
+    /// Correct the name or the value of the header.
+    #[error("header {0:?} has an invalid name or value")]
+    InvalidHeader(String),
+    /// Give one or more certificates in PEM, `-----BEGIN CERTIFICATE-----` and so on.
+    #[error("the extra certificate authority is not a certificate in PEM")]
+    InvalidCertificate,
+    /// Install the platform's certificates (package `ca-certificates`), or give an extra one.
+    #[error("no trusted certificates: {0}; install ca-certificates or give one explicitly")]
+    TrustStore(String),
+    /// The HTTP client could not be made; the text says why.
+    #[error("the HTTP client cannot start: {0}")]
+    HttpClient(String),
+    /// The system gave no thread; look at its limits.
+    #[error("the exporter's thread cannot start: {0}")]
+    Thread(String),
+}
+
+/// The transport over `reqwest`.
+///
+/// Redirects are never followed: the key would go to whatever host the answer names. A proxy from the
+/// environment is used, except for loopback.
+#[derive(Clone)]
+pub struct ReqwestTransport {
+    client: reqwest::Client,
+    base: String,
+}
+
+impl ReqwestTransport {
+    /// Makes a transport to a destination.
+    ///
+    /// # Errors
+    /// If the destination cannot be used as it is written.
+    pub fn new(to: &Destination) -> Result<Self, StartError> {
+        let base = to.endpoint.trim().trim_end_matches('/').to_owned();
+        let url = parse_endpoint(&base)?;
+        let secure = url.scheme() == "https";
+        let tls = if secure {
+            tls::trusting(&to.extra_ca_pem)?
+        } else {
+            tls::trusting_nobody()?
+        };
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("langsmith-rust/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers(to)?)
+            .redirect(redirect::Policy::none())
+            .https_only(secure)
+            .connect_timeout(Duration::from_secs(3))
+            .tcp_nodelay(true)
+            .tls_backend_preconfigured(tls);
+        if is_loopback(&url) {
+            builder = builder.no_proxy();
+        }
+        let client = builder
+            .build()
+            .map_err(|error| StartError::HttpClient(error.to_string()))?;
+        Ok(Self { client, base })
+    }
+
+    async fn run(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let url = format!("{}{}", self.base, request.path);
+        let mut builder = match request.body {
+            None => self.client.get(url),
+            Some(body) => {
+                let mut builder = self
+                    .client
+                    .post(url)
+                    .header(CONTENT_TYPE, body.content_type);
+                if let Some(encoding) = body.encoding.header() {
+                    builder = builder.header(CONTENT_ENCODING, encoding);
+                }
+                builder.body(body.bytes)
+            }
+        };
+        builder = builder.timeout(request.timeout);
+        let mut response = builder.send().await.map_err(explain)?;
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while body.len() < MAX_RESPONSE_BYTES {
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    let room = MAX_RESPONSE_BYTES - body.len();
+                    body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                }
+                Ok(None) => break,
+                // The status has said what matters; the words that follow it may be cut off.
+                Err(_) => break,
+            }
+        }
+        Ok(HttpResponse {
+            status,
+            retry_after,
+            body: body.into(),
+        })
+    }
+}
+
+impl Transport for ReqwestTransport {
+    fn exchange(&self, request: HttpRequest) -> Exchange<'_> {
+        Box::pin(self.run(request))
+    }
+}
+
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReqwestTransport({})", self.base)
+    }
+}
+
+/// Returns an address as it may be shown: without anything that could be a password.
+pub(super) fn show_endpoint(endpoint: &str) -> String {
+    match endpoint.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}"),
+        None => endpoint.to_owned(),
+    }
+}
+
+fn parse_endpoint(endpoint: &str) -> Result<Url, StartError> {
+    let invalid = |why| StartError::InvalidEndpoint {
+        endpoint: show_endpoint(endpoint),
+        why,
+    };
+    let url = Url::parse(endpoint).map_err(|_| invalid("it is no URL"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(invalid("it begins with neither https:// nor http://"));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(invalid("it names no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid("it holds a user name or password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid("it has a query or a fragment"));
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn headers(to: &Destination) -> Result<HeaderMap, StartError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &to.headers {
+        let invalid = || StartError::InvalidHeader(name.clone());
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| invalid())?;
+        value.set_sensitive(true);
+        headers.append(header, value);
+    }
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(key) = &to.api_key {
+        let mut value =
+            HeaderValue::from_str(key.expose_secret()).map_err(|_| StartError::InvalidApiKey)?;
+        value.set_sensitive(true);
+        headers.insert("x-api-key", value);
+    }
+    if let Some(workspace) = &to.workspace_id {
+        let value = HeaderValue::from_str(workspace)
+            .map_err(|_| StartError::InvalidHeader("X-Tenant-Id".to_owned()))?;
+        headers.insert("x-tenant-id", value);
+    }
+    Ok(headers)
+}
+
+fn explain(error: reqwest::Error) -> TransportError {
+    // The address is the configured one and may be long; the cause is what helps.
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut untrusted = false;
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words = cause.to_string();
+        untrusted |= is_untrusted(cause);
+        source = cause.source();
+    }
+    if untrusted {
+        TransportError::Tls(words)
+    } else if error.is_timeout() {
+        TransportError::Timeout
+    } else if error.is_connect() {
+        TransportError::Connect(words)
+    } else {
+        TransportError::Interrupted(words)
+    }
+}
+
+/// Returns true if a certificate was refused. A TLS error travels inside of I/O errors, which do not
+/// count what they hold as their source.
+fn is_untrusted(cause: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return matches!(error, rustls::Error::InvalidCertificate(_));
+    }
+    cause
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+        .is_some_and(|inner| is_untrusted(inner))
+}

@@ -1,0 +1,253 @@
+//! One lesson: a stand-in, the clients of its services, and what was captured.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::preflight::Preflight;
+use super::target::{Environment, Target};
+use crate::client::{Client, ClientBuilder, Config};
+use crate::export::Destination;
+use crate::langsmith_mock::LangSmithMock;
+use crate::model::TraceTree;
+
+/// How long a lesson waits for runs to arrive. Far above what loopback takes; a bound, not a pause.
+const ARRIVAL: Duration = Duration::from_secs(15);
+/// The key that lessons show to the stand-in. It opens nothing.
+const STAND_IN_KEY: &str = "stand-in-key";
+
+/// A lesson in progress. A cheap clone.
+///
+/// It starts a stand-in, makes a [`Client`] for each service of the story, and gives back what they
+/// sent as a [`TraceTree`]. With `WORKBOOK_TARGET=langsmith` and a key, runs go to the real service as
+/// well.
+#[derive(Clone)]
+pub struct Lesson {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: String,
+    mock: LangSmithMock,
+    env: Environment,
+    target: Target,
+    clients: Mutex<Vec<Client>>,
+}
+
+impl Lesson {
+    /// Starts a lesson with a stand-in of its own.
+    ///
+    /// # Panics
+    /// When `WORKBOOK_TARGET=langsmith` is set without a usable key: sending elsewhere than asked for
+    /// would be worse than stopping.
+    pub async fn start(name: &str) -> Self {
+        super::kernel::start();
+        let env = Environment::load();
+        let target = Target::from_env(&env);
+        let mock = LangSmithMock::builder().keys([STAND_IN_KEY]).start().await;
+        let inner = Inner {
+            name: name.to_owned(),
+            mock,
+            env,
+            target,
+            clients: Mutex::default(),
+        };
+        let lesson = Self {
+            inner: Arc::new(inner),
+        };
+        if target == Target::LangSmith {
+            // Fails here, in the set-up cell, rather than in the first cell that sends.
+            drop(lesson.client("preflight"));
+        }
+        lesson
+    }
+
+    /// Makes the client of a service of the story. Its runs carry `service` in their metadata.
+    ///
+    /// # Panics
+    /// When `WORKBOOK_TARGET=langsmith` is set and the key or the endpoint cannot be used.
+    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
+    pub fn client(&self, service: &str) -> Client {
+        let inner = &self.inner;
+        let stand_in = Destination::new(inner.mock.url()).api_key(STAND_IN_KEY);
+        let builder = match inner.target {
+            Target::StandIn => ClientBuilder::from(Config::default())
+                .endpoint(inner.mock.url())
+                .api_key(STAND_IN_KEY),
+            Target::LangSmith => {
+                let config = Config::from_lookup(|name| inner.env.get(name));
+                ClientBuilder::from(config.expect("the LANGSMITH_… variables can be used"))
+                    .also_send_to(stand_in)
+            }
+        };
+        let client = builder
+            .enabled(true)
+            .project(self.project())
+            .service(service)
+            .build()
+            .expect("WORKBOOK_TARGET=langsmith needs LANGSMITH_API_KEY");
+        self.clients().push(client.clone());
+        client
+    }
+
+    /// Makes a client that cannot work, to see how it says so.
+    ///
+    /// # Panics
+    /// Never, unless the stand-in's own address is no URL.
+    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
+    pub fn misconfigured_client(&self, how: Misconfiguration) -> Client {
+        let mock = &self.inner.mock;
+        let builder = match how {
+            Misconfiguration::RefusedKey => Client::builder()
+                .endpoint(mock.url())
+                .api_key("revoked-key"),
+            // Port 9 (discard) is reserved and nothing listens on it.
+            Misconfiguration::NothingListens => Client::builder()
+                .endpoint("http://127.0.0.1:9")
+                .api_key(STAND_IN_KEY),
+        };
+        builder
+            .project(self.project())
+            .build()
+            .expect("a complete configuration")
+    }
+
+    /// Returns the stand-in.
+    pub fn mock(&self) -> &LangSmithMock {
+        &self.inner.mock
+    }
+
+    /// Returns the project that the lesson's runs are filed under.
+    pub fn project(&self) -> String {
+        format!("workbook-{}", self.inner.name)
+    }
+
+    /// Forgets the runs captured so far, so that the next picture shows the next trace only.
+    pub fn clear(&self) {
+        self.flush_all();
+        self.inner.mock.clear();
+    }
+
+    /// Waits until `expected` runs have ended and arrived, and returns all runs captured since the
+    /// last [`clear`](Self::clear). When they do not come, says which are there, and returns those.
+    pub async fn tree(&self, expected: usize) -> TraceTree {
+        self.flush_all();
+        if let Err(missing) = self.inner.mock.wait_for_ended(expected, ARRIVAL).await {
+            tracing::warn!("{missing}");
+            say(&format!("⚠ {missing}"));
+        }
+        self.inner.mock.tree()
+    }
+
+    /// Returns the environment that makes a Python peer send where this lesson's clients send.
+    pub fn peer_env(&self) -> Vec<(String, String)> {
+        let inner = &self.inner;
+        let pair = |key: &str, value: String| (key.to_owned(), value);
+        let mut env = vec![
+            pair("LANGSMITH_TRACING", "true".into()),
+            pair("LANGSMITH_PROJECT", self.project()),
+        ];
+        match inner.target {
+            Target::StandIn => {
+                env.push(pair("LANGSMITH_ENDPOINT", inner.mock.url().to_owned()));
+                env.push(pair("LANGSMITH_API_KEY", STAND_IN_KEY.into()));
+            }
+            Target::LangSmith => {
+                let key = inner.env.get("LANGSMITH_API_KEY").unwrap_or_default();
+                let endpoint = inner.env.get("LANGSMITH_ENDPOINT");
+                let endpoint =
+                    endpoint.unwrap_or_else(|| crate::export::DEFAULT_ENDPOINT.to_owned());
+                // Equal projects and no primary: the SDK then keeps the ids in both places.
+                let both = serde_json::json!([
+                    {"api_url": endpoint, "api_key": key, "project_name": self.project()},
+                    {"api_url": inner.mock.url(), "api_key": STAND_IN_KEY, "project_name": self.project()},
+                ]);
+                env.push(pair("LANGSMITH_RUNS_ENDPOINTS", both.to_string()));
+                env.push(pair("LANGSMITH_API_KEY", key));
+            }
+        }
+        env
+    }
+
+    /// Checks what a trace needs, and says in words what is missing.
+    pub async fn preflight(&self) -> Preflight {
+        Preflight::of(
+            &self.client("preflight"),
+            self.inner.target,
+            &self.inner.env,
+        )
+        .await
+    }
+
+    /// Says where runs go.
+    pub fn destination(&self) -> String {
+        let stand_in = self.inner.mock.url();
+        match self.inner.target {
+            Target::StandIn => format!(
+                "Runs go to the stand-in at {stand_in} and nowhere else.\n\
+                 To send them to LangSmith as well: WORKBOOK_TARGET=langsmith and a key."
+            ),
+            Target::LangSmith => format!(
+                "Runs go to LangSmith, project `{}`, and to the stand-in at {stand_in}.",
+                self.project()
+            ),
+        }
+    }
+
+    /// Sends what is left and says what became of it.
+    pub async fn finish(&self) {
+        for client in self.clients().iter() {
+            if let Err(error) = client.flush(ARRIVAL) {
+                say(&format!("⚠ {error}"));
+            }
+        }
+    }
+
+    /// Prints the lesson as the result of a notebook cell.
+    pub fn evcxr_display(&self) {
+        say(&self.to_string());
+    }
+
+    fn flush_all(&self) {
+        for client in self.clients().iter() {
+            if let Err(error) = client.flush(ARRIVAL) {
+                say(&format!("⚠ {error}"));
+            }
+        }
+    }
+
+    fn clients(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {
+        self.inner
+            .clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for Lesson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lesson `{}`. {}", self.inner.name, self.destination())
+    }
+}
+
+impl fmt::Debug for Lesson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lesson({}, {:?})", self.inner.name, self.inner.target)
+    }
+}
+
+/// A way in which a client cannot work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misconfiguration {
+    /// The endpoint answers, but not to this key.
+    RefusedKey,
+    /// No server listens at the endpoint.
+    NothingListens,
+}
+
+/// Prints a line on the notebook's standard output.
+fn say(line: &str) {
+    use std::io::Write as _;
+    // Nothing is left to tell if standard output is gone.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,97 @@
+//! Request head → incoming trace and run.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use serde_json::json;
+
+use super::incoming::IncomingTrace;
+use crate::propagation::{Extracted, LangSmithPropagator, Propagator as _, TrustPolicy};
+use crate::trace::{NoSink, RunBuilder, RunTree, Tracer};
+
+type Test = dyn Fn(&Parts) -> bool + Send + Sync;
+type Name = dyn Fn(&Parts) -> String + Send + Sync;
+type Describe = dyn Fn(RunBuilder, &Parts) -> RunBuilder + Send + Sync;
+
+/// What a layer does with the head of a request.
+#[derive(Clone)]
+pub(super) struct MakeRun {
+    tracer: Tracer,
+    // For requests that are left out: their handlers may call `start`, and nothing must come of it.
+    off: Tracer,
+    pub(super) propagator: LangSmithPropagator,
+    pub(super) trust_request: Option<Arc<Test>>,
+    pub(super) filter: Option<Arc<Test>>,
+    pub(super) name: Option<Arc<Name>>,
+    pub(super) describe: Option<Arc<Describe>>,
+    pub(super) propagate_only: bool,
+}
+
+impl MakeRun {
+    pub(super) fn new(tracer: Tracer) -> Self {
+        Self {
+            tracer,
+            off: Tracer::builder(Arc::new(NoSink)).enabled(false).build(),
+            propagator: LangSmithPropagator::new(),
+            trust_request: None,
+            filter: None,
+            name: None,
+            describe: None,
+            propagate_only: false,
+        }
+    }
+
+    /// Returns what the handlers get to see, and the run to make current, if any.
+    pub(super) fn receive(&self, request: &Parts) -> (IncomingTrace, Option<RunTree>) {
+        if self.filter.as_ref().is_some_and(|keep| !keep(request)) {
+            return (IncomingTrace::left_out(self.off.clone()), None);
+        }
+        let extracted = self.extract(request);
+        if self.propagate_only {
+            let parent = extracted.context.clone();
+            let parent = parent.map(|context| self.tracer.remote(context));
+            let incoming = IncomingTrace::new(self.tracer.clone(), extracted, None);
+            return (incoming, parent);
+        }
+        let run = self
+            .tracer
+            .is_enabled()
+            .then(|| self.start(request, &extracted));
+        let incoming = IncomingTrace::new(self.tracer.clone(), extracted, run.clone());
+        (incoming, run)
+    }
+
+    fn extract(&self, request: &Parts) -> Extracted {
+        match &self.trust_request {
+            None => self.propagator.extract(&request.headers),
+            Some(test) => {
+                let policy = if test(request) {
+                    TrustPolicy::Continue
+                } else {
+                    TrustPolicy::Restart
+                };
+                self.propagator.extract_under(&policy, &request.headers)
+            }
+        }
+    }
+
+    fn start(&self, request: &Parts, extracted: &Extracted) -> RunTree {
+        let (method, path) = (request.method.as_str(), request.uri.path());
+        let name = match &self.name {
+            Some(name) => name(request),
+            None => format!("{method} {path}"),
+        };
+        let mut run = self
+            .tracer
+            .run(name)
+            .parent(extracted.context.clone())
+            .inputs(json!({ "method": method, "path": path }));
+        for (key, value) in extracted.unlinked_metadata().into_iter().flatten() {
+            run = run.metadata(key, value);
+        }
+        if let Some(describe) = &self.describe {
+            run = describe(run, request);
+        }
+        run.start()
+    }
+}

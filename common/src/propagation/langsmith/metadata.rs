@@ -1,0 +1,234 @@
+//! The metadata of a header: a JSON object from a stranger, read entry by entry.
+//!
+//! The object is first cut into its entries without being parsed, so that an entry that is too deep or
+//! too long costs a look at its bytes and never a recursion, and spoils no other entry.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::super::extracted::IgnoredEntries;
+use super::super::limits::{
+    MAX_METADATA_DEPTH, MAX_METADATA_KEYS, MAX_METADATA_VALUE_BYTES, SDK_METADATA,
+    is_reserved_metadata,
+};
+use crate::model::JsonMap;
+
+pub(super) fn read(
+    text: &str,
+    allowed: &BTreeSet<String>,
+    ignored: &mut IgnoredEntries,
+) -> JsonMap {
+    // Python writes `null` for no metadata.
+    if text.trim_ascii() == "null" {
+        return JsonMap::new();
+    }
+    let mut found = IgnoredEntries::default();
+    match read_object(text, allowed, &mut found) {
+        Some(metadata) => {
+            ignored.bad_metadata += found.bad_metadata;
+            ignored.metadata_limit += found.metadata_limit;
+            ignored.reserved_metadata += found.reserved_metadata;
+            metadata
+        }
+        None => {
+            ignored.bad_metadata += 1;
+            JsonMap::new()
+        }
+    }
+}
+
+fn read_object(
+    text: &str,
+    allowed: &BTreeSet<String>,
+    ignored: &mut IgnoredEntries,
+) -> Option<JsonMap> {
+    let mut metadata = JsonMap::new();
+    let mut scan = Scan::new(text)?;
+    while let Some(entry) = scan.entry()? {
+        let Ok(key) = serde_json::from_str::<String>(entry.key) else {
+            ignored.bad_metadata += 1;
+            continue;
+        };
+        if is_reserved_metadata(&key) && !allowed.contains(&key) {
+            ignored.reserved_metadata += u64::from(!SDK_METADATA.contains(&key.as_str()));
+            continue;
+        }
+        let full = metadata.len() == MAX_METADATA_KEYS && !metadata.contains_key(&key);
+        let is_text = entry.value.starts_with('"');
+        if full
+            || entry.depth >= MAX_METADATA_DEPTH
+            || (!is_text && entry.value.len() > MAX_METADATA_VALUE_BYTES)
+        {
+            ignored.metadata_limit += 1;
+            continue;
+        }
+        match serde_json::from_str::<Value>(entry.value) {
+            Ok(Value::String(text)) if text.len() > MAX_METADATA_VALUE_BYTES => {
+                ignored.metadata_limit += 1;
+            }
+            Ok(value) => {
+                metadata.insert(key, value);
+            }
+            Err(_) => ignored.bad_metadata += 1,
+        }
+    }
+    Some(metadata)
+}
+
+/// One entry of an object, not parsed yet.
+struct Entry<'a> {
+    key: &'a str,
+    value: &'a str,
+    /// Levels of arrays and objects in the value: 0 for a scalar.
+    depth: usize,
+}
+
+/// Cuts an object into its entries. `None` from any method means: this is no object.
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+    first: bool,
+}
+
+impl<'a> Scan<'a> {
+    fn new(text: &'a str) -> Option<Self> {
+        let mut scan = Self {
+            text,
+            at: 0,
+            first: true,
+        };
+        scan.expect(b'{')?;
+        Some(scan)
+    }
+
+    /// Returns the next entry, or `Some(None)` when the object is properly closed.
+    fn entry(&mut self) -> Option<Option<Entry<'a>>> {
+        if self.peek()? == b'}' {
+            self.at += 1;
+            return self.text[self.at..].trim_ascii().is_empty().then_some(None);
+        }
+        if !std::mem::replace(&mut self.first, false) {
+            self.expect(b',')?;
+        }
+        let key = self.string()?;
+        self.expect(b':')?;
+        self.peek()?;
+        let start = self.at;
+        let depth = self.value()?;
+        let value = self.text[start..self.at].trim_ascii_end();
+        (!value.is_empty()).then_some(Some(Entry { key, value, depth }))
+    }
+
+    /// Returns the next byte that is no whitespace, without taking it.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let skipped = rest.iter().position(|byte| !byte.is_ascii_whitespace())?;
+        self.at += skipped;
+        rest.get(skipped).copied()
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// Takes a string with its quotes.
+    fn string(&mut self) -> Option<&'a str> {
+        self.expect(b'"')?;
+        let start = self.at - 1;
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(self.at)? {
+                b'"' => break,
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
+            }
+        }
+        self.at += 1;
+        self.text.get(start..self.at)
+    }
+
+    /// Moves to the comma or brace that ends a value; returns how deep the value goes.
+    fn value(&mut self) -> Option<usize> {
+        let (mut depth, mut deepest) = (0_usize, 0_usize);
+        loop {
+            match self.text.as_bytes().get(self.at)? {
+                b'"' => {
+                    self.string()?;
+                    continue;
+                }
+                b'{' | b'[' => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                b'}' | b',' if depth == 0 => return Some(deepest),
+                b'}' | b']' => depth = depth.checked_sub(1)?,
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_all(text: &str) -> (Value, IgnoredEntries) {
+        let mut ignored = IgnoredEntries::default();
+        let metadata = read(text, &BTreeSet::new(), &mut ignored);
+        (Value::Object(metadata), ignored)
+    }
+
+    #[test]
+    fn what_json_reads_this_reads_alike() {
+        for text in [
+            "{}",
+            " { } ",
+            r#"{"a":1}"#,
+            r#" { "a" : [1, {"b": "}],{"}] , "c" : "x\"y\\" } "#,
+            r#"{"a":1,"a":2}"#,
+            r#"{"é\u00e9":"日本\n"}"#,
+        ] {
+            let (metadata, ignored) = read_all(text);
+            assert_eq!(metadata, serde_json::from_str::<Value>(text).expect(text));
+            assert_eq!(ignored.total(), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_nothing_and_counted_once() {
+        for text in [
+            "",
+            "[]",
+            "7",
+            "\"s\"",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,}",
+            "{,}",
+            "{}}",
+            "{\"a\":}",
+            "{\"a\\",
+            "{\"a\":[}",
+            "{\"a\":1]}",
+            "{a:1}",
+            "{\"a\" 1}",
+        ] {
+            let (metadata, ignored) = read_all(text);
+            assert_eq!((metadata, ignored.total()), (json!({}), 1), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_spoils_no_other() {
+        let (metadata, ignored) =
+            read_all(r#"{"a":1,"b":"\ud800","c":tru,"\ud800":1,"d":[1},"e":2}"#);
+        assert_eq!(metadata, json!({"a": 1, "e": 2}));
+        assert_eq!(ignored.bad_metadata, 4);
+    }
+}

@@ -1,0 +1,206 @@
+//! Settings from the environment, without touching the process's own.
+#![cfg(feature = "client")]
+
+use std::collections::HashMap;
+
+use common::client::{Client, ClientBuilder, Config, ConfigError, DEFAULT_PROJECT};
+use common::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
+use secrecy::ExposeSecret as _;
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let variables: HashMap<String, String> = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Config::from_lookup(|name| variables.get(name).cloned())
+}
+
+fn config(variables: &[(&str, &str)]) -> Config {
+    read(variables).expect("valid settings")
+}
+
+#[test]
+fn an_empty_environment_means_the_defaults_and_no_tracing() {
+    let config = config(&[]);
+    assert!(!config.tracing);
+    assert_eq!(config.endpoint, DEFAULT_ENDPOINT);
+    assert_eq!(config.project, DEFAULT_PROJECT);
+    assert!(config.api_key.is_none() && config.workspace_id.is_none());
+    assert_eq!(config.batch, BatchConfig::default());
+}
+
+#[test]
+fn tracing_is_on_for_exactly_true_and_the_v2_name_is_asked_first() {
+    for (variables, on) in [
+        (&[("LANGSMITH_TRACING", "true")][..], true),
+        (&[("LANGCHAIN_TRACING", "true")], true),
+        (&[("LANGSMITH_TRACING_V2", "true")], true),
+        (&[("LANGCHAIN_TRACING_V2", "true")], true),
+        (&[("LANGSMITH_TRACING", "True")], false),
+        (&[("LANGSMITH_TRACING", "TRUE")], false),
+        (&[("LANGSMITH_TRACING", "1")], false),
+        (&[("LANGSMITH_TRACING", "yes")], false),
+        (&[("LANGSMITH_TRACING", " true ")], false),
+        (&[("LANGSMITH_TRACING", "")], false),
+        (
+            &[
+                ("LANGSMITH_TRACING", "true"),
+                ("LANGCHAIN_TRACING_V2", "false"),
+            ],
+            false,
+        ),
+        (
+            &[
+                ("LANGSMITH_TRACING", "false"),
+                ("LANGCHAIN_TRACING_V2", "true"),
+            ],
+            true,
+        ),
+        (
+            &[("LANGSMITH_TRACING", "true"), ("LANGSMITH_TRACING_V2", " ")],
+            true,
+        ),
+        (
+            &[
+                ("LANGSMITH_TRACING_V2", "false"),
+                ("LANGCHAIN_TRACING_V2", "true"),
+            ],
+            false,
+        ),
+    ] {
+        assert_eq!(config(variables).tracing, on, "{variables:?}");
+    }
+}
+
+#[test]
+fn langsmith_names_win_over_langchain_names_and_blank_is_unset() {
+    for (variables, project) in [
+        (
+            &[("LANGSMITH_PROJECT", "a"), ("LANGCHAIN_PROJECT", "b")][..],
+            "a",
+        ),
+        (
+            &[("LANGSMITH_PROJECT", "  "), ("LANGCHAIN_PROJECT", "b")],
+            "b",
+        ),
+        (&[("LANGCHAIN_SESSION", "legacy")], "legacy"),
+        (
+            &[("LANGCHAIN_SESSION", "legacy"), ("LANGCHAIN_PROJECT", "b")],
+            "b",
+        ),
+        (
+            &[
+                ("HOSTED_LANGSERVE_PROJECT_NAME", "h"),
+                ("LANGSMITH_PROJECT", "a"),
+            ],
+            "h",
+        ),
+        (&[("LANGSMITH_PROJECT", "")], "default"),
+    ] {
+        assert_eq!(config(variables).project, project, "{variables:?}");
+    }
+}
+
+#[test]
+fn addresses_and_keys_lose_blanks_quotes_and_the_last_slash() {
+    for (value, endpoint) in [
+        (
+            "https://eu.api.smith.langchain.com",
+            "https://eu.api.smith.langchain.com",
+        ),
+        ("https://host/api/v1/", "https://host/api/v1"),
+        (" \"https://host/api/v1/\" ", "https://host/api/v1"),
+        ("'http://127.0.0.1:1984/'", "http://127.0.0.1:1984"),
+        ("\"\"", DEFAULT_ENDPOINT),
+    ] {
+        assert_eq!(config(&[("LANGSMITH_ENDPOINT", value)]).endpoint, endpoint);
+    }
+    for value in ["k-1", " k-1 ", "\"k-1\"", "'k-1'\n"] {
+        let key = config(&[("LANGCHAIN_API_KEY", value)]).api_key;
+        assert_eq!(key.expect("a key").expose_secret(), "k-1");
+    }
+    let workspace = config(&[("LANGSMITH_WORKSPACE_ID", "w")]).workspace_id;
+    assert_eq!(workspace.as_deref(), Some("w"));
+}
+
+#[test]
+fn bounds_are_numbers_above_zero() {
+    let config = config(&[
+        ("LANGSMITH_TRACING_QUEUE_MAX_SIZE", "7"),
+        ("LANGCHAIN_BATCH_INGEST_SIZE_LIMIT", " 8 "),
+        ("LANGSMITH_MAX_INGEST_MEMORY_BYTES", "9"),
+    ]);
+    assert_eq!(config.batch.queue_ops, 7);
+    assert_eq!(config.batch.max_ops, Some(8));
+    assert_eq!(config.batch.queue_bytes, 9);
+    for value in ["0", "-1", "many", "1.5"] {
+        let error = read(&[("LANGCHAIN_TRACING_QUEUE_MAX_SIZE", value)]).expect_err(value);
+        assert_eq!(
+            error.to_string(),
+            "LANGCHAIN_TRACING_QUEUE_MAX_SIZE must be a whole number above zero"
+        );
+    }
+}
+
+#[test]
+fn the_hosted_service_needs_a_key_unless_tracing_is_off() {
+    let hosted = |variables| ClientBuilder::from(config(variables)).build();
+    assert_eq!(
+        hosted(&[("LANGSMITH_TRACING", "true")]).expect_err("no key"),
+        ConfigError::MissingApiKey
+    );
+    let off = hosted(&[]).expect("tracing is off");
+    assert!(!off.is_enabled());
+    assert!(!off.run("quiet").start().is_recording());
+    let local = hosted(&[
+        ("LANGSMITH_TRACING", "true"),
+        ("LANGSMITH_ENDPOINT", "http://127.0.0.1:9"),
+    ]);
+    assert!(
+        local
+            .expect("a server of one's own may need no key")
+            .is_enabled()
+    );
+}
+
+#[test]
+fn what_cannot_be_used_is_named_with_its_remedy() {
+    let build = |endpoint: &str| Client::builder().endpoint(endpoint).api_key("k").build();
+    for (endpoint, why) in [
+        ("api.smith.langchain.com", "it is no URL"),
+        ("ftp://host", "it begins with neither https:// nor http://"),
+        ("http://", "it is no URL"),
+        (
+            "http://user:hunter2@host",
+            "it holds a user name or password",
+        ),
+        ("http://host/?key=1", "it has a query or a fragment"),
+    ] {
+        let error = build(endpoint).expect_err(endpoint);
+        let ConfigError::Start(StartError::InvalidEndpoint { why: found, .. }) = &error else {
+            panic!("{endpoint}: {error}");
+        };
+        assert_eq!(*found, why, "{endpoint}");
+        assert!(!error.to_string().contains("hunter2"));
+    }
+    let local = || Client::builder().endpoint("http://127.0.0.1:9");
+    let broken = |builder: ClientBuilder| match builder.build() {
+        Err(ConfigError::Start(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        broken(local().api_key("a\u{7f}b")),
+        StartError::InvalidApiKey
+    );
+    assert_eq!(broken(local().api_key("a\nb")), StartError::InvalidApiKey);
+    assert_eq!(
+        broken(local().header("bad name", "x")),
+        StartError::InvalidHeader("bad name".into())
+    );
+    let secure = Client::builder().endpoint("https://127.0.0.1:9");
+    assert_eq!(
+        broken(secure.extra_ca_pem("no certificate")),
+        StartError::InvalidCertificate
+    );
+    assert!(format!("{:?}", Destination::new("http://u:hunter2@h")).contains("…@h"));
+}

@@ -1,0 +1,368 @@
+//! The propagator's promises: round trip, budget, trust, and that nothing a stranger sends is fatal.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use common::model::{Baggage, DottedOrder, JsonMap, RunContext};
+use common::propagation::limits::{MAX_BAGGAGE_BYTES, MAX_BAGGAGE_MEMBERS, MAX_METADATA_KEYS};
+use common::propagation::{
+    Extracted, Extractor, INCOMING_RUN_ID, INCOMING_TRACE_ID, Injector, LangSmithPropagator,
+    Outcome, Propagator as _, TrustPolicy,
+};
+use http::HeaderMap;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const A: &str = "20260101T000000000000Z01990000-0000-7000-8000-00000000000a";
+const AB: &str = "20260101T000000000000Z01990000-0000-7000-8000-00000000000a.\
+                  20260101T000001500000Z01990000-0000-7000-8000-00000000000b";
+
+fn open_to_all() -> LangSmithPropagator {
+    LangSmithPropagator::new()
+        .policy(TrustPolicy::Continue)
+        .allow_any_project()
+        .allow_metadata(["thread_id"])
+}
+
+fn context(metadata: Value, tags: &[&str], project: Option<&str>) -> RunContext {
+    let Value::Object(metadata) = metadata else {
+        panic!("metadata is an object");
+    };
+    RunContext {
+        dotted_order: AB.parse().expect("valid"),
+        baggage: Baggage {
+            metadata: Arc::new(metadata),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            project: project.map(str::to_owned),
+        },
+    }
+}
+
+fn read(baggage: &[&str]) -> Extracted {
+    let mut headers = vec![("langsmith-trace", A)];
+    headers.extend(baggage.iter().map(|line| ("baggage", *line)));
+    open_to_all().extract(&headers)
+}
+
+fn metadata_of(json: &Value) -> (JsonMap, Extracted) {
+    let escaped = percent_encoding::utf8_percent_encode(
+        &json.to_string(),
+        percent_encoding::NON_ALPHANUMERIC,
+    )
+    .to_string();
+    let extracted = read(&[&format!("langsmith-metadata={escaped}")]);
+    let context = extracted.context.clone().expect("valid");
+    ((*context.baggage.metadata).clone(), extracted)
+}
+
+#[test]
+fn every_carrier_gives_back_what_was_put_into_it() {
+    fn round_trip(mut carrier: impl Injector) {
+        let context = context(json!({"k": "é ,=;%"}), &["a", "b/c"], Some("docs"));
+        open_to_all().inject(&context, &mut carrier);
+        assert_eq!(open_to_all().extract(&carrier).context, Some(context));
+    }
+    round_trip(HeaderMap::new());
+    round_trip(Vec::new());
+    round_trip(HashMap::<String, String>::new());
+    round_trip(BTreeMap::new());
+    round_trip(JsonMap::new());
+}
+
+#[test]
+fn an_old_context_is_replaced_and_the_baggage_of_others_is_kept() {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("langsmith-trace", A),
+        ("langsmith-trace", A),
+        ("baggage", "userId=42;ttl=5, langsmith-project=old"),
+        ("baggage", "langsmith-replicas=%5B%5D,sentry-id=x"),
+    ] {
+        headers.append(name, value.parse().expect("a header value"));
+    }
+    open_to_all().inject(&context(json!({}), &["new"], None), &mut headers);
+    let values: Vec<_> = headers.iter().map(|(_, value)| value.as_bytes()).collect();
+    assert_eq!(
+        values,
+        [
+            AB.as_bytes(),
+            b"userId=42;ttl=5,sentry-id=x,langsmith-tags=new"
+        ]
+    );
+}
+
+#[test]
+fn without_baggage_no_header_is_added_and_an_old_one_of_ours_goes_away() {
+    let bare = context(json!({}), &[], None);
+    assert_eq!(
+        open_to_all().headers(&bare),
+        [("langsmith-trace".to_owned(), AB.to_owned())]
+    );
+    let mut carrier = vec![("Baggage".to_owned(), "langsmith-project=old".to_owned())];
+    open_to_all().inject(&bare, &mut carrier);
+    assert_eq!(carrier, [("langsmith-trace".to_owned(), AB.to_owned())]);
+}
+
+#[test]
+fn metadata_is_what_a_full_baggage_leaves_out_first() {
+    let propagator = open_to_all();
+    let large = json!({"text": "x".repeat(8200)});
+    let headers = propagator.headers(&context(large, &["t"], Some("docs")));
+    assert_eq!(headers[1].1, "langsmith-tags=t,langsmith-project=docs");
+    assert_eq!(propagator.counters().left_out, 1);
+
+    // Others have taken all 64 places: theirs stay, ours go.
+    let foreign: Vec<String> = (0..64).map(|n| format!("k{n}=v")).collect();
+    let mut carrier = vec![("baggage".to_owned(), foreign.join(","))];
+    propagator.inject(
+        &context(json!({"a": 1}), &["t"], Some("docs")),
+        &mut carrier,
+    );
+    assert_eq!(carrier.first("baggage"), Some(&*foreign.join(",")));
+    assert_eq!(propagator.counters().left_out, 4);
+}
+
+#[test]
+fn several_lines_share_one_budget_and_the_last_of_a_name_counts() {
+    let extracted = read(&["langsmith-project=one", " langsmith-project = two ; ttl=5 "]);
+    let project = |extracted: Extracted| extracted.context.expect("valid").baggage.project;
+    assert_eq!(project(extracted).as_deref(), Some("two"));
+
+    let filler = format!("k={}", "x".repeat(MAX_BAGGAGE_BYTES - 2));
+    let extracted = read(&[&filler, "langsmith-project=late"]);
+    assert_eq!(extracted.ignored.over_budget, 1);
+    assert_eq!(project(extracted), None);
+
+    let members = |count: usize| vec!["k=v"; count].join(",");
+    let extracted = read(&[&members(40), &members(23), "langsmith-project=64th,a=b"]);
+    assert_eq!(extracted.ignored.over_budget, 1);
+    assert_eq!(project(extracted).as_deref(), Some("64th"));
+}
+
+#[test]
+fn a_baggage_of_exactly_the_budget_is_read_to_its_end() {
+    let member = ",langsmith-project=p";
+    let filler = format!("k={}", "x".repeat(MAX_BAGGAGE_BYTES - 2 - member.len()));
+    let exact = format!("{filler}{member}");
+    assert_eq!(exact.len(), MAX_BAGGAGE_BYTES);
+    assert_eq!(read(&[&exact]).ignored.total(), 0);
+    assert_eq!(read(&[&format!("{exact}p")]).ignored.over_budget, 1);
+}
+
+#[test]
+fn metadata_has_its_limits_entry_by_entry() {
+    let nested = |levels: usize| (1..levels).fold(json!({}), |inner, _| json!({ "d": inner }));
+    let (metadata, extracted) = metadata_of(&json!({
+        "deep": nested(7),
+        "too deep": nested(8),
+        "long": "x".repeat(1024),
+        "too long": "x".repeat(1025),
+        "too wide": vec![1; 600],
+        "ok": true,
+    }));
+    let keys: Vec<&String> = metadata.keys().collect();
+    assert_eq!(keys, ["deep", "long", "ok"]);
+    assert_eq!(extracted.ignored.metadata_limit, 3);
+
+    let many: JsonMap = (0..70).map(|n| (format!("k{n}"), json!(n))).collect();
+    let (metadata, extracted) = metadata_of(&Value::Object(many));
+    assert_eq!(metadata.len(), MAX_METADATA_KEYS);
+    assert_eq!(extracted.ignored.metadata_limit, 6);
+}
+
+#[test]
+fn reserved_metadata_needs_permission_and_the_sdks_own_is_no_event() {
+    let (metadata, extracted) = metadata_of(&json!({
+        "ls_method": "traceable", "ls_provider": "x", "LANGSMITH_PROJECT": "x", "LANGCHAIN_X": 1,
+        "session_id": "s", "conversation_id": "c", "revision_id": "r", "user_id": "u",
+        "thread_id": "allowed", "user": "u1",
+    }));
+    assert_eq!(
+        Value::Object(metadata),
+        json!({"thread_id": "allowed", "user": "u1"})
+    );
+    assert_eq!(extracted.ignored.reserved_metadata, 7);
+}
+
+#[test]
+fn tags_keep_their_order_and_have_their_limits() {
+    let tags: Vec<String> = (0..70).map(|n| format!("t{n}")).collect();
+    let line = format!(
+        "langsmith-tags=b%2Ca%2C%2Cb%2C{}%2C{}",
+        "y".repeat(257),
+        tags.join("%2C")
+    );
+    let extracted = read(&[&line]);
+    let found = extracted.context.expect("valid").baggage.tags;
+    assert_eq!(found[..3], ["b", "a", "t0"]);
+    assert_eq!(found.len(), 64);
+    assert_eq!(extracted.ignored.tag_limit, 1 + 8);
+}
+
+#[test]
+fn a_project_counts_only_when_it_is_on_the_list() {
+    let headers = [
+        ("langsmith-trace", A),
+        ("baggage", "langsmith-project=docs"),
+    ];
+    let listed = |projects: &[&str]| {
+        let propagator = LangSmithPropagator::new()
+            .policy(TrustPolicy::Continue)
+            .allow_projects(projects.iter().copied());
+        let extracted = propagator.extract(&headers);
+        let project = extracted.context.expect("valid").baggage.project;
+        (project, extracted.ignored.project_not_allowed)
+    };
+    assert_eq!(listed(&["other", "docs"]), (Some("docs".into()), 0));
+    assert_eq!(listed(&["other"]), (None, 1));
+    assert_eq!(listed(&[]), (None, 1));
+    let long = format!("langsmith-project={}", "p".repeat(257));
+    assert_eq!(read(&[&long]).ignored.bad_project, 1);
+    assert_eq!(read(&["langsmith-project=a%C2%85b"]).ignored.bad_project, 1);
+}
+
+#[test]
+fn restart_starts_anew_and_keeps_the_ids_it_was_told() {
+    let headers = [("langsmith-trace", AB), ("baggage", "langsmith-tags=t")];
+    let propagator = LangSmithPropagator::new();
+    let extracted = propagator.extract(&headers);
+    assert_eq!(extracted.context, None);
+    let order: DottedOrder = AB.parse().expect("valid");
+    assert_eq!(
+        extracted.unlinked_metadata(),
+        Some([
+            (INCOMING_TRACE_ID, order.trace_id().to_string()),
+            (INCOMING_RUN_ID, order.run_id().to_string()),
+        ])
+    );
+    assert_eq!(
+        propagator.clone().counters().untrusted,
+        1,
+        "clones count together"
+    );
+}
+
+#[test]
+fn trust_asks_the_predicate_and_ignore_does_not_look() {
+    let propagator = LangSmithPropagator::new().policy(TrustPolicy::trust_if(|headers| {
+        headers.first("X-Peer") == Some("gateway")
+    }));
+    let from = |peer| {
+        let headers = [("langsmith-trace", A), ("x-peer", peer)];
+        propagator.extract(&headers).outcome
+    };
+    assert_eq!(from("gateway"), Outcome::Continued);
+    assert!(matches!(from("stranger"), Outcome::Untrusted { .. }));
+
+    let ignoring = LangSmithPropagator::new().policy(TrustPolicy::Ignore);
+    let extracted = ignoring.extract(&[("langsmith-trace", A)]);
+    assert_eq!(extracted.outcome, Outcome::NotRead);
+    assert_eq!(extracted.unlinked_metadata(), None);
+    assert_eq!(ignoring.counters().not_read, 1);
+}
+
+#[test]
+fn the_counters_read_as_a_sentence() {
+    let propagator = open_to_all();
+    assert_eq!(
+        propagator.counters().to_string(),
+        "nothing yet; ignored entries: none"
+    );
+    let _ = propagator.extract(&[("langsmith-trace", "null")]);
+    let _ = propagator.extract(&[("langsmith-trace", A), ("baggage", "langsmith-replicas=x")]);
+    assert_eq!(
+        propagator.counters().to_string(),
+        "continued 1, malformed 1; ignored entries: never_read 1"
+    );
+}
+
+/// Values that a header can carry whole: within every limit, and no reserved names.
+fn any_context() -> impl Strategy<Value = RunContext> {
+    let text = "[^,]{1,12}";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        text.prop_map(Value::from),
+    ];
+    let value = leaf.prop_recursive(3, 8, 3, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::btree_map("[a-z\"\\\\]{0,3}", inner, 0..3)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    });
+    (
+        prop::collection::btree_map("k[^,]{0,4}", value, 0..6),
+        prop::collection::btree_set(text, 0..4),
+        prop::option::of("[^\\p{Cc}]{1,20}"),
+        any::<bool>(),
+    )
+        .prop_map(|(metadata, tags, project, deep)| RunContext {
+            dotted_order: (if deep { AB } else { A }).parse().expect("valid"),
+            baggage: Baggage {
+                metadata: Arc::new(metadata.into_iter().collect()),
+                tags: tags.into_iter().collect(),
+                project,
+            },
+        })
+}
+
+proptest! {
+    #[test]
+    fn what_is_injected_is_extracted(context in any_context()) {
+        let propagator = open_to_all();
+        let mut headers = HeaderMap::new();
+        propagator.inject(&context, &mut headers);
+        prop_assume!(propagator.counters().left_out == 0);
+        prop_assert_eq!(propagator.extract(&headers).context, Some(context));
+    }
+
+    #[test]
+    fn no_bytes_are_fatal(
+        trace in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..3),
+        baggage in prop::collection::vec("(langsmith-(metadata|tags|project|x))?[={}\\[\\]\"\\\\,;%a-f0-9 ]{0,60}", 0..4),
+        noise in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let mut headers: Vec<(&str, Vec<u8>)> = vec![("baggage", noise)];
+        headers.extend(trace.into_iter().map(|value| ("langsmith-trace", value)));
+        headers.extend(baggage.iter().map(|line| ("baggage", line.clone().into_bytes())));
+        let _ = open_to_all().extract(&headers);
+        headers.retain(|(name, _)| *name == "baggage");
+        headers.push(("langsmith-trace", A.into()));
+        let extracted = open_to_all().extract(&headers);
+        prop_assert!(extracted.context.is_some());
+    }
+
+    #[test]
+    fn metadata_of_a_stranger_is_read_as_json_reads_it_or_not_at_all(
+        text in "[{]([{}\\[\\]\",:\\\\a1 ]|\"a\":){0,24}[}]",
+    ) {
+        let escaped = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
+        let extracted = read(&[&format!("langsmith-metadata={escaped}")]);
+        let ours = extracted.context.expect("valid").baggage.metadata;
+        match serde_json::from_str::<JsonMap>(&text) {
+            Ok(json) => prop_assert_eq!(&*ours, &json),
+            Err(_) => prop_assert!(extracted.ignored.total() > 0),
+        }
+    }
+
+    #[test]
+    fn the_budget_is_never_exceeded(
+        context in any_context(),
+        size in 0_usize..9000,
+        foreign in prop::collection::vec("[a-z]{1,8}=[a-z]{0,40}", 0..70),
+    ) {
+        let mut context = context;
+        Arc::make_mut(&mut context.baggage.metadata).insert("big".into(), "x".repeat(size).into());
+        let theirs = foreign.join(",");
+        let mut carrier = vec![("baggage".to_owned(), theirs.clone())];
+        open_to_all().inject(&context, &mut carrier);
+        let merged = carrier.first("baggage").unwrap_or_default();
+        prop_assert!(merged.starts_with(&theirs));
+        if merged != theirs {
+            prop_assert!(merged.len() <= MAX_BAGGAGE_BYTES);
+            prop_assert!(merged.split(',').count() <= MAX_BAGGAGE_MEMBERS);
+        }
+    }
+}

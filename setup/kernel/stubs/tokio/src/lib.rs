@@ -1,0 +1,4 @@
+//! Passes on the `tokio` that is linked into the facade, so that macros in cells meet the same one.
+#![forbid(unsafe_code)]
+
+pub use facade::tokio::*;

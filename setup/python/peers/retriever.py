@@ -1,0 +1,156 @@
+"""Serve documents over HTTP, traced by the official LangSmith SDK.
+
+The Python half of the workbook's story: a Rust gateway asks this FastAPI service, which may ask a
+Rust service in turn, and all of it is one trace. Where runs go is read from the environment, as the
+SDK does (`LANGSMITH_ENDPOINT`, `LANGSMITH_API_KEY`, …).
+
+    GET  /health                                    {"status": "ok"}
+    POST /retrieve  {"question": …,                 {"documents": […]}
+                     "callback": optional address of a service that reorders documents}
+    POST /flush                                     waits until all runs so far have been sent
+
+The first line on the standard output tells the address. The service ends when its standard input
+closes, so it never outlives the process that started it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import socket
+import sys
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import langsmith
+import uvicorn
+from documents import Document, find
+from fastapi import FastAPI, HTTPException
+from langsmith import get_current_run_tree, traceable
+from langsmith.middleware import TracingMiddleware
+from langsmith.run_trees import get_cached_client
+from pydantic import BaseModel, field_validator
+
+CALLBACK_SECONDS = 10.0
+FLUSH_SECONDS = 10.0
+STOP_SECONDS = 3
+
+app = FastAPI(title="retriever")
+app.add_middleware(TracingMiddleware)
+
+
+class Question(BaseModel):
+    """Carry a question, and where to have the answer reordered."""
+
+    question: str
+    callback: str | None = None
+
+    @field_validator("callback")
+    @classmethod
+    def must_be_local(cls, address: str | None) -> str | None:
+        """Refuse to call anything but this machine."""
+        if address is not None:
+            parts = urlsplit(address)
+            if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+                raise ValueError("a callback must be an http address of this machine")
+        return address
+
+
+def only_question(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Keep what the run is about: the callback's port differs each time."""
+    return {"question": inputs["question"]}
+
+
+@traceable(run_type="retriever", name="retrieve", process_inputs=only_question)
+async def retrieve(question: str, callback: str | None) -> list[Document]:
+    """Find documents, and have them reordered if the caller wants it."""
+    documents = find(question)
+    return await reorder(question, documents, callback) if callback else documents
+
+
+async def reorder(question: str, documents: list[Document], callback: str) -> list[Document]:
+    """Ask the calling side to reorder documents, inside the current trace."""
+    run = get_current_run_tree()
+    headers = run.to_headers() if run else {}
+    async with httpx.AsyncClient(timeout=CALLBACK_SECONDS, trust_env=False) as client:
+        body = {"question": question, "documents": documents}
+        answer = await client.post(callback, json=body, headers=headers)
+    answer.raise_for_status()
+    return list(answer.json()["documents"])
+
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    """Say that the service answers."""
+    return {"status": "ok"}
+
+
+@app.post("/retrieve")
+async def post_retrieve(question: Question) -> dict[str, list[Document]]:
+    """Answer a question with documents."""
+    try:
+        return {"documents": await retrieve(question.question, question.callback)}
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        detail = f"the callback gave no documents: {type(error).__name__}: {error}"
+        raise HTTPException(status_code=502, detail=detail) from error
+
+
+@app.post("/flush")
+def post_flush() -> dict[str, bool]:
+    """Wait until the SDK has sent what it holds."""
+    get_cached_client().flush(timeout=FLUSH_SECONDS)
+    return {"flushed": True}
+
+
+class WithoutKeys(logging.Formatter):
+    """Keep even the masked key, which the SDK adds to some messages, out of the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record without any key."""
+        return re.sub(r"\s*API Key: \S*", "", super().format(record))
+
+
+class Service(uvicorn.Server):
+    """Serve, and tell the address as soon as it answers."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then print the address."""
+        await super().startup(sockets=sockets)
+        assert sockets
+        host, port = sockets[0].getsockname()
+        sdk = f"langsmith {langsmith.__version__}"
+        print(json.dumps({"event": "ready", "url": f"http://{host}:{port}", "sdk": sdk}), flush=True)
+
+
+def stop_with_input(service: Service) -> None:
+    """End the service when the standard input closes; see that it does."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    service.should_exit = True
+    late = threading.Timer(2 * STOP_SECONDS + FLUSH_SECONDS, os._exit, [1])
+    late.daemon = True
+    late.start()
+
+
+def main() -> None:
+    """Serve on a port of the system's choice until the input closes."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(WithoutKeys("%(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    client = get_cached_client()
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS)
+    service = Service(config)
+    threading.Thread(target=stop_with_input, args=[service], daemon=True).start()
+    try:
+        service.run(sockets=[listener])
+    finally:
+        client.flush(timeout=FLUSH_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

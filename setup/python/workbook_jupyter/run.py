@@ -1,0 +1,215 @@
+"""Run notebooks without a browser, and print what happens as lines of JSON.
+
+    python -m workbook_jupyter.run --root REPO [--save] [--timeout SECONDS] NOTEBOOK…
+
+The exit code is 0 only if every notebook did what it should. While one notebook runs, the kernel of
+the next one is started. Notebook files stay as they are unless `--save` is given, and then only a
+notebook that succeeded is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import nbformat
+from nbformat import NotebookNode
+
+from workbook_jupyter import pool as pools
+from workbook_jupyter.pool import Order
+from workbook_jupyter.session import CellError, KernelSession
+from workbook_jupyter.tidy import save
+from workbook_jupyter.verdict import SENTINEL, judge, lacks_sentinel
+
+INTERRUPTED = 130
+CELL_SECONDS = 300.0
+
+
+@dataclass
+class Runner:
+    """Run a list of notebooks, one after the other."""
+
+    root: Path
+    kernel: str
+    timeout: float
+    save: bool
+    out: TextIO
+
+    async def run_all(self, paths: list[Path]) -> bool:
+        """Run the notebooks; say whether all of them are fine."""
+        fine = True
+        for path, following in zip(paths, [*paths[1:], None], strict=True):
+            fine &= await self.run_one(path, following)
+        return fine
+
+    async def run_one(self, path: Path, following: Path | None) -> bool:
+        """Run one notebook and report on it; prepare the kernel of the following one."""
+        begun = time.monotonic()
+        try:
+            notebook = read(path)
+        except Exception as error:
+            self.emit("notebook", path=self.name(path), cells=0)
+            self.fail(path, None, "", f"this notebook cannot be read: {error}")
+            fine = False
+        else:
+            cells = code_cells(notebook)
+            self.emit("notebook", path=self.name(path), cells=len(cells))
+            fine = await self.run_cells(path, cells, following)
+            if fine and self.save:
+                save(notebook, path)
+        self.emit("done", path=self.name(path), seconds=since(begun), ok=fine)
+        return fine
+
+    async def run_cells(self, path: Path, cells: list[NotebookNode], following: Path | None) -> bool:
+        """Start a kernel, run the cells on it, and end it."""
+        session = KernelSession(self.kernel, path.parent, kernel_env())
+        index, now = 0, True
+        try:
+            seconds = await session.start()
+            self.emit("kernel_ready", seconds=round(seconds, 3), spare=session.from_spare)
+            if following is not None:
+                pools.pool.prepare(Order(self.kernel, str(following.parent), env=kernel_env()))
+            for index, cell in enumerate(cells, start=1):
+                if not await self.run_cell(session, path, cell, index, len(cells)):
+                    return False
+            await session.settle()
+            now = False
+            return self.check_whole(path, cells)
+        except Exception as error:
+            cell = cells[index - 1] if index else None
+            if cell is not None:
+                self.emit("cell", index=index, of=len(cells), status="failed", seconds=0.0)
+            text = str(error) or type(error).__name__
+            self.fail(path, index or None, cell.source if cell else "", text)
+            return False
+        finally:
+            await session.close(now=now)
+
+    async def run_cell(
+        self, session: KernelSession, path: Path, cell: NotebookNode, index: int, of: int
+    ) -> bool:
+        """Run one cell and report on it; say whether to go on."""
+        begun = time.monotonic()
+        try:
+            status = await session.run(cell, self.timeout)
+        except CellError as error:
+            self.emit("cell", index=index, of=of, status="failed", seconds=since(begun))
+            self.fail(path, index, cell.source, str(error))
+            return False
+        verdict = judge(cell, status)
+        cell.metadata["workbook_status"] = status
+        self.emit("cell", index=index, of=of, status=verdict.status, seconds=since(begun))
+        if verdict.status == "failed":
+            self.fail(path, index, cell.source, verdict.error)
+        return verdict.status != "failed"
+
+    def check_whole(self, path: Path, cells: list[NotebookNode]) -> bool:
+        """Judge the cells again, with output that came late, and look for the last line."""
+        fine = True
+        for index, cell in enumerate(cells, start=1):
+            verdict = judge(cell, cell.metadata.pop("workbook_status", "ok"))
+            if verdict.status == "failed":
+                self.fail(path, index, cell.source, verdict.error)
+                fine = False
+        if fine and (not cells or lacks_sentinel(cells[-1])):
+            source = cells[-1].source if cells else ""
+            self.fail(path, len(cells) or None, source, f"the last cell did not print “{SENTINEL}”")
+            fine = False
+        return fine
+
+    def fail(self, path: Path, index: int | None, source: str, error: str) -> None:
+        """Report a failure."""
+        self.emit("failure", path=self.name(path), index=index, source=source, error=error)
+
+    def emit(self, event: str, **facts: Any) -> None:
+        """Print one event."""
+        self.out.write(json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n")
+        self.out.flush()
+
+    def name(self, path: Path) -> str:
+        """Write a path as seen from the repository."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+
+def read(path: Path) -> NotebookNode:
+    """Read a notebook of today's format."""
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Give the cells that hold code."""
+    return [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+
+
+def kernel_env() -> dict[str, str]:
+    """Give the environment of kernels that nobody watches."""
+    return {**os.environ, "WORKBOOK_HEADLESS": "1"}
+
+
+def since(begun: float) -> float:
+    """Give the seconds since a moment."""
+    return round(time.monotonic() - begun, 3)
+
+
+@contextlib.contextmanager
+def private_stdout() -> Iterator[TextIO]:
+    """Keep the standard output for events: whatever else prints there goes to the error stream."""
+    sys.stdout.flush()
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    try:
+        yield events
+    finally:
+        events.flush()
+        os.dup2(events.fileno(), 1)
+        events.close()
+
+
+async def run(arguments: argparse.Namespace, out: TextIO) -> int:
+    """Run what the command line asks for; stop in order when told to."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    root = arguments.root.resolve()
+    runner = Runner(root, arguments.kernel, arguments.timeout, arguments.save, out)
+    try:
+        return 0 if await runner.run_all([path.resolve() for path in arguments.notebooks]) else 1
+    finally:
+        pools.pool.close()
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="workbook_jupyter.run", description=__doc__.splitlines()[0])
+    parser.add_argument("--root", type=Path, required=True, help="the repository")
+    parser.add_argument("--save", action="store_true", help="write the outputs of notebooks that succeed")
+    parser.add_argument("--timeout", type=float, default=CELL_SECONDS, help="seconds for one cell")
+    parser.add_argument("--kernel", default="rust", help="name of the kernel")
+    parser.add_argument("notebooks", type=Path, nargs="+", metavar="NOTEBOOK")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run notebooks and give the exit code."""
+    arguments = parse(argv)
+    with private_stdout() as out:
+        try:
+            return asyncio.run(run(arguments, out))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

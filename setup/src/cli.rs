@@ -1,0 +1,150 @@
+//! The commands and their help. Start at [`Command`].
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand};
+
+use crate::kernel::launch;
+use crate::problem::{OK, Problem};
+use crate::{clean, doctor, open, run, serve, test};
+
+/// Sets up, opens, runs and tests the workbook on distributed traces.
+///
+/// Every command first installs what it needs and is missing, into the repository's own
+/// `.workbook` folder and one cache folder; `clean` removes them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "workbook",
+    bin_name = "cargo workbook",
+    version,
+    after_help = "Start here:\n  cargo workbook open\n\n\
+        Exit codes: 0 it worked · 1 something failed · 2 the request made no sense"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Opens JupyterLab at the set-up notebook.
+    #[command(after_help = "Examples:\n  cargo workbook open\n  \
+        cargo workbook open --no-browser --port 9000\n\nCtrl-C ends Jupyter and its kernels.")]
+    Open {
+        /// Prints the address instead of opening a browser.
+        #[arg(long)]
+        no_browser: bool,
+        /// Uses this port; without it, 8888 or the next free one.
+        #[arg(long, value_name = "N")]
+        port: Option<u16>,
+    },
+    /// Executes notebooks without a browser and leaves their files untouched.
+    #[command(
+        after_help = "Examples:\n  cargo workbook run          all notebooks\n  \
+        cargo workbook run 00 01    the set-up notebook and the first"
+    )]
+    Run {
+        /// Numbers of notebooks; 00 is the set-up notebook.
+        #[arg(value_name = "NN")]
+        numbers: Vec<String>,
+        /// Gives a cell at most this many seconds.
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u32>,
+    },
+    /// Executes notebooks and saves their new outputs in the files.
+    #[command(after_help = "Example:\n  cargo workbook refresh 01")]
+    Refresh {
+        /// Numbers of notebooks; 00 is the set-up notebook.
+        #[arg(value_name = "NN")]
+        numbers: Vec<String>,
+        /// Gives a cell at most this many seconds.
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u32>,
+    },
+    /// Checks everything: format, lints, features, tests, notebooks.
+    #[command(after_help = "Example:\n  cargo workbook test\n\n\
+        The last line counts what passed, failed and was skipped. With CI=true a skip of\n\
+        something required is a failure.")]
+    Test,
+    /// Examines the environment and says how to mend it.
+    #[command(after_help = "Example:\n  cargo workbook doctor")]
+    Doctor {
+        /// A captured trace, as a file or an address (comes with notebook 06).
+        #[arg(value_name = "FILE|URL")]
+        capture: Option<String>,
+    },
+    /// Serves the stand-in for LangSmith on loopback.
+    #[command(after_help = "Example:\n  cargo workbook serve --port 1984")]
+    Serve {
+        /// Listens on this port; without it, on the stand-in's own choice.
+        #[arg(long, value_name = "N")]
+        port: Option<u16>,
+        /// Further arguments of the stand-in, after `--`.
+        #[arg(last = true)]
+        rest: Vec<String>,
+    },
+    /// Removes what this clone installed; sources and notebooks stay.
+    #[command(after_help = "Examples:\n  cargo workbook clean\n  \
+        cargo workbook clean --all    the kernel's binary in the user's cache, too")]
+    Clean {
+        /// Removes the cache that all clones share as well.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Starts a kernel for Jupyter.
+    #[command(hide = true)]
+    Kernel { connection_file: PathBuf },
+    /// Prints Jupyter's address once it answers.
+    #[command(hide = true)]
+    Announce { server: i32 },
+}
+
+impl Cli {
+    /// Does what was asked and returns the exit code.
+    pub(crate) fn run(self) -> Result<u8> {
+        match self.command {
+            Command::Open { no_browser, port } => open::open(no_browser, port),
+            Command::Run { numbers, timeout } => run::run(&numbers, timeout, run::Mode::Check),
+            Command::Refresh { numbers, timeout } => run::run(&numbers, timeout, run::Mode::Save),
+            Command::Test => test::test(),
+            Command::Doctor { capture: None } => doctor::environment(),
+            Command::Doctor {
+                capture: Some(capture),
+            } => bail!(Problem::usage(
+                format!("doctor cannot read {capture} yet: captures come with notebook 06"),
+                "cargo workbook doctor  without an argument examines the environment",
+            )),
+            Command::Serve { port, rest } => serve::serve(port, &rest).map(|()| OK),
+            Command::Clean { all } => clean::clean(all).map(|()| OK),
+            Command::Kernel { connection_file } => launch::kernel(&connection_file).map(|()| OK),
+            Command::Announce { server } => open::announce(server).map(|()| OK),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_visible_command_shows_an_example() {
+        let mut command = Cli::command();
+        command.build();
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+            if sub.get_name() != "help" {
+                let help = sub
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(help.contains("cargo workbook"), "{}", sub.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_interface_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,414 @@
+//! Examines the environment: findings in words, each with its remedy. Start at [`environment`].
+
+use std::env;
+use std::fmt;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use rustix::fs::statvfs;
+
+use crate::child;
+use crate::kernel::Settings;
+use crate::places::Places;
+use crate::problem::{FAILED, OK, Problem};
+use crate::progress::bytes;
+use crate::steps::{self, STEPS, Workshop};
+use crate::toolchain::{Toolchain, Wanted};
+
+/// What a complete installation takes, build results included.
+const DISK_NEEDED: u64 = 4_000_000_000;
+/// The oldest Python that the pinned packages support.
+const OLDEST_PYTHON: (u32, u32) = (3, 11);
+/// The port that Jupyter tries first.
+const JUPYTER_PORT: u16 = 8888;
+
+/// How a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Fine,
+    Note,
+    Broken,
+}
+
+/// One thing that was looked at.
+#[derive(Debug)]
+struct Finding {
+    weight: Weight,
+    words: String,
+    remedy: String,
+}
+
+impl Finding {
+    fn fine(words: impl Into<String>) -> Self {
+        Self {
+            weight: Weight::Fine,
+            words: words.into(),
+            remedy: String::new(),
+        }
+    }
+
+    fn note(words: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            weight: Weight::Note,
+            words: words.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    fn broken(problem: &Problem) -> Self {
+        let (words, remedy) = (problem.what().to_owned(), problem.remedy().to_owned());
+        Self {
+            weight: Weight::Broken,
+            words,
+            remedy,
+        }
+    }
+
+    fn of<T>(result: &Result<T>, words: impl FnOnce(&T) -> String) -> Self {
+        match result {
+            Ok(value) => Self::fine(words(value)),
+            Err(error) => match error.downcast_ref::<Problem>() {
+                Some(problem) => Self::broken(problem),
+                None => Self::broken(&Problem::new(format!("{error:#}"), "see above")),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.weight {
+            Weight::Fine => '✓',
+            Weight::Note => '!',
+            Weight::Broken => '✗',
+        };
+        write!(f, "{sign} {}", self.words)?;
+        if self.remedy.is_empty() {
+            return Ok(());
+        }
+        write!(f, "\n  → {}", self.remedy.replace('\n', "\n    "))
+    }
+}
+
+/// Prints every finding; the exit code says whether something must be mended.
+pub(crate) fn environment() -> Result<u8> {
+    let places = Places::find()?;
+    let wanted = Wanted::read(&places.root)?;
+    let mut findings = vec![platform()];
+    let toolchain = Toolchain::detect(&places.root);
+    findings.push(Finding::of(
+        &toolchain.and_then(|found| found.check(&wanted).map(|()| found).map_err(Into::into)),
+        |found| format!("Rust {} ({})", found.release, found.host),
+    ));
+    findings.push(Finding::of(&find_linker(), |linker| {
+        format!("linker: {}", linker.display())
+    }));
+    findings.push(Finding::of(&find_python(), |python| {
+        format!(
+            "Python {} with venv: {}",
+            python.version,
+            python.path.display()
+        )
+    }));
+    findings.push(Finding::of(&check_disk(&places.root), |free| {
+        format!("{} free on the disk", bytes(*free))
+    }));
+    findings.push(port());
+    if let Ok(workshop) = Workshop::enter() {
+        findings.extend(installation(&workshop));
+    }
+    findings.extend(target(
+        |name| env::var(name).ok(),
+        places.root.join(".env").is_file(),
+    ));
+    for finding in &findings {
+        println!("{finding}");
+    }
+    let broken = findings
+        .iter()
+        .filter(|finding| finding.weight == Weight::Broken)
+        .count();
+    println!();
+    match broken {
+        0 => println!("fine: cargo workbook open"),
+        1 => println!("1 thing must be mended"),
+        _ => println!("{broken} things must be mended"),
+    }
+    Ok(if broken == 0 { OK } else { FAILED })
+}
+
+/// Fails with the first thing without which setting up cannot work.
+pub(crate) fn prerequisites(workshop: &Workshop) -> Result<()> {
+    find_linker()?;
+    find_python()?;
+    let installed = STEPS.iter().all(|step| (step.made)(workshop));
+    if !installed {
+        check_disk(&workshop.places.root)?;
+    }
+    Ok(())
+}
+
+fn platform() -> Finding {
+    match env::consts::OS {
+        "linux" => Finding::fine("Linux"),
+        "macos" => Finding::note(
+            "macOS: the workbook is written for it and untested there",
+            "if a notebook cell does not link, tell us what it printed",
+        ),
+        other => Finding::note(format!("{other}: untested"), "Linux is the tested system"),
+    }
+}
+
+/// A Python that can make environments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Python {
+    /// What to start.
+    pub(crate) path: PathBuf,
+    /// For example `3.11.7`.
+    pub(crate) version: String,
+}
+
+/// Finds a Python that is new enough and can make environments.
+pub(crate) fn find_python() -> Result<Python> {
+    let install = "Debian and Ubuntu: apt install python3 python3-venv\nmacOS: brew install python";
+    let names = [
+        "python3",
+        "python3.13",
+        "python3.12",
+        "python3.11",
+        "python3.10",
+        "python",
+    ];
+    let mut why = None;
+    for path in names.iter().filter_map(|name| which(name)) {
+        let asked = child::command(&path)
+            .args([
+                "-c",
+                "import sys; print('.'.join(map(str, sys.version_info[:3])))",
+            ])
+            .output();
+        let Ok(asked) = asked else { continue };
+        let version = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+        if !asked.status.success() || numbers(&version) < OLDEST_PYTHON {
+            let (major, minor) = OLDEST_PYTHON;
+            why = why.or(Some(Problem::new(
+                format!("Python {version} is older than {major}.{minor}"),
+                install,
+            )));
+            continue;
+        }
+        let modules = child::command(&path)
+            .args(["-c", "import venv, ensurepip"])
+            .output();
+        if modules.is_ok_and(|output| output.status.success()) {
+            return Ok(Python { path, version });
+        }
+        why = Some(Problem::new(
+            format!("Python {version} is there, but not its module for environments (venv)"),
+            "Debian and Ubuntu: apt install python3-venv",
+        ));
+    }
+    Err(why
+        .unwrap_or_else(|| Problem::new("Python 3 is not installed", install))
+        .into())
+}
+
+fn numbers(version: &str) -> (u32, u32) {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+fn find_linker() -> Result<PathBuf> {
+    which("cc").ok_or_else(|| {
+        Problem::new(
+            "no C compiler is installed; Rust links with it",
+            "Debian and Ubuntu: apt install build-essential\nmacOS: xcode-select --install",
+        )
+        .into()
+    })
+}
+
+/// Finds a program the way a shell does.
+fn which(name: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|candidate| {
+            candidate
+                .metadata()
+                .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        })
+}
+
+fn check_disk(folder: &Path) -> Result<u64> {
+    let disk = statvfs(folder)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free >= DISK_NEEDED {
+        return Ok(free);
+    }
+    let what = format!("{} free on the disk of {}", bytes(free), folder.display());
+    let remedy = format!(
+        "make room: a complete installation takes about {}",
+        bytes(DISK_NEEDED)
+    );
+    Err(Problem::new(what, remedy).into())
+}
+
+fn port() -> Finding {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, JUPYTER_PORT)) {
+        Ok(_) => Finding::fine(format!("port {JUPYTER_PORT} is free")),
+        Err(_) => Finding::note(
+            format!("port {JUPYTER_PORT} is taken"),
+            "nothing to do: `open` takes the next free one, or the one given with --port",
+        ),
+    }
+}
+
+/// Says which steps are done and how the kernel would start.
+fn installation(workshop: &Workshop) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = STEPS
+        .iter()
+        .map(|step| match step.is_done(workshop) {
+            Ok(true) => Finding::fine(format!("{}: done", step.name)),
+            _ => Finding::note(
+                format!("{}: to be done ({})", step.name, step.cost),
+                "nothing to do: `cargo workbook open` does it",
+            ),
+        })
+        .collect();
+    let evcxr = steps::evcxr_binary(workshop);
+    if evcxr.is_file() {
+        findings.push(Finding::fine(format!("kernel: {}", evcxr.display())));
+    }
+    if !matches!(steps::rust_library(workshop), Ok(Some(_))) {
+        findings.push(Finding::note(
+            "the sources of the standard library are missing: variables in cells of your own \
+             need their type stated",
+            "rustup component add rust-src",
+        ));
+    }
+    if let Ok(settings) = Settings::read(&workshop.places.kernel()) {
+        findings.push(match settings.graph {
+            Some(_) => Finding::fine("type inference for `common` in cells works"),
+            None => Finding::note(
+                "type inference for `common` in cells is off; the notebooks state their types",
+                "remove .workbook/steps/kernel-files and run `cargo workbook open` to try again",
+            ),
+        });
+    }
+    findings
+}
+
+/// Says where runs would go. Never prints a key.
+fn target(variable: impl Fn(&str) -> Option<String>, has_file: bool) -> Vec<Finding> {
+    let given = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut findings = Vec::new();
+    let real = given("WORKBOOK_TARGET").is_some_and(|target| target == "langsmith");
+    findings.push(match given("WORKBOOK_TARGET").as_deref() {
+        None | Some("mock") => Finding::fine("runs go to the stand-in on this machine"),
+        Some("langsmith") => Finding::fine("WORKBOOK_TARGET=langsmith: runs go to the service too"),
+        Some(_) => Finding::note(
+            "WORKBOOK_TARGET has a value that is not known",
+            "WORKBOOK_TARGET=langsmith sends to the service; leave it out for the stand-in",
+        ),
+    });
+    let names = ["LANGSMITH_API_KEY", "LANGCHAIN_API_KEY"];
+    let key = names
+        .iter()
+        .find_map(|name| given(name).map(|value| (name, value)));
+    findings.push(match key {
+        Some((name, value)) => {
+            let shape = format!("set, {} characters, from {name}", value.chars().count());
+            if value.trim() != value || value.chars().any(char::is_whitespace) {
+                let remedy = "copy the key again, without blanks or line ends";
+                Finding::note(format!("key: {shape}, with blanks in it"), remedy)
+            } else {
+                Finding::fine(format!("key: {shape}"))
+            }
+        }
+        None if real && !has_file => Finding::broken(&Problem::new(
+            "runs are to go to the service, and there is no key",
+            "set LANGSMITH_API_KEY, or write it to .env; or unset WORKBOOK_TARGET",
+        )),
+        None if has_file => Finding::fine("key: not exported; .env is there and may hold one"),
+        None => Finding::fine("key: none, and none is needed for the stand-in"),
+    });
+    if let Some(endpoint) = given("LANGSMITH_ENDPOINT").or_else(|| given("LANGCHAIN_ENDPOINT")) {
+        findings.push(endpoint_finding(&endpoint));
+    }
+    findings
+}
+
+/// Names an endpoint without what a reader should not see: user, password, query.
+fn endpoint_finding(endpoint: &str) -> Finding {
+    let Some((scheme, rest)) = endpoint.split_once("://") else {
+        let remedy = "LANGSMITH_ENDPOINT begins with https://";
+        return Finding::note("the endpoint is not an address", remedy);
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let local = ["localhost", "127.", "[::1]"]
+        .iter()
+        .any(|name| host.starts_with(name));
+    if scheme == "https" || local {
+        return Finding::fine(format!("endpoint: {scheme}://{host}"));
+    }
+    let remedy = "use https://, or the key travels in the clear";
+    Finding::note(
+        format!("endpoint: {scheme}://{host} is not encrypted"),
+        remedy,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "lsv2_pt_0123456789abcdef0123456789abcdef_0123456789";
+
+    fn told(pairs: &[(&str, &str)], has_file: bool) -> String {
+        let find = |name: &str| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        target(find, has_file)
+            .iter()
+            .map(|finding| format!("{finding}\n"))
+            .collect()
+    }
+
+    #[test]
+    fn a_key_is_described_and_never_printed() {
+        let target = ("WORKBOOK_TARGET", "langsmith");
+        for key in [KEY.to_owned(), format!("{KEY}\n"), "short".into()] {
+            let text = told(&[("LANGSMITH_API_KEY", &key), target], false);
+            assert!(!text.contains(key.trim()), "{text}");
+            assert!(text.contains("characters, from LANGSMITH_API_KEY"));
+        }
+        assert!(told(&[("LANGSMITH_API_KEY", KEY)], false).contains("set, 51 characters"));
+    }
+
+    #[test]
+    fn a_key_inside_other_variables_is_not_printed_either() {
+        let address = format!("https://user:{KEY}@api.example/x?key={KEY}");
+        let pairs = [("WORKBOOK_TARGET", KEY), ("LANGSMITH_ENDPOINT", &address)];
+        assert!(!told(&pairs, false).contains(KEY));
+    }
+
+    #[test]
+    fn the_service_without_a_key_must_be_mended() {
+        assert!(told(&[("WORKBOOK_TARGET", "langsmith")], false).contains("✗"));
+        assert!(!told(&[("WORKBOOK_TARGET", "langsmith")], true).contains("✗"));
+        assert!(!told(&[], false).contains("✗"));
+    }
+
+    #[test]
+    fn python_versions_compare_as_numbers() {
+        assert!(numbers("3.9.1") < OLDEST_PYTHON && numbers("3.11.0") >= OLDEST_PYTHON);
+        assert!(numbers("") < OLDEST_PYTHON);
+    }
+}

@@ -1,0 +1,51 @@
+//! Becomes the kernel: makes a slot, sets its environment, replaces itself with evcxr.
+
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result};
+
+use super::shim::{CARGO_VARIABLE, GRAPH_VARIABLE, SLOT_VARIABLE, cargo_home};
+use super::{Settings, slot, template};
+use crate::child;
+use crate::places::Places;
+
+/// Starts the kernel for one connection file. Returns only when that fails.
+pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
+    let places = Places::find()?;
+    let kernel = places.kernel();
+    let settings = Settings::read(&kernel)?;
+    let slot = slot::make(&kernel)?;
+    // Without its compiled stubs the kernel starts a second later; that is no reason to fail.
+    let _ = template::seed(&kernel, &slot);
+    let mut command = child::command(&settings.evcxr);
+    command
+        .arg("--control_file")
+        .arg(connection_file)
+        // What evcxr itself prints there is where it found its configuration.
+        .stdout(Stdio::null())
+        .env(SLOT_VARIABLE, &slot)
+        .env("EVCXR_CONFIG_DIR", kernel.join("conf"))
+        // The compiler that built the facade, whatever the user's default is by now.
+        .env("RUSTUP_TOOLCHAIN", &settings.sysroot)
+        .env("PATH", path_with(&settings.sysroot.join("bin"))?)
+        .env("WORKBOOK_ROOT", &places.root)
+        .env("WORKBOOK_PYTHON", places.python());
+    if let Some(graph) = &settings.graph {
+        command
+            .env("CARGO_HOME", cargo_home(&kernel))
+            .env(CARGO_VARIABLE, &settings.cargo)
+            .env(GRAPH_VARIABLE, graph);
+    }
+    let error = command.exec();
+    Err(error).with_context(|| format!("starting {}", settings.evcxr.display()))
+}
+
+fn path_with(first: &Path) -> Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(first.to_path_buf()).chain(env::split_paths(&path));
+    env::join_paths(folders).context("PATH cannot be extended")
+}

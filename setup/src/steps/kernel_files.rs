@@ -1,0 +1,121 @@
+//! What a kernel reads when it starts, written for this clone: see [`crate::kernel`].
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::{Step, Workshop, evcxr, facade, rust_src};
+use crate::fingerprint::write_whole;
+use crate::kernel::{Settings, graph, recipe, shim, template};
+use crate::progress::Meter;
+
+/// Writes configuration, crate graph, compiled stubs, the launcher and the kernelspec.
+pub(super) const STEP: Step = Step {
+    id: "kernel-files",
+    name: "kernel configuration",
+    cost: "some seconds",
+    inputs: |workshop| {
+        // The facade's inputs hold `setup/kernel`; the launcher is a copy of this very binary.
+        let print = (facade::STEP.inputs)(workshop)?.text("kernel-files");
+        let print = print.text(&evcxr::binary(workshop).to_string_lossy());
+        print.times(&std::env::current_exe()?)
+    },
+    made: |workshop| {
+        workshop.places.launcher().is_file()
+            && Settings::path(&workshop.places.kernel()).is_file()
+            && kernelspec(workshop).is_file()
+    },
+    run,
+};
+
+fn kernelspec(workshop: &Workshop) -> std::path::PathBuf {
+    workshop
+        .places
+        .venv()
+        .join("share/jupyter/kernels/rust/kernel.json")
+}
+
+fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
+    let places = &workshop.places;
+    let kernel = places.kernel();
+    let library = facade::library(workshop).context("the library for cells is not built")?;
+    copy_whole(&std::env::current_exe()?, &places.launcher())?;
+    let recipe = recipe::Recipe {
+        library: &library,
+        dependencies: &facade::dependencies(&library),
+        source: &places.root.join("setup/kernel"),
+    };
+    recipe.write(&kernel)?;
+    meter.say("crate graph");
+    let sysroot = workshop.toolchain.sysroot(&places.root)?;
+    let mut settings = Settings {
+        evcxr: evcxr::binary(workshop),
+        cargo: sysroot.join("bin/cargo"),
+        library: rust_src::library(workshop)?,
+        sysroot,
+        graph: None,
+    };
+    shim::write_cargo_home(&kernel, &places.launcher())?;
+    let graph = graph::write(workshop, &kernel, &settings.cargo)
+        .and_then(|graph| shim::prove(&kernel, &settings.cargo, &graph).map(|()| graph));
+    let mut words = String::new();
+    match graph {
+        Ok(graph) => settings.graph = Some(graph),
+        Err(error) => {
+            words = format!(
+                "working without type inference for `common`, as its crate graph could not be \
+                 prepared ({error:#}); the notebooks state their types and need none"
+            );
+        }
+    }
+    meter.say("stubs");
+    template::build(&kernel, &settings, &workshop.toolchain.host, &recipe)?;
+    settings.write(&kernel)?;
+    write_kernelspec(workshop)?;
+    write_lab_settings(workshop)?;
+    Ok(words)
+}
+
+fn write_kernelspec(workshop: &Workshop) -> Result<()> {
+    let spec = json!({
+        "argv": [workshop.places.launcher(), "kernel", "{connection_file}"],
+        "display_name": "Rust",
+        "language": "rust",
+        "interrupt_mode": "message",
+        "metadata": {
+            "kernel_provisioner": { "provisioner_name": "workbook-spare" },
+            "workbook": { "stamp": workshop.places.mark(STEP.id) },
+        },
+    });
+    write_whole(&kernelspec(workshop), &format!("{spec:#}\n"))
+}
+
+/// Keeps JupyterLab from asking the network for news and new versions.
+fn write_lab_settings(workshop: &Workshop) -> Result<()> {
+    let venv = workshop.places.venv();
+    let quiet = json!({
+        "@jupyterlab/apputils-extension:notification": {
+            "checkForUpdates": false, "fetchNews": "false",
+        },
+    });
+    let disabled = json!({
+        "disabledExtensions": { "@jupyterlab/apputils-extension:announcements": true },
+    });
+    let settings = venv.join("share/jupyter/lab/settings/overrides.json");
+    write_whole(&settings, &format!("{quiet:#}\n"))?;
+    write_whole(
+        &venv.join("etc/jupyter/labconfig/page_config.json"),
+        &format!("{disabled:#}\n"),
+    )
+}
+
+/// Copies a program beside its place, then renames, so that a running one is left alone.
+fn copy_whole(from: &Path, to: &Path) -> Result<()> {
+    let folder = to.parent().context("a file without a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    let beside = folder.join(format!(".new.{}", std::process::id()));
+    fs::copy(from, &beside).with_context(|| format!("copying {}", from.display()))?;
+    fs::rename(&beside, to).with_context(|| format!("writing {}", to.display()))
+}

@@ -1,0 +1,323 @@
+//! Checks everything, one line of progress per stage, a table and one closing line. Start at [`test`].
+
+mod counts;
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::child::{self, Logged};
+use crate::notebooks;
+use crate::problem::{FAILED, OK};
+use crate::progress::{Meter, seconds};
+use crate::run::{self, Mode};
+use crate::steps::{self, Workshop};
+use counts::Counts;
+
+/// How a stage ended.
+#[derive(Debug)]
+enum Verdict {
+    Passed,
+    Failed,
+    Skipped { reason: String, required: bool },
+}
+
+/// What the table says of a stage.
+#[derive(Debug)]
+struct Outcome {
+    name: String,
+    verdict: Verdict,
+    counts: Counts,
+    took: Duration,
+}
+
+/// Runs every stage, then says how it went. The exit code is non-zero when anything failed.
+pub(crate) fn test() -> Result<u8> {
+    let workshop = Workshop::enter()?;
+    steps::ensure(&workshop)?;
+    let mut outcomes = vec![
+        cargo(&workshop, "format", &["fmt", "--all", "--check"])?,
+        cargo(&workshop, "lints", &LINTS)?,
+    ];
+    for feature in features(&workshop)? {
+        let name = format!("feature {feature} alone");
+        let flags = ["--no-default-features", "--features", &feature];
+        let check = [
+            "check",
+            "--locked",
+            "--quiet",
+            "--package",
+            "common",
+            "--lib",
+        ];
+        outcomes.push(cargo(&workshop, &name, &[&check[..], &flags].concat())?);
+    }
+    outcomes.push(cargo(&workshop, "tests", &TESTS)?);
+    outcomes.push(python(&workshop)?);
+    outcomes.push(executed_notebooks(&workshop)?);
+    Ok(report(&outcomes, is_ci()))
+}
+
+const LINTS: [&str; 9] = [
+    "clippy",
+    "--locked",
+    "--workspace",
+    "--all-targets",
+    "--all-features",
+    "--quiet",
+    "--",
+    "-D",
+    "warnings",
+];
+
+const TESTS: [&str; 5] = [
+    "test",
+    "--locked",
+    "--workspace",
+    "--all-features",
+    "--no-fail-fast",
+];
+
+fn is_ci() -> bool {
+    env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
+}
+
+/// Prepares a program with what tests look for.
+fn prepared(workshop: &Workshop, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = child::command(program);
+    command
+        .current_dir(&workshop.places.root)
+        .env("WORKBOOK_PYTHON", workshop.places.python())
+        .env("WORKBOOK_ROOT", &workshop.places.root);
+    command
+}
+
+fn cargo(workshop: &Workshop, name: &str, arguments: &[&str]) -> Result<Outcome> {
+    let mut command = prepared(workshop, "cargo");
+    command.args(arguments);
+    stage(workshop, name, &mut command)
+}
+
+/// Runs one program, counts the tests it tells of, shows all it said when it fails.
+fn stage(workshop: &Workshop, name: &str, command: &mut Command) -> Result<Outcome> {
+    let meter = Meter::start(name, "");
+    let log = workshop
+        .places
+        .log(&format!("test-{}", name.replace(' ', "-")));
+    let mut counts = Counts::default();
+    let mut said = Vec::new();
+    let ended = Logged::new(name, log.clone()).observe(command, |line| {
+        counts.read(line);
+        meter.say(line);
+        said.push(line.to_owned());
+    })?;
+    if !ended.success {
+        for line in quotable(&said) {
+            meter.keep(&format!("    {line}"));
+        }
+        meter.keep(&format!("  all of it: {}", log.display()));
+    }
+    let (verdict, took) = if ended.success {
+        (Verdict::Passed, meter.done(&counts.words()))
+    } else {
+        // A stage that fails without a failed test has failed once all the same.
+        counts.failed = counts.failed.max(1);
+        (Verdict::Failed, meter.failed(&counts.words()))
+    };
+    Ok(Outcome {
+        name: name.to_owned(),
+        verdict,
+        counts,
+        took,
+    })
+}
+
+/// Chooses what a reader of a failure needs: not the hundreds of lines of passing tests.
+fn quotable(said: &[String]) -> Vec<&String> {
+    const MOST: usize = 120;
+    let telling = |line: &&String| {
+        let line = line.trim();
+        let passing = line.starts_with("test ") && line.ends_with("... ok");
+        !passing && !line.starts_with("Compiling") && !line.is_empty()
+    };
+    let lines: Vec<&String> = said.iter().filter(telling).collect();
+    lines[lines.len().saturating_sub(MOST)..].to_vec()
+}
+
+/// Asks cargo which features `common` has; one that only names others is left to them.
+fn features(workshop: &Workshop) -> Result<Vec<String>> {
+    let output = prepared(workshop, "cargo")
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .output()
+        .context("running cargo metadata")?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let common = packages.clone().find(|package| package["name"] == "common");
+    let features = common.and_then(|package| package["features"].as_object());
+    let names = features.into_iter().flat_map(|features| features.keys());
+    Ok(names.filter(|name| *name != "default").cloned().collect())
+}
+
+fn python(workshop: &Workshop) -> Result<Outcome> {
+    const NAME: &str = "Python tests";
+    let source = Path::new("setup/python");
+    let tests = source.join("tests");
+    if !workshop.places.root.join(&tests).is_dir() {
+        return Ok(skipped(NAME, "setup/python has no tests", false));
+    }
+    let mut command = prepared(workshop, workshop.places.python());
+    command.args(["-m", "unittest", "discover", "--start-directory"]);
+    command.arg(&tests).arg("--top-level-directory").arg(source);
+    stage(workshop, NAME, &mut command)
+}
+
+fn executed_notebooks(workshop: &Workshop) -> Result<Outcome> {
+    const NAME: &str = "notebooks";
+    let notebooks = notebooks::all(&workshop.places.root);
+    if notebooks.is_empty() {
+        return Ok(skipped(NAME, "there is none", true));
+    }
+    let meter = Meter::start(NAME, "");
+    let tally = run::execute(&workshop.places, &notebooks, None, Mode::Check)?;
+    let counts = Counts {
+        passed: tally.passed,
+        failed: tally.failed,
+        skipped: 0,
+    };
+    let (verdict, took) = match tally.failed {
+        0 => (Verdict::Passed, meter.done(&counts.words())),
+        _ => (Verdict::Failed, meter.failed(&counts.words())),
+    };
+    Ok(Outcome {
+        name: NAME.into(),
+        verdict,
+        counts,
+        took,
+    })
+}
+
+fn skipped(name: &str, reason: &str, required: bool) -> Outcome {
+    let verdict = Verdict::Skipped {
+        reason: reason.to_owned(),
+        required,
+    };
+    let took = Meter::start(name, "").skipped(reason);
+    let counts = Counts {
+        skipped: 1,
+        ..Counts::default()
+    };
+    Outcome {
+        name: name.to_owned(),
+        verdict,
+        counts,
+        took,
+    }
+}
+
+/// Prints the table and the closing line, and decides the exit code.
+fn report(outcomes: &[Outcome], ci: bool) -> u8 {
+    let mut total = Counts::default();
+    println!("\n{:<32} {:>9}  result", "stage", "time");
+    for outcome in outcomes {
+        let mut counts = outcome.counts;
+        let words = match &outcome.verdict {
+            Verdict::Passed => format!("ran, passed{}", bracketed(&counts.words())),
+            Verdict::Failed => format!("ran, FAILED{}", bracketed(&counts.words())),
+            Verdict::Skipped {
+                reason,
+                required: true,
+            } if ci => {
+                counts = Counts {
+                    failed: 1,
+                    ..Counts::default()
+                };
+                format!("FAILED: skipped although CI requires it ({reason})")
+            }
+            Verdict::Skipped { reason, .. } => format!("skipped: {reason}"),
+        };
+        println!("{:<32} {:>9}  {words}", outcome.name, seconds(outcome.took));
+        total.add(counts);
+    }
+    println!();
+    println!(
+        "{} passed, {} failed, {} skipped",
+        total.passed, total.failed, total.skipped
+    );
+    if total.failed == 0 { OK } else { FAILED }
+}
+
+fn bracketed(words: &str) -> String {
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(" ({words})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(verdict: Verdict, counts: Counts) -> Outcome {
+        Outcome {
+            name: "stage".into(),
+            verdict,
+            counts,
+            took: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn a_required_skip_fails_in_ci_only() {
+        let skip = || {
+            let verdict = Verdict::Skipped {
+                reason: "no Redis".into(),
+                required: true,
+            };
+            outcome(
+                verdict,
+                Counts {
+                    skipped: 1,
+                    ..Counts::default()
+                },
+            )
+        };
+        assert_eq!(report(&[skip()], false), OK);
+        assert_eq!(report(&[skip()], true), FAILED);
+    }
+
+    #[test]
+    fn one_failed_stage_fails_the_whole() {
+        let passed = outcome(
+            Verdict::Passed,
+            Counts {
+                passed: 9,
+                ..Counts::default()
+            },
+        );
+        let failed = outcome(
+            Verdict::Failed,
+            Counts {
+                failed: 1,
+                ..Counts::default()
+            },
+        );
+        assert_eq!(report(&[passed, failed], false), FAILED);
+    }
+
+    #[test]
+    fn passing_tests_are_not_quoted() {
+        let said = [
+            "test a ... ok",
+            "test b ... FAILED",
+            "   Compiling x",
+            "assertion failed",
+        ];
+        let said: Vec<String> = said.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!(quotable(&said), ["test b ... FAILED", "assertion failed"]);
+    }
+}
