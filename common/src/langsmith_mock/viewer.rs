@@ -46,6 +46,7 @@ mod html {
     use http::StatusCode;
     use maud::{DOCTYPE, Markup, html};
 
+    use crate::analysis::text_tree;
     use crate::langsmith_mock::core::Core;
     use crate::langsmith_mock::request::{MockRequest, MockResponse};
     use crate::langsmith_mock::violation::Violation;
@@ -128,11 +129,7 @@ mod html {
         html! {
             p { a href="/" { "All traces" } }
             h1 { "Trace " code { (trace) } }
-            @if tree.is_empty() { p { "No run of this trace has arrived." } }
-            pre { @for at in tree.walk() {
-                @let node = &tree.nodes()[at];
-                ("  ".repeat(node.depth)) (line(&node.run)) "\n"
-            } }
+            pre { (text_tree(tree).to_string()) }
         }
     }
 
