@@ -1,1 +1,2 @@
 use facade as common;
+facade::lab::kernel::start();
