@@ -69,6 +69,7 @@ fn main() -> ExitCode {
     match role {
         Role::Workbook => {}
         Role::Cargo => return shim::run_as_cargo(&arguments.collect::<Vec<_>>()),
+        Role::Rustc => return kernel::explain::run_as_rustc(&arguments.collect::<Vec<_>>()),
         Role::Rustup => return shim::run_as_rustup(&arguments.collect::<Vec<_>>()),
     }
     match cli::Cli::parse().run() {

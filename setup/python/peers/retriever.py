@@ -65,7 +65,12 @@ def only_question(inputs: dict[str, Any]) -> dict[str, Any]:
     return {"question": inputs["question"]}
 
 
-@traceable(run_type="retriever", name="retrieve", process_inputs=only_question)
+@traceable(
+    run_type="retriever",
+    name="retrieve",
+    metadata={"service": "python retriever"},
+    process_inputs=only_question,
+)
 async def retrieve(question: str, callback: str | None) -> list[Document]:
     """Find documents, and have them reordered if the caller wants it."""
     documents = find(question)

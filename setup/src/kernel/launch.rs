@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
 
-use super::shim::{CARGO_VARIABLE, GRAPH_VARIABLE, SLOT_VARIABLE, cargo_home};
+use super::shim::{CARGO_VARIABLE, GRAPH_VARIABLE, RUSTC_NAME, SLOT_VARIABLE, cargo_home};
 use super::{Settings, slot, template};
 use crate::child;
 use crate::places::Places;
@@ -32,6 +32,10 @@ pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
         // The compiler that built the facade, whatever the user's default is by now.
         .env("RUSTUP_TOOLCHAIN", &settings.sysroot)
         .env("PATH", path_with(&settings.sysroot.join("bin"))?)
+        .env(
+            "RUSTC_WORKSPACE_WRAPPER",
+            cargo_home(&kernel).join("bin").join(RUSTC_NAME),
+        )
         .env("WORKBOOK_ROOT", &places.root)
         .env("WORKBOOK_PYTHON", places.python());
     if let Some(sources) = &settings.sources {

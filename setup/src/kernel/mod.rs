@@ -11,6 +11,7 @@
 //! copy of every static, and its rust-analyzer reads the whole dependency graph. One prebuilt
 //! shared library answers the first, a pruned graph the second. Start at `launch`.
 
+pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod launch;
 pub(crate) mod recipe;

@@ -25,6 +25,9 @@ pub(crate) const GRAPH_VARIABLE: &str = "WORKBOOK_CRATE_GRAPH";
 /// Names the slot; evcxr's own variable.
 pub(crate) const SLOT_VARIABLE: &str = "EVCXR_TMPDIR";
 
+/// Under this name the command stands before the compiler.
+pub(crate) const RUSTC_NAME: &str = "rustc-explained";
+
 /// Which program this command was started as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -34,6 +37,8 @@ pub(crate) enum Role {
     Cargo,
     /// Stands in for rustup.
     Rustup,
+    /// Stands before the compiler of cells: see [`super::explain`].
+    Rustc,
 }
 
 /// Reads the role from the name that this command was started with.
@@ -45,6 +50,7 @@ pub(crate) fn role(started_as: Option<&OsStr>) -> Role {
     match name {
         Some("cargo") => Role::Cargo,
         Some("rustup") => Role::Rustup,
+        Some(RUSTC_NAME) => Role::Rustc,
         _ => Role::Workbook,
     }
 }
@@ -120,7 +126,7 @@ pub(crate) fn write_cargo_home(kernel: &Path, launcher: &Path) -> Result<()> {
     let home = cargo_home(kernel);
     let _ = fs::remove_dir_all(&home);
     fs::create_dir_all(home.join("bin")).with_context(|| format!("making {}", home.display()))?;
-    for name in ["cargo", "rustup"] {
+    for name in ["cargo", "rustup", RUSTC_NAME] {
         symlink(launcher, home.join("bin").join(name))?;
     }
     let users = env::var_os("CARGO_HOME")
