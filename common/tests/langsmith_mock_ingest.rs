@@ -1,10 +1,12 @@
 //! What the official SDKs sent, and what any client may send, becomes the same runs.
 
 #![cfg(feature = "langsmith_mock")]
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod langsmith_mock_support;
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::langsmith_mock::{
@@ -450,6 +452,57 @@ proptest! {
             prop_assert!(mock.handle(request).status.is_client_error());
         }
         mock.handle(json_request(Method::POST, "/runs/batch", &json!({"post": [body.to_vec()]})));
+    }
+}
+
+/// What a broken client may put anywhere.
+fn oddity() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        Just(json!(true)),
+        Just(json!(-1)),
+        Just(json!(1e300)),
+        Just(json!("")),
+        Just(json!("é".repeat(40))),
+        Just(json!([])),
+        Just(json!([{}, 1])),
+        Just(json!({"metadata": 1, "runtime": []})),
+        (0_u64..4).prop_map(|n| json!(id(n))),
+        (0_u64..4).prop_map(|n| json!(segment(n))),
+        (0_u64..4).prop_map(|n| json!(format!("{}.{}", segment(n), segment(n + 1)))),
+        (0_u64..4).prop_map(|n| json!(start(n))),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_stored_hangs_together_whatever_was_sent(
+        changes in proptest::collection::vec(
+            (0_u64..4, any::<bool>(), any::<Index>(), oddity()), 0..12,
+        ),
+    ) {
+        const KEYS: [&str; 14] = [
+            "id", "trace_id", "parent_run_id", "dotted_order", "name", "run_type", "start_time",
+            "end_time", "session_name", "tags", "inputs", "events", "extra", "error",
+        ];
+        let mock = LangSmithMock::builder().unmounted();
+        for (n, create, key, value) in changes {
+            let above: Vec<u64> = (0..n).collect();
+            let mut run = if create { post(n, &above) } else { patch(n, &above) };
+            run[KEYS[key.index(KEYS.len())]] = value;
+            let kind = if create { OpKind::Post } else { OpKind::Patch };
+            send(&mock, &[(kind, run)]);
+        }
+        for run in mock.runs() {
+            prop_assert_eq!(run.dotted_order.run_id(), run.id);
+            prop_assert_eq!(run.dotted_order.trace_id(), run.trace_id);
+            prop_assert_eq!(run.dotted_order.parent_run_id(), run.parent_run_id);
+            prop_assert!(run.end_time.is_none_or(|end| end >= run.start_time));
+        }
+        let ended = mock.runs().iter().filter(|run| run.end_time.is_some()).count();
+        prop_assert!(mock.wait_for_ended_blocking(ended, Duration::ZERO).is_ok());
+        prop_assert!(mock.wait_for_ended_blocking(ended + 1, Duration::ZERO).is_err());
+        prop_assert!(mock.wait_for_runs_blocking(mock.runs().len(), Duration::ZERO).is_ok());
     }
 }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use common::middleware::{IncomingTrace, TracingLayer};
 use common::model::{Run, RunStatus};
 use common::propagation::{Outcome, TrustPolicy};
-use common::trace::{MemorySink, Tracer, current};
+use common::trace::{MemorySink, RunTree, Tracer, current};
 use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
@@ -228,6 +228,29 @@ async fn a_caller_who_goes_away_ends_the_run_though_its_handle_lives_on() {
             .error
             .as_deref()
             .is_some_and(|e| e.starts_with("Cancelled"))
+    );
+}
+
+#[tokio::test]
+async fn a_run_kept_open_ends_with_the_streamed_body_and_not_with_the_head() {
+    async fn stream(request: Request<String>) -> Result<Response<RunTree>, Infallible> {
+        let incoming: &IncomingTrace = request.extensions().get().expect("inserted");
+        Ok(Response::new(incoming.keep_open().expect("recorded")))
+    }
+    let (sink, tracer) = tracer();
+    let layer = TracingLayer::new(&tracer);
+    let answer = layer.layer(service_fn(stream)).oneshot(request(&[])).await;
+    let body = answer.expect("infallible").into_body();
+    assert_eq!(sink.runs()[0].status(), RunStatus::Pending);
+    body.end_with(json!({"tokens": 3}));
+    assert_eq!(sink.runs()[0].status(), RunStatus::Success);
+
+    let answer = layer.layer(service_fn(stream)).oneshot(request(&[])).await;
+    drop(answer);
+    assert_eq!(
+        sink.runs()[1].status(),
+        RunStatus::Error,
+        "the caller stopped reading"
     );
 }
 

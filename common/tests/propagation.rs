@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::model::{Baggage, DottedOrder, JsonMap, RunContext};
 use common::propagation::limits::{MAX_BAGGAGE_BYTES, MAX_BAGGAGE_MEMBERS, MAX_METADATA_KEYS};
@@ -12,6 +13,8 @@ use common::propagation::{
 use http::HeaderMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 const A: &str = "20260101T000000000000Z01990000-0000-7000-8000-00000000000a";
 const AB: &str = "20260101T000000000000Z01990000-0000-7000-8000-00000000000a.\
@@ -120,6 +123,20 @@ fn metadata_is_what_a_full_baggage_leaves_out_first() {
     );
     assert_eq!(carrier.first("baggage"), Some(&*foreign.join(",")));
     assert_eq!(propagator.counters().left_out, 4);
+}
+
+#[test]
+fn a_baggage_is_filled_to_its_last_byte_and_not_past_it() {
+    let project = "langsmith-project=p";
+    for (spare, fits) in [(0, true), (1, false)] {
+        let size = MAX_BAGGAGE_BYTES - 1 - project.len() + spare;
+        let theirs = format!("k={}", "x".repeat(size - 2));
+        let mut carrier = vec![("baggage".to_owned(), theirs.clone())];
+        open_to_all().inject(&context(json!({}), &[], Some("p")), &mut carrier);
+        let merged = carrier.first("baggage").expect("kept").to_owned();
+        assert_eq!(merged == format!("{theirs},{project}"), fits);
+        assert_eq!(merged == theirs, !fits);
+    }
 }
 
 #[test]
@@ -259,6 +276,53 @@ fn trust_asks_the_predicate_and_ignore_does_not_look() {
     assert_eq!(extracted.outcome, Outcome::NotRead);
     assert_eq!(extracted.unlinked_metadata(), None);
     assert_eq!(ignoring.counters().not_read, 1);
+}
+
+#[test]
+fn a_problem_is_logged_once_however_often_it_happens() {
+    #[derive(Clone, Default)]
+    struct Warnings(Arc<AtomicUsize>);
+    impl Subscriber for Warnings {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            assert_eq!(*event.metadata().level(), tracing::Level::WARN);
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+    let warnings = Warnings::default();
+    tracing::subscriber::with_default(warnings.clone(), || {
+        let propagator = LangSmithPropagator::new();
+        for trace in [A, A, "null", "null", ""] {
+            let _ = propagator.clone().extract(&[("langsmith-trace", trace)]);
+        }
+        let large = context(json!({"text": "x".repeat(8200)}), &[], None);
+        propagator.headers(&large);
+        propagator.headers(&large);
+    });
+    assert_eq!(
+        warnings.0.load(Ordering::Relaxed),
+        3,
+        "untrusted, malformed, left out"
+    );
+}
+
+#[test]
+fn what_was_extracted_reads_as_a_sentence() {
+    let extracted = read(&["langsmith-project=docs,langsmith-tags=a%2Cb,langsmith-replicas=x"]);
+    assert_eq!(
+        extracted.to_string(),
+        "continued below run 01990000-0000-7000-8000-00000000000a; project docs, 2 tags, 0 keys of \
+         metadata; ignored entries: never_read 1"
+    );
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Cli {
             Command::Doctor {
                 capture: Some(capture),
             } => bail!(Problem::usage(
-                format!("doctor cannot read {capture} yet: captures come with notebook 06"),
+                format!("doctor cannot read {capture} yet: that comes with notebook 06"),
                 "cargo workbook doctor  without an argument examines the environment",
             )),
             Command::Serve { port, rest } => serve::serve(port, &rest).map(|()| OK),

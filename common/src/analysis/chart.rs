@@ -18,7 +18,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::figure::{Figure, MARGIN, WIDTH};
 use super::label::{count, fit, fit_px, trimmed};
 use super::palette;
-use super::svg::{NOTE, Type, line, n, text};
+use super::svg::{FONT, NOTE, Type, line, n, text};
 
 /// Height of what plotters draws.
 const HEIGHT: u32 = 262;
@@ -28,7 +28,9 @@ const MAX_BARS: usize = 24;
 const MAX_POINTS: usize = 240;
 /// Most lines in one chart.
 const MAX_SERIES: usize = 4;
-const FONT: &str = "sans-serif";
+/// Largest size of a number that is drawn: beyond, the steps of an axis are lost to rounding, and
+/// plotters looks for them without end.
+const MAX_SIZE: f64 = 1e15;
 
 type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type Drawn<'b> = Result<(), DrawingAreaErrorKind<<SVGBackend<'b> as DrawingBackend>::ErrorType>>;
@@ -38,7 +40,8 @@ type Drawn<'b> = Result<(), DrawingAreaErrorKind<<SVGBackend<'b> as DrawingBacke
 pub struct Series {
     /// What they are.
     pub name: String,
-    /// The points, in the order of x. Those that are no finite numbers are left out.
+    /// The points, in the order of x. Those that are no finite numbers, or beyond 1e15,
+    /// are left out.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -55,7 +58,8 @@ impl Series {
 /// Draws one bar per value, upwards from zero.
 ///
 /// `x` says what the bars are and `y` what is measured, with its unit. After 24 bars the rest is
-/// counted; a value that is no finite number is drawn as nothing. The text alternative lists the values.
+/// counted; a value that is no finite number, or
+/// beyond 1e15, is drawn as nothing. The text alternative lists the values.
 ///
 /// ```
 /// use common::analysis::bar_chart;
@@ -79,7 +83,7 @@ pub fn bar_chart<L: Into<String>>(
     if more > 0 {
         alt.push(format!("… {more} more"));
     }
-    let height = |value: f64| if value.is_finite() { value } else { 0.0 };
+    let height = |value: f64| if is_drawable(value) { value } else { 0.0 };
     let axes = Axes {
         x,
         y,
@@ -117,7 +121,11 @@ pub fn bar_chart<L: Into<String>>(
 /// `x` and `y` say what is measured, with units. Lines differ in color and in the shape of their
 /// points, so that they can be told apart in gray. The text alternative gives each line's ends.
 pub fn line_chart(x: &str, y: &str, series: &[Series]) -> Figure {
-    let shown: Vec<Series> = series.iter().take(MAX_SERIES).map(Series::finite).collect();
+    let shown: Vec<Series> = series
+        .iter()
+        .take(MAX_SERIES)
+        .map(Series::drawable)
+        .collect();
     let mut alt: Vec<String> = shown.iter().map(Series::in_words).collect();
     if series.len() > shown.len() {
         let more = count(series.len() - shown.len(), "line");
@@ -132,8 +140,8 @@ pub fn line_chart(x: &str, y: &str, series: &[Series]) -> Figure {
         x,
         y,
         across: match (right - left).is_finite() {
-            true if left < right => left..right,
-            true => left - 0.5..left + 0.5,
+            true if right - left > left.abs().max(right.abs()) * 1e-6 => left..right,
+            true => left - left.abs().max(0.5)..left + left.abs().max(0.5),
             false => 0.0..1.0,
         },
         up: range(points().map(|point| point.1)),
@@ -169,11 +177,11 @@ pub fn line_chart(x: &str, y: &str, series: &[Series]) -> Figure {
 }
 
 impl Series {
-    fn finite(&self) -> Self {
-        let finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
+    fn drawable(&self) -> Self {
+        let drawable = |point: &&(f64, f64)| is_drawable(point.0) && is_drawable(point.1);
         Self {
             name: fit(&self.name, 40),
-            points: self.points.iter().filter(finite).copied().collect(),
+            points: self.points.iter().filter(drawable).copied().collect(),
         }
     }
 
@@ -206,17 +214,21 @@ fn legend(series: &[Series]) -> Markup {
             @match at {
                 0 => circle cx=(n(middle)) cy="8" r="4" fill=(color) {},
                 1 => path d=(format!("M{} 2l5.5 9.5h-11z", n(middle))) fill=(color) {},
-                2 => path d=(format!("M{} 4l8 8m0-8l-8 8", n(middle - 4.0))) stroke=(color) stroke-width="2" {},
+                2 => path d=(format!("M{} 4l8 8m0-8l-8 8", n(middle - 4.0)))
+                    stroke=(color) stroke-width="2" {},
                 _ => circle cx=(n(middle)) cy="8" r="4" fill=(palette::PAPER) stroke=(color) {},
             }
-            (text(x + 31.0, 8.0, Type::new(NOTE, palette::INK), &fit_px(&series.name, width - 40.0, NOTE)))
+            @let look = Type::new(NOTE, palette::INK);
+            (text(x + 31.0, 8.0, look, &look.fit(&series.name, width - 40.0)))
         }
     }
 }
 
 fn figure(title: &str, alt: &[String], top: f64, body: Markup) -> Figure {
     let size = (WIDTH, f64::from(HEIGHT) + top + 8.0);
-    Figure::new(title, &alt.join("\n"), size, body)
+    let (first, rest) = title.split_at(usize::from(title.starts_with(|c: char| c.is_ascii())));
+    let title = first.to_ascii_uppercase() + rest;
+    Figure::new(&title, &alt.join("\n"), size, body)
 }
 
 struct Axes<'a> {
@@ -228,8 +240,8 @@ struct Axes<'a> {
     is_named: bool,
 }
 
-/// Draws the axes and lets `fill` draw between them. The result is an SVG document of its own, which
-/// SVG allows inside of another.
+/// Draws the axes and lets `fill` draw between them. The result is an SVG document of its own,
+/// which SVG allows inside of another.
 fn draw<F>(axes: &Axes<'_>, fill: F) -> String
 where
     F: for<'a, 'b> FnOnce(&mut Plane<'a, 'b>) -> Drawn<'b>,
@@ -269,15 +281,19 @@ where
     out
 }
 
+fn is_drawable(value: f64) -> bool {
+    value.abs() <= MAX_SIZE
+}
+
 /// Returns the range of an axis that holds zero and all values, with some air.
 fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
     let (low, high) = values
-        .filter(|value| value.is_finite())
+        .filter(|value| is_drawable(*value))
         .fold((0.0_f64, 0.0_f64), |(low, high), value| {
             (low.min(value), high.max(value))
         });
     let air = (high - low) * 0.1;
-    match air > 0.0 && air.is_finite() {
+    match air > 1e-12 {
         true => (if low < 0.0 { low - air } else { 0.0 })..high + air,
         false => 0.0..1.0,
     }

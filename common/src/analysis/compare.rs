@@ -89,7 +89,8 @@ impl Shape {
         Self { runs }
     }
 
-    /// Says in words where two shapes first differ, in the order of reading; `None` if they are equal.
+    /// Says in words where two shapes first differ, in the order of reading; `None` if they are
+    /// equal.
     pub fn first_difference(&self, other: &Self) -> Option<String> {
         let both = self.runs.iter().zip(&other.runs);
         let Some(at) = both.clone().position(|(a, b)| a != b) else {

@@ -13,10 +13,10 @@ use std::fmt;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::label::{clean, fit_px, text_px};
+use super::label::clean;
 use super::palette::{INK, MUTED, PAPER, PAPER_EDGE};
 use super::rich_output;
-use super::svg::{NOTE, TITLE, Type, n, rect, text};
+use super::svg::{FONT, NOTE, TITLE, Type, n, rect, text};
 
 /// A picture that a person can look at, or have read to them.
 ///
@@ -77,9 +77,7 @@ impl Figure {
     pub fn svg(&self) -> String {
         let lines = wrapped(&self.title, self.width - 2.0 * MARGIN);
         let mut top = MARGIN + 10.0 + 20.0 * lines.len() as f64;
-        if self.subtitle.is_empty() {
-            top -= 6.0;
-        } else {
+        if !self.subtitle.is_empty() {
             top += 14.0;
         }
         let height = top + self.height;
@@ -87,12 +85,13 @@ impl Figure {
         html! {
             svg xmlns="http://www.w3.org/2000/svg" role="img"
                 width=(n(self.width)) height=(n(height)) viewBox=(view)
-                font-family="system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif" {
+                font-family=(FONT) {
                 title { (self.title) }
                 desc { (self.alt) }
                 (rect(0.5, 0.5, self.width - 1.0, height - 1.0, 8.0, PAPER, Some(PAPER_EDGE)))
                 @for (at, words) in lines.iter().enumerate() {
-                    (text(MARGIN, MARGIN + 10.0 + 20.0 * at as f64, Type::new(TITLE, INK).bold(), words))
+                    @let y = MARGIN + 10.0 + 20.0 * at as f64;
+                    (text(MARGIN, y, Type::new(TITLE, INK).bold(), words))
                 }
                 @if !self.subtitle.is_empty() {
                     (text(MARGIN, top - 14.0, Type::new(NOTE, MUTED), &self.subtitle))
@@ -143,14 +142,15 @@ fn keep_indent(line: &str) -> String {
 
 /// Breaks a title into at most two lines.
 fn wrapped(title: &str, width: f64) -> Vec<String> {
+    let look = Type::new(TITLE, INK).bold();
     let mut first = String::new();
     let mut rest = title;
     while let Some(word) = rest.split_inclusive(' ').next() {
-        if !first.is_empty() && text_px(&first, TITLE) + text_px(word, TITLE) > width {
-            return vec![first, fit_px(rest, width, TITLE)];
+        if !first.is_empty() && look.px(&first) + look.px(word.trim_end()) > width {
+            return vec![first, look.fit(rest, width)];
         }
         first.push_str(word);
         rest = &rest[word.len()..];
     }
-    vec![fit_px(&first, width, TITLE)]
+    vec![look.fit(&first, width)]
 }

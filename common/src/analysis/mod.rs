@@ -2,16 +2,16 @@
 //!
 //! ```text
 //!                 ┌─ text_tree ────► TextTree ─┐
-//!                 ├─ waterfall ────► Figure ───┤               ┌ Display        terminals, snapshots
-//! TraceTree ──────┼─ tree_diagram ─► Figure ───┼─── each has ──┼ evcxr_display  notebooks
-//!                 └─ Shape::of ────► Shape     │               └ to_html        the stand-in's viewer
+//!                 ├─ waterfall ────► Figure ───┤             ┌ Display        terminals, snapshots
+//! TraceTree ──────┼─ tree_diagram ─► Figure ───┼── each has ─┼ evcxr_display  notebooks
+//!                 └─ Shape::of ────► Shape     │             └ to_html        pages
 //! hops ───────────── sequence ─────► Figure ───┤
 //! numbers ────────── bar_chart, line_chart ────┤
 //! cells ──────────── Table ────────────────────┘
 //! ```
 //!
-//! Everything here is a pure function from values to a value: no socket, no clock, no file. What runs
-//! say about themselves is foreign text; it is cut, made visible and escaped on its way into a
+//! Everything here is a pure function from values to a value: no socket, no clock, no file. What
+//! runs say about themselves is foreign text; it is cut, made visible and escaped on its way into a
 //! picture. Start at [`text_tree`] and [`waterfall`].
 
 mod chart;

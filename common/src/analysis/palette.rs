@@ -1,8 +1,9 @@
 //! The colors of all pictures.
 //!
-//! Two base colors, blue and green, in steps of lightness, so that run types differ in gray as well;
-//! one accent for what is broken. The same type has the same color in every picture. Pictures bring
-//! their own paper: as an `<img>` they do not follow the theme of the page. Start at [`of_type`].
+//! Two base colors, blue and green, in steps of lightness, so that run types differ in gray as
+//! well; one accent for what is broken. The same type has the same color in every picture. Pictures
+//! bring their own paper: as an `<img>` they do not follow the theme of the page. Start at
+//! [`of_type`].
 
 use crate::model::RunType;
 
@@ -38,7 +39,8 @@ pub(super) struct TypeColor {
     pub(super) edge: &'static str,
 }
 
-/// Returns the color of a run type. In gray their lightness runs from 30 % (`llm`) to 93 % (`parser`).
+/// Returns the color of a run type. In gray their lightness runs from 30 % (`llm`) to 93 %
+/// (`parser`).
 pub(super) fn of_type(run_type: &RunType) -> TypeColor {
     let (fill, edge) = match run_type {
         RunType::Llm => ("#26466b", "#26466b"),

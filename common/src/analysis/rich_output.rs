@@ -1,7 +1,7 @@
 //! One rich result for a notebook cell.
 //!
 //! ```text
-//! (mime, body)…  ──blocks──►  EVCXR_BEGIN_CONTENT mime ⏎ body ⏎ EVCXR_END_CONTENT …  ──show──►  stdout
+//! (mime, body)… ──blocks──► EVCXR_BEGIN_CONTENT mime ⏎ body ⏎ EVCXR_END_CONTENT ──show──► stdout
 //! ```
 //!
 //! Start at [`show`].

@@ -54,6 +54,16 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
+    /// Returns the run's name, cut to so many columns.
+    pub(super) fn name(&self, width: usize) -> String {
+        label::or_else(label::fit(&self.run.name, width), "(no name)")
+    }
+
+    /// Returns the run's type, cut to so many columns.
+    pub(super) fn run_type(&self, width: usize) -> String {
+        label::or_else(label::fit(self.run.run_type.as_str(), width), "(no type)")
+    }
+
     /// Returns how long the run took, or that it has not ended.
     pub(super) fn latency(&self) -> String {
         self.run
@@ -115,13 +125,13 @@ fn service(run: &Run) -> Option<&str> {
         .metadata
         .get("service")
         .and_then(Value::as_str)
-        .filter(|name| !name.trim().is_empty())
+        .filter(|name| !label::fit(name, 1).is_empty())
 }
 
 /// States in one sentence what the runs show: the default title of a picture.
 pub(super) fn finding(tree: &TraceTree) -> String {
     let nodes = tree.nodes();
-    let name = |run: &Run| label::fit(&run.name, 32);
+    let name = |run: &Run| label::or_else(label::fit(&run.name, 32), "(no name)");
     let orphans = tree.orphans().len();
     let tops = tree.tops().len();
     if nodes.is_empty() {
@@ -135,7 +145,12 @@ pub(super) fn finding(tree: &TraceTree) -> String {
         };
     }
     if tops > 1 {
-        return format!("{tops} roots: these runs are {tops} traces, not one");
+        return match tree.trace_ids().len() {
+            traces if traces == tops => {
+                format!("{tops} roots: these runs are {tops} traces, not one")
+            }
+            _ => format!("{tops} roots where one was expected"),
+        };
     }
     // The deepest failure is the cause; the failures above it are its echo.
     let failed = nodes

@@ -11,15 +11,17 @@
 use maud::{Markup, html};
 
 use super::figure::{Figure, MARGIN, WIDTH};
-use super::label::{count, fit, fit_px};
+use super::label::{count, fit};
 use super::palette::{BLUE, BROKEN, INK, LINE, MUTED, PAPER};
 use super::svg::{Anchor, NAME, NOTE, SMALL, Type, cross, line, n, rect, text};
 
 /// Most calls that are drawn; the rest is counted.
-const MAX_HOPS: usize = 20;
+const MAX_HOPS: usize = 15;
 /// Most services that are drawn; calls of others are counted.
 const MAX_SERVICES: usize = 8;
-const STEP: f64 = 38.0;
+const STEP: f64 = 52.0;
+/// Middle of the first arrow.
+const FIRST: f64 = 78.0;
 
 /// What became of the trace header on a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,7 +77,8 @@ impl Hop {
 /// Draws services as vertical lines and calls as arrows between them, from top to bottom.
 ///
 /// Services stand in the order of first mention. The arrow of a lost header is cut by a cross and
-/// says why. After 20 calls or 8 services the rest is counted. The text alternative lists the calls.
+/// says why. After 15 calls or 8 services the rest is counted. The text alternative lists the
+/// calls.
 ///
 /// ```
 /// use common::analysis::{HeaderState, Hop, sequence};
@@ -132,7 +135,7 @@ pub fn sequence(hops: &[Hop]) -> Figure {
     if more > 0 {
         alt.push(format!("… {} more", count(more, "call")));
     }
-    let height = 66.0 + STEP * drawn.len() as f64 + if more > 0 { 24.0 } else { 0.0 };
+    let height = FIRST + STEP * drawn.len() as f64 + if more > 0 { 24.0 } else { 0.0 };
     let body = draw(&services, &drawn, height, more);
     Figure::new(&title, &alt.join("\n"), (WIDTH, height), body)
 }
@@ -141,18 +144,20 @@ fn draw(services: &[&str], hops: &[(usize, usize, &Hop)], height: f64, more: usi
     let pitch = (WIDTH - 2.0 * MARGIN) / services.len().max(1) as f64;
     let x = |at: usize| MARGIN + pitch * (at as f64 + 0.5);
     let head = (pitch - 12.0).min(136.0);
-    let foot = 46.0 + STEP * hops.len() as f64;
+    let look = Type::new(NAME, INK).bold().anchor(Anchor::Middle);
+    let foot = FIRST - 18.0 + STEP * hops.len() as f64;
     html! {
         @for (at, name) in services.iter().enumerate() {
             (line((x(at), 34.0), (x(at), foot), LINE, 1.2, None))
             (rect(x(at) - head / 2.0, 4.0, head, 30.0, 8.0, "#ffffff", Some(LINE)))
-            (text(x(at), 19.0, Type::new(NAME, INK).bold().anchor(Anchor::Middle), &fit_px(name, head - 12.0, NAME * 1.06)))
+            (text(x(at), 19.0, look, &look.fit(name, head - 12.0)))
         }
         @for (at, (from, to, hop)) in hops.iter().enumerate() {
-            (arrow(x(*from), x(*to), 66.0 + STEP * at as f64, pitch, hop))
+            (arrow(x(*from), x(*to), FIRST + STEP * at as f64, pitch, hop))
         }
         @if more > 0 {
-            (text(MARGIN, height - 26.0, Type::new(NOTE, MUTED), &format!("… {} more", count(more, "call"))))
+            @let words = format!("… {} more", count(more, "call"));
+            (text(MARGIN, height - 26.0, Type::new(NOTE, MUTED), &words))
         }
     }
 }
@@ -173,14 +178,16 @@ fn arrow(from: f64, to: f64, y: f64, pitch: f64, hop: &Hop) -> Markup {
     };
     let middle = (start + tip) / 2.0;
     // Room between the lines that the arrow spans.
-    let room = (start - tip).abs().max(0.5 * pitch) - 16.0;
+    let room = (start - tip).abs().max(0.85 * pitch) - 16.0;
     let note = Type::new(SMALL, color).anchor(Anchor::Middle);
+    let rise = if start == from { 14.0 } else { 20.0 };
     let words = match joined {
         true => "✓ joined".to_owned(),
         false => format!("✗ {}", hop.header.words()),
     };
     html! {
-        (on_paper(middle, y - 10.0, room, Type::new(NOTE, INK).anchor(Anchor::Middle), &hop.label))
+        (on_paper(middle, y - rise, room, Type::new(NOTE, INK).anchor(Anchor::Middle), &hop.label))
+        (on_paper(middle, y + 15.0, room, note, &words))
         (line((start, y), (tip, y), color, 1.6, dash))
         @if start != from {
             (line((from, y - 8.0), (start, y - 8.0), color, 1.6, dash))
@@ -188,14 +195,13 @@ fn arrow(from: f64, to: f64, y: f64, pitch: f64, hop: &Hop) -> Markup {
         }
         path d=(format!("M{t} {y}l{b} -4.5v9z", t = n(tip), y = n(y), b = n(back))) fill=(color) {}
         @if !joined { (cross(middle, y)) }
-        (on_paper(middle, y + 12.0, room, note, &words))
     }
 }
 
 /// Writes a text on a patch of paper, so that lines behind it do not cross it.
 fn on_paper(x: f64, y: f64, room: f64, look: Type, words: &str) -> Markup {
-    let words = fit_px(words, room, look.size);
-    let width = super::label::text_px(&words, look.size) * 0.9;
+    let words = look.fit(words, room);
+    let width = look.px(&words) * 0.9;
     html! {
         (rect(x - width / 2.0, y - 6.0, width, 12.0, 2.0, PAPER, None))
         (text(x, y, look, &words))

@@ -8,7 +8,12 @@
 
 use maud::{Markup, html};
 
+use super::label;
 use super::palette::{BROKEN, MUTED, PAPER};
+
+/// The reader's own sans-serif: a picture shown as an image cannot bring a font.
+pub(super) const FONT: &str =
+    "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif";
 
 /// Sizes of type, in pixels: title, names, notes, and the smallest print.
 pub(super) const TITLE: f64 = 15.0;
@@ -19,7 +24,7 @@ pub(super) const SMALL: f64 = 10.0;
 /// Writes a coordinate with at most one decimal; what is no number becomes 0.
 pub(super) fn n(value: f64) -> String {
     match value.is_finite() {
-        true => super::label::trimmed(value, 1),
+        true => label::trimmed(value, 1),
         false => "0".to_owned(),
     }
 }
@@ -51,6 +56,11 @@ impl Type {
         }
     }
 
+    /// The smallest print, in the color of what comes second.
+    pub(super) fn small() -> Self {
+        Self::new(SMALL, MUTED)
+    }
+
     pub(super) fn anchor(self, anchor: Anchor) -> Self {
         Self { anchor, ..self }
     }
@@ -58,10 +68,25 @@ impl Type {
     pub(super) fn bold(self) -> Self {
         Self { bold: true, ..self }
     }
+
+    /// Estimates the width of words in this type.
+    pub(super) fn px(self, words: &str) -> f64 {
+        label::text_px(words, self.measure())
+    }
+
+    /// Returns the words, cleaned and cut to a width.
+    pub(super) fn fit(self, words: &str, width: f64) -> String {
+        label::fit_px(words, width, self.measure())
+    }
+
+    /// Bold letters are about an eighth wider.
+    fn measure(self) -> f64 {
+        self.size * if self.bold { 1.12 } else { 1.0 }
+    }
 }
 
 /// Writes a text whose middle line is at `y`. The text must have gone through
-/// [`fit`](super::label::fit) or [`clean`](super::label::clean).
+/// [`Type::fit`] or [`clean`](label::clean).
 pub(super) fn text(x: f64, y: f64, look: Type, words: &str) -> Markup {
     let anchor = match look.anchor {
         Anchor::Start => None,
@@ -119,8 +144,9 @@ pub(super) fn cross(x: f64, y: f64) -> Markup {
 ///
 /// A thick dashed line, because a `<pattern>` needs an id, and pictures in one page share theirs.
 pub(super) fn stripes(x: f64, y: f64, w: f64, h: f64) -> Markup {
+    let (left, middle) = (x + 3.0, y + h / 2.0);
     html! {
-        line x1=(n(x + 3.0)) y1=(n(y + h / 2.0)) x2=(n((x + w - 2.0).max(x + 3.0))) y2=(n(y + h / 2.0))
+        line x1=(n(left)) y1=(n(middle)) x2=(n((x + w - 2.0).max(left))) y2=(n(middle))
             stroke=(PAPER) stroke-opacity="0.55" stroke-width=(n(h)) stroke-dasharray="1.6 3.4" {}
     }
 }
@@ -139,7 +165,7 @@ pub(super) fn legend(x: f64, y: f64, right: f64, keys: &[Key<'_>]) -> Markup {
     let mut left = x;
     let placed = keys.iter().map_while(|key| {
         let at = left;
-        let end = at + 18.0 + super::label::text_px(&key.words, SMALL);
+        let end = at + 18.0 + Type::small().px(&key.words);
         left = end + 14.0;
         (end <= right).then_some((at, key))
     });
@@ -147,7 +173,7 @@ pub(super) fn legend(x: f64, y: f64, right: f64, keys: &[Key<'_>]) -> Markup {
         @for (at, key) in placed {
             (rect(at, y - 5.0, 12.0, 10.0, 2.5, key.fill, Some(key.edge)))
             @if key.striped { (stripes(at, y - 5.0, 12.0, 10.0)) }
-            (text(at + 18.0, y, Type::new(SMALL, MUTED), &key.words))
+            (text(at + 18.0, y, Type::small(), &key.words))
         }
     }
 }

@@ -23,7 +23,10 @@ const MAX_COLUMN: usize = 60;
 /// use common::analysis::Table;
 ///
 /// let table = Table::new(["way", "time"]).row(["by hand", "12 µs"]).row(["common", "9 µs"]);
-/// assert_eq!(table.to_string(), "way       time\n───────  ─────\nby hand  12 µs\ncommon    9 µs\n");
+/// assert_eq!(
+///     table.to_string(),
+///     "way       time\n───────  ─────\nby hand  12 µs\ncommon    9 µs\n"
+/// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {

@@ -13,7 +13,7 @@
 
 use std::fmt;
 
-use super::label::{columns, duration, first_line, fit, short_id};
+use super::label::{columns, duration, first_line, fit, or_else, short_id};
 use super::rich_output;
 use super::rows::rows;
 use crate::model::{RunStatus, TraceTree};
@@ -28,9 +28,9 @@ const MAX_WORD: usize = 24;
 
 /// Writes the runs as an indented tree.
 ///
-/// A line tells name, run type, latency, status, the first line of an error, the project where it is
-/// not the parent's, and the service (the metadata key `service`). A run whose parent is missing and
-/// a second root are marked above their line. After 1000 runs the rest is counted.
+/// A line tells name, run type, latency, status, the first line of an error, the project where it
+/// is not the parent's, and the service (the metadata key `service`). A run whose parent is missing
+/// and a second root are marked above their line. After 1000 runs the rest is counted.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -54,10 +54,7 @@ pub fn text_tree(tree: &TraceTree) -> TextTree {
         let label = format!(
             "{}{}",
             guides(&open, row.depth, row.is_last),
-            match fit(&row.run.name, MAX_NAME) {
-                name if name.is_empty() => "(no name)".to_owned(),
-                name => name,
-            }
+            row.name(MAX_NAME)
         );
         open.push(!row.is_top && !row.is_last);
         let status = match row.run.status() {
@@ -78,11 +75,13 @@ pub fn text_tree(tree: &TraceTree) -> TextTree {
             mark: row.mark.map(|mark| mark.in_words()),
             is_top: row.is_top,
             label,
-            run_type: fit(row.run.run_type.as_str(), MAX_WORD),
+            run_type: row.run_type(MAX_WORD),
             latency: row.run.latency().map_or_else(String::new, duration),
             status,
             service: row.service.map(|name| fit(name, MAX_WORD)),
-            project: row.other_project.map(|name| fit(name, MAX_WORD)),
+            project: row
+                .other_project
+                .map(|name| or_else(fit(name, MAX_WORD), "(no name)")),
             id: short_id(row.run.id.0),
         });
     }

@@ -13,10 +13,10 @@ use plotters::coord::types::RangedCoordf64;
 
 use super::label::duration;
 
-/// Width in pixels of an idle time that is cut out.
-const CUT: f64 = 30.0;
+/// Width in pixels of an idle time that is cut out: room for the label of the bar before it.
+const CUT: f64 = 58.0;
 /// Most idle times that are cut out; the longest are.
-const MAX_CUTS: usize = 4;
+const MAX_CUTS: usize = 3;
 
 /// A stretch of time in which something ran, drawn to scale.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +118,7 @@ impl TimeAxis {
         let mut ticks: Vec<Tick> = Vec::new();
         for (number, piece) in self.busy.iter().enumerate() {
             let span = piece.to - piece.from;
-            let room = ((piece.right - piece.left) / 85.0) as usize;
+            let room = ((piece.right - piece.left) / 62.0) as usize;
             let points = RangedCoordf64::from(0.0..span).key_points(BoldPoints(room.max(1)));
             let plus = if number == 0 { "" } else { "+" };
             for point in points {
@@ -137,11 +137,11 @@ impl TimeAxis {
         ticks
     }
 
-    /// Returns the middles of the idle times that were cut out.
+    /// Returns where idle times were cut out.
     pub(super) fn cuts(&self) -> Vec<f64> {
-        self.busy
-            .windows(2)
-            .map(|pair| (pair[0].right + pair[1].left) / 2.0)
+        self.busy[1..]
+            .iter()
+            .map(|piece| piece.left - 14.0)
             .collect()
     }
 }

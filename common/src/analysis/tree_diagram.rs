@@ -16,15 +16,15 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 
 use super::figure::{Figure, MARGIN, WIDTH};
-use super::label::{fit_px, short_id, text_px};
+use super::label::short_id;
 use super::palette::{self, BROKEN, BROKEN_TINT, INK, LINE, MUTED};
 use super::rows::{Mark, Row, finding, inventory, rows};
 use super::svg::{Anchor, NAME, NOTE, SMALL, Type, cross, line, n, rect, text};
 use super::text::text_tree;
 use crate::model::{RunStatus, TraceTree};
 
-/// Most boxes below one another.
-const MAX_LEAVES: usize = 14;
+/// Lowest place of a box.
+const MAX_Y: f64 = 760.0;
 /// Most boxes beside one another.
 const MAX_COLUMNS: usize = 5;
 const BOX_HEIGHT: f64 = 42.0;
@@ -32,9 +32,9 @@ const BOX_HEIGHT: f64 = 42.0;
 /// Draws the runs as boxes, each parent left of its children.
 ///
 /// A box tells name, run type, latency and status. A run whose parent was never captured hangs on a
-/// cut edge from an empty box; a second root stands apart, and says so. What finds no room (more than
-/// 5 levels, more than 14 boxes below one another) is counted at the box it belongs to. The text
-/// alternative is the tree in text.
+/// cut edge from an empty box; a second root stands apart, and says so. What finds no room (more
+/// than 5 levels, more than about 12 boxes below one another) is counted at the box it belongs to.
+/// The text alternative is the tree in text.
 pub fn tree_diagram(tree: &TraceTree) -> Figure {
     let rows = rows(tree);
     let alt = text_tree(tree).at_most(60).to_string();
@@ -48,6 +48,8 @@ struct Placed<'a> {
     row: Row<'a>,
     x: f64,
     y: f64,
+    /// Top edge of the line that it begins, or shares with its parent.
+    top: f64,
     /// Position in [`Layout::boxes`].
     parent: Option<usize>,
     /// Runs below that found no room.
@@ -64,69 +66,55 @@ struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     fn new(tree: &TraceTree, rows: &[Row<'a>]) -> Self {
-        // A lost parent takes a column of its own, left of its child.
-        let column = |row: &Row<'_>, shift: usize| row.depth + shift;
+        let has_services = rows.iter().any(|row| row.service.is_some());
+        let pitch = if has_services { 66.0 } else { 56.0 };
         let mut boxes: Vec<Placed<'a>> = Vec::new();
-        let mut at_node: HashMap<usize, usize> = HashMap::new();
-        let services = rows.iter().any(|row| row.service.is_some());
-        let pitch = if services { 68.0 } else { 58.0 };
-        let (mut leaves, mut hidden_trees, mut shift) = (0, 0, 0);
-        let mut y = 8.0 + BOX_HEIGHT / 2.0;
-        let mut fresh = true;
+        // The box of each node: its own, or that of the ancestor which counts it as hidden.
+        let mut box_of: HashMap<usize, usize> = HashMap::new();
+        let (mut hidden_trees, mut shift) = (0, 0);
+        let mut y = BOX_HEIGHT / 2.0 + if has_services { 24.0 } else { 8.0 };
         for row in rows {
+            let parent_node = tree.nodes()[row.at].parent;
+            let nearest = parent_node.and_then(|node| box_of.get(&node).copied());
+            let parent = nearest.filter(|at| Some(boxes[*at].row.at) == parent_node);
             if row.is_top {
+                // A lost parent takes a column of its own, left of its child.
                 shift = usize::from(matches!(row.mark, Some(Mark::NoParent(_) | Mark::Circle)));
             }
-            let parent_node = tree.nodes()[row.at].parent;
-            let parent = parent_node.and_then(|node| at_node.get(&node).copied());
-            // A first child stands on its parent's line, all others begin one.
-            let begins_line = !fresh && parent.is_none_or(|parent| boxes[parent].hidden == 0) && {
-                let first_child = parent_node
-                    .is_some_and(|node| tree.nodes()[node].children.first() == Some(&row.at));
-                !first_child
-            };
-            let no_room = column(row, shift) >= MAX_COLUMNS
-                || (leaves + usize::from(begins_line) >= MAX_LEAVES && begins_line);
-            if no_room || (!row.is_top && parent.is_none()) {
-                let nearest = parent.or_else(|| {
-                    // The box that stands for a hidden parent.
-                    parent_node.and_then(|node| at_node.get(&node).copied())
-                });
+            // A first child stands on its parent's line; all others begin one.
+            let is_first = |node: usize| tree.nodes()[node].children.first() == Some(&row.at);
+            let begins_line = !parent_node.is_some_and(is_first);
+            let has_room = row.depth + shift < MAX_COLUMNS && !(begins_line && y + pitch > MAX_Y);
+            if !has_room || (parent.is_none() && !row.is_top) {
                 match nearest {
                     Some(nearest) => {
                         boxes[nearest].hidden += 1;
-                        at_node.insert(row.at, nearest);
+                        box_of.insert(row.at, nearest);
                     }
                     None => hidden_trees += usize::from(row.is_top),
                 }
                 continue;
             }
-            if begins_line {
-                leaves += 1;
-                y += pitch;
+            if begins_line && !boxes.is_empty() {
+                y += pitch + if row.is_top { 14.0 } else { 0.0 };
             }
-            if row.is_top && !fresh {
-                y += 12.0;
+            if matches!(row.mark, Some(Mark::AnotherRoot(_))) {
+                y += 16.0;
             }
-            if row.mark.is_some() {
-                y += if fresh { 14.0 } else { 16.0 };
-            } else if fresh && row.service.is_some() {
-                y += 10.0;
-            }
-            fresh = false;
-            at_node.insert(row.at, boxes.len());
+            box_of.insert(row.at, boxes.len());
             boxes.push(Placed {
-                x: column(row, shift) as f64,
+                x: (row.depth + shift) as f64,
                 row: row.clone(),
                 y,
+                top: y - BOX_HEIGHT / 2.0 - if has_services { 18.0 } else { 4.0 },
                 parent,
                 hidden: 0,
             });
         }
-        let columns = boxes.iter().map(|b| b.x as usize + 1).max().unwrap_or(1);
-        let gap = if columns > 4 { 22.0 } else { 38.0 };
-        let free = WIDTH - 2.0 * MARGIN - gap * (columns - 1) as f64;
-        let width = (free / columns as f64).min(176.0);
+        let columns = boxes.iter().map(|b| b.x as usize + 1).max().unwrap_or(1) as f64;
+        let room = WIDTH - 2.0 * MARGIN;
+        let width = ((room - 24.0 * (columns - 1.0)) / columns).min(176.0);
+        let gap = ((room - width * columns) / (columns - 1.0).max(1.0)).min(64.0);
         for placed in &mut boxes {
             placed.x = MARGIN + placed.x * (width + gap);
         }
@@ -198,11 +186,15 @@ impl<'a> Layout<'a> {
         let Some(mark) = to.row.mark else {
             return html! {};
         };
-        let words = Type::new(SMALL, BROKEN).bold();
-        let above = y - BOX_HEIGHT / 2.0 - if to.row.service.is_some() { 24.0 } else { 10.0 };
+        let look = Type::new(SMALL, BROKEN).bold();
         match mark {
             Mark::AnotherRoot(_) => {
-                html! { (text(x, above, words, &format!("⚠ {}", mark.in_words()))) }
+                let words = format!("⚠ {}", mark.in_words());
+                let (end, above) = (x + look.px(&words) + 10.0, to.top - 10.0);
+                html! {
+                    (text(x, above, look, &words))
+                    (line((end, above), (WIDTH - MARGIN, above), BROKEN, 1.0, Some("3 4")))
+                }
             }
             Mark::NoParent(_) | Mark::Circle => {
                 let left = start - self.width;
@@ -211,12 +203,13 @@ impl<'a> Layout<'a> {
                     _ => ("itself, further down", "parents in a circle".to_owned()),
                 };
                 let center = left + self.width / 2.0;
-                let fit = |words: &str| fit_px(words, self.width - 12.0, SMALL);
+                let fit = |words: &str| look.fit(words, self.width - 12.0);
                 html! {
-                    rect x=(n(left)) y=(n(y - BOX_HEIGHT / 2.0)) width=(n(self.width)) height=(n(BOX_HEIGHT))
-                        rx="8" fill=(BROKEN_TINT) stroke=(BROKEN) stroke-dasharray="4 3" {}
-                    (text(center, y - 7.0, words.anchor(Anchor::Middle), &fit(title)))
-                    (text(center, y + 9.0, Type::new(SMALL, MUTED).anchor(Anchor::Middle), &fit(&note)))
+                    rect x=(n(left)) y=(n(y - BOX_HEIGHT / 2.0))
+                        width=(n(self.width)) height=(n(BOX_HEIGHT)) rx="8"
+                        fill=(BROKEN_TINT) stroke=(BROKEN) stroke-dasharray="4 3" {}
+                    (text(center, y - 7.0, look.anchor(Anchor::Middle), &fit(title)))
+                    (text(center, y + 9.0, Type::small().anchor(Anchor::Middle), &fit(&note)))
                     (line((start, y), (x, y), BROKEN, 1.6, Some("4 3")))
                     (cross(middle, y))
                 }
@@ -234,27 +227,26 @@ impl<'a> Layout<'a> {
             _ => (color.edge, "#ffffff"),
         };
         let dash = (status == RunStatus::Pending).then_some("4 3");
-        let note = format!(
-            "{} · {}",
-            super::label::fit(row.run.run_type.as_str(), 12),
-            row.latency()
-        );
+        let note = format!("{} · {}", row.run_type(12), row.latency());
+        let small = Type::small();
+        let bold = Type::new(NAME, INK).bold();
         let room = self.width - 24.0 - if row.failed() { 16.0 } else { 0.0 };
         html! {
             rect x=(n(x)) y=(n(top)) width=(n(self.width)) height=(n(BOX_HEIGHT)) rx="8"
                 fill=(ground) stroke=(edge) stroke-width="1.4" stroke-dasharray=[dash] {}
             (rect(x + 6.0, top + 7.0, 5.0, BOX_HEIGHT - 14.0, 2.5, color.fill, Some(color.edge)))
-            (text(x + 18.0, placed.y - 8.0, Type::new(NAME, INK).bold(), &fit_px(&row.run.name, room, NAME * 1.06)))
-            (text(x + 18.0, placed.y + 9.0, Type::new(SMALL, MUTED), &fit_px(&note, room, SMALL)))
+            (text(x + 18.0, placed.y - 8.0, bold, &bold.fit(&row.name(60), room)))
+            (text(x + 18.0, placed.y + 9.0, small, &small.fit(&note, room)))
             @if row.failed() { (cross(x + self.width - 14.0, placed.y - 8.0)) }
             @if let Some(service) = row.service {
-                (text(x + 4.0, top - 8.0, Type::new(SMALL, MUTED), &fit_px(service, self.width - 8.0, SMALL)))
+                (text(x + 4.0, top - 8.0, small, &small.fit(service, self.width - 8.0)))
             }
             @if placed.hidden > 0 {
                 @let words = format!("+{} below", placed.hidden);
-                @let w = text_px(&words, SMALL) + 10.0;
-                (rect(x + self.width - w - 6.0, top + BOX_HEIGHT - 7.0, w, 15.0, 7.5, "#ffffff", Some(LINE)))
-                (text(x + self.width - w / 2.0 - 6.0, top + BOX_HEIGHT + 0.5, Type::new(SMALL, MUTED).anchor(Anchor::Middle), &words))
+                @let w = small.px(&words) + 10.0;
+                @let (left, y) = (x + self.width - w - 6.0, top + BOX_HEIGHT + 0.5);
+                (rect(left, y - 7.5, w, 15.0, 7.5, "#ffffff", Some(LINE)))
+                (text(left + w / 2.0, y, small.anchor(Anchor::Middle), &words))
             }
         }
     }

@@ -12,7 +12,7 @@
 use maud::{Markup, html};
 
 use super::figure::{Figure, MARGIN, WIDTH};
-use super::label::{fit, fit_px, text_px};
+use super::label::fit;
 use super::palette::{self, BAND, BROKEN, HAIRLINE, INK, LINE, MUTED, PAPER};
 use super::rows::{Row, finding, inventory, rows};
 use super::svg::{
@@ -32,9 +32,10 @@ const LABEL_ROOM: f64 = 74.0;
 /// Draws a lane per run in tree order, on a time axis from the first start.
 ///
 /// Lanes of one service (metadata `service`) share a band and a strip. Errors are striped, in the
-/// accent color, and carry a cross; a run that has not ended is open to the right. A run whose parent
-/// is missing and a second root stand apart and say so. Idle times longer than all work are cut out
-/// of the axis. After 60 lanes the rest is counted. The text alternative is the tree in text.
+/// accent color, and carry a cross; a run that has not ended is open to the right. A run whose
+/// parent is missing and a second root stand apart and say so. Idle times longer than all work are
+/// cut out of the axis. After 60 lanes the rest is counted. The text alternative is the tree in
+/// text.
 pub fn waterfall(tree: &TraceTree) -> Figure {
     let rows = rows(tree);
     let shown = &rows[..lanes_shown(&rows)];
@@ -75,12 +76,12 @@ impl Layout {
     fn new(rows: &[Row<'_>], total: usize) -> Self {
         let more = total - rows.len();
         let marks = rows.iter().filter(|row| row.mark.is_some()).count();
-        let crowd = rows.len() as f64 + 1.2 * marks as f64;
-        let lane = (770.0 / crowd.max(1.0)).clamp(12.5, 26.0);
+        let crowd = rows.len() as f64 + 1.4 * marks as f64;
+        let lane = (720.0 / crowd.max(1.0)).clamp(12.5, 26.0);
         let services = rows
             .iter()
             .filter_map(|row| row.service)
-            .map(|name| text_px(&fit(name, 24), SMALL))
+            .map(|name| Type::small().px(&fit(name, 24)))
             .fold(0.0, f64::max);
         let names = match services > 0.0 {
             true => MARGIN + services.min(92.0) + 18.0,
@@ -88,7 +89,7 @@ impl Layout {
         };
         let widest = rows
             .iter()
-            .map(|row| indent(row) + text_px(&fit(&row.run.name, 40), name_size(lane)))
+            .map(|row| indent(row) + name_look(row, lane).px(&row.name(40)))
             .fold(60.0, f64::max);
         let plot = names + widest.min(190.0) + 14.0;
         let right = WIDTH - MARGIN;
@@ -141,7 +142,8 @@ impl Layout {
                 (self.bar(row, *y))
             }
             @if self.more > 0 {
-                (text(self.names, self.bottom - 14.0, Type::new(NOTE, MUTED), &format!("… {} more", self.more)))
+                @let words = format!("… {} more", self.more);
+                (text(self.names, self.bottom - 14.0, Type::new(NOTE, MUTED), &words))
             }
             (legend(MARGIN, self.bottom + 54.0, self.right, &keys(rows)))
         }
@@ -149,6 +151,7 @@ impl Layout {
 
     /// Draws a band and a strip behind neighbors of one service.
     fn bands(&self, rows: &[Row<'_>]) -> Markup {
+        let service_look = Type::small().anchor(Anchor::End);
         let mut first = 0;
         let groups = rows
             .chunk_by(|a, b| a.service == b.service && !b.is_top)
@@ -163,18 +166,19 @@ impl Layout {
                 @let height = self.lane * lanes.len() as f64;
                 @if let Some(service) = service {
                     @if number % 2 == 0 {
-                        (rect(MARGIN - 8.0, top, self.right - MARGIN + 16.0, height, 4.0, BAND, None))
+                        @let width = self.right - MARGIN + 16.0;
+                        (rect(MARGIN - 8.0, top, width, height, 4.0, BAND, None))
                     }
                     (rect(self.names - 10.0, top + 3.0, 2.0, height - 6.0, 1.0, LINE, None))
-                    @let words = fit_px(service, self.names - MARGIN - 14.0, SMALL);
-                    (text(self.names - 16.0, lanes[0], Type::new(SMALL, MUTED).anchor(Anchor::End), &words))
+                    @let words = service_look.fit(service, self.names - MARGIN - 10.0);
+                    (text(self.names - 16.0, lanes[0], service_look, &words))
                 }
             }
         }
     }
 
     fn axis(&self) -> Markup {
-        let small = Type::new(SMALL, MUTED);
+        let small = Type::small();
         html! {
             @for tick in self.axis.ticks() {
                 (line((tick.x, 0.0), (tick.x, self.bottom), HAIRLINE, 1.0, None))
@@ -183,38 +187,34 @@ impl Layout {
             (line((self.plot, self.bottom), (self.right, self.bottom), LINE, 1.0, None))
             @for x in self.axis.cuts() {
                 (rect(x - 5.0, 0.0, 10.0, self.bottom + 4.0, 0.0, PAPER, None))
-                @for side in [-5.0, 5.0] {
-                    (line((x + side - 2.0, self.bottom + 5.0), (x + side + 2.0, self.bottom - 5.0), LINE, 1.2, None))
-                    (line((x + side, 0.0), (x + side, self.bottom - 5.0), HAIRLINE, 1.0, Some("2 3")))
+                @for x in [x - 5.0, x + 5.0] {
+                    @let (above, below) = (self.bottom - 5.0, self.bottom + 5.0);
+                    (line((x - 2.0, below), (x + 2.0, above), LINE, 1.2, None))
+                    (line((x, 0.0), (x, above), HAIRLINE, 1.0, Some("2 3")))
                 }
             }
-            (text(self.right, self.bottom + 28.0, small.anchor(Anchor::End), "time since the first start"))
+            @let words = "time since the first start";
+            (text(self.right, self.bottom + 28.0, small.anchor(Anchor::End), words))
         }
     }
 
     fn mark(&self, row: &Row<'_>, y: f64) -> Markup {
         let top = y - self.lane / 2.0 - 8.0;
+        let look = Type::new(SMALL, BROKEN).bold();
         html! {
             @if let Some(mark) = row.mark {
                 @let words = format!("⚠ {}", mark.in_words());
-                @let end = self.names + text_px(&words, SMALL) + 8.0;
-                (text(self.names, top, Type::new(SMALL, BROKEN).bold(), &words))
+                @let end = self.names + look.px(&words) + 10.0;
+                (text(self.names, top, look, &words))
                 (line((end, top), (self.right, top), BROKEN, 1.0, Some("3 4")))
             }
         }
     }
 
     fn name(&self, row: &Row<'_>, y: f64) -> Markup {
-        let size = name_size(self.lane);
+        let look = name_look(row, self.lane);
         let x = self.names + indent(row);
-        let words = fit_px(&row.run.name, self.plot - 10.0 - x, size);
-        let look = Type::new(size, if row.failed() { BROKEN } else { INK });
-        text(
-            x,
-            y,
-            if row.depth == 0 { look.bold() } else { look },
-            &words,
-        )
+        text(x, y, look, &look.fit(&row.name(60), self.plot - 10.0 - x))
     }
 
     fn bar(&self, row: &Row<'_>, y: f64) -> Markup {
@@ -230,8 +230,8 @@ impl Layout {
         let end = x + width;
         let tip = format!(
             "{} · {} · {}",
-            fit(&row.run.name, 60),
-            fit(row.run.run_type.as_str(), 24),
+            row.name(60),
+            row.run_type(24),
             row.latency()
         );
         let corner = 3.0_f64.min(width / 2.0);
@@ -249,8 +249,10 @@ impl Layout {
                     RunStatus::Pending => {
                         path d=(format!("M{x} {top}H{end}M{x} {bottom}H{end}M{x} {top}V{bottom}",
                             x = n(x), top = n(top), bottom = n(top + thick), end = n(end)))
-                            stroke=(color.edge) stroke-width="1.4" stroke-dasharray="4 3" fill="none" {}
-                        rect x=(n(x)) y=(n(top)) width=(n(width)) height=(n(thick)) fill=(color.fill) fill-opacity="0.4" {}
+                            fill="none" stroke=(color.edge) stroke-width="1.4"
+                            stroke-dasharray="4 3" {}
+                        rect x=(n(x)) y=(n(top)) width=(n(width)) height=(n(thick))
+                            fill=(color.fill) fill-opacity="0.4" {}
                         (text(end + 5.0, y, note, "pending ▸"))
                     }
                     _ => {
@@ -263,7 +265,8 @@ impl Layout {
     }
 }
 
-/// Returns start and end in microseconds since `origin`; an end before its start counts as the start.
+/// Returns start and end in microseconds since `origin`; an end before its start counts as the
+/// start.
 fn span(row: &Row<'_>, origin: i64) -> (f64, Option<f64>) {
     let since =
         |time: crate::model::Timestamp| time.timestamp_micros().saturating_sub(origin) as f64;
@@ -275,8 +278,10 @@ fn indent(row: &Row<'_>) -> f64 {
     12.0 * row.depth.min(MAX_INDENT) as f64
 }
 
-fn name_size(lane: f64) -> f64 {
-    (lane - 3.0).clamp(9.5, NAME)
+fn name_look(row: &Row<'_>, lane: f64) -> Type {
+    let size = (lane - 3.0).clamp(9.5, NAME);
+    let look = Type::new(size, if row.failed() { BROKEN } else { INK });
+    if row.is_top { look.bold() } else { look }
 }
 
 /// Explains the colors that occur, in the order of first use.

@@ -113,7 +113,7 @@ impl LangSmithMock {
     pub fn attachments_of(&self, id: RunId) -> Vec<Attachment> {
         let state = self.core.state();
         let stored = state.store.get(id.0);
-        stored.map_or_else(Vec::new, |stored| stored.attachments.clone())
+        stored.map_or_else(Vec::new, |stored| stored.attachments().to_vec())
     }
 
     /// Returns all runs as trees.

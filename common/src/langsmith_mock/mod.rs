@@ -29,6 +29,7 @@ mod core;
 mod decode;
 mod fault;
 mod keys;
+mod merge;
 mod mock;
 mod on_axum;
 mod on_wiremock;

@@ -100,16 +100,25 @@ async fn answer(
     respond(answer, scissors)
 }
 
+/// Reads a body up to `limit` bytes, and says whether there was more.
+///
+/// What is over the limit is thrown away, for a while: a client that is still sending would take an
+/// early answer for a broken connection, and try again.
 async fn read_within(body: Body, limit: usize) -> (Bytes, bool) {
-    let mut read = BytesMut::new();
+    let patience = limit.saturating_mul(16);
+    let (mut read, mut total) = (BytesMut::new(), 0);
     let mut chunks = body.into_data_stream();
     while let Some(Ok(chunk)) = chunks.next().await {
-        if read.len() + chunk.len() > limit {
-            return (Bytes::new(), true);
+        total += chunk.len();
+        if total <= limit {
+            read.extend_from_slice(&chunk);
+        } else if total > patience {
+            break;
+        } else {
+            read = BytesMut::new();
         }
-        read.extend_from_slice(&chunk);
     }
-    (read.freeze(), false)
+    (read.freeze(), total > limit)
 }
 
 fn plain(status: u16, body: Body) -> Response {

@@ -75,6 +75,12 @@ impl Projects {
         self.0.iter().find(|project| project.name == name)
     }
 
+    /// Returns the id of a project, or the one that it would get.
+    pub(super) fn id_of(&self, name: &str) -> Uuid {
+        self.named(name)
+            .map_or_else(|| id_of(name), |project| project.id)
+    }
+
     pub(super) fn by_id(&self, id: Uuid) -> Option<&Project> {
         self.0.iter().find(|project| project.id == id)
     }

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::builder::ServerInfo;
 use super::decode::{self, read_id};
+use super::merge::StoredRun;
 use super::projects::{self, TENANT};
 use super::request::{MockRequest, MockResponse};
-use super::store::{Store, StoredRun};
+use super::store::Store;
 use crate::model::{JsonMap, Run, Timestamp};
 
 /// Runs per page at most, as LangSmith says.
@@ -59,7 +60,7 @@ pub(super) fn read_run(store: &Store, id: &str) -> MockResponse {
     match stored.and_then(|stored| Some((stored, stored.run()?))) {
         Some((stored, run)) => {
             let runs: Vec<Run> = store.runs_of(run.trace_id).collect();
-            MockResponse::json(StatusCode::OK, &to_json(stored, &run, &runs))
+            MockResponse::json(StatusCode::OK, &to_json(store, stored, &run, &runs))
         }
         None => MockResponse::detail(StatusCode::NOT_FOUND, "Run not found"),
     }
@@ -131,8 +132,8 @@ impl Query {
             is_root: get("is_root").and_then(Value::as_bool),
             run_type: get("run_type").and_then(Value::as_str).map(str::to_owned),
             error: get("error").and_then(Value::as_bool),
-            start_time: decode::run::start_of(body),
-            end_time: decode::run::end_of(body),
+            start_time: decode::run::time_of(get("start_time")),
+            end_time: decode::run::time_of(get("end_time")),
             ascending: get("order").and_then(Value::as_str) == Some("asc"),
             limit,
             skip: skip.ok_or("\"cursor\" is none that was given out")?,
@@ -193,7 +194,7 @@ pub(super) fn query_runs(store: &Store, body: &Bytes) -> MockResponse {
         .into_iter()
         .skip(query.skip)
         .take(limit)
-        .map(|(stored, run)| to_json(stored, run, &family))
+        .map(|(stored, run)| to_json(store, stored, run, &family))
         .collect();
     MockResponse::json(
         StatusCode::OK,
@@ -202,17 +203,15 @@ pub(super) fn query_runs(store: &Store, body: &Bytes) -> MockResponse {
 }
 
 fn session_of(store: &Store, run: &Run) -> Uuid {
-    let name = run.project.as_deref().unwrap_or("default");
     store
         .projects
-        .named(name)
-        .map_or_else(|| projects::id_of(name), |project| project.id)
+        .id_of(run.project.as_deref().unwrap_or("default"))
 }
 
 /// A run as LangSmith returns it: what was sent, and what it derives.
-fn to_json(stored: &StoredRun, run: &Run, family: &[Run]) -> Value {
+fn to_json(store: &Store, stored: &StoredRun, run: &Run, family: &[Run]) -> Value {
     let mut fields = stored.merged();
-    let name = run.project.as_deref().unwrap_or("default");
+    let session = session_of(store, run);
     let ancestors: Vec<Uuid> = run
         .dotted_order
         .segments()
@@ -237,14 +236,14 @@ fn to_json(stored: &StoredRun, run: &Run, family: &[Run]) -> Value {
         "start_time": run.start_time,
         "end_time": run.end_time,
         "status": run.status(),
-        "session_id": projects::id_of(name),
+        "session_id": session,
         "parent_run_id": run.parent_run_id,
         "parent_run_ids": ancestors,
         "direct_child_run_ids": direct,
         "child_run_ids": below,
         "first_token_time": first_token.map(|event| event.time),
         "inputs": run.inputs.clone().unwrap_or_default(),
-        "app_path": format!("/o/{TENANT}/projects/p/{}/r/{}", projects::id_of(name), run.id),
+        "app_path": format!("/o/{TENANT}/projects/p/{session}/r/{}", run.id),
         "feedback_stats": null,
         "in_dataset": false,
     });
@@ -256,10 +255,11 @@ fn to_json(stored: &StoredRun, run: &Run, family: &[Run]) -> Value {
 
 pub(super) fn sessions(store: &Store, id: Option<&str>, request: &MockRequest) -> MockResponse {
     let count = |id: Uuid| {
-        store
-            .runs()
-            .filter(|run| session_of(store, run) == id)
-            .count()
+        let project = |run: &&StoredRun| {
+            let name = run.field("session_name").and_then(Value::as_str);
+            store.projects.id_of(name.unwrap_or("default")) == id
+        };
+        store.stored().filter(project).count()
     };
     if let Some(id) = id {
         let project = read_id(id).and_then(|id| store.projects.by_id(id));

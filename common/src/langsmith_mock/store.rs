@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use bytes::Bytes;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::decode::{Attachment, OpKind, ReceivedOp, run};
+use super::decode::{self, Attachment, OpKind, ReceivedOp, read_id};
 use super::keys::Keys;
+use super::merge::{Merge, StoredRun};
 use super::projects::Projects;
 use super::request::ReceivedRequest;
 use super::validate::{self, Context};
 use super::violation::{Violation, ViolationCode};
-use crate::model::{JsonMap, Run, RunId, Timestamp, TraceId};
+use crate::model::{DottedOrder, JsonMap, Run, RunId, Segment, Timestamp, TraceId};
 
 /// How much the stand-in holds before it forgets what is oldest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,34 +79,13 @@ pub struct RejectedOp {
     pub violations: Vec<Violation>,
 }
 
-/// The operations on one run.
+/// A run and what is counted about it.
 #[derive(Debug, Default)]
-pub(super) struct StoredRun {
-    post: Option<JsonMap>,
-    patch: Option<JsonMap>,
-    pub(super) attachments: Vec<Attachment>,
-    bytes: usize,
-    ended: bool,
-    /// False as long as an unbatched update waits for its creation.
+struct Slot {
+    id: Uuid,
+    run: StoredRun,
     readable: bool,
-}
-
-impl StoredRun {
-    /// Returns the run as JSON: the update wins field by field, null says nothing.
-    ///
-    /// Events, extra and outputs are fields like others, so they are replaced whole, as the server
-    /// does.
-    pub(super) fn merged(&self) -> JsonMap {
-        let mut merged = self.post.clone().unwrap_or_default();
-        for (key, value) in self.patch.iter().flatten() {
-            merged.insert(key.clone(), value.clone());
-        }
-        merged
-    }
-
-    pub(super) fn run(&self) -> Option<Run> {
-        run::read(&self.merged()).0
-    }
+    ended: bool,
 }
 
 /// Everything that the stand-in remembers.
@@ -115,7 +94,7 @@ pub(super) struct Store {
     limits: Limits,
     strict: bool,
     // In order of first arrival; `first` is the number of the run at the front.
-    runs: VecDeque<(Uuid, StoredRun)>,
+    runs: VecDeque<Slot>,
     first: usize,
     at: HashMap<Uuid, usize>,
     bytes: usize,
@@ -152,8 +131,11 @@ impl Store {
     }
 
     pub(super) fn get(&self, id: Uuid) -> Option<&StoredRun> {
-        let at = self.at.get(&id)?.checked_sub(self.first)?;
-        self.runs.get(at).map(|(_, stored)| stored)
+        self.runs.get(self.position(id)?).map(|slot| &slot.run)
+    }
+
+    fn position(&self, id: Uuid) -> Option<usize> {
+        self.at.get(&id)?.checked_sub(self.first)
     }
 
     /// Returns all runs in order of first arrival.
@@ -162,11 +144,16 @@ impl Store {
     }
 
     pub(super) fn stored(&self) -> impl Iterator<Item = &StoredRun> {
-        self.runs.iter().map(|(_, stored)| stored)
+        self.runs.iter().map(|slot| &slot.run)
     }
 
     pub(super) fn runs_of(&self, trace: TraceId) -> impl Iterator<Item = Run> {
-        self.runs().filter(move |run| run.trace_id == trace)
+        // Comparing one field first spares reading every run whole.
+        let of_trace = move |run: &&StoredRun| {
+            let id = run.field("trace_id").and_then(Value::as_str);
+            id.and_then(read_id) == Some(trace.0)
+        };
+        self.stored().filter(of_trace).filter_map(StoredRun::run)
     }
 
     pub(super) fn object(&mut self, violation: Violation) {
@@ -182,8 +169,7 @@ impl Store {
     }
 
     pub(super) fn attach(&mut self, run: Uuid, attachment: Attachment) {
-        let at = self.at.get(&run).and_then(|at| at.checked_sub(self.first));
-        let Some((_, stored)) = at.and_then(|at| self.runs.get_mut(at)) else {
+        let Some(at) = self.position(run) else {
             self.object(Violation::new(
                 ViolationCode::AttachmentOrphan,
                 Some(RunId(run)),
@@ -191,12 +177,10 @@ impl Store {
             ));
             return;
         };
-        // The slice of the request's buffer would keep the whole body alive.
-        let data = Bytes::copy_from_slice(&attachment.data);
-        stored.bytes += data.len();
-        self.bytes += data.len();
-        stored.attachments.retain(|has| has.name != attachment.name);
-        stored.attachments.push(Attachment { data, ..attachment });
+        let stored = &mut self.runs[at].run;
+        self.bytes -= stored.bytes();
+        stored.attach(attachment);
+        self.bytes += stored.bytes();
         self.forget_oldest();
     }
 
@@ -211,15 +195,28 @@ impl Store {
     ) -> (IngestOutcome, Vec<Violation>) {
         self.complete(&mut op, batched, now);
         let context = self.context(&op, batched);
-        let mut violations = validate::check(&op, &context);
+        let (run, mut violations) = validate::check(&op, &context);
         op.fields.retain(|_, value| !value.is_null());
-        let id = validate::id_of(&op);
         let rejected = violations.iter().any(Violation::is_error);
-        let outcome = match id {
-            Some(id) if !rejected || (!self.strict && readable(&op)) => {
-                self.merge(id.0, op.kind, op.fields.clone(), op.bytes, &mut violations)
+        let stored = validate::id_of(&op).filter(|_| !rejected || (!self.strict && run.is_some()));
+        let outcome = match stored {
+            None => IngestOutcome::Rejected,
+            Some(id) => {
+                let fields = std::mem::take(&mut op.fields);
+                match self.merge(id.0, op.kind, fields, op.bytes, run) {
+                    Merge::Created => IngestOutcome::Created,
+                    Merge::Merged => IngestOutcome::Merged,
+                    Merge::Repeated => IngestOutcome::Repeated,
+                    Merge::Differs => {
+                        violations.push(Violation::new(
+                            ViolationCode::AlreadyReceived,
+                            Some(id),
+                            "payload already received; this one differs, and is ignored",
+                        ));
+                        IngestOutcome::Repeated
+                    }
+                }
             }
-            _ => IngestOutcome::Rejected,
         };
         for violation in &mut violations {
             violation.message = keys.scrub(&violation.message);
@@ -257,15 +254,15 @@ impl Store {
         let Some(id) = validate::id_of(op).filter(|_| op.kind == OpKind::Post && !placed) else {
             return;
         };
-        let start = run::start_of(&op.fields).unwrap_or(now);
-        let segment = crate::model::Segment { start, id };
+        let start = decode::run::time_of(op.fields.get("start_time")).unwrap_or(now);
+        let segment = Segment { start, id };
         let parent = op.fields.get("parent_run_id").and_then(Value::as_str);
         let above = parent
-            .and_then(super::decode::read_id)
+            .and_then(read_id)
             .and_then(|parent| self.get(parent)?.run());
         let order = match above {
             Some(above) => above.dotted_order.child(segment),
-            None => crate::model::DottedOrder::root(segment),
+            None => DottedOrder::root(segment),
         };
         let trace = order.trace_id().to_string();
         op.fields.insert("trace_id".to_owned(), trace.into());
@@ -275,14 +272,17 @@ impl Store {
 
     fn context(&self, op: &ReceivedOp, batched: bool) -> Context {
         let known = validate::id_of(op).and_then(|id| self.get(id.0));
-        let known = known.map(StoredRun::merged).unwrap_or_default();
+        let time = |key| known.and_then(|known| decode::run::time_of(known.field(key)));
         let trace = op.fields.get("trace_id").and_then(Value::as_str);
         Context {
             batched,
-            start: run::start_of(&op.fields).or_else(|| run::start_of(&known)),
-            end: run::end_of(&known),
+            start: decode::run::time_of(op.fields.get("start_time")).or_else(|| time("start_time")),
+            end: time("end_time"),
+            dotted_order: known
+                .and_then(|known| known.field("dotted_order")?.as_str())
+                .map(str::to_owned),
             project_of_trace: trace
-                .and_then(super::decode::read_id)
+                .and_then(read_id)
                 .and_then(|trace| self.trace_projects.get(&trace).cloned()),
         }
     }
@@ -293,87 +293,59 @@ impl Store {
         kind: OpKind,
         fields: JsonMap,
         bytes: usize,
-        violations: &mut Vec<Violation>,
-    ) -> IngestOutcome {
-        let new = !self.at.contains_key(&id);
-        if new {
+        run: Option<Run>,
+    ) -> Merge {
+        let at = self.position(id).unwrap_or_else(|| {
             self.at.insert(id, self.first + self.runs.len());
-            self.runs.push_back((id, StoredRun::default()));
+            self.runs.push_back(Slot {
+                id,
+                ..Slot::default()
+            });
+            self.runs.len() - 1
+        });
+        let slot = &mut self.runs[at];
+        self.bytes -= slot.run.bytes();
+        let merge = slot.run.take(kind, fields, bytes);
+        self.bytes += slot.run.bytes();
+        // One readable operation makes a readable run: it names id, trace and place.
+        if run.is_some() && !slot.readable {
+            slot.readable = true;
+            self.readable += 1;
         }
-        let at = self.at[&id] - self.first;
-        let stored = &mut self.runs[at].1;
-        let repeated = match (kind, &mut stored.post, &mut stored.patch) {
-            (OpKind::Post, Some(earlier), _) => {
-                if *earlier != fields {
-                    violations.push(Violation::new(
-                        ViolationCode::AlreadyReceived,
-                        Some(RunId(id)),
-                        "payload already received; this one differs, and is ignored",
-                    ));
-                }
-                true
-            }
-            (OpKind::Post, post, _) => {
-                *post = Some(fields);
-                false
-            }
-            (OpKind::Patch, _, Some(earlier)) => {
-                let repeated = fields
-                    .iter()
-                    .all(|(key, value)| earlier.get(key) == Some(value));
-                earlier.extend(fields);
-                repeated
-            }
-            (OpKind::Patch, _, patch) => {
-                *patch = Some(fields);
-                false
-            }
-        };
-        if repeated {
-            return IngestOutcome::Repeated;
+        if slot.readable && !slot.ended && slot.run.field("end_time").is_some() {
+            slot.ended = true;
+            self.ended += 1;
         }
-        stored.bytes += bytes;
-        self.bytes += bytes;
-        let run = stored.run();
-        let (was_readable, was_ended) = (stored.readable, stored.ended);
-        stored.readable = run.is_some();
-        stored.ended = run.as_ref().is_some_and(|run| run.end_time.is_some());
-        let (is_readable, is_ended) = (stored.readable, stored.ended);
-        self.readable = self.readable + usize::from(is_readable) - usize::from(was_readable);
-        self.ended = self.ended + usize::from(is_ended) - usize::from(was_ended);
         if let Some(run) = run {
-            let project = run.project.unwrap_or_else(|| "default".to_owned());
-            self.projects.ensure(&project, run.start_time);
-            self.trace_projects.entry(run.trace_id.0).or_insert(project);
+            match run.project {
+                Some(project) => {
+                    self.projects.ensure(&project, run.start_time);
+                    self.trace_projects.entry(run.trace_id.0).or_insert(project);
+                }
+                None if kind == OpKind::Post => self.projects.ensure("default", run.start_time),
+                None => {}
+            }
         }
         self.forget_oldest();
-        if new {
-            IngestOutcome::Created
-        } else {
-            IngestOutcome::Merged
-        }
+        merge
     }
 
     fn forget_oldest(&mut self) {
         while self.runs.len() > 1
             && (self.runs.len() > self.limits.runs || self.bytes > self.limits.total_bytes)
         {
-            let Some((id, stored)) = self.runs.pop_front() else {
+            let Some(slot) = self.runs.pop_front() else {
                 return;
             };
-            self.at.remove(&id);
-            self.trace_projects.remove(&id);
+            self.at.remove(&slot.id);
+            self.trace_projects.remove(&slot.id);
             self.first += 1;
-            self.bytes -= stored.bytes;
-            self.readable -= usize::from(stored.readable);
-            self.ended -= usize::from(stored.ended);
+            self.bytes -= slot.run.bytes();
+            self.readable -= usize::from(slot.readable);
+            self.ended -= usize::from(slot.ended);
             self.forgotten += 1;
         }
     }
-}
-
-fn readable(op: &ReceivedOp) -> bool {
-    run::read(&op.fields).0.is_some()
 }
 
 fn push<T>(list: &mut VecDeque<T>, item: T, limit: usize) {

@@ -14,15 +14,18 @@ pub(super) const METADATA_BYTES: usize = 64 * 1024;
 pub(super) struct Context {
     /// True for the batch and multipart routes, where a run must say its place in the trace itself.
     pub(super) batched: bool,
-    /// Start and end as other operations on the same run gave them.
+    /// What other operations on the same run gave.
     pub(super) start: Option<Timestamp>,
     pub(super) end: Option<Timestamp>,
+    pub(super) dotted_order: Option<String>,
     /// The project that an earlier run of the same trace named.
     pub(super) project_of_trace: Option<String>,
 }
 
 /// Checks an operation; what decoding found wrong with it comes first in the list.
-pub(super) fn check(op: &ReceivedOp, context: &Context) -> Vec<Violation> {
+///
+/// The run is there if the operation alone can be read as one.
+pub(super) fn check(op: &ReceivedOp, context: &Context) -> (Option<Run>, Vec<Violation>) {
     let (read, problems) = run::read(&op.fields);
     let id = read.as_ref().map(|run| run.id);
     let mut list = op.violations.clone();
@@ -34,11 +37,11 @@ pub(super) fn check(op: &ReceivedOp, context: &Context) -> Vec<Violation> {
     let mut object = |code, message: String| list.push(Violation::new(code, id, message));
     required(op, context, &mut object);
     if let Some(run) = &read {
-        place_in_trace(op, run, &mut object);
+        place_in_trace(op, run, context, &mut object);
         times(run, context, &mut object);
         description(op, run, context, &mut object);
     }
-    list
+    (read, list)
 }
 
 type Object<'a> = dyn FnMut(ViolationCode, String) + 'a;
@@ -62,7 +65,7 @@ fn required(op: &ReceivedOp, context: &Context, object: &mut Object<'_>) {
     }
 }
 
-fn place_in_trace(op: &ReceivedOp, run: &Run, object: &mut Object<'_>) {
+fn place_in_trace(op: &ReceivedOp, run: &Run, context: &Context, object: &mut Object<'_>) {
     let order = &run.dotted_order;
     let parent = run.parent_run_id;
     // The wording is LangSmith's own.
@@ -106,6 +109,14 @@ fn place_in_trace(op: &ReceivedOp, run: &Run, object: &mut Object<'_>) {
             format!("parent_run_id does not match second to last part of dotted_order {place}"),
         ),
         _ => {}
+    }
+    if let Some(earlier) = context.dotted_order.as_deref()
+        && earlier != order.as_str()
+    {
+        object(
+            ViolationCode::DottedOrderChanged,
+            format!("dotted_order was {earlier} before {place}"),
+        );
     }
     for segment in order.as_str().split('.') {
         if segment.len() != Segment::LEN {

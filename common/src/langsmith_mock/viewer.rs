@@ -1,5 +1,7 @@
 //! The page at `/`: the traces that arrived, for people.
 
+use std::net::IpAddr;
+
 use http::StatusCode;
 
 use super::core::Core;
@@ -10,6 +12,10 @@ pub(super) fn page(core: &Core, request: &MockRequest) -> MockResponse {
     let accepts_html = request
         .header("accept")
         .is_some_and(|accept| accept.contains("text/html"));
+    // A web page elsewhere may let its own name point here, to read what a browser then shows it.
+    if !request.header("host").is_none_or(names_this_machine) {
+        return MockResponse::detail(StatusCode::FORBIDDEN, "open this page by its address");
+    }
     #[cfg(feature = "analysis")]
     if accepts_html {
         return html::page(core, request);
@@ -23,11 +29,24 @@ pub(super) fn page(core: &Core, request: &MockRequest) -> MockResponse {
     )
 }
 
+fn names_this_machine(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
 #[cfg(feature = "analysis")]
 mod html {
     use http::StatusCode;
     use maud::{DOCTYPE, Markup, html};
 
+    use crate::analysis::text_tree;
     use crate::langsmith_mock::core::Core;
     use crate::langsmith_mock::request::{MockRequest, MockResponse};
     use crate::langsmith_mock::violation::Violation;
@@ -110,11 +129,7 @@ mod html {
         html! {
             p { a href="/" { "All traces" } }
             h1 { "Trace " code { (trace) } }
-            @if tree.is_empty() { p { "No run of this trace has arrived." } }
-            pre { @for at in tree.walk() {
-                @let node = &tree.nodes()[at];
-                ("  ".repeat(node.depth)) (line(&node.run)) "\n"
-            } }
+            pre { (text_tree(tree).to_string()) }
         }
     }
 
@@ -127,7 +142,7 @@ mod html {
                 (run.run_type) " · " (run.status())
                 @if let Some(took) = took { " · " (took) " ms" }
             }
-            @if let Some(error) = &run.error { " " (error) }
+            @if let Some(error) = &run.error { " " (error.lines().next().unwrap_or_default()) }
         }
     }
 }

@@ -130,6 +130,8 @@ codes! {
     TraceIdMismatch Error "trace_id_mismatch",
     /// The last segment of the dotted order but one is not the parent.
     ParentMismatch Error "parent_mismatch",
+    /// An update places the run elsewhere in its trace than the create did.
+    DottedOrderChanged Warning "dotted_order_changed",
     /// A run without a parent has a dotted order of several segments.
     RootWithAncestors Error "root_with_ancestors",
     /// A run with a parent has a dotted order of one segment.

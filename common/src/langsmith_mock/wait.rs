@@ -53,9 +53,10 @@ impl fmt::Display for WaitError {
             write!(f, "; still running: {}", named(&self.pending))?;
         }
         if let Some(error) = &self.last_error {
+            let plural = if self.rejected == 1 { "" } else { "s" };
             write!(
                 f,
-                "; {} operations rejected, the last for {error}",
+                "; {} operation{plural} rejected, the last for {error}",
                 self.rejected
             )?;
         }

@@ -8,6 +8,7 @@ use http::Response;
 use pin_project_lite::pin_project;
 use serde_json::json;
 
+use super::incoming::IncomingTrace;
 use crate::trace::{RunTree, with_run};
 
 pin_project! {
@@ -21,12 +22,15 @@ pin_project! {
         #[pin]
         future: F,
         current: Option<RunTree>,
-        run: Option<RunTree>,
+        // None once the request was answered.
+        incoming: Option<IncomingTrace>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
-            if let Some(run) = this.project().run.take() {
+            if let Some(incoming) = this.project().incoming.take()
+                && let Some(run) = incoming.run()
+            {
                 run.fail("Cancelled: the request was dropped before it was answered");
             }
         }
@@ -34,11 +38,11 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(future: F, current: Option<RunTree>, run: Option<RunTree>) -> Self {
+    pub(super) fn new(future: F, current: Option<RunTree>, incoming: IncomingTrace) -> Self {
         Self {
             future,
             current,
-            run,
+            incoming: Some(incoming),
         }
     }
 }
@@ -52,22 +56,23 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let polled = {
-            let _panic = EndOnPanic(this.run.as_ref());
+            let _panic = EndOnPanic(this.incoming.as_ref());
             match this.current {
                 Some(run) => with_run(run, || this.future.poll(cx)),
                 None => this.future.poll(cx),
             }
         };
         if let Poll::Ready(answer) = &polled
-            && let Some(run) = this.run.take()
+            && let Some(incoming) = this.incoming.take()
+            && let Some(run) = incoming.run()
         {
-            end(&run, answer);
+            end(run, answer, incoming.is_kept_open());
         }
         polled
     }
 }
 
-fn end<R, E>(run: &RunTree, answer: &Result<Response<R>, E>) {
+fn end<R, E>(run: &RunTree, answer: &Result<Response<R>, E>, kept_open: bool) {
     match answer {
         Ok(response) => {
             let status = response.status();
@@ -76,7 +81,7 @@ fn end<R, E>(run: &RunTree, answer: &Result<Response<R>, E>) {
                 run.set_outputs(outputs);
                 let reason = status.canonical_reason().unwrap_or("server error");
                 run.fail(format_args!("HTTP {} {reason}", status.as_u16()));
-            } else {
+            } else if !kept_open {
                 run.end_with(outputs);
             }
         }
@@ -86,11 +91,13 @@ fn end<R, E>(run: &RunTree, answer: &Result<Response<R>, E>) {
 }
 
 /// Names a panic as such: the runtime catches it and drops the future later, when nobody is panicking.
-struct EndOnPanic<'a>(Option<&'a RunTree>);
+struct EndOnPanic<'a>(Option<&'a IncomingTrace>);
 
 impl Drop for EndOnPanic<'_> {
     fn drop(&mut self) {
-        if let (true, Some(run)) = (std::thread::panicking(), self.0) {
+        if std::thread::panicking()
+            && let Some(run) = self.0.and_then(IncomingTrace::run)
+        {
             run.fail("Panicked: the service panicked before it answered");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::model::RunContext;
 use crate::propagation::{Extracted, IgnoredEntries, Outcome};
@@ -17,6 +18,7 @@ struct Inner {
     tracer: Tracer,
     extracted: Extracted,
     run: Option<RunTree>,
+    kept_open: AtomicBool,
 }
 
 impl IncomingTrace {
@@ -25,6 +27,7 @@ impl IncomingTrace {
             tracer,
             extracted,
             run,
+            kept_open: AtomicBool::new(false),
         }))
     }
 
@@ -52,6 +55,21 @@ impl IncomingTrace {
     /// Returns this request's run; none if the layer makes none, or left the request out.
     pub fn run(&self) -> Option<&RunTree> {
         self.0.run.as_ref()
+    }
+
+    /// Leaves the end of this request's run to you: for a body that is streamed after the handler has
+    /// returned. Without a run returns none.
+    ///
+    /// The layer then ends the run only if the request comes to no good answer. If you never end it, it
+    /// ends with an error when its last handle is dropped, as when the caller stops reading.
+    #[must_use = "the run is yours to end"]
+    pub fn keep_open(&self) -> Option<RunTree> {
+        self.0.kept_open.store(true, Ordering::Release);
+        self.0.run.clone()
+    }
+
+    pub(super) fn is_kept_open(&self) -> bool {
+        self.0.kept_open.load(Ordering::Acquire)
     }
 
     /// Returns the caller's run, as far as the header was valid and its sender trusted.

@@ -16,7 +16,8 @@ use crate::trace::{RunBuilder, Tracer};
 /// By default each request becomes a run of type `chain`, named `METHOD /path`, with the inputs
 /// `{"method", "path"}` and the outputs `{"status"}`; a status of 500 and above, a panic, and a caller
 /// who goes away end it with an error. Neither query, headers nor body are recorded. The run ends with
-/// the head of the response; runs that produce a streamed body may end later.
+/// the head of the response; a handler that streams the body takes over with
+/// [`IncomingTrace::keep_open`](super::IncomingTrace::keep_open).
 ///
 /// Handlers find an [`IncomingTrace`](super::IncomingTrace) among the request's extensions, and the run
 /// is [`current`](crate::trace::current()) while the service works.
@@ -44,7 +45,7 @@ use crate::trace::{RunBuilder, Tracer};
 /// );
 /// ```
 ///
-/// It reads each header line once and starts one run; it never waits.
+/// It never waits, and never refuses a request.
 #[derive(Clone)]
 #[must_use = "a layer does nothing until a service is built with it"]
 pub struct TracingLayer {

@@ -41,15 +41,14 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let (incoming, current) = self.make_run.receive(&parts);
-        let run = incoming.run().cloned();
-        parts.extensions.insert(incoming);
+        parts.extensions.insert(incoming.clone());
         let request = Request::from_parts(parts, body);
         // A service may do all its work in `call`, so the run is current there too.
         let future = match &current {
             Some(run) => with_run(run, || self.inner.call(request)),
             None => self.inner.call(request),
         };
-        ResponseFuture::new(future, current, run)
+        ResponseFuture::new(future, current, incoming)
     }
 }
 

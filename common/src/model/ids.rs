@@ -24,9 +24,10 @@ macro_rules! uuid_newtype {
                 self.0.is_nil()
             }
 
-            /// Returns the first eight characters, enough to tell runs apart in a picture.
+            /// Returns the last eight characters, which tell runs apart in a picture; the first eight
+            /// of a UUIDv7 are the same for about a minute.
             pub fn short(&self) -> String {
-                self.0.to_string()[..8].to_owned()
+                self.0.to_string()[28..].to_owned()
             }
         }
 

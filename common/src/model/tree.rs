@@ -1,5 +1,6 @@
 //! Runs put back together: parents over children, and what does not fit.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::ids::{RunId, TraceId};
@@ -19,7 +20,8 @@ pub struct TreeNode {
 }
 
 impl TreeNode {
-    /// Returns true if the run names a parent that is not here.
+    /// Returns true if the run names a parent but has none in this tree: the parent is not here, or
+    /// the run would be its own ancestor.
     pub fn is_orphan(&self) -> bool {
         self.parent.is_none() && self.run.parent_run_id.is_some()
     }
@@ -41,25 +43,39 @@ impl TraceTree {
     /// Parents are found by `parent_run_id`. A chain of parents that bites its own tail is cut at the
     /// run that sorts first, so that every run stays reachable.
     pub fn build(runs: impl IntoIterator<Item = Run>) -> Self {
-        let mut by_id: HashMap<RunId, Run> = HashMap::new();
+        let mut slots: HashMap<RunId, usize> = HashMap::new();
+        let mut captured: Vec<Run> = Vec::new();
         for run in runs {
-            by_id.insert(run.id, run);
+            match slots.entry(run.id) {
+                Entry::Occupied(slot) => captured[*slot.get()] = run,
+                Entry::Vacant(slot) => {
+                    slot.insert(captured.len());
+                    captured.push(run);
+                }
+            }
         }
-        let mut sorted: Vec<Run> = by_id.into_values().collect();
-        sorted
-            .sort_by(|a, b| (a.dotted_order.as_str(), a.id).cmp(&(b.dotted_order.as_str(), b.id)));
-        let position: HashMap<RunId, usize> = sorted
+        // Positions are sorted, and each run is moved once: runs are large, and sorting moves much.
+        let mut order: Vec<usize> = (0..captured.len()).collect();
+        order.sort_unstable_by(|a, b| {
+            let (a, b) = (&captured[*a], &captured[*b]);
+            (a.dotted_order.as_str(), a.id).cmp(&(b.dotted_order.as_str(), b.id))
+        });
+        let mut place = vec![0; order.len()];
+        for (at, slot) in order.iter().enumerate() {
+            place[*slot] = at;
+        }
+        let parent_of = |run: &Run| Some(place[*slots.get(&run.parent_run_id?)?]);
+        let parents: Vec<Option<usize>> = captured.iter().map(parent_of).collect();
+        let mut captured: Vec<Option<Run>> = captured.into_iter().map(Some).collect();
+        let mut nodes: Vec<TreeNode> = order
             .iter()
-            .enumerate()
-            .map(|(at, run)| (run.id, at))
-            .collect();
-        let mut nodes: Vec<TreeNode> = sorted
-            .into_iter()
-            .map(|run| TreeNode {
-                parent: run.parent_run_id.and_then(|id| position.get(&id).copied()),
-                run,
-                children: Vec::new(),
-                depth: 0,
+            .filter_map(|slot| {
+                Some(TreeNode {
+                    run: captured[*slot].take()?,
+                    children: Vec::new(),
+                    parent: parents[*slot],
+                    depth: 0,
+                })
             })
             .collect();
         cut_cycles(&mut nodes);
@@ -121,7 +137,7 @@ impl TraceTree {
             .collect()
     }
 
-    /// Returns the runs whose parent is named but not here.
+    /// Returns the runs that name a parent but have none in this tree.
     pub fn orphans(&self) -> Vec<&Run> {
         self.nodes
             .iter()
@@ -130,9 +146,16 @@ impl TraceTree {
             .collect()
     }
 
-    /// Returns true if all runs hang together: one root, no orphan.
+    /// Returns true if all runs hang together: one root, no orphan, and one trace id.
+    ///
+    /// A child that names another trace than its parent is shown in that other trace by LangSmith.
     pub fn is_whole(&self) -> bool {
-        self.tops.len() == 1 && self.orphans().is_empty()
+        let [top] = self.tops[..] else {
+            return false;
+        };
+        let root = &self.nodes[top];
+        let is_of_trace = |node: &TreeNode| node.run.trace_id == root.run.trace_id;
+        !root.is_orphan() && self.nodes.iter().all(is_of_trace)
     }
 
     /// Returns the first run of that name in dotted order.

@@ -28,8 +28,8 @@ pub trait Extractor {
 
 /// Writes the entries of a carrier. It reads as well, so that `baggage` of others can be kept.
 pub trait Injector: Extractor {
-    /// Sets `name` to `value`, in place of all its values so far. A value that the carrier cannot hold
-    /// is left out.
+    /// Sets `name` to `value`, in place of all its values so far. If the carrier cannot hold the value,
+    /// `name` has none: an old one would name the wrong run.
     fn set(&mut self, name: &'static str, value: String);
 
     /// Removes all values of `name`.
@@ -46,9 +46,11 @@ impl Extractor for HeaderMap {
 
 impl Injector for HeaderMap {
     fn set(&mut self, name: &'static str, value: String) {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            self.insert(HeaderName::from_static(name), value);
-        }
+        let name = HeaderName::from_static(name);
+        match HeaderValue::try_from(value) {
+            Ok(value) => self.insert(name, value),
+            Err(_) => HeaderMap::remove(self, name),
+        };
     }
 
     fn remove(&mut self, name: &str) {

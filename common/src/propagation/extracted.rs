@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{ParseDottedOrderError, RunContext, RunId, TraceId};
+use crate::model::{Baggage, ParseDottedOrderError, RunContext, RunId, TraceId};
 
 /// Metadata key for the trace id of a header that was not trusted.
 pub const INCOMING_TRACE_ID: &str = "incoming_trace_id";
@@ -40,6 +40,29 @@ impl Extracted {
             ]),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Extracted {
+    /// Writes the outcome, what came with it, and what was ignored, in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.outcome)?;
+        if let Some(context) = &self.context {
+            let Baggage {
+                metadata,
+                tags,
+                project,
+            } = &context.baggage;
+            write!(
+                f,
+                " below run {}; project {}, {} tags, {} keys of metadata",
+                context.run_id(),
+                project.as_deref().unwrap_or("not named"),
+                tags.len(),
+                metadata.len()
+            )?;
+        }
+        write!(f, "; ignored entries: {}", self.ignored)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Captured runs, made by hand: ids and times are the same in every test.
-#![allow(dead_code)] // Each test file uses its own part.
+// Each test file uses its own part of it.
+#![allow(dead_code, unreachable_pub)]
 
 use std::sync::Arc;
 
@@ -14,12 +15,24 @@ pub fn at(millis: i64) -> Timestamp {
 }
 
 pub fn id(number: u128) -> RunId {
-    RunId(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + number))
+    RunId(Uuid::from_u128(
+        0x0199_0000_0000_7000_8000_0000_0000_0000 + number,
+    ))
 }
 
 /// A run that took `span` milliseconds from `start` on, below `parent` or as a root.
-pub fn run(number: u128, parent: Option<&Run>, name: &str, kind: &str, start: i64, span: i64) -> Run {
-    let segment = Segment { start: at(start), id: id(number) };
+pub fn run(
+    number: u128,
+    parent: Option<&Run>,
+    name: &str,
+    kind: &str,
+    start: i64,
+    span: i64,
+) -> Run {
+    let segment = Segment {
+        start: at(start),
+        id: id(number),
+    };
     let order = match parent {
         Some(parent) => parent.dotted_order.child(segment),
         None => DottedOrder::root(segment),
@@ -93,9 +106,13 @@ pub fn cut_in_two() -> Vec<Run> {
 
 pub fn failing() -> Vec<Run> {
     let mut runs = whole();
-    runs[0] = runs[0].clone().failed("GenerateError: the model gave no answer");
+    runs[0] = runs[0]
+        .clone()
+        .failed("GenerateError: the model gave no answer");
     runs[5] = runs[5].clone().failed("502 Bad Gateway");
-    runs[6] = runs[6].clone().failed("\nRateLimitError: 429 Too Many Requests\n  at line 3");
+    runs[6] = runs[6]
+        .clone()
+        .failed("\nRateLimitError: 429 Too Many Requests\n  at line 3");
     runs[7] = runs[7].clone().pending();
     runs
 }
@@ -109,7 +126,11 @@ pub fn many(count: u128) -> Vec<Run> {
         let kind = kinds[(number % 5) as usize];
         let parent = match number % 4 {
             2 => None,
-            _ => runs.iter().rev().find(|run| run.name.starts_with("question")).cloned(),
+            _ => runs
+                .iter()
+                .rev()
+                .find(|run| run.name.starts_with("question"))
+                .cloned(),
         };
         let name = match number % 4 {
             2 => format!("question {}", number / 4 + 1),
@@ -117,7 +138,14 @@ pub fn many(count: u128) -> Vec<Run> {
         };
         let start = 20 + 50 * n;
         let parent = parent.unwrap_or_else(|| root.clone());
-        runs.push(run(number, Some(&parent), &name, kind, start, 30 + (37 * n) % 190));
+        runs.push(run(
+            number,
+            Some(&parent),
+            &name,
+            kind,
+            start,
+            30 + (37 * n) % 190,
+        ));
     }
     runs
 }
@@ -140,12 +168,21 @@ pub fn hostile() -> Vec<Run> {
         .failed(HOSTILE[0]);
     let mut runs = vec![root.clone()];
     for (number, name) in (2..).zip(HOSTILE) {
-        let below = run(number, Some(&root), name, name, 5, 50).service(name).project(name);
+        let below = run(number, Some(&root), name, name, 5, 50)
+            .service(name)
+            .project(name);
         runs.push(below.failed(name));
     }
     let lost = run(90, None, "absent", "chain", 0, 1);
     runs.push(run(91, Some(&lost), &"wide ".repeat(500), "tool", 30, 20));
-    runs.push(run(92, None, &format!("e{}", "\u{301}".repeat(9_000)), "tool", 30, 20));
+    runs.push(run(
+        92,
+        None,
+        &format!("e{}", "\u{301}".repeat(9_000)),
+        "tool",
+        30,
+        20,
+    ));
     runs
 }
 

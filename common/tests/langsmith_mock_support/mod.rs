@@ -1,6 +1,10 @@
 //! What the tests of the stand-in share: requests built by hand and from recordings.
 
-#![allow(dead_code, reason = "each test file uses its own share")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses its own share, and a broken fixture may panic"
+)]
 
 use bytes::Bytes;
 use common::langsmith_mock::{LangSmithMock, MockRequest, MockResponse, Violation, ViolationCode};

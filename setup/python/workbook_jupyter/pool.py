@@ -10,7 +10,6 @@ Nothing here may break a notebook: whatever goes wrong with a spare, the answer 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import logging
 import os
@@ -173,7 +172,7 @@ class Spare:
         if self._wanted:
             await self.manager.shutdown_kernel()
         else:
-            self.manager._close_control_socket()
+            self.manager.context.destroy(linger=0)
 
     async def _warm(self, begun: float) -> None:
         """Have the kernel do the slow part of its first cell."""
@@ -220,17 +219,15 @@ class SparePool:
         with self._lock:
             if self._closed:
                 return None
-            have, self._spare = self._spare, None
+            have = self._spare
             if have is not None and have.order == order and have.alive() and not _stale(have):
-                self._spare = have
                 return have
+            self._discard()
             try:
                 self._spare = Spare(order)
             except Exception as error:
                 log.warning("no spare kernel: %s", error)
-        if have is not None:
-            threading.Thread(target=have.end, name="end-spare", daemon=True).start()
-        return self._spare
+            return self._spare
 
     def take(self, recipe: Recipe) -> Spare | None:
         """Give the spare away, if it is just what is wanted."""
@@ -240,7 +237,7 @@ class SparePool:
                 return None
             spare.launched.wait(LAUNCH_SECONDS)
             if spare.recipe is None or not spare.alive():
-                self._spare = None
+                self._discard()
                 return None
             difference = recipe.differs_from(spare.recipe)
             if not difference:
@@ -248,11 +245,15 @@ class SparePool:
                 spare.release()
                 return spare
             log.info("the spare kernel does not fit: another %s", difference)
-            if difference != "stamp":
-                return None
-            self._spare = None
-        threading.Thread(target=spare.end, name="end-spare", daemon=True).start()
-        return None
+            if difference == "stamp":
+                self._discard()
+            return None
+
+    def _discard(self) -> None:
+        """Let go of the spare, and end it without waiting."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            threading.Thread(target=spare.end, name="end-spare", daemon=True).start()
 
     def close(self) -> None:
         """End the spare, and start no other."""
@@ -271,4 +272,3 @@ def _stale(spare: Spare) -> bool:
 
 
 pool = SparePool()
-atexit.register(pool.close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import subprocess
 import time
+from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
@@ -15,9 +16,10 @@ POLL_SECONDS = 0.25
 
 
 async def wait_until_quiet(
-    info: KernelConnectionInfo, process: subprocess.Popen[bytes], quiet: float = QUIET_SECONDS
-) -> bool:
-    """Wait until a kernel answers and was then idle for a while; say whether it lives."""
+    info: KernelConnectionInfo, process: subprocess.Popen[Any] | None, quiet: float | None = None
+) -> None:
+    """Wait until a kernel answers and was then idle for a while, or has ended."""
+    quiet = QUIET_SECONDS if quiet is None else quiet
     client = AsyncKernelClient()
     client.load_connection_info(info)
     client.start_channels(stdin=False, hb=False, control=False)
@@ -25,21 +27,20 @@ async def wait_until_quiet(
         message = client.kernel_info()
         begun = since = time.monotonic()
         answered = busy = False
-        while process.poll() is None:
+        while process and process.poll() is None:
             try:
                 event = await client.get_iopub_msg(timeout=POLL_SECONDS)
             except queue.Empty:
                 now = time.monotonic()
                 if answered and not busy and now - since >= quiet:
-                    return True
+                    return
                 if not answered and now - begun > START_SECONDS:
-                    return False
+                    return
                 answered = answered or await _has_reply(client, message)
                 continue
             since = time.monotonic()
             if event["msg_type"] == "status":
                 busy = event["content"]["execution_state"] == "busy"
-        return False
     finally:
         client.stop_channels()
 

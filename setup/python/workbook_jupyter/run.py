@@ -73,51 +73,50 @@ class Runner:
     async def run_cells(self, path: Path, cells: list[NotebookNode], following: Path | None) -> bool:
         """Start a kernel, run the cells on it, and end it."""
         session = KernelSession(self.kernel, path.parent, kernel_env())
-        index, now = 0, True
+        statuses: list[str] = []
+        now = True
         try:
             seconds = await session.start()
             self.emit("kernel_ready", seconds=round(seconds, 3), spare=session.from_spare)
             if following is not None:
                 pools.pool.prepare(Order(self.kernel, str(following.parent), env=kernel_env()))
             for index, cell in enumerate(cells, start=1):
-                if not await self.run_cell(session, path, cell, index, len(cells)):
+                status = await self.run_cell(session, path, cell, index, len(cells))
+                if status is None:
                     return False
+                statuses.append(status)
             await session.settle()
             now = False
-            return self.check_whole(path, cells)
+            return self.check_whole(path, cells, statuses)
         except Exception as error:
-            cell = cells[index - 1] if index else None
-            if cell is not None:
-                self.emit("cell", index=index, of=len(cells), status="failed", seconds=0.0)
-            text = str(error) or type(error).__name__
-            self.fail(path, index or None, cell.source if cell else "", text)
+            self.fail(path, None, "", str(error) or type(error).__name__)
             return False
         finally:
             await session.close(now=now)
 
     async def run_cell(
         self, session: KernelSession, path: Path, cell: NotebookNode, index: int, of: int
-    ) -> bool:
-        """Run one cell and report on it; say whether to go on."""
+    ) -> str | None:
+        """Run one cell and report on it; give the kernel's status, or nothing if it failed."""
         begun = time.monotonic()
         try:
             status = await session.run(cell, self.timeout)
         except CellError as error:
             self.emit("cell", index=index, of=of, status="failed", seconds=since(begun))
             self.fail(path, index, cell.source, str(error))
-            return False
+            return None
         verdict = judge(cell, status)
-        cell.metadata["workbook_status"] = status
         self.emit("cell", index=index, of=of, status=verdict.status, seconds=since(begun))
         if verdict.status == "failed":
             self.fail(path, index, cell.source, verdict.error)
-        return verdict.status != "failed"
+            return None
+        return status
 
-    def check_whole(self, path: Path, cells: list[NotebookNode]) -> bool:
+    def check_whole(self, path: Path, cells: list[NotebookNode], statuses: list[str]) -> bool:
         """Judge the cells again, with output that came late, and look for the last line."""
         fine = True
-        for index, cell in enumerate(cells, start=1):
-            verdict = judge(cell, cell.metadata.pop("workbook_status", "ok"))
+        for index, (cell, status) in enumerate(zip(cells, statuses, strict=True), start=1):
+            verdict = judge(cell, status)
             if verdict.status == "failed":
                 self.fail(path, index, cell.source, verdict.error)
                 fine = False

@@ -9,6 +9,7 @@ the ordinary local provisioner: polling, signals, shutdown, restart.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import logging
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo, LocalPortCache
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from workbook_jupyter import pool as pools
 from workbook_jupyter.pool import Order, Recipe, Spare, SpareManager
@@ -32,6 +33,15 @@ PORTS = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
 ORDINARY = frozenset({"cwd", "env", "kernel_id", "extra_arguments", "path"})
 
 
+def end_everything() -> None:
+    """End the spare politely, and then whatever else is left."""
+    pools.pool.close()
+    watchdog.close()
+
+
+atexit.register(end_everything)
+
+
 class SpareProvisioner(LocalProvisioner):
     """Start kernels from the pool of spares where one fits."""
 
@@ -41,6 +51,11 @@ class SpareProvisioner(LocalProvisioner):
     _spare_file: str = ""
     _follow_up: asyncio.Task[None] | None = None
 
+    @property
+    def _manager(self) -> Any:
+        """Give the kernel manager that we start a kernel for."""
+        return self.parent
+
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Adopt a fitting spare, or start a kernel."""
         self._starts += 1
@@ -49,14 +64,12 @@ class SpareProvisioner(LocalProvisioner):
         if isinstance(self.parent, SpareManager):
             self.parent.recipe = recipe
         elif self._may_adopt(kwargs):
-            spare = await asyncio.to_thread(pools.pool.take, recipe)
-            if spare is not None:
-                self._adopt(spare)
+            await self._try_to_adopt(recipe)
         self._restart_was_asked = False
         if not self.adopted:
             await super().launch_kernel(cmd, **kwargs)
         if self.pgid and self.pgid == self.pid:
-            watchdog.keep(self.pgid, self.parent.connection_file)
+            watchdog.keep(self.pgid, self._manager.connection_file)
         return self.connection_info
 
     async def post_launch(self, **kwargs: Any) -> None:
@@ -66,15 +79,15 @@ class SpareProvisioner(LocalProvisioner):
         if choose is None or isinstance(self.parent, SpareManager) or not pools.enabled():
             return
         order = Order(
-            kernel_name=self.parent.kernel_name,
+            kernel_name=self._manager.kernel_name,
             cwd=choose(os.path.realpath(kwargs.get("cwd") or os.getcwd())),
-            spec_manager=self.parent.kernel_spec_manager,
+            spec_manager=self._manager.kernel_spec_manager,
         )
         info, process = self.connection_info, self.process
 
         async def follow_up() -> None:
-            if await wait_until_quiet(info, process):
-                pools.pool.prepare(order)
+            await wait_until_quiet(info, process)
+            pools.pool.prepare(order)
 
         self._follow_up = asyncio.create_task(follow_up())
 
@@ -98,11 +111,11 @@ class SpareProvisioner(LocalProvisioner):
         """Take the recipe of this launch."""
         env = kwargs.get("env") or dict(os.environ)
         stamp = pools.read_stamp(self.kernel_spec, env)
-        return Recipe.of(cmd, self.parent.connection_file, kwargs.get("cwd"), env, stamp)
+        return Recipe.of(cmd, self._manager.connection_file, kwargs.get("cwd"), env, stamp)
 
     def _may_adopt(self, kwargs: dict[str, Any]) -> bool:
         """Say whether this launch can be served by a kernel with other ports and key."""
-        if not pools.enabled() or self.parent.transport != "tcp" or set(kwargs) - ORDINARY:
+        if not pools.enabled() or self._manager.transport != "tcp" or set(kwargs) - ORDINARY:
             return False
         if self.connection_info.get("curve_publickey"):
             return False
@@ -110,13 +123,23 @@ class SpareProvisioner(LocalProvisioner):
         server = getattr(self.parent, "parent", None)
         return self._starts == 1 or (self._restart_was_asked and hasattr(server, "ports_changed"))
 
+    async def _try_to_adopt(self, recipe: Recipe) -> None:
+        """Adopt the spare if it fits; whatever goes wrong, a cold start follows."""
+        try:
+            spare = await asyncio.to_thread(pools.pool.take, recipe)
+            if spare is not None:
+                self._adopt(spare)
+        except Exception as error:
+            log.warning("the spare kernel cannot be used: %s", error)
+
     def _adopt(self, spare: Spare) -> None:
         """Take over process, ports and key of a spare."""
         donor = spare.manager.provisioner
         assert isinstance(donor, LocalProvisioner)
+        info: dict[str, Any] = {**self.connection_info}
         if self.ports_cached:
             for name in PORTS:
-                LocalPortCache.instance().return_port(self.connection_info[name])
+                LocalPortCache.instance().return_port(info[name])
         self.process, donor.process = donor.process, None
         self.pid, self.pgid, self.cwd = donor.pid, donor.pgid, donor.cwd
         donor.pid = donor.pgid = None

@@ -73,6 +73,14 @@ class Watchdog:
         """Forget a process group that has ended."""
         self._order(f"drop {pgid}")
 
+    def close(self) -> None:
+        """Let the watchdog end what is left, and itself."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            process.wait()
+
     def _order(self, line: str) -> None:
         """Send one line; a watchdog that cannot run must never stop a kernel."""
         with self._lock:

@@ -34,6 +34,9 @@ pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
         .env("PATH", path_with(&settings.sysroot.join("bin"))?)
         .env("WORKBOOK_ROOT", &places.root)
         .env("WORKBOOK_PYTHON", places.python());
+    if let Some(sources) = &settings.sources {
+        command.env("RUST_SRC_PATH", sources);
+    }
     if let Some(graph) = &settings.graph {
         command
             .env("CARGO_HOME", cargo_home(&kernel))

@@ -16,6 +16,7 @@ pub(crate) mod launch;
 pub(crate) mod recipe;
 pub(crate) mod shim;
 pub(crate) mod slot;
+pub(crate) mod sources;
 pub(crate) mod template;
 
 use std::fs;
@@ -35,8 +36,8 @@ pub(crate) struct Settings {
     pub(crate) cargo: PathBuf,
     /// The folder of that compiler.
     pub(crate) sysroot: PathBuf,
-    /// The sources of the standard library, when they are installed.
-    pub(crate) library: Option<PathBuf>,
+    /// What rust-analyzer reads of the standard library, when its sources are installed.
+    pub(crate) sources: Option<PathBuf>,
     /// The pruned crate graph, when the shim was seen to work.
     pub(crate) graph: Option<PathBuf>,
 }
@@ -51,7 +52,7 @@ impl Settings {
     pub(crate) fn write(&self, kernel: &Path) -> Result<()> {
         let value = json!({
             "evcxr": self.evcxr, "cargo": self.cargo, "sysroot": self.sysroot,
-            "library": self.library, "graph": self.graph,
+            "sources": self.sources, "graph": self.graph,
         });
         write_whole(&Self::path(kernel), &format!("{value:#}\n"))
     }
@@ -72,7 +73,7 @@ impl Settings {
             evcxr: needed("evcxr")?,
             cargo: needed("cargo")?,
             sysroot: needed("sysroot")?,
-            library: path("library"),
+            sources: path("sources"),
             graph: path("graph"),
         })
     }

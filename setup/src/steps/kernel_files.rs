@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Step, Workshop, evcxr, facade, rust_src};
 use crate::fingerprint::write_whole;
-use crate::kernel::{Settings, graph, recipe, shim, template};
+use crate::kernel::{Settings, graph, recipe, shim, sources, template};
 use crate::progress::Meter;
 
 /// Writes configuration, crate graph, compiled stubs, the launcher and the kernelspec.
@@ -50,10 +50,13 @@ fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
     recipe.write(&kernel)?;
     meter.say("crate graph");
     let sysroot = workshop.toolchain.sysroot(&places.root)?;
+    let sources = rust_src::library(workshop)?
+        .map(|library| sources::write(&kernel, &library))
+        .transpose()?;
     let mut settings = Settings {
         evcxr: evcxr::binary(workshop),
         cargo: sysroot.join("bin/cargo"),
-        library: rust_src::library(workshop)?,
+        sources,
         sysroot,
         graph: None,
     };

@@ -14,7 +14,7 @@ use crate::progress::Meter;
 pub(super) const STEP: Step = Step {
     id: "python",
     name: "Python environment with JupyterLab",
-    cost: "1–3 minutes, 500 MB",
+    cost: "1–3 minutes, 260 MB",
     inputs: |workshop| {
         workshop
             .fingerprint()

@@ -225,12 +225,7 @@ fn shortened(value: &Value) -> String {
     }
 }
 
-/// Returns the start time alone.
-pub(in crate::langsmith_mock) fn start_of(fields: &JsonMap) -> Option<Timestamp> {
-    time::read(fields.get("start_time")?)
-}
-
-/// Returns the end time alone.
-pub(in crate::langsmith_mock) fn end_of(fields: &JsonMap) -> Option<Timestamp> {
-    time::read(fields.get("end_time")?)
+/// Reads a time alone.
+pub(in crate::langsmith_mock) fn time_of(value: Option<&Value>) -> Option<Timestamp> {
+    time::read(value?)
 }

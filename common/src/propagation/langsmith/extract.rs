@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::super::baggage::{Budget, decode, members};
-use super::super::carrier::Extractor;
-use super::super::extracted::{Extracted, IgnoredEntries, Outcome};
-use super::super::limits::{
-    MAX_PROJECT_BYTES, MAX_TAG_BYTES, MAX_TAGS, MAX_TRACE_BYTES, MAX_TRACE_SEGMENTS,
-};
-use super::super::trust::TrustPolicy;
-use super::super::{BAGGAGE_HEADER, TRACE_HEADER};
 use super::{METADATA, OURS, PROJECT, ReadRules, TAGS, metadata};
 use crate::model::{Baggage, DottedOrder, ParseDottedOrderError, RunContext};
+use crate::propagation::baggage::{Budget, decode, members};
+use crate::propagation::carrier::Extractor;
+use crate::propagation::extracted::{Extracted, IgnoredEntries, Outcome};
+use crate::propagation::limits::{
+    MAX_PROJECT_BYTES, MAX_TAG_BYTES, MAX_TAGS, MAX_TRACE_BYTES, MAX_TRACE_SEGMENTS,
+};
+use crate::propagation::trust::TrustPolicy;
+use crate::propagation::{BAGGAGE_HEADER, TRACE_HEADER};
 
 pub(super) fn extract(
     rules: &ReadRules,

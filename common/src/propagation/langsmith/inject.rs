@@ -4,11 +4,12 @@ use std::io;
 
 use percent_encoding::percent_encode;
 
-use super::super::baggage::{Budget, ESCAPED, members};
-use super::super::carrier::Injector;
-use super::super::{BAGGAGE_HEADER, TRACE_HEADER};
 use super::{METADATA, OURS, PROJECT, TAGS};
 use crate::model::{Baggage, RunContext};
+use crate::propagation::baggage::{Budget, ESCAPED, members};
+use crate::propagation::carrier::Injector;
+use crate::propagation::limits::MAX_BAGGAGE_BYTES;
+use crate::propagation::{BAGGAGE_HEADER, TRACE_HEADER};
 
 /// Writes both headers; returns how many members of ours the baggage had no room for.
 pub(super) fn inject(context: &RunContext, carrier: &mut dyn Injector) -> u64 {
@@ -92,15 +93,17 @@ fn project_member(baggage: &Baggage) -> String {
 }
 
 fn tags_member(baggage: &Baggage) -> String {
-    if baggage.tags.is_empty() {
-        return String::new();
-    }
-    let mut member = begin(TAGS, baggage.tags.iter().map(|tag| tag.len() + 3).sum());
-    for (at, tag) in baggage.tags.iter().enumerate() {
-        if at > 0 {
+    let mut member = String::new();
+    for tag in baggage.tags.iter().filter(|tag| !tag.is_empty()) {
+        if member.is_empty() {
+            member = begin(TAGS, 16 * baggage.tags.len());
+        } else {
             member.push_str("%2C");
         }
         escape(&mut member, tag.as_bytes());
+        if member.len() > MAX_BAGGAGE_BYTES {
+            break;
+        }
     }
     member
 }
@@ -110,11 +113,9 @@ fn metadata_member(baggage: &Baggage) -> String {
         return String::new();
     }
     let mut member = begin(METADATA, 64 * baggage.metadata.len());
-    // JSON values with text keys always serialize.
-    match serde_json::to_writer(Escaping(&mut member), &*baggage.metadata) {
-        Ok(()) => member,
-        Err(_) => String::new(),
-    }
+    // It fails only when the member is too long by then, and so it will not fit.
+    let _ = serde_json::to_writer(Escaping(&mut member), &*baggage.metadata);
+    member
 }
 
 fn begin(key: &str, expected: usize) -> String {
@@ -134,6 +135,10 @@ struct Escaping<'a>(&'a mut String);
 impl io::Write for Escaping<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         escape(self.0, bytes);
+        // Megabytes of metadata are not worth the work of finding out how many they are.
+        if self.0.len() > MAX_BAGGAGE_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         Ok(bytes.len())
     }
 

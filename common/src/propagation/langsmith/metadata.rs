@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::extracted::IgnoredEntries;
-use super::super::limits::{
+use crate::model::JsonMap;
+use crate::propagation::extracted::IgnoredEntries;
+use crate::propagation::limits::{
     MAX_METADATA_DEPTH, MAX_METADATA_KEYS, MAX_METADATA_VALUE_BYTES, SDK_METADATA,
     is_reserved_metadata,
 };
-use crate::model::JsonMap;
 
 pub(super) fn read(
     text: &str,

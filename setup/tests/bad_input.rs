@@ -1,0 +1,270 @@
+//! What a user without Python, with an old Rust or with a wrong number is told.
+//!
+//! Each test runs the built command in a repository of its own, with a `PATH` of its own: no
+//! network, and nothing of this machine but a shell.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A repository and a folder of programs, removed at the end.
+struct Machine(PathBuf);
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Machine {
+    fn new(name: &str) -> Self {
+        let base =
+            std::env::temp_dir().join(format!("workbook-test-{}-{name}", std::process::id()));
+        let machine = Self(base);
+        let root = machine.root();
+        for folder in [
+            root.join("setup"),
+            root.join("notebooks"),
+            machine.programs(),
+        ] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let table = "[workspace.metadata.workbook]\ntoolchain = \"1.95.0\"\nevcxr = \"0.22.0\"\n";
+        fs::write(root.join("Cargo.toml"), table).unwrap();
+        fs::write(root.join("Cargo.lock"), "").unwrap();
+        fs::write(root.join("setup/Cargo.toml"), "").unwrap();
+        fs::write(root.join("setup/environment_setup.ipynb"), "{}").unwrap();
+        fs::write(root.join("notebooks/01_basic.ipynb"), "{}").unwrap();
+        machine.rust("1.95.0");
+        machine.program("cc", "exit 0");
+        machine.python("3.12.1", true);
+        machine
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.join("clone")
+    }
+
+    fn programs(&self) -> PathBuf {
+        self.0.join("bin")
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        let path = self.programs().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn rust(&self, release: &str) {
+        let sysroot = self.0.join("rust");
+        let library = sysroot.join("lib/rustlib/src/rust/library/core/src");
+        fs::create_dir_all(&library).unwrap();
+        fs::write(library.join("lib.rs"), "").unwrap();
+        let version = format!("echo 'release: {release}'; echo 'host: x86_64-unknown-linux-gnu'");
+        let script = format!(
+            "if [ \"$1\" = --print ]; then echo {}; else {version}; fi",
+            sysroot.display()
+        );
+        self.program("rustc", &script);
+    }
+
+    fn python(&self, version: &str, with_venv: bool) {
+        let venv = if with_venv { "exit 0" } else { "exit 1" };
+        let script = format!(
+            "case \"$*\" in *version_info*) echo {version};; *ensurepip*) {venv};; *) echo no >&2; \
+             exit 1;; esac"
+        );
+        self.program("python3", &script);
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.programs().join(name)).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let shell = self.programs().join("sh");
+        if !shell.exists() {
+            symlink("/bin/sh", shell).unwrap();
+        }
+        Command::new(env!("CARGO_BIN_EXE_workbook"))
+            .args(arguments)
+            .env_clear()
+            .env("PATH", self.programs())
+            .env("HOME", &self.0)
+            .env("CARGO_MANIFEST_DIR", self.root().join("setup"))
+            .env("LANGSMITH_API_KEY", KEY)
+            .current_dir(self.root())
+            .output()
+            .unwrap()
+    }
+}
+
+const KEY: &str = "lsv2_pt_fedcba98765432100123456789abcdef_0123456789";
+
+/// Checks code and words, and that no key is in them.
+fn says(output: &Output, code: i32, words: &[&str]) {
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for word in words {
+        assert!(text.contains(word), "`{word}` is missing in:\n{text}");
+    }
+    assert!(!text.contains(KEY), "{text}");
+}
+
+fn steps_of(root: &Path) -> usize {
+    fs::read_dir(root.join(".workbook/steps")).map_or(0, Iterator::count)
+}
+
+#[test]
+fn an_older_toolchain_is_explained() {
+    let machine = Machine::new("old-rust");
+    machine.rust("1.88.0");
+    says(
+        &machine.run(&["run"]),
+        1,
+        &[
+            "Rust 1.88.0 is older than 1.95.0",
+            "rustup toolchain install 1.95.0",
+        ],
+    );
+    assert!(!machine.root().join(".workbook").exists());
+}
+
+#[test]
+fn a_missing_compiler_is_explained() {
+    let machine = Machine::new("no-rust");
+    machine.remove("rustc");
+    says(
+        &machine.run(&["open"]),
+        1,
+        &["no Rust compiler answers", "rustup"],
+    );
+}
+
+#[test]
+fn a_missing_python_is_explained() {
+    let machine = Machine::new("no-python");
+    machine.remove("python3");
+    says(
+        &machine.run(&["open"]),
+        1,
+        &["Python 3 is not installed", "apt install python3"],
+    );
+    assert_eq!(steps_of(&machine.root()), 0);
+}
+
+#[test]
+fn an_old_python_is_explained() {
+    let machine = Machine::new("old-python");
+    machine.python("3.8.10", true);
+    says(
+        &machine.run(&["open"]),
+        1,
+        &["Python 3.8.10 is older than 3.11"],
+    );
+}
+
+#[test]
+fn a_python_without_venv_is_explained() {
+    let machine = Machine::new("no-venv");
+    machine.python("3.12.1", false);
+    says(
+        &machine.run(&["open"]),
+        1,
+        &["venv", "apt install python3-venv"],
+    );
+}
+
+#[test]
+fn a_missing_linker_is_explained() {
+    let machine = Machine::new("no-cc");
+    machine.remove("cc");
+    says(
+        &machine.run(&["open"]),
+        1,
+        &["no C compiler", "build-essential"],
+    );
+}
+
+#[test]
+fn a_failed_step_shows_its_last_lines_and_its_log_and_is_not_marked() {
+    let machine = Machine::new("failed-step");
+    let output = machine.run(&["open"]);
+    says(
+        &output,
+        1,
+        &[
+            "making the Python environment failed",
+            "    no",
+            "venv.log",
+            "→",
+        ],
+    );
+    assert_eq!(
+        steps_of(&machine.root()),
+        1,
+        "only the step before it is done"
+    );
+    says(
+        &machine.run(&["open"]),
+        1,
+        &["making the Python environment failed"],
+    );
+}
+
+#[test]
+fn an_unknown_notebook_is_a_usage_error_before_anything_is_installed() {
+    let machine = Machine::new("unknown");
+    says(
+        &machine.run(&["run", "05"]),
+        2,
+        &["no notebook 05", "01  notebooks/01_basic.ipynb"],
+    );
+    assert!(!machine.root().join(".workbook").exists());
+}
+
+#[test]
+fn a_taken_port_is_explained_before_anything_is_installed() {
+    let machine = Machine::new("port");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let output = machine.run(&["open", "--port", &port.to_string()]);
+    says(&output, 1, &[&format!("port {port} is taken"), "--port"]);
+    assert!(!machine.root().join(".workbook").exists());
+}
+
+#[test]
+fn doctor_names_every_missing_thing_and_no_key() {
+    let machine = Machine::new("doctor");
+    machine.remove("python3");
+    machine.remove("cc");
+    let words = [
+        "✗ Python 3",
+        "✗ no C compiler",
+        "set, 51 characters, from LANGSMITH_API_KEY",
+    ];
+    says(&machine.run(&["doctor"]), 1, &words);
+}
+
+#[test]
+fn doctor_does_not_pretend_to_read_captures() {
+    let machine = Machine::new("capture");
+    says(
+        &machine.run(&["doctor", "trace.json"]),
+        2,
+        &["comes with notebook 06"],
+    );
+}
+
+#[test]
+fn an_unknown_command_is_a_usage_error() {
+    let machine = Machine::new("command");
+    says(&machine.run(&["bench"]), 2, &["unrecognized subcommand"]);
+}
