@@ -405,6 +405,27 @@ fn what_is_tried_for_longer_than_its_budget_is_dropped() {
 }
 
 #[test]
+fn no_setting_overflows_a_clock() {
+    let peer = ingest(|count| status(if count == 0 { 503 } else { 202 }));
+    let mut batch = patient();
+    batch.linger = Duration::MAX;
+    batch.request_timeout = Duration::MAX;
+    batch.retry.budget = Duration::MAX;
+    let client = client_to(&peer, batch.clone());
+    one_run(&client);
+    client.flush(Duration::MAX).expect("delivered");
+    client.shutdown(Duration::MAX).expect("nothing left");
+    assert_eq!(client.stats().delivered, 2);
+    batch.retry.base = Duration::MAX;
+    batch.retry.cap = Duration::MAX;
+    for attempt in [0, 1, u32::MAX] {
+        let asked = Some(Duration::from_secs(60));
+        assert!(batch.retry.wait(attempt, None) <= Duration::from_secs(3_600));
+        assert!(batch.retry.wait(attempt, asked) >= Duration::from_secs(60));
+    }
+}
+
+#[test]
 fn a_retry_after_is_waited_out() {
     // The waits of our own are at most 2 ms; the server asks for two seconds.
     let peer = ingest(|count| match count {

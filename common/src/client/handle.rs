@@ -93,10 +93,10 @@ impl Client {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
-        let deadline = Instant::now() + timeout;
+        let begun = Instant::now();
         let mut result = Ok(());
         for (_, exporter) in self.exporters.iter() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = timeout.saturating_sub(begun.elapsed());
             result = result.and(exporter.flush_async(left).await);
         }
         result
@@ -115,10 +115,10 @@ impl Client {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
-        let deadline = Instant::now() + timeout;
+        let begun = Instant::now();
         let mut result = Ok(());
         for (_, exporter) in self.exporters.iter() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = timeout.saturating_sub(begun.elapsed());
             result = result.and(exporter.shutdown_async(left).await);
         }
         result
@@ -178,10 +178,10 @@ impl Client {
         timeout: Duration,
         work: impl Fn(&BatchExporter, Duration) -> Result<(), FlushError>,
     ) -> Result<(), FlushError> {
-        let deadline = Instant::now() + timeout;
+        let begun = Instant::now();
         let mut result = Ok(());
         for (_, exporter) in self.exporters.iter() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = timeout.saturating_sub(begun.elapsed());
             result = result.and(work(exporter, left));
         }
         result

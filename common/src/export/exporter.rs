@@ -21,7 +21,8 @@ use crate::model::RunOp;
 /// Sends operations to one destination from a thread of its own.
 ///
 /// It needs no runtime and works from any: [`submit`](Self::submit) is a push onto a bounded queue.
-/// Dropping it sends what it holds, for at most [`BatchConfig::shutdown_timeout`].
+/// Dropping it sends what it holds and blocks for that, at most [`BatchConfig::shutdown_timeout`]; async
+/// code calls [`shutdown_async`](Self::shutdown_async) first.
 ///
 /// ```no_run
 /// use std::time::Duration;

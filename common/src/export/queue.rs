@@ -153,7 +153,7 @@ impl Queue {
                     None if state.closed => return None,
                     None => None,
                     Some(oldest) => {
-                        let due = oldest + self.linger;
+                        let due = oldest + self.linger.min(MAX_LINGER);
                         let now = state.closed
                             || state.ops.len() >= state.limits.ops
                             || state.waiting_bytes >= state.limits.bytes
@@ -302,6 +302,9 @@ impl Queue {
         }
     }
 }
+
+/// A longer wait is cut, so that no setting can overflow the clock.
+const MAX_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a flush waits for.
 #[derive(Debug, Clone, Copy)]

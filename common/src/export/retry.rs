@@ -32,6 +32,9 @@ pub struct RetryPolicy {
 /// A server that asks for a longer wait gets this one.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
+/// No setting waits longer than this, so that none can overflow the clock.
+const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
@@ -53,7 +56,8 @@ impl RetryPolicy {
                 .base
                 .saturating_mul(2_u32.saturating_pow(attempt))
                 .min(self.cap),
-        };
+        }
+        .min(MAX_WAIT);
         let jitter = longest.mul_f64(rand::rng().random_range(0.0..=1.0));
         retry_after.unwrap_or_default() + jitter
     }

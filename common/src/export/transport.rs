@@ -137,6 +137,8 @@ impl ReqwestTransport {
             .tls_backend_preconfigured(tls);
         if is_loopback(&url) {
             builder = builder.no_proxy();
+        } else if !secure && to.api_key.is_some() {
+            tracing::warn!("{base} is not encrypted: whoever is on the way can read the API key");
         }
         let client = builder
             .build()

@@ -158,7 +158,7 @@ impl Worker {
     async fn send(&mut self, batch: &Batch, body: EncodedBody) -> Result<(), DropReason> {
         let mut form = self.form;
         let mut body = body;
-        let give_up = Instant::now() + self.config.retry.budget;
+        let begun = Instant::now();
         let mut attempt: u32 = 0;
         loop {
             self.queue.count_request(attempt > 0);
@@ -184,7 +184,7 @@ impl Worker {
                 Verdict::Retry(after) => {
                     self.warn_retry(&outcome);
                     let wait = self.config.retry.wait(attempt, after);
-                    if Instant::now() + wait >= give_up {
+                    if begun.elapsed().saturating_add(wait) >= self.config.retry.budget {
                         return Err(DropReason::RetriesExhausted);
                     }
                     tokio::time::sleep(wait).await;
