@@ -26,7 +26,7 @@ import sys
 from workbook_jupyter import pool as pools
 spare = pools.pool.prepare(pools.Order("fake", sys.argv[1]))
 spare.ready.wait(20)
-print(spare.manager.provisioner.pid, spare.connection_file, flush=True)
+print(spare.manager.provisioner.pid, flush=True)
 sys.stdin.read()
 """
 
@@ -265,7 +265,7 @@ class ParentTest(FakeKernelCase):
             command, cwd=HERE.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as parent:
             assert parent.stdout is not None and parent.stdin is not None
-            pid, file = parent.stdout.readline().split()
+            pid = parent.stdout.readline()
             self.assertTrue(runs(int(pid)))
             if how is None:
                 parent.stdin.close()
@@ -273,7 +273,7 @@ class ParentTest(FakeKernelCase):
                 parent.send_signal(how)
             parent.wait(PATIENCE_SECONDS)
         self.wait_for(lambda: not runs(int(pid)), "the spare ends with its parent")
-        self.wait_for(lambda: not Path(file).exists(), "its connection file goes")
+        self.wait_for(lambda: not list((self.root / "runtime").iterdir()), "its connection file goes")
 
     def test_at_an_ordinary_end(self) -> None:
         self.end_parent(None)

@@ -16,6 +16,7 @@ import os
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.paths import jupyter_runtime_dir
 
 log = logging.getLogger("workbook.spare")
 
@@ -115,7 +117,8 @@ class Spare:
         self._wanted = True
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
-        settings: dict[str, Any] = {"kernel_name": order.kernel_name}
+        file = Path(jupyter_runtime_dir()) / f"spare-{uuid.uuid4()}.json"
+        settings: dict[str, Any] = {"kernel_name": order.kernel_name, "connection_file": str(file)}
         if order.spec_manager is not None:
             settings["kernel_spec_manager"] = order.spec_manager
         self.manager = SpareManager(shutdown_wait_time=END_SECONDS, **settings)

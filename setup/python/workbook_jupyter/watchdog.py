@@ -4,8 +4,8 @@ A kernel is a process group of its own, so it survives a Jupyter that is killed 
 program does not: it reads orders from its standard input, and when that closes, for whatever
 reason, it ends every process group that it was told to keep an eye on.
 
-    keep PGID [FILE]    end this group, and remove this file, when the input closes
-    drop PGID           forget it: it has ended in the ordinary way
+    keep PGID FILE    end this group, and remove this file, when the input closes
+    drop PGID         forget it: it has ended in the ordinary way
 
 It is started by path with `python -I -S`, so it imports the standard library only.
 """
@@ -27,25 +27,25 @@ def main() -> None:
     """Read orders until the input closes, then end what is left."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    kept: dict[int, str] = {}
+    kept: dict[int, set[str]] = {}
     for line in sys.stdin:
         order, pgid, *file = line.rstrip("\n").split(" ", 2)
         if order == "keep":
-            kept[int(pgid)] = file[0] if file else ""
+            kept.setdefault(int(pgid), set()).update(file)
         else:
             kept.pop(int(pgid), None)
     end_groups(kept)
 
 
-def end_groups(kept: dict[int, str]) -> None:
-    """Ask every group to end, then make it, and remove its file."""
+def end_groups(kept: dict[int, set[str]]) -> None:
+    """Ask every group to end, then make it, and remove its files."""
     asked = [pgid for pgid in kept if _signal(pgid, signal.SIGTERM)]
     deadline = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < deadline and any(_signal(pgid, 0) for pgid in asked):
         time.sleep(0.02)
-    for pgid, file in kept.items():
+    for pgid, files in kept.items():
         _signal(pgid, signal.SIGKILL)
-        if file:
+        for file in files:
             Path(file).unlink(missing_ok=True)
 
 
@@ -65,9 +65,9 @@ class Watchdog:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
-    def keep(self, pgid: int, file: str = "") -> None:
-        """Have this process group ended when we die."""
-        self._order(f"keep {pgid} {file}".rstrip())
+    def keep(self, pgid: int, file: str) -> None:
+        """Have this process group ended, and this file removed, when we die."""
+        self._order(f"keep {pgid} {file}")
 
     def drop(self, pgid: int) -> None:
         """Forget a process group that has ended."""
