@@ -1,7 +1,7 @@
 //! What a kernel reads when it starts, written for this clone: see [`crate::kernel`].
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -17,10 +17,11 @@ pub(super) const STEP: Step = Step {
     name: "kernel configuration",
     cost: "some seconds",
     inputs: |workshop| {
-        // The facade's inputs hold `setup/kernel`; the launcher is a copy of this very binary.
+        // The facade's inputs hold `setup/kernel`; the launcher is a copy of this very binary, which
+        // cargo has just built from these sources.
         let print = (facade::STEP.inputs)(workshop)?.text("kernel-files");
         let print = print.text(&evcxr::binary(workshop).to_string_lossy());
-        print.times(&std::env::current_exe()?)
+        print.contents(&workshop.places.root.join("setup/src"))
     },
     made: |workshop| {
         workshop.places.launcher().is_file()
@@ -30,7 +31,7 @@ pub(super) const STEP: Step = Step {
     run,
 };
 
-fn kernelspec(workshop: &Workshop) -> std::path::PathBuf {
+fn kernelspec(workshop: &Workshop) -> PathBuf {
     workshop
         .places
         .venv()
@@ -41,7 +42,7 @@ fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
     let places = &workshop.places;
     let kernel = places.kernel();
     let library = facade::library(workshop).context("the library for cells is not built")?;
-    copy_whole(&std::env::current_exe()?, &places.launcher())?;
+    copy_whole(&own_binary()?, &places.launcher())?;
     let recipe = recipe::Recipe {
         library: &library,
         dependencies: &facade::dependencies(&library),
@@ -112,6 +113,20 @@ fn write_lab_settings(workshop: &Workshop) -> Result<()> {
         &venv.join("etc/jupyter/labconfig/page_config.json"),
         &format!("{disabled:#}\n"),
     )
+}
+
+/// Names a file with this very program.
+///
+/// `cargo test`, when it is run by this command, replaces the file it was started from; Linux still
+/// hands out the old one.
+fn own_binary() -> Result<PathBuf> {
+    let path = std::env::current_exe().context("this program has no file")?;
+    let running = PathBuf::from("/proc/self/exe");
+    Ok(if path.exists() || !running.exists() {
+        path
+    } else {
+        running
+    })
 }
 
 /// Copies a program beside its place, then renames, so that a running one is left alone.
