@@ -8,7 +8,7 @@ use common::langsmith_mock::{Fault, LangSmithMock, Route, ServerInfo};
 use common::model::{Run, RunStatus, TraceTree};
 use serde_json::json;
 
-const KEY: &str = "lsv2_pt_0123456789abcdef_client";
+const KEY: &str = "a-key-for-tests-only-0001";
 const LONG: Duration = Duration::from_secs(30);
 
 fn client(mock: &LangSmithMock) -> Client {

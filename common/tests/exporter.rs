@@ -16,7 +16,7 @@ use serde_json::json;
 /// Long enough for any machine; no test waits for it unless it fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const KEY: &str = "lsv2_pt_0123456789abcdef";
+const KEY: &str = "lsv2_pt_not-a-real-key";
 
 fn fast() -> BatchConfig {
     BatchConfig {

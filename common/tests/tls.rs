@@ -2,44 +2,25 @@
 #![cfg(feature = "client")]
 
 mod peer;
+mod secure;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::client::{CheckError, Client, ClientBuilder};
 use common::export::{BatchConfig, FlushError};
-use peer::{Peer, status};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
+use peer::{Peer, Received, status};
+use secure::certified;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A certificate authority, and a server for `name` that it vouches for.
 fn secure_peer(name: &str) -> (String, Peer) {
-    let mut params = CertificateParams::new(Vec::new()).expect("no names");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
-        .expect("an issuer");
-    let key = KeyPair::generate().expect("a key");
-    let certificate = CertificateParams::new(vec![name.to_owned()])
-        .expect("a name")
-        .signed_by(&key, &authority)
-        .expect("a certificate");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-        )
-        .expect("a key pair");
-    let peer = Peer::start_tls(Arc::new(config), |request, _| match &*request.path {
+    let (authority, config) = certified(name);
+    let peer = Peer::start_tls(config, |request: &Received, _| match &*request.path {
         "/runs/multipart" => status(202),
         _ => status(200),
     });
-    (authority.pem(), peer)
+    (authority, peer)
 }
 
 fn to(peer: &Peer) -> ClientBuilder {

@@ -41,7 +41,7 @@ const DEVIATIONS: [(&str, &str); 5] = [
 ];
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const KEY: &str = "lsv2_pt_0123456789abcdef";
+const KEY: &str = "lsv2_pt_not-a-real-key";
 
 type Requests = Vec<Vec<Part>>;
 

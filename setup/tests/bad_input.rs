@@ -102,7 +102,7 @@ impl Machine {
     }
 }
 
-const KEY: &str = "lsv2_pt_fedcba98765432100123456789abcdef_0123456789";
+const KEY: &str = "lsv2_pt_no-real-key-fedcba-no-real-key-1_0123456789";
 
 /// Checks code and words, and that no key is in them.
 fn says(output: &Output, code: i32, words: &[&str]) {

@@ -13,6 +13,10 @@ use crate::model::TraceTree;
 
 /// How long a lesson waits for runs to arrive. Far above what loopback takes; a bound, not a pause.
 const ARRIVAL: Duration = Duration::from_secs(15);
+/// How long a cell waits for the real service, which may be far away.
+const COURTESY: Duration = Duration::from_secs(1);
+/// How long the end of a lesson waits for the real service.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// The key that lessons show to the stand-in. It opens nothing.
 const STAND_IN_KEY: &str = "stand-in-key";
 
@@ -197,7 +201,7 @@ impl Lesson {
     /// Sends what is left and says what became of it.
     pub async fn finish(&self) {
         for client in self.clients().iter() {
-            if let Err(error) = client.flush(ARRIVAL) {
+            if let Err(error) = client.flush(FAREWELL) {
                 say(&format!("⚠ {error}"));
             }
         }
@@ -208,11 +212,16 @@ impl Lesson {
         say(&self.to_string());
     }
 
+    /// Sends what is waiting. A real service that is slow or away must not hold up the lesson: the
+    /// stand-in has its own queue.
     fn flush_all(&self) {
+        let patience = match self.inner.target {
+            Target::StandIn => ARRIVAL,
+            Target::LangSmith => COURTESY,
+        };
         for client in self.clients().iter() {
-            if let Err(error) = client.flush(ARRIVAL) {
-                say(&format!("⚠ {error}"));
-            }
+            // What is left is told by `finish`, and missing runs by `tree`.
+            let _ = client.flush(patience);
         }
     }
 

@@ -11,7 +11,7 @@ use common::langsmith_mock::{LangSmithMock, MockRequest, MockResponse, Violation
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
-pub(crate) const KEY: &str = "lsv2_pt_0123456789abcdef_AAAAAA";
+pub(crate) const KEY: &str = "lsv2_pt_not-a-real-key_AAAAAA";
 pub(crate) const BOUNDARY: &str = "----a-boundary";
 
 /// How a part says its length.

@@ -68,7 +68,7 @@ fn endpoint_finding(endpoint: &str) -> Finding {
 mod tests {
     use super::*;
 
-    const KEY: &str = "lsv2_pt_0123456789abcdef0123456789abcdef_0123456789";
+    const KEY: &str = "lsv2_pt_not-a-real-key-not-a-real-key-01_0123456789";
 
     fn told(pairs: &[(&str, &str)], has_file: bool) -> String {
         let find = |name: &str| {
