@@ -51,7 +51,15 @@ impl PythonService {
         let root = root().ok_or(PythonError::NotInstalled)?;
         let python = python(&root).ok_or(PythonError::NotInstalled)?;
         let script = root.join("setup/python/peers").join(format!("{name}.py"));
-        let mut child = Command::new(python)
+        let mut command = Command::new(python);
+        // The peer hears of LangSmith what the lesson says, not what happens to be exported.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("LANGSMITH_") || text.starts_with("LANGCHAIN_") {
+                command.env_remove(&name);
+            }
+        }
+        let mut child = command
             .arg(script)
             .envs(env.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::piped())
@@ -84,9 +92,11 @@ impl PythonService {
                 service.sdk = ready["sdk"].as_str().unwrap_or_default().to_owned();
                 Ok(service)
             }
-            _ => Err(service.ended().unwrap_or(PythonError::Slow {
+            // Its output closed before it was ready: it is ending, and its last words are on the way.
+            Ok(_) => Err(service.ending().await),
+            Err(_) => Err(PythonError::Slow {
                 peer: service.name.clone(),
-            })),
+            }),
         }
     }
 
@@ -156,6 +166,20 @@ impl PythonService {
             });
         }
         response.json().await.map_err(failed)
+    }
+
+    /// Waits for the end of a process that is about to end, and tells how it ended.
+    async fn ending(&self) -> PythonError {
+        let deadline = Instant::now() + END;
+        while Instant::now() < deadline {
+            if let Some(error) = self.ended() {
+                return error;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        PythonError::Slow {
+            peer: self.name.clone(),
+        }
     }
 
     /// Returns an error that tells how the process ended, if it has.
