@@ -291,3 +291,15 @@ fn two_lines_are_ambiguous_and_a_header_past_the_limits_is_oversize() {
         (2, 1, 2, 1)
     );
 }
+
+#[test]
+fn every_deviation_has_its_row_in_the_docs() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
+    let page = std::fs::read_to_string(page).expect("docs/compatibility.md");
+    for (what, why) in DEVIATIONS {
+        assert!(
+            page.contains(&format!("| {what} | {why} |")),
+            "no row for: {what}"
+        );
+    }
+}

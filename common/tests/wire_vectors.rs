@@ -394,3 +394,15 @@ fn extra(json: Value, found: &mut BTreeSet<String>) -> Value {
     }
     Value::Object(extra)
 }
+
+#[test]
+fn every_deviation_has_its_row_in_the_docs() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
+    let page = std::fs::read_to_string(page).expect("docs/compatibility.md");
+    for (what, why) in DEVIATIONS {
+        assert!(
+            page.contains(&format!("| {what} | {why} |")),
+            "no row for: {what}"
+        );
+    }
+}
