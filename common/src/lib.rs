@@ -46,3 +46,9 @@ pub mod langsmith_mock;
 #[cfg(feature = "middleware")]
 pub mod middleware;
 pub mod prelude;
+
+/// Compiles the programs of the repository's front page.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct FrontPage;

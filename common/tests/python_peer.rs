@@ -3,6 +3,7 @@
 //! Needs the workbook's Python environment (`WORKBOOK_PYTHON`, which `cargo workbook test` sets). Without
 //! it a test says so and passes on a learner's machine; in CI it fails.
 #![cfg(feature = "lab")]
+#![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
 use common::prelude::*;
 use common::trace::SERVICE;
@@ -20,14 +21,14 @@ fn python_is_here() -> bool {
     here
 }
 
-async fn reranker(client: &Client) -> Service {
+fn reranker(client: &Client) -> Service {
     let layer = TracingLayer::new(client.tracer())
         .policy(TrustPolicy::Continue)
         .name(|_| "reranker".into());
     let rerank =
         axum::routing::post(|axum::Json(body): axum::Json<Value>| async { axum::Json(body) });
     let router = axum::Router::new().route("/rerank", rerank).layer(layer);
-    Service::start("reranker", router).await
+    Service::start("reranker", router)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +37,7 @@ async fn rust_calls_python_and_python_calls_rust_in_one_trace_without_an_orphan(
         return;
     }
     let lesson = Lesson::start("peer").await;
-    let service = reranker(&lesson.client("reranker")).await;
+    let service = reranker(&lesson.client("reranker"));
     let python = PythonService::start("retriever", &lesson.peer_env())
         .await
         .expect("it starts");

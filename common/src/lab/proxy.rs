@@ -26,7 +26,7 @@ struct Route {
 
 impl HeaderProxy {
     /// Starts a proxy before `upstream` that removes the named headers, whatever their case.
-    pub async fn start(upstream: &Service, stripped: &[&str]) -> Self {
+    pub fn start(upstream: &Service, stripped: &[&str]) -> Self {
         super::kernel::start();
         let route = Route {
             upstream: upstream.url(""),
@@ -38,7 +38,7 @@ impl HeaderProxy {
         };
         let router = Router::new().fallback(forward).with_state(route);
         Self {
-            service: Service::start(format!("proxy before {}", upstream.name()), router).await,
+            service: Service::start(format!("proxy before {}", upstream.name()), router),
         }
     }
 

@@ -226,8 +226,8 @@ impl Drop for PythonService {
     }
 }
 
-/// Why a Python service did not answer.
-#[derive(Debug, thiserror::Error)]
+/// Why a Python service did not answer. Its `Debug` is its `Display`, so that `expect` reads well.
+#[derive(thiserror::Error)]
 pub enum PythonError {
     /// No Python with the peers: run `cargo workbook doctor`, it says what to install.
     #[error("the Python peers are not installed; `cargo workbook doctor` says what is missing")]
@@ -268,6 +268,12 @@ pub enum PythonError {
         /// The body of the answer.
         body: String,
     },
+}
+
+impl std::fmt::Debug for PythonError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 /// Returns the interpreter that has the peers: `WORKBOOK_PYTHON`, else the workbook's own environment.

@@ -68,8 +68,7 @@ pub async fn generate(question: &str, passages: &[Value]) -> String {
 /// Both do what their authors meant, and the trace is still in two pieces.
 pub async fn two_services_without_headers(lesson: &Lesson) -> TraceTree {
     super::kernel::start();
-    let retriever =
-        Service::start("retriever", untraced_boundary(lesson.client("retriever"))).await;
+    let retriever = Service::start("retriever", untraced_boundary(lesson.client("retriever")));
     let client = lesson.client("gateway");
     let root = client
         .run("gateway")
