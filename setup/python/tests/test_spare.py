@@ -17,6 +17,7 @@ from jupyter_client.manager import AsyncKernelManager
 from tests.support import PATIENCE_SECONDS, FakeKernelCase, runs
 from workbook_jupyter import pool as pools
 from workbook_jupyter.pool import Order, Spare, SparePool
+from workbook_jupyter.session import START_TRIES
 from workbook_jupyter.spare import watchdog
 
 HERE = Path(__file__).resolve().parent
@@ -41,8 +42,17 @@ class Notebook:
         self.printed = asyncio.Event()
 
     async def __aenter__(self) -> Notebook:
-        await self.manager.start_kernel(cwd=str(self.folder))
-        await self.connect()
+        for left in reversed(range(START_TRIES)):
+            try:
+                await self.manager.start_kernel(cwd=str(self.folder))
+                await self.connect()
+                break
+            except RuntimeError:
+                # Somebody else bound one of the ports that Jupyter had picked for a cold kernel.
+                if not left or self.adopted or await self.manager.is_alive():
+                    raise
+                self.client.stop_channels()
+                self.manager = AsyncKernelManager(kernel_name="fake")
         return self
 
     async def __aexit__(self, *_: object) -> None:

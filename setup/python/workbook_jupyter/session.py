@@ -14,6 +14,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
 START_SECONDS = 240.0
+# Jupyter picks a kernel's ports before the kernel binds them. Somebody else may be faster, and the
+# kernel then ends at once.
+START_TRIES = 3
 # The kernel reads its process's error stream in a thread of its own, so the last lines may come
 # after the cell is reported idle. We wait for a short silence, and never longer than the limit.
 SILENCE_SECONDS = 0.04
@@ -61,15 +64,31 @@ class KernelSession:
     async def start(self) -> float:
         """Start the kernel, wait until it answers, and give the seconds that it took."""
         begun = time.monotonic()
+        for left in reversed(range(START_TRIES)):
+            try:
+                await self._start_once()
+                break
+            except RuntimeError as error:
+                if not left or await self.manager.is_alive():
+                    raise CellError(f"the kernel did not start: {error}") from error
+                await self._forget()
+        self._tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._take_replies())]
+        return time.monotonic() - begun
+
+    async def _start_once(self) -> None:
+        """Start the kernel and wait until it answers."""
         await self.manager.start_kernel(cwd=str(self.folder), env=self.env)
         self.client = self.manager.client()
         self.client.start_channels(hb=False, stdin=False)
-        try:
-            await self.client.wait_for_ready(timeout=START_SECONDS)
-        except RuntimeError as error:
-            raise CellError(f"the kernel did not start: {error}") from error
-        self._tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._take_replies())]
-        return time.monotonic() - begun
+        await self.client.wait_for_ready(timeout=START_SECONDS)
+
+    async def _forget(self) -> None:
+        """Clean up after a kernel that ended before it answered; the next one gets other ports."""
+        assert self.client is not None
+        self.client.stop_channels()
+        with contextlib.suppress(Exception):
+            await self.manager.shutdown_kernel(now=True)
+        self.manager = AsyncKernelManager(kernel_name=self.manager.kernel_name)
 
     async def run(self, cell: NotebookNode, timeout: float) -> str:
         """Run a cell, fill in its outputs, and give the status that the kernel reports."""
