@@ -14,8 +14,8 @@ pub use crate::analysis::{Figure, Shape, text_tree, tree_diagram, waterfall};
 pub use crate::client::Client;
 #[cfg(feature = "lab")]
 pub use crate::lab::{
-    HeaderProxy, Lesson, Misconfiguration, Preflight, PythonError, PythonService, Service, as_json,
-    kernel::versions, pause, story,
+    HeaderProxy, Lesson, Misconfiguration, PeerEnv, Preflight, PythonError, PythonService, Service,
+    as_json, kernel::versions, pause, story,
 };
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;

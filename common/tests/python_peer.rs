@@ -101,7 +101,7 @@ async fn a_peer_that_cannot_start_says_its_last_words() {
     if !python_is_here() {
         return;
     }
-    match PythonService::start("no-such-peer", &[]).await {
+    match PythonService::start("no-such-peer", &PeerEnv::untraced()).await {
         Err(PythonError::Ended { last_words, .. }) => assert!(last_words.contains("no-such-peer")),
         other => panic!("{other:?}"),
     }

@@ -117,7 +117,8 @@ impl Config {
         })
     }
 
-    pub(super) fn destination(&self) -> Destination {
+    /// Returns where this configuration sends.
+    pub fn destination(&self) -> Destination {
         Destination {
             api_key: self.api_key.clone(),
             workspace_id: self.workspace_id.clone(),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::peer_env::PeerEnv;
 use super::preflight::Preflight;
 use super::target::{Environment, Target};
 use crate::client::{Client, ClientBuilder, Config};
@@ -78,11 +79,7 @@ impl Lesson {
             Target::StandIn => ClientBuilder::from(Config::default())
                 .endpoint(inner.mock.url())
                 .api_key(STAND_IN_KEY),
-            Target::LangSmith => {
-                let config = Config::from_lookup(|name| inner.env.get(name));
-                ClientBuilder::from(config.expect("the LANGSMITH_… variables can be used"))
-                    .also_send_to(stand_in)
-            }
+            Target::LangSmith => ClientBuilder::from(self.real_config()).also_send_to(stand_in),
         };
         let client = builder
             .enabled(true)
@@ -92,6 +89,12 @@ impl Lesson {
             .expect("WORKBOOK_TARGET=langsmith needs LANGSMITH_API_KEY");
         self.clients().push(client.clone());
         client
+    }
+
+    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
+    fn real_config(&self) -> Config {
+        Config::from_lookup(|name| self.inner.env.get(name))
+            .expect("the LANGSMITH_… variables can be used")
     }
 
     /// Makes a client that cannot work, to see how it says so.
@@ -144,33 +147,16 @@ impl Lesson {
     }
 
     /// Returns the environment that makes a Python peer send where this lesson's clients send.
-    pub fn peer_env(&self) -> Vec<(String, String)> {
+    pub fn peer_env(&self) -> PeerEnv {
         let inner = &self.inner;
-        let pair = |key: &str, value: String| (key.to_owned(), value);
-        let mut env = vec![
-            pair("LANGSMITH_TRACING", "true".into()),
-            pair("LANGSMITH_PROJECT", self.project()),
-        ];
+        let stand_in = Destination::new(inner.mock.url()).api_key(STAND_IN_KEY);
         match inner.target {
-            Target::StandIn => {
-                env.push(pair("LANGSMITH_ENDPOINT", inner.mock.url().to_owned()));
-                env.push(pair("LANGSMITH_API_KEY", STAND_IN_KEY.into()));
-            }
-            Target::LangSmith => {
-                let key = inner.env.get("LANGSMITH_API_KEY").unwrap_or_default();
-                let endpoint = inner.env.get("LANGSMITH_ENDPOINT");
-                let endpoint =
-                    endpoint.unwrap_or_else(|| crate::export::DEFAULT_ENDPOINT.to_owned());
-                // Equal projects and no primary: the SDK then keeps the ids in both places.
-                let both = serde_json::json!([
-                    {"api_url": endpoint, "api_key": key, "project_name": self.project()},
-                    {"api_url": inner.mock.url(), "api_key": STAND_IN_KEY, "project_name": self.project()},
-                ]);
-                env.push(pair("LANGSMITH_RUNS_ENDPOINTS", both.to_string()));
-                env.push(pair("LANGSMITH_API_KEY", key));
-            }
+            Target::StandIn => PeerEnv::new(&self.project(), &[stand_in]),
+            Target::LangSmith => PeerEnv::new(
+                &self.project(),
+                &[self.real_config().destination(), stand_in],
+            ),
         }
-        env
     }
 
     /// Checks what a trace needs, and says in words what is missing.

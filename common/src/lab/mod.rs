@@ -11,6 +11,7 @@
 
 pub mod kernel;
 mod lesson;
+mod peer_env;
 mod preflight;
 mod proxy;
 mod python;
@@ -19,11 +20,18 @@ pub mod story;
 mod target;
 
 pub use lesson::{Lesson, Misconfiguration};
+pub use peer_env::PeerEnv;
 pub use preflight::{Finding, Preflight};
 pub use proxy::HeaderProxy;
 pub use python::{PythonError, PythonService};
 pub use service::Service;
 pub use target::Target;
+
+/// Makes an HTTP client for loopback, whatever proxy the environment names.
+fn loopback() -> reqwest::ClientBuilder {
+    kernel::start();
+    reqwest::Client::builder().no_proxy()
+}
 
 /// Pauses the present task; in lessons it stands for real work.
 pub async fn pause(millis: u64) {

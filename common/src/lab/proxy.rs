@@ -27,14 +27,13 @@ struct Route {
 impl HeaderProxy {
     /// Starts a proxy before `upstream` that removes the named headers, whatever their case.
     pub fn start(upstream: &Service, stripped: &[&str]) -> Self {
-        super::kernel::start();
         let route = Route {
             upstream: upstream.url(""),
             stripped: stripped
                 .iter()
                 .map(|name| name.to_ascii_lowercase())
                 .collect(),
-            http: reqwest::Client::new(),
+            http: super::loopback().build().unwrap_or_default(),
         };
         let router = Router::new().fallback(forward).with_state(route);
         Self {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::peer_env::PeerEnv;
 use super::target::root;
 use crate::middleware::TraceRequestExt as _;
 use crate::trace::RunTree;
@@ -46,7 +47,7 @@ impl PythonService {
     ///
     /// # Errors
     /// When the peers are not installed, or the service does not start.
-    pub async fn start(name: &str, env: &[(String, String)]) -> Result<Self, PythonError> {
+    pub async fn start(name: &str, env: &PeerEnv) -> Result<Self, PythonError> {
         super::kernel::start();
         let root = root().ok_or(PythonError::NotInstalled)?;
         let python = python(&root).ok_or(PythonError::NotInstalled)?;
@@ -61,7 +62,7 @@ impl PythonService {
         }
         let mut child = command
             .arg(script)
-            .envs(env.iter().map(|(key, value)| (key, value)))
+            .envs(env.pairs())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -77,7 +78,7 @@ impl PythonService {
             name,
             url: String::new(),
             sdk: String::new(),
-            http: reqwest::Client::builder()
+            http: super::loopback()
                 .timeout(ANSWER)
                 .build()
                 .unwrap_or_default(),

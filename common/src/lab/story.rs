@@ -67,15 +67,17 @@ pub async fn generate(question: &str, passages: &[Value]) -> String {
 ///
 /// Both do what their authors meant, and the trace is still in two pieces.
 pub async fn two_services_without_headers(lesson: &Lesson) -> TraceTree {
-    super::kernel::start();
     let retriever = Service::start("retriever", untraced_boundary(lesson.client("retriever")));
-    let client = lesson.client("gateway");
+    let (client, http) = (
+        lesson.client("gateway"),
+        super::loopback().build().unwrap_or_default(),
+    );
     let root = client
         .run("gateway")
         .inputs(json!({"question": QUESTION}))
         .start();
     let call = root.child("call retriever").run_type(RunType::Tool).start();
-    let request = reqwest::Client::new().post(retriever.url("/retrieve"));
+    let request = http.post(retriever.url("/retrieve"));
     match request.json(&json!({"question": QUESTION})).send().await {
         Ok(response) => call.end_with(json!({"status": response.status().as_u16()})),
         Err(error) => call.fail(error),

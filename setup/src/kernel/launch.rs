@@ -21,6 +21,7 @@ pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
     let slot = slot::make(&kernel)?;
     // Without its compiled stubs the kernel starts a second later; that is no reason to fail.
     let _ = template::seed(&kernel, &slot);
+    let no_proxy = without_proxy(["NO_PROXY", "no_proxy"].map(|name| env::var(name).ok()));
     let mut command = child::command(&settings.evcxr);
     command
         .arg("--control_file")
@@ -36,6 +37,9 @@ pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
             "RUSTC_WORKSPACE_WRAPPER",
             cargo_home(&kernel).join("bin").join(RUSTC_NAME),
         )
+        // A proxy of the user's must not stand between services on this machine.
+        .env("NO_PROXY", &no_proxy)
+        .env("no_proxy", &no_proxy)
         .env("WORKBOOK_ROOT", &places.root)
         .env("WORKBOOK_PYTHON", places.python());
     if let Some(sources) = &settings.sources {
@@ -51,8 +55,35 @@ pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
     Err(error).with_context(|| format!("starting {}", settings.evcxr.display()))
 }
 
+/// Adds loopback to the hosts that the user wants reached without a proxy.
+fn without_proxy(users: [Option<String>; 2]) -> String {
+    let users = users
+        .into_iter()
+        .flatten()
+        .filter(|hosts| !hosts.trim().is_empty());
+    let all: Vec<String> = users
+        .chain(["127.0.0.1,localhost,::1".to_owned()])
+        .collect();
+    all.join(",")
+}
+
 fn path_with(first: &Path) -> Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(first.to_path_buf()).chain(env::split_paths(&path));
     env::join_paths(folders).context("PATH cannot be extended")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_added_to_the_users_list() {
+        let users = [Some("example.org".to_owned()), None];
+        assert_eq!(without_proxy(users), "example.org,127.0.0.1,localhost,::1");
+        assert_eq!(
+            without_proxy([None, Some(" ".into())]),
+            "127.0.0.1,localhost,::1"
+        );
+    }
 }
