@@ -185,11 +185,24 @@ impl Lesson {
     }
 
     /// Sends what is left and says what became of it.
+    ///
+    /// # Panics
+    /// When runs were lost and nobody is watching (`WORKBOOK_HEADLESS`): a page that sent nothing has not
+    /// succeeded.
     pub async fn finish(&self) {
-        for client in self.clients().iter() {
-            if let Err(error) = client.flush(FAREWELL) {
-                say(&format!("⚠ {error}"));
+        let clients: Vec<Client> = self.clients().clone();
+        let mut lost = Vec::new();
+        for client in clients {
+            if let Err(error) = client.flush_async(FAREWELL).await {
+                lost.push(error.to_string());
             }
+        }
+        if !lost.is_empty() {
+            say(&format!("⚠ {}", lost.join("; ")));
+            assert!(
+                std::env::var_os("WORKBOOK_HEADLESS").is_none(),
+                "runs were lost"
+            );
         }
     }
 
