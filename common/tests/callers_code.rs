@@ -1,5 +1,6 @@
 //! The caller's code, called by ours, may use the run, may panic, and may run while a thread ends.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
@@ -143,4 +144,36 @@ fn an_error_that_cannot_be_written_ends_the_run_with_what_was_written() {
     let (sink, tracer) = tracer();
     tracer.run("half").start().fail(Half);
     assert_eq!(sink.runs()[0].error.as_deref(), Some("the first half"));
+}
+
+/// Looks at the current run when the thread ends, after the stack of current runs is gone.
+struct Late(RefCell<Option<(Tracer, mpsc::Sender<bool>)>>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        if let Some((tracer, seen)) = self.0.take() {
+            let run = tracer.run("late").parent_from_current().start();
+            let inside = with_run(&run, || current().is_some());
+            let _ = seen.send(inside || current().is_some());
+        }
+    }
+}
+
+thread_local! {
+    static LATE: Late = const { Late(RefCell::new(None)) };
+}
+
+#[test]
+fn a_thread_that_ends_may_still_ask_for_the_current_run() {
+    let (sink, tracer) = tracer();
+    let (seen, waiting) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        // What was touched first goes last.
+        LATE.with(|late| late.0.replace(Some((tracer.clone(), seen))));
+        let run = tracer.run("early").start();
+        with_run(&run, || current().is_some())
+    });
+    assert!(thread.join().expect("no panic"));
+    assert_eq!(waiting.recv_timeout(LONG), Ok(false));
+    assert_eq!(sink.runs().len(), 2);
 }

@@ -1,10 +1,11 @@
 //! Run and trace ids, and where they come from.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Mutex;
 
-use rand::rngs::SmallRng;
+use rand::rngs::{SmallRng, StdRng};
 use rand::{RngExt as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -90,14 +91,23 @@ pub trait IdGenerator: Send + Sync + fmt::Debug {
     fn run_id(&self, start: Timestamp) -> RunId;
 }
 
-/// Ids with 74 random bits each, from the thread's generator. The default.
+thread_local! {
+    // Not `rand::rng()`, which panics while a thread drops its thread-local values.
+    static GENERATOR: RefCell<StdRng> = RefCell::new(rand::make_rng());
+}
+
+/// Ids with 74 random bits each, from a generator of the thread's own that the system seeds. The
+/// default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomIds;
 
 impl IdGenerator for RandomIds {
     fn run_id(&self, start: Timestamp) -> RunId {
-        let bits: u128 = rand::rng().random();
-        v7(start, bits)
+        let bits = GENERATOR.try_with(|generator| generator.borrow_mut().random());
+        v7(
+            start,
+            bits.unwrap_or_else(|_| rand::make_rng::<StdRng>().random()),
+        )
     }
 }
 
