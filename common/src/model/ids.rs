@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::str::FromStr;
 use std::sync::Mutex;
 
-use rand::rngs::{SmallRng, StdRng};
+use rand::rngs::{SmallRng, SysRng};
 use rand::{RngExt as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -92,8 +93,13 @@ pub trait IdGenerator: Send + Sync + fmt::Debug {
 }
 
 thread_local! {
-    // Not `rand::rng()`, which panics while a thread drops its thread-local values.
-    static GENERATOR: RefCell<StdRng> = RefCell::new(rand::make_rng());
+    // Not `rand::rng()`: it has a destructor, and panics for whoever starts a run after it.
+    static GENERATOR: RefCell<SmallRng> = RefCell::new(seeded_by_system());
+}
+
+fn seeded_by_system() -> SmallRng {
+    SmallRng::try_from_rng(&mut SysRng)
+        .unwrap_or_else(|_| SmallRng::seed_from_u64(RandomState::new().hash_one(())))
 }
 
 /// Ids with 74 random bits each, from a generator of the thread's own that the system seeds. The
@@ -104,10 +110,7 @@ pub struct RandomIds;
 impl IdGenerator for RandomIds {
     fn run_id(&self, start: Timestamp) -> RunId {
         let bits = GENERATOR.try_with(|generator| generator.borrow_mut().random());
-        v7(
-            start,
-            bits.unwrap_or_else(|_| rand::make_rng::<StdRng>().random()),
-        )
+        v7(start, bits.unwrap_or_else(|_| seeded_by_system().random()))
     }
 }
 
