@@ -25,7 +25,7 @@ pub trait Clock: Send + Sync + fmt::Debug {
 /// system's clock neither shortens nor turns round a run. When the two are more than a second apart
 /// (the clock was set, or the machine slept), the system's time is taken anew; only then, and only if
 /// the clock was set back, can a time be earlier than the one before. All clocks of a process share one
-/// sequence. A look costs two readings of the system's clocks, some tens of nanoseconds.
+/// sequence. A look costs a reading of each of the system's two clocks, and hardly more.
 #[derive(Debug, Default)]
 pub struct SystemClock;
 
