@@ -125,6 +125,37 @@ fn metadata_is_what_a_full_baggage_leaves_out_first() {
     assert_eq!(propagator.counters().left_out, 4);
 }
 
+/// The context of a run with that many levels, itself included.
+fn deep(levels: u128) -> RunContext {
+    let mut context = context(json!({"k": 1}), &["t"], Some("docs"));
+    let segment = |n: u128| {
+        let id = uuid::Uuid::from_u128(n + 1);
+        format!("20260101T000000000000Z{id}")
+    };
+    let order: Vec<String> = (0..levels).map(segment).collect();
+    context.dotted_order = order.join(".").parse().expect("valid");
+    context
+}
+
+#[test]
+fn a_run_too_deep_to_be_read_is_not_sent() {
+    let propagator = open_to_all();
+    let headers = propagator.headers(&deep(128));
+    assert_eq!(propagator.extract(&headers).context, Some(deep(128)));
+
+    assert_eq!(propagator.headers(&deep(129)), []);
+    let mut carrier = vec![
+        ("Langsmith-Trace".to_owned(), A.to_owned()),
+        ("baggage".to_owned(), "a=1,langsmith-project=old".to_owned()),
+    ];
+    propagator.inject(&deep(300), &mut carrier);
+    assert_eq!(carrier, [("baggage".to_owned(), "a=1".to_owned())]);
+
+    let counters = propagator.counters();
+    assert_eq!((counters.injected, counters.not_injected), (1, 2));
+    assert_eq!(counters.left_out, 0);
+}
+
 #[test]
 fn a_baggage_is_filled_to_its_last_byte_and_not_past_it() {
     let project = "langsmith-project=p";
@@ -307,11 +338,13 @@ fn a_problem_is_logged_once_however_often_it_happens() {
         let large = context(json!({"text": "x".repeat(8200)}), &[], None);
         propagator.headers(&large);
         propagator.headers(&large);
+        propagator.headers(&deep(300));
+        propagator.headers(&deep(300));
     });
     assert_eq!(
         warnings.0.load(Ordering::Relaxed),
-        3,
-        "untrusted, malformed, left out"
+        4,
+        "untrusted, malformed, left out, not injected"
     );
 }
 

@@ -17,7 +17,7 @@ use super::query;
 use super::request::{MockRequest, MockResponse, ReceivedRequest};
 use super::route::{self, Found, Route};
 use super::store::{IngestOutcome, Store};
-use super::violation::{Violation, ViolationCode};
+use super::violation::{Violation, ViolationCode, cut_name};
 use crate::model::Timestamp;
 
 /// The state that all mounts and handles of one stand-in share.
@@ -113,12 +113,19 @@ impl Core {
         self.record(request, at, answer)
     }
 
+    /// Answers a request whose body broke off: what there is of it must not pass for the whole.
+    pub(super) fn cut_off(&self, request: &MockRequest) -> MockResponse {
+        let detail = "the connection broke before the end of the body";
+        let answer = MockResponse::detail(StatusCode::BAD_REQUEST, detail);
+        self.record(request, Utc::now(), answer.into())
+    }
+
     fn record(&self, request: &MockRequest, at: Timestamp, answer: Answer) -> MockResponse {
         let mut state = self.state();
         let received = ReceivedRequest {
             at,
             method: request.method.clone(),
-            path: state.keys.scrub(&request.path),
+            path: cut_name(state.keys.scrub(&request.path)),
             headers: state.keys.redacted_headers(&request.headers),
             body_bytes: request.body.len(),
             decoded_bytes: answer.decoded_bytes.max(request.body.len()),
@@ -191,14 +198,13 @@ impl Core {
         let body = decode::decompress(encoding, request.body.clone(), limit)?;
         let mut state = self.state();
         if let Some(tail) = state.keys.leak_in(&body) {
-            state.store.object(Violation::new(
-                ViolationCode::KeyInBody,
-                None,
-                format!(
-                    "the body of {} {} holds the API key {tail}",
-                    request.method, request.path
-                ),
-            ));
+            let message = format!(
+                "the body of {} {} holds the API key {tail}",
+                request.method, request.path
+            );
+            let violation = Violation::new(ViolationCode::KeyInBody, None, message);
+            let violation = violation.tidied(&state.keys);
+            state.store.object(violation);
         }
         drop(state);
         Ok(body)
@@ -206,11 +212,11 @@ impl Core {
 
     fn refuse(&self, refusal: &Refusal) -> MockResponse {
         let mut state = self.state();
-        let message = state.keys.scrub(&refusal.message);
-        state
-            .store
-            .object(Violation::new(refusal.code, None, message.clone()));
-        MockResponse::detail(refusal.status, &message)
+        let violation = Violation::new(refusal.code, None, refusal.message.clone());
+        let violation = violation.tidied(&state.keys);
+        let answer = MockResponse::detail(refusal.status, &violation.message);
+        state.store.object(violation);
+        answer
     }
 
     fn feedback(&self, body: &Bytes) -> MockResponse {
@@ -250,14 +256,11 @@ impl Core {
         let State { store, keys, .. } = &mut *state;
         let request = store.request_count;
         for violation in decoded.violations {
-            store.object(Violation {
-                message: keys.scrub(&violation.message),
-                ..violation
-            });
+            store.object(violation.tidied(keys));
         }
         let (mut repeated, mut reason) = (!decoded.ops.is_empty(), None);
         for mut op in decoded.ops {
-            op.id = keys.scrub(&op.id);
+            op.id = cut_name(keys.scrub(&op.id));
             let (outcome, violations) = store.apply(op, batched, request, at, keys);
             repeated &= outcome == IngestOutcome::Repeated;
             if outcome == IngestOutcome::Rejected {
@@ -266,7 +269,7 @@ impl Core {
             }
         }
         for (run, attachment) in decoded.attachments {
-            store.attach(run, attachment);
+            store.attach(run, attachment, keys);
         }
         for feedback in decoded.feedback {
             store.add_feedback(feedback);

@@ -52,7 +52,11 @@ impl StoredRun {
         // The slice of the request's buffer would keep the whole body alive.
         let data = Bytes::copy_from_slice(&attachment.data);
         self.bytes += data.len();
-        self.attachments.retain(|has| has.name != attachment.name);
+        self.attachments.retain(|has| {
+            let other = has.name != attachment.name;
+            self.bytes -= if other { 0 } else { has.data.len() };
+            other
+        });
         self.attachments.push(Attachment { data, ..attachment });
     }
 

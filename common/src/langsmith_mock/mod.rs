@@ -27,6 +27,7 @@
 mod builder;
 mod core;
 mod decode;
+mod family;
 mod fault;
 mod keys;
 mod merge;
@@ -35,6 +36,7 @@ mod on_axum;
 mod on_wiremock;
 mod projects;
 mod query;
+mod records;
 mod request;
 mod route;
 mod store;

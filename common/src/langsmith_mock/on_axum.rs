@@ -80,7 +80,9 @@ async fn answer(
 ) -> Response {
     let limit = core.settings().limits.body_bytes;
     let (head, body) = request.into_parts();
-    let (body, truncated) = read_within(body, limit).await;
+    let read = read_within(body, limit).await;
+    let whole = read.is_ok();
+    let (body, truncated) = read.unwrap_or_default();
     let request = MockRequest {
         method: head.method,
         path: head.uri.path().to_owned(),
@@ -89,6 +91,9 @@ async fn answer(
         body,
         truncated,
     };
+    if !whole {
+        return respond(core.cut_off(&request), scissors);
+    }
     // Decompressing and reading JSON would hold up other connections.
     let answered = tokio::task::spawn_blocking(move || core.handle(&request)).await;
     let Ok(answer) = answered else {
@@ -100,15 +105,17 @@ async fn answer(
     respond(answer, scissors)
 }
 
-/// Reads a body up to `limit` bytes, and says whether there was more.
+/// Reads a body up to `limit` bytes, and says whether there was more; fails if the client went away
+/// before the end.
 ///
 /// What is over the limit is thrown away, for a while: a client that is still sending would take an
 /// early answer for a broken connection, and try again.
-async fn read_within(body: Body, limit: usize) -> (Bytes, bool) {
+async fn read_within(body: Body, limit: usize) -> Result<(Bytes, bool), axum::Error> {
     let patience = limit.saturating_mul(16);
     let (mut read, mut total) = (BytesMut::new(), 0);
     let mut chunks = body.into_data_stream();
-    while let Some(Ok(chunk)) = chunks.next().await {
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
         total += chunk.len();
         if total <= limit {
             read.extend_from_slice(&chunk);
@@ -118,7 +125,7 @@ async fn read_within(body: Body, limit: usize) -> (Bytes, bool) {
             read = BytesMut::new();
         }
     }
-    (read.freeze(), total > limit)
+    Ok((read.freeze(), total > limit))
 }
 
 fn plain(status: u16, body: Body) -> Response {

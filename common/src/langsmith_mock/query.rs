@@ -1,5 +1,7 @@
 //! Reading back: `/info`, runs, projects, settings.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use uuid::Uuid;
 
 use super::builder::ServerInfo;
 use super::decode::{self, read_id};
+use super::family::Family;
 use super::merge::StoredRun;
 use super::projects::{self, TENANT};
 use super::request::{MockRequest, MockResponse};
@@ -60,7 +63,8 @@ pub(super) fn read_run(store: &Store, id: &str) -> MockResponse {
     match stored.and_then(|stored| Some((stored, stored.run()?))) {
         Some((stored, run)) => {
             let runs: Vec<Run> = store.runs_of(run.trace_id).collect();
-            MockResponse::json(StatusCode::OK, &to_json(store, stored, &run, &runs))
+            let family = Family::of(runs.iter(), &HashSet::from([run.trace_id]));
+            MockResponse::json(StatusCode::OK, &to_json(store, stored, &run, &family))
         }
         None => MockResponse::detail(StatusCode::NOT_FOUND, "Run not found"),
     }
@@ -142,11 +146,12 @@ impl Query {
 
     fn fits(&self, store: &Store, run: &Run) -> bool {
         let is = |wanted: &Option<Uuid>, has: Option<Uuid>| wanted.is_none() || *wanted == has;
-        let among = |wanted: &Option<Vec<Uuid>>, has: Uuid| {
-            wanted.as_ref().is_none_or(|list| list.contains(&has))
+        let among = |wanted: &Option<Vec<Uuid>>, has: &dyn Fn() -> Uuid| {
+            wanted.as_ref().is_none_or(|list| list.contains(&has()))
         };
-        among(&self.session, session_of(store, run))
-            && among(&self.id, run.id.0)
+        among(&self.id, &|| run.id.0)
+            // To look a project up costs most.
+            && among(&self.session, &|| session_of(store, run))
             && is(&self.trace, Some(run.trace_id.0))
             && is(&self.parent_run, run.parent_run_id.map(|id| id.0))
             && self.is_root.is_none_or(|root| root == run.is_root())
@@ -189,11 +194,11 @@ pub(super) fn query_runs(store: &Store, body: &Bytes) -> MockResponse {
     };
     let end = query.skip.saturating_add(limit);
     let next = (end < found.len()).then(|| end.to_string());
-    let family: Vec<Run> = all.iter().map(|(_, run)| run.clone()).collect();
-    let runs: Vec<Value> = found
+    let page: Vec<_> = found.into_iter().skip(query.skip).take(limit).collect();
+    let traces = page.iter().map(|(_, run)| run.trace_id).collect();
+    let family = Family::of(all.iter().map(|(_, run)| run), &traces);
+    let runs: Vec<Value> = page
         .into_iter()
-        .skip(query.skip)
-        .take(limit)
         .map(|(stored, run)| to_json(store, stored, run, &family))
         .collect();
     MockResponse::json(
@@ -209,7 +214,7 @@ fn session_of(store: &Store, run: &Run) -> Uuid {
 }
 
 /// A run as LangSmith returns it: what was sent, and what it derives.
-fn to_json(store: &Store, stored: &StoredRun, run: &Run, family: &[Run]) -> Value {
+fn to_json(store: &Store, stored: &StoredRun, run: &Run, family: &Family<'_>) -> Value {
     let mut fields = stored.merged();
     let session = session_of(store, run);
     let ancestors: Vec<Uuid> = run
@@ -218,16 +223,6 @@ fn to_json(store: &Store, stored: &StoredRun, run: &Run, family: &[Run]) -> Valu
         .iter()
         .map(|segment| segment.id.0)
         .filter(|id| *id != run.id.0)
-        .collect();
-    let direct: Vec<Uuid> = family
-        .iter()
-        .filter(|other| other.parent_run_id == Some(run.id))
-        .map(|child| child.id.0)
-        .collect();
-    let below: Vec<Uuid> = family
-        .iter()
-        .filter(|other| other.dotted_order.is_below(&run.dotted_order))
-        .map(|child| child.id.0)
         .collect();
     let first_token = run.events.iter().find(|event| event.name == "new_token");
     let derived = json!({
@@ -239,8 +234,8 @@ fn to_json(store: &Store, stored: &StoredRun, run: &Run, family: &[Run]) -> Valu
         "session_id": session,
         "parent_run_id": run.parent_run_id,
         "parent_run_ids": ancestors,
-        "direct_child_run_ids": direct,
-        "child_run_ids": below,
+        "direct_child_run_ids": family.children(run),
+        "child_run_ids": family.below(run),
         "first_token_time": first_token.map(|event| event.time),
         "inputs": run.inputs.clone().unwrap_or_default(),
         "app_path": format!("/o/{TENANT}/projects/p/{session}/r/{}", run.id),

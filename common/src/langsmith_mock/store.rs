@@ -9,6 +9,7 @@ use super::decode::{self, Attachment, OpKind, ReceivedOp, read_id};
 use super::keys::Keys;
 use super::merge::{Merge, StoredRun};
 use super::projects::Projects;
+use super::records::Records;
 use super::request::ReceivedRequest;
 use super::validate::{self, Context};
 use super::violation::{Violation, ViolationCode};
@@ -22,7 +23,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Number of runs. Default: 100,000.
     pub runs: usize,
-    /// Bytes of all runs together, as they came. Default: 512 MiB.
+    /// Bytes of all runs, rejected operations, feedback and requests' headers together, as they came.
+    /// Default: 512 MiB. Runs are forgotten last.
     pub total_bytes: usize,
     /// Number of requests, violations, rejected operations, feedback and log entries, each.
     /// Default: 10,000.
@@ -86,6 +88,14 @@ struct Slot {
     run: StoredRun,
     readable: bool,
     ended: bool,
+    trace: Option<Uuid>,
+}
+
+/// What is known of a trace as long as one of its runs is stored.
+#[derive(Debug, Default)]
+struct TraceRecord {
+    runs: usize,
+    project: Option<String>,
 }
 
 /// Everything that the stand-in remembers.
@@ -100,14 +110,14 @@ pub(super) struct Store {
     bytes: usize,
     ended: usize,
     readable: usize,
-    trace_projects: HashMap<Uuid, String>,
+    traces: HashMap<Uuid, TraceRecord>,
     pub(super) projects: Projects,
     pub(super) forgotten: u64,
     pub(super) violations: VecDeque<Violation>,
-    pub(super) rejected: VecDeque<RejectedOp>,
+    pub(super) rejected: Records<RejectedOp>,
     pub(super) log: VecDeque<IngestEntry>,
-    pub(super) requests: VecDeque<ReceivedRequest>,
-    pub(super) feedback: VecDeque<Value>,
+    pub(super) requests: Records<ReceivedRequest>,
+    pub(super) feedback: Records<Value>,
     pub(super) request_count: u64,
 }
 
@@ -161,20 +171,23 @@ impl Store {
     }
 
     pub(super) fn remember_request(&mut self, request: ReceivedRequest) {
-        push(&mut self.requests, request, self.limits.records);
+        let text = |(name, value): &(String, String)| name.len() + value.len();
+        let bytes = request.headers.iter().map(text).sum();
+        self.requests.push(request, bytes, self.limits.records);
+        self.forget_oldest();
     }
 
     pub(super) fn add_feedback(&mut self, feedback: Value) {
-        push(&mut self.feedback, feedback, self.limits.records);
+        let bytes = decode::weight(&feedback);
+        self.feedback.push(feedback, bytes, self.limits.records);
+        self.forget_oldest();
     }
 
-    pub(super) fn attach(&mut self, run: Uuid, attachment: Attachment) {
+    pub(super) fn attach(&mut self, run: Uuid, attachment: Attachment, keys: &Keys) {
         let Some(at) = self.position(run) else {
-            self.object(Violation::new(
-                ViolationCode::AttachmentOrphan,
-                Some(RunId(run)),
-                format!("attachment {:?} belongs to no known run", attachment.name),
-            ));
+            let message = format!("attachment {:?} belongs to no known run", attachment.name);
+            let code = ViolationCode::AttachmentOrphan;
+            self.object(Violation::new(code, Some(RunId(run)), message).tidied(keys));
             return;
         };
         let stored = &mut self.runs[at].run;
@@ -218,8 +231,11 @@ impl Store {
                 }
             }
         };
-        for violation in &mut violations {
-            violation.message = keys.scrub(&violation.message);
+        let violations: Vec<Violation> = violations
+            .into_iter()
+            .map(|violation| violation.tidied(keys))
+            .collect();
+        for violation in &violations {
             self.object(violation.clone());
         }
         let limit = self.limits.records;
@@ -230,7 +246,8 @@ impl Store {
                 body: Value::Object(op.fields),
                 violations: violations.clone(),
             };
-            push(&mut self.rejected, rejected, limit);
+            self.rejected.push(rejected, op.bytes, limit);
+            self.forget_oldest();
         }
         let entry = IngestEntry {
             request,
@@ -283,7 +300,7 @@ impl Store {
                 .map(str::to_owned),
             project_of_trace: trace
                 .and_then(read_id)
-                .and_then(|trace| self.trace_projects.get(&trace).cloned()),
+                .and_then(|trace| self.traces.get(&trace)?.project.clone()),
         }
     }
 
@@ -317,10 +334,17 @@ impl Store {
             self.ended += 1;
         }
         if let Some(run) = run {
+            let trace = run.trace_id.0;
+            if slot.trace.is_none() {
+                slot.trace = Some(trace);
+                self.traces.entry(trace).or_default().runs += 1;
+            }
             match run.project {
                 Some(project) => {
                     self.projects.ensure(&project, run.start_time);
-                    self.trace_projects.entry(run.trace_id.0).or_insert(project);
+                    if let Some(record) = self.traces.get_mut(&trace) {
+                        record.project.get_or_insert(project);
+                    }
                 }
                 None if kind == OpKind::Post => self.projects.ensure("default", run.start_time),
                 None => {}
@@ -331,19 +355,39 @@ impl Store {
     }
 
     fn forget_oldest(&mut self) {
-        while self.runs.len() > 1
-            && (self.runs.len() > self.limits.runs || self.bytes > self.limits.total_bytes)
+        // Runs are what everybody came for, so the rest goes before them.
+        while self.too_many_bytes()
+            && (self.rejected.forget() || self.feedback.forget() || self.requests.forget())
         {
+        }
+        while self.runs.len() > 1 && (self.runs.len() > self.limits.runs || self.too_many_bytes()) {
             let Some(slot) = self.runs.pop_front() else {
                 return;
             };
             self.at.remove(&slot.id);
-            self.trace_projects.remove(&slot.id);
+            self.leave_trace(slot.trace);
             self.first += 1;
             self.bytes -= slot.run.bytes();
             self.readable -= usize::from(slot.readable);
             self.ended -= usize::from(slot.ended);
             self.forgotten += 1;
+        }
+    }
+}
+
+impl Store {
+    fn too_many_bytes(&self) -> bool {
+        let records = self.rejected.bytes() + self.feedback.bytes() + self.requests.bytes();
+        self.bytes + records > self.limits.total_bytes
+    }
+
+    fn leave_trace(&mut self, trace: Option<Uuid>) {
+        let Some(trace) = trace else { return };
+        if let Some(record) = self.traces.get_mut(&trace) {
+            record.runs -= 1;
+            if record.runs == 0 {
+                self.traces.remove(&trace);
+            }
         }
     }
 }

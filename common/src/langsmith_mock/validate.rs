@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::decode::{OpKind, ReceivedOp, run};
-use super::violation::{Violation, ViolationCode};
+use super::violation::{Violation, ViolationCode, cut};
 use crate::model::{Run, RunId, RunType, Segment, Timestamp};
 
 /// Metadata beyond this many bytes of JSON is reported.
@@ -70,9 +70,10 @@ fn place_in_trace(op: &ReceivedOp, run: &Run, context: &Context, object: &mut Ob
     let parent = run.parent_run_id;
     // The wording is LangSmith's own.
     let place = format!(
-        "for run_id:{} trace_id:{} dotted_order:{order} parent_run_id:{}",
+        "for run_id:{} trace_id:{} dotted_order:{} parent_run_id:{}",
         run.id,
         run.trace_id,
+        shown(order.as_str()),
         parent.map_or_else(|| "None".to_owned(), |id| id.to_string())
     );
     if !op.id.eq_ignore_ascii_case(&run.id.to_string()) {
@@ -115,21 +116,28 @@ fn place_in_trace(op: &ReceivedOp, run: &Run, context: &Context, object: &mut Ob
     {
         object(
             ViolationCode::DottedOrderChanged,
-            format!("dotted_order was {earlier} before {place}"),
+            format!("dotted_order was {} before {place}", shown(earlier)),
         );
     }
-    for segment in order.as_str().split('.') {
-        if segment.len() != Segment::LEN {
-            object(
-                ViolationCode::SegmentLength,
-                format!(
-                    "segment {segment} has {} bytes, not {}",
-                    segment.len(),
-                    Segment::LEN
-                ),
-            );
-        }
+    let segments = || order.as_str().split('.');
+    let mut odd = segments().filter(|segment| segment.len() != Segment::LEN);
+    if let Some(first) = odd.next() {
+        object(
+            ViolationCode::SegmentLength,
+            format!(
+                "segment {first} has {} bytes, not {}; {} segments of {} are so",
+                first.len(),
+                Segment::LEN,
+                1 + odd.count(),
+                segments().count()
+            ),
+        );
     }
+}
+
+/// A dotted order as a message shows it: the first four segments.
+fn shown(order: &str) -> String {
+    cut(order.to_owned(), 4 * (Segment::LEN + 1) - 1)
 }
 
 fn times(run: &Run, context: &Context, object: &mut Object<'_>) {
@@ -164,7 +172,7 @@ fn times(run: &Run, context: &Context, object: &mut Object<'_>) {
             ViolationCode::StartTimeDiffers,
             format!(
                 "start_time {start} is not that of the dotted_order {}",
-                run.dotted_order
+                shown(run.dotted_order.as_str())
             ),
         );
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::keys::Keys;
 use crate::model::RunId;
 
 /// How bad a [`Violation`] is.
@@ -33,6 +34,23 @@ pub struct Violation {
     pub message: String,
 }
 
+/// Longest message in characters. A sender chooses what stands in it, and thousands are kept.
+const MESSAGE: usize = 1_000;
+
+/// Cuts a text for people; what is missing is marked.
+pub(super) fn cut(mut text: String, characters: usize) -> String {
+    if let Some((at, _)) = text.char_indices().nth(characters) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}
+
+/// Cuts a text that names something to the length of a message.
+pub(super) fn cut_name(text: String) -> String {
+    cut(text, MESSAGE)
+}
+
 impl Violation {
     pub(super) fn new(code: ViolationCode, run: Option<RunId>, message: impl Into<String>) -> Self {
         Self {
@@ -40,6 +58,13 @@ impl Violation {
             run,
             message: message.into(),
         }
+    }
+
+    /// Returns the violation as it may be kept: without a key, and then not too long. The other way
+    /// round, half a key could stay.
+    pub(super) fn tidied(mut self, keys: &Keys) -> Self {
+        self.message = cut_name(keys.scrub(&self.message));
+        self
     }
 
     /// Returns how bad it is.

@@ -227,7 +227,7 @@ impl LangSmithMock {
         let name = |run: Run| run.name;
         let (ended, pending): (Vec<Run>, Vec<Run>) =
             store.runs().partition(|run| run.end_time.is_some());
-        let last = store.rejected.back();
+        let last = store.rejected.last();
         WaitError {
             wanted,
             within,

@@ -1,8 +1,9 @@
 //! Where start and end times come from.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
 
@@ -18,23 +19,79 @@ pub trait Clock: Send + Sync + fmt::Debug {
 /// The system's clock, made strictly increasing within this process.
 ///
 /// Two runs that start within one microsecond would sort by their random ids; instead the second
-/// one gets the next microsecond, so siblings keep the order in which they were started, also when
-/// the system's clock is set back.
+/// one gets the next microsecond, so siblings keep the order in which they were started.
+///
+/// The system's time is taken once and carried on by the monotonic clock, so a small correction of the
+/// system's clock neither shortens nor turns round a run. When the two are more than a second apart
+/// (the clock was set, or the machine slept), the system's time is taken anew; only then, and only if
+/// the clock was set back, can a time be earlier than the one before. All clocks of a process share one
+/// sequence. A look costs a reading of each of the system's two clocks, and hardly more.
 #[derive(Debug, Default)]
 pub struct SystemClock;
 
-static LAST_MICROS: AtomicI64 = AtomicI64::new(0);
-
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let system = Utc::now().timestamp_micros();
-        let previous = LAST_MICROS
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-                Some(system.max(last.saturating_add(1)))
-            })
-            .unwrap_or(system);
-        from_micros(system.max(previous.saturating_add(1)))
+        static SINCE: LazyLock<Instant> = LazyLock::new(Instant::now);
+        static ANCHORED: Anchored = Anchored::new();
+        // The monotonic clock is read first: if the thread is held up in between, the pair looks as if
+        // the wall clock had been set forward, and the time that comes of it is the right one still.
+        let steady = micros(SINCE.elapsed());
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        from_micros(ANCHORED.time(wall.map_or(0, micros), steady))
     }
+}
+
+/// The difference between the two clocks that makes the system's time anew. Time services move a clock
+/// by less gradually, and the monotonic clock with it.
+const APART_MICROS: u64 = 1_000_000;
+
+/// Wall time told by the monotonic clock. All figures are microseconds.
+#[derive(Debug)]
+struct Anchored {
+    // Wall time at zero of the monotonic clock; nothing has been read yet at the least value.
+    offset: AtomicI64,
+    // The last tick given out. Ticks belong to the monotonic clock, so no wall clock moves them.
+    last_tick: AtomicI64,
+}
+
+impl Anchored {
+    const fn new() -> Self {
+        Self {
+            offset: AtomicI64::new(i64::MIN),
+            last_tick: AtomicI64::new(-1),
+        }
+    }
+
+    /// Returns the time at a reading of both clocks.
+    fn time(&self, wall: i64, steady: i64) -> i64 {
+        let known = self.offset.load(Ordering::Relaxed);
+        let offset = anchor(known, wall, steady);
+        if offset != known {
+            // A thread that was held up may write an older one over it; the next look mends that.
+            self.offset.store(offset, Ordering::Relaxed);
+        }
+        let next = |last: i64| steady.max(last.saturating_add(1));
+        let last = self
+            .last_tick
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+                Some(next(last))
+            });
+        offset.saturating_add(next(last.unwrap_or_else(|last| last)))
+    }
+}
+
+/// Returns the offset to go by: the known one, unless the clocks say something quite different.
+fn anchor(known: i64, wall: i64, steady: i64) -> i64 {
+    let read = wall.saturating_sub(steady);
+    if read.abs_diff(known) > APART_MICROS {
+        read
+    } else {
+        known
+    }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// A clock that moves one step at each look, from a fixed start.
@@ -51,7 +108,7 @@ impl SteppingClock {
     pub fn new(start: Timestamp, step: Duration) -> Self {
         Self {
             next_micros: AtomicI64::new(start.timestamp_micros()),
-            step_micros: i64::try_from(step.as_micros()).unwrap_or(i64::MAX),
+            step_micros: micros(step),
         }
     }
 }
@@ -78,6 +135,52 @@ mod tests {
         let clock = SystemClock;
         let times: Vec<Timestamp> = (0..10_000).map(|_| clock.now()).collect();
         assert!(times.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    const SECOND: i64 = 1_000_000;
+
+    /// Returns what `Anchored` makes of pairs of readings: wall clock, monotonic clock.
+    fn times(readings: &[(i64, i64)]) -> Vec<i64> {
+        let clock = Anchored::new();
+        let time = |(wall, steady): &(i64, i64)| clock.time(*wall, *steady);
+        readings.iter().map(time).collect()
+    }
+
+    #[test]
+    fn a_clock_that_was_once_ahead_is_not_kept() {
+        let (right, ahead) = (1_000 * SECOND, 5_000 * SECOND);
+        let readings = [
+            (ahead, 0),
+            (right + 10, 10),
+            (right + 30, 30),
+            (right + SECOND, SECOND),
+        ];
+        assert_eq!(
+            times(&readings),
+            [ahead, right + 10, right + 30, right + SECOND]
+        );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_forward_is_followed() {
+        let day = 86_400 * SECOND;
+        assert_eq!(times(&[(0, 0), (day, 5), (day + 5, 10)]), [0, day, day + 5]);
+    }
+
+    #[test]
+    fn a_small_correction_bends_no_time() {
+        let back = times(&[(SECOND, 0), (SECOND / 2, 100), (SECOND / 2 + 100, 200)]);
+        assert_eq!(back, [SECOND, SECOND + 100, SECOND + 200]);
+    }
+
+    #[test]
+    fn looks_within_a_microsecond_differ_also_after_a_step() {
+        let readings = [(9 * SECOND, 7), (9 * SECOND, 7), (SECOND, 7), (SECOND, 7)];
+        let [a, b, c, d] = times(&readings)[..] else {
+            panic!("four");
+        };
+        assert!(a < b && c < d, "{a} {b} {c} {d}");
+        assert!(d.abs_diff(SECOND) < 10, "{d}");
     }
 
     #[test]

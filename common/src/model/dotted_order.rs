@@ -5,6 +5,7 @@
 //! └ start, UTC, 6 digits ┘└ run id, 36 characters ──────────┘   └ one segment a level, root first
 //! ```
 
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -197,6 +198,17 @@ impl DottedOrder {
             .map(|segment| segment.start)
     }
 
+    /// Returns true if `id` is the run's own or an ancestor's.
+    pub fn names(&self, id: RunId) -> bool {
+        let mut buffer = Uuid::encode_buffer();
+        let id = id.0.hyphenated().encode_lower(&mut buffer).as_bytes();
+        // Whoever wrote a segment may have used capitals.
+        self.text.split('.').any(|segment| {
+            let own = segment.as_bytes().last_chunk::<36>();
+            own.is_some_and(|own| own.eq_ignore_ascii_case(id))
+        })
+    }
+
     /// Returns true if `ancestor` is a proper prefix of this order, level by level.
     pub fn is_below(&self, ancestor: &Self) -> bool {
         self.text
@@ -205,14 +217,27 @@ impl DottedOrder {
     }
 }
 
+/// Levels up to which a list is searched faster than a set.
+const FEW: usize = 32;
+
 impl FromStr for DottedOrder {
     type Err = ParseDottedOrderError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut ids: Vec<RunId> = Vec::with_capacity(text.len() / Segment::LEN + 1);
+        let mut ids: Vec<RunId> = Vec::new();
+        // A few ids are compared fastest one by one; a stranger may send tens of thousands.
+        let mut many: HashSet<RunId> = HashSet::new();
         for part in text.split('.') {
             let segment: Segment = part.parse()?;
-            if ids.contains(&segment.id) {
+            if ids.len() == FEW {
+                many.extend(&ids);
+            }
+            let repeated = if ids.len() < FEW {
+                ids.contains(&segment.id)
+            } else {
+                !many.insert(segment.id)
+            };
+            if repeated {
                 return Err(ParseDottedOrderError::RepeatedId);
             }
             ids.push(segment.id);
@@ -336,6 +361,22 @@ mod tests {
             ),
         ] {
             assert_eq!(text.parse::<DottedOrder>(), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_occurs_twice_is_found_at_any_distance() {
+        let segment = |n: usize| format!("20261122T100538926531Z01a202b7-f0ee-7646-9e7b-{n:012x}");
+        for levels in [2, FEW, FEW + 1, FEW + 2, 3 * FEW] {
+            let mut parts: Vec<String> = (1..levels).map(segment).collect();
+            let whole: DottedOrder = parts.join(".").parse().expect("each id once");
+            assert!(whole.names(whole.trace_id().into()) && whole.names(whole.run_id()));
+            for twice in [1, levels - 1] {
+                parts.push(segment(twice));
+                let repeated = parts.join(".").to_uppercase().parse::<DottedOrder>();
+                assert_eq!(repeated, Err(ParseDottedOrderError::RepeatedId), "{levels}");
+                parts.pop();
+            }
         }
     }
 

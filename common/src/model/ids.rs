@@ -1,10 +1,12 @@
 //! Run and trace ids, and where they come from.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::str::FromStr;
 use std::sync::Mutex;
 
-use rand::rngs::SmallRng;
+use rand::rngs::{SmallRng, SysRng};
 use rand::{RngExt as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -90,14 +92,25 @@ pub trait IdGenerator: Send + Sync + fmt::Debug {
     fn run_id(&self, start: Timestamp) -> RunId;
 }
 
-/// Ids with 74 random bits each, from the thread's generator. The default.
+thread_local! {
+    // Not `rand::rng()`: it has a destructor, and panics for whoever starts a run after it.
+    static GENERATOR: RefCell<SmallRng> = RefCell::new(seeded_by_system());
+}
+
+fn seeded_by_system() -> SmallRng {
+    SmallRng::try_from_rng(&mut SysRng)
+        .unwrap_or_else(|_| SmallRng::seed_from_u64(RandomState::new().hash_one(())))
+}
+
+/// Ids with 74 random bits each, from a generator of the thread's own that the system seeds. The
+/// default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomIds;
 
 impl IdGenerator for RandomIds {
     fn run_id(&self, start: Timestamp) -> RunId {
-        let bits: u128 = rand::rng().random();
-        v7(start, bits)
+        let bits = GENERATOR.try_with(|generator| generator.borrow_mut().random());
+        v7(start, bits.unwrap_or_else(|_| seeded_by_system().random()))
     }
 }
 

@@ -29,6 +29,9 @@ pub struct PropagationCounters {
     pub ignored: IgnoredEntries,
     /// Contexts written.
     pub injected: u64,
+    /// Contexts not written, because the run is deeper than a header can say; see
+    /// [`MAX_TRACE_SEGMENTS`](super::limits::MAX_TRACE_SEGMENTS).
+    pub not_injected: u64,
     /// Members of ours that were left out of a baggage, because it was full.
     pub left_out: u64,
 }
@@ -46,6 +49,7 @@ impl fmt::Display for PropagationCounters {
             ("oversize", self.oversize),
             ("ambiguous", self.ambiguous),
             ("injected", self.injected),
+            ("not_injected", self.not_injected),
             ("left_out", self.left_out),
         ] {
             if count > 0 {
@@ -72,6 +76,7 @@ pub(super) struct Counting {
     ambiguous: AtomicU64,
     ignored: [AtomicU64; IgnoredEntries::REASONS],
     injected: AtomicU64,
+    not_injected: AtomicU64,
     left_out: AtomicU64,
 }
 
@@ -113,8 +118,18 @@ impl Counting {
         }
     }
 
-    /// Counts an injection, and logs the first time that members had to be left out.
-    pub(super) fn injected(&self, left_out: u64) {
+    /// Counts an injection, and logs the first time that members had to be left out, or everything.
+    pub(super) fn injected(&self, left_out: Option<u64>) {
+        let Some(left_out) = left_out else {
+            if self.not_injected.fetch_add(1, Ordering::Relaxed) == 0 {
+                tracing::warn!(
+                    "a run is too deep for the langsmith-trace header, so the service called starts a \
+                     trace of its own; look for a loop of runs (logged once, counted as \
+                     `not_injected`)"
+                );
+            }
+            return;
+        };
         self.injected.fetch_add(1, Ordering::Relaxed);
         if left_out > 0 && self.left_out.fetch_add(left_out, Ordering::Relaxed) == 0 {
             tracing::warn!(
@@ -136,6 +151,7 @@ impl Counting {
             ambiguous: read(&self.ambiguous),
             ignored: IgnoredEntries::from_counts(std::array::from_fn(|at| read(&self.ignored[at]))),
             injected: read(&self.injected),
+            not_injected: read(&self.not_injected),
             left_out: read(&self.left_out),
         }
     }

@@ -3,9 +3,11 @@
 //! Start at [`MAX_BAGGAGE_BYTES`]. The figures of the `baggage` header are those that W3C Baggage asks
 //! everybody to support; the official SDKs have no bounds at all.
 
-/// Longest `langsmith-trace` in bytes: 8 KiB. Beyond it there is no parent (`oversize`).
+/// Longest `langsmith-trace` in bytes: 8 KiB. Beyond it there is no parent (`oversize`), and none is
+/// written (`not_injected`).
 pub const MAX_TRACE_BYTES: usize = 8 * 1024;
-/// Most levels in a `langsmith-trace`: 128. Beyond it there is no parent (`oversize`).
+/// Most levels in a `langsmith-trace`: 128. Beyond it there is no parent (`oversize`), and none is
+/// written (`not_injected`).
 pub const MAX_TRACE_SEGMENTS: usize = 128;
 
 /// Most bytes of `baggage`, over all its lines: 8 KiB. Members past it are ignored, and none of ours

@@ -38,7 +38,8 @@ pub const BAGGAGE_HEADER: &str = "baggage";
 
 /// Writes a context into a carrier and reads it back.
 pub trait Propagator: Send + Sync + fmt::Debug {
-    /// Writes `context` into `carrier`, in place of one that is there already.
+    /// Writes `context` into `carrier`, in place of one that is there already. One that is over the
+    /// [`limits`] is not written.
     fn inject(&self, context: &RunContext, carrier: &mut dyn Injector);
 
     /// Reads what the carrier says, as far as the trust policy allows.

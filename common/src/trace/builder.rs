@@ -1,13 +1,17 @@
 //! A run that is about to start.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
 use super::current::current;
 use super::run_tree::RunTree;
 use super::tracer::{SERVICE, Tracer};
-use crate::model::{DottedOrder, JsonMap, Run, RunContext, RunId, RunType, Segment, Timestamp};
+use crate::model::{
+    DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunContext, RunId, RunType, Segment,
+    Timestamp,
+};
 
 /// Says what a run is before it starts. Made by [`Tracer::run`] and [`RunTree::child`].
 #[derive(Debug)]
@@ -84,16 +88,17 @@ impl RunBuilder {
         self.parent(parent)
     }
 
-    /// Sets the run's id; without it the tracer's generator makes one.
+    /// Sets the run's id; without it the tracer's generator makes one. An id that can name no run here,
+    /// because it is all zero or an ancestor's, is replaced by a generated one.
     pub fn id(mut self, id: RunId) -> Self {
         self.id = Some(id);
         self
     }
 
     /// Sets the start time; without it the tracer's clock is asked. A time before the start of a
-    /// parent is moved to the parent's, as the official SDK does.
+    /// parent is moved to the parent's, as the official SDK does; what is finer than a microsecond is cut.
     pub fn start_time(mut self, start: Timestamp) -> Self {
-        self.start = Some(start);
+        self.start = Some(writable(start));
         self
     }
 
@@ -102,7 +107,9 @@ impl RunBuilder {
         if !self.tracer.is_enabled() {
             return RunTree::disabled(self.tracer);
         }
-        let now = self.start.unwrap_or_else(|| self.tracer.clock().now());
+        let now = self
+            .start
+            .unwrap_or_else(|| writable(self.tracer.clock().now()));
         let start = match self
             .parent
             .as_ref()
@@ -111,7 +118,19 @@ impl RunBuilder {
             Some(earliest) if self.start.is_some() => now.max(earliest),
             _ => now,
         };
-        let id = self.id.unwrap_or_else(|| self.tracer.ids().run_id(start));
+        let above = self.parent.as_ref().map(|parent| &parent.dotted_order);
+        let free = |id: &RunId| !id.is_nil() && !above.is_some_and(|above| above.names(*id));
+        let given = self.id.filter(|id| {
+            let usable = free(id);
+            if !usable {
+                warn_of_id(*id);
+            }
+            usable
+        });
+        let id = given
+            .or_else(|| Some(self.tracer.ids().run_id(start)).filter(free))
+            // The tracer's generator repeats itself.
+            .unwrap_or_else(|| RandomIds.run_id(start));
         let segment = Segment { start, id };
         let (order, inherited) = match self.parent {
             Some(parent) => (parent.dotted_order.child(segment), Some(parent.baggage)),
@@ -141,6 +160,45 @@ impl RunBuilder {
             .or_else(|| self.tracer.project().map(str::to_owned));
         run.inputs = Some(self.inputs.unwrap_or_default());
         RunTree::begin(self.tracer, run)
+    }
+}
+
+/// Returns the time as a dotted order can say it: in whole microseconds, in a year of four digits.
+fn writable(time: Timestamp) -> Timestamp {
+    let micros = time.timestamp_micros();
+    let possible = micros.clamp(EARLIEST_MICROS, LATEST_MICROS);
+    if possible != micros {
+        static WARNED: AtomicBool = AtomicBool::new(false);
+        if !WARNED.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                %time,
+                "a run starts outside the years 1 to 9999, which no dotted order can say; it is moved \
+                 to the nearest time within (logged once)"
+            );
+        }
+    }
+    // Also a leap second, whose fraction has seven digits, becomes an ordinary time.
+    Timestamp::from_timestamp_micros(possible).unwrap_or(time)
+}
+
+/// The beginning of the year 1, where the time of the official SDK for Python begins.
+const EARLIEST_MICROS: i64 = -62_135_596_800_000_000;
+/// The last microsecond of the year 9999.
+const LATEST_MICROS: i64 = 253_402_300_799_999_999;
+
+/// Logs the first id of each kind that cannot be used.
+fn warn_of_id(id: RunId) {
+    static NIL: AtomicBool = AtomicBool::new(false);
+    static ANCESTOR: AtomicBool = AtomicBool::new(false);
+    if id.is_nil() {
+        if !NIL.swap(true, Ordering::Relaxed) {
+            tracing::warn!("a run was given the nil id; it gets a generated one (logged once)");
+        }
+    } else if !ANCESTOR.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            %id,
+            "a run was given the id of a run above it; it gets a generated one (logged once)"
+        );
     }
 }
 

@@ -15,9 +15,14 @@ thread_local! {
 
 /// Returns the current run: the one whose [`TraceFutureExt::in_run`] or [`with_run`] is being executed.
 ///
-/// A spawned task or thread has none, until it is given one.
+/// A spawned task or thread has none, until it is given one; nor has a thread whose thread-local values
+/// are being dropped.
 pub fn current() -> Option<RunTree> {
-    CURRENT.with_borrow(|stack| stack.last().cloned())
+    // `with` would panic in the destructor of another thread-local, and abort the process.
+    CURRENT
+        .try_with(|stack| stack.borrow().last().cloned())
+        .ok()
+        .flatten()
 }
 
 /// Calls `work` with `run` as the current run of this thread.
@@ -65,7 +70,8 @@ struct Entered;
 
 impl Entered {
     fn new(run: RunTree) -> Self {
-        CURRENT.with_borrow_mut(|stack| stack.push(run));
+        // A stack that is gone stays gone, so `drop` finds none either.
+        let _ = CURRENT.try_with(|stack| stack.borrow_mut().push(run));
         Self
     }
 }
@@ -73,7 +79,7 @@ impl Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         // The run is dropped outside of the borrow: its end may look at the current run.
-        let run = CURRENT.with_borrow_mut(Vec::pop);
+        let run = CURRENT.try_with(|stack| stack.borrow_mut().pop());
         drop(run);
     }
 }

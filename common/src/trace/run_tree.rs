@@ -1,6 +1,6 @@
 //! The handle of a run that has started.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -18,7 +18,8 @@ use crate::model::{
 /// a cancelled task or a panic leaves no run that is pending for ever. A parent keeps no children, and
 /// a child outlives its parent's handle without harm.
 ///
-/// No method blocks, fails or panics.
+/// No method blocks, fails or panics of itself. What a method is given is converted before the run is
+/// locked, so a `Display` or an `Into` may use the run, and a panic of theirs leaves it as it was.
 #[derive(Clone)]
 pub struct RunTree {
     // None when tracing is off: every method is then a no-op.
@@ -124,15 +125,18 @@ impl RunTree {
 
     /// Adds one key of metadata. Runs started below from now on inherit it.
     pub fn add_metadata(&self, key: impl Into<String>, value: impl Into<Value>) {
-        self.change(|run, _| {
-            Arc::make_mut(&mut run.extra.metadata).insert(key.into(), value.into());
+        let Some(inner) = self.open() else { return };
+        let (key, value) = (key.into(), value.into());
+        inner.change(|run| {
+            Arc::make_mut(&mut run.extra.metadata).insert(key, value);
         });
     }
 
     /// Adds a tag. Runs started below from now on inherit it.
     pub fn add_tag(&self, tag: impl Into<String>) {
-        self.change(|run, _| {
-            let tag = tag.into();
+        let Some(inner) = self.open() else { return };
+        let tag = tag.into();
+        inner.change(|run| {
             if !run.tags.contains(&tag) {
                 run.tags.push(tag);
             }
@@ -141,55 +145,58 @@ impl RunTree {
 
     /// Records that something happened, in words.
     pub fn add_event(&self, message: impl Into<String>) {
-        self.change(|run, tracer| {
-            run.events.push(RunEvent {
-                name: "event".to_owned(),
-                time: tracer.clock().now(),
-                message: Some(message.into()),
-                kwargs: None,
-            });
-        });
+        let Some(inner) = self.open() else { return };
+        let event = RunEvent {
+            name: "event".to_owned(),
+            message: Some(message.into()),
+            time: inner.tracer.clock().now(),
+            kwargs: None,
+        };
+        inner.change(|run| run.events.push(event));
     }
 
     /// Sets what the work gave back, without ending the run. A value that is no object is sent as
     /// `{"output": value}`.
     pub fn set_outputs(&self, outputs: impl Into<Value>) {
-        self.change(|run, _| run.outputs = Some(into_object(outputs.into(), "output")));
+        let Some(inner) = self.open() else { return };
+        let outputs = into_object(outputs.into(), "output");
+        inner.change(|run| run.outputs = Some(outputs));
     }
 
     /// Ends the run.
     pub fn end(&self) {
-        self.finish(|_| {});
+        if let Some(inner) = self.open() {
+            inner.finish(|_| {});
+        }
     }
 
     /// Ends the run with what the work gave back.
     pub fn end_with(&self, outputs: impl Into<Value>) {
-        self.finish(|run| run.outputs = Some(into_object(outputs.into(), "output")));
+        let Some(inner) = self.open() else { return };
+        let outputs = into_object(outputs.into(), "output");
+        inner.finish(|run| run.outputs = Some(outputs));
     }
 
     /// Ends the run with an error. Without outputs set before, `{"output": null}` is sent, as the
     /// Python SDK does.
     pub fn fail(&self, error: impl fmt::Display) {
-        self.finish(|run| {
+        let Some(inner) = self.open() else { return };
+        let mut text = String::new();
+        // Unlike `to_string`, this keeps what was written when a `Display` returns an error.
+        let _ = write!(text, "{error}");
+        inner.finish(|run| {
             run.outputs
                 .get_or_insert_with(|| into_object(Value::Null, "output"));
-            run.error = Some(error.to_string());
+            run.error = Some(text);
         });
     }
 
-    fn change(&self, change: impl FnOnce(&mut Run, &Tracer)) {
-        if let Some(inner) = &self.inner {
-            let mut state = inner.lock();
-            if !state.ended {
-                change(&mut state.run, &inner.tracer);
-            }
-        }
-    }
-
-    fn finish(&self, last: impl FnOnce(&mut Run)) {
-        if let Some(inner) = &self.inner {
-            inner.finish(last);
-        }
+    /// Returns the run if it is recorded and has not ended.
+    ///
+    /// Whoever changes it converts the caller's values between this and the lock: conversions,
+    /// `Display` and clocks are code of others, which may look at this very run, or panic.
+    fn open(&self) -> Option<&Inner> {
+        self.inner.as_deref().filter(|inner| !inner.lock().ended)
     }
 }
 
@@ -199,16 +206,25 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn change(&self, change: impl FnOnce(&mut Run)) {
+        let mut state = self.lock();
+        if !state.ended {
+            change(&mut state.run);
+        }
+    }
+
     fn finish(&self, last: impl FnOnce(&mut Run)) {
+        let now = self.tracer.clock().now();
         let patch = {
             let mut state = self.lock();
             if state.ended {
                 return;
             }
-            state.ended = true;
             last(&mut state.run);
-            state.run.end_time = Some(self.tracer.clock().now().max(state.run.start_time));
-            state.run.clone()
+            state.run.end_time = Some(now.max(state.run.start_time));
+            let patch = state.run.clone();
+            state.ended = true;
+            patch
         };
         self.tracer.sink().submit(RunOp::Patch(Box::new(patch)));
     }
@@ -216,6 +232,10 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // The clock is asked only where the answer is used: a stepping one would tell.
+        if self.lock().ended {
+            return;
+        }
         let why = if std::thread::panicking() {
             "Panicked"
         } else {

@@ -62,7 +62,7 @@ fn op(kind: OpKind, path_id: Option<String>, fields: JsonMap) -> ReceivedOp {
 }
 
 /// Estimates the memory that a value takes; the store's limits need no more.
-fn weight(value: &Value) -> usize {
+pub(in crate::langsmith_mock) fn weight(value: &Value) -> usize {
     match value {
         Value::String(text) => 32 + text.len(),
         Value::Array(list) => 32 + list.iter().map(weight).sum::<usize>(),

@@ -27,7 +27,7 @@ use super::violation::{Violation, ViolationCode};
 use crate::model::JsonMap;
 
 pub(super) use encoding::decompress;
-pub(super) use json::{batch, one_run};
+pub(super) use json::{batch, one_run, weight};
 
 /// Whether an operation creates or updates its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

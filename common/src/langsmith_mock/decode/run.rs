@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         if id.is_none() {
             self.problem(
                 ViolationCode::IdMalformed,
-                format!("{key:?} is {}, no hyphenated UUID", shortened(value)),
+                format!("{key:?} is {}, no hyphenated UUID", value),
             );
         }
         id
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
             .map_err(|error| {
                 self.problem(
                     ViolationCode::DottedOrderMalformed,
-                    format!("invalid 'dotted_order' {}: {error}", shortened(value)),
+                    format!("invalid 'dotted_order' {}: {error}", value),
                 );
             })
             .ok()
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         if time.is_none() {
             self.problem(
                 ViolationCode::TimeMalformed,
-                format!("{key:?} is {}, no time", shortened(value)),
+                format!("{key:?} is {}, no time", value),
             );
         }
         time
@@ -213,15 +213,6 @@ impl<'a> Reader<'a> {
             runtime: take("runtime"),
             other,
         }
-    }
-}
-
-/// A value for people: its first characters.
-fn shortened(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(200) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text,
     }
 }
 

@@ -8,14 +8,27 @@ use super::{METADATA, OURS, PROJECT, TAGS};
 use crate::model::{Baggage, RunContext};
 use crate::propagation::baggage::{Budget, ESCAPED, members};
 use crate::propagation::carrier::Injector;
-use crate::propagation::limits::MAX_BAGGAGE_BYTES;
+use crate::propagation::limits::{MAX_BAGGAGE_BYTES, MAX_TRACE_BYTES, MAX_TRACE_SEGMENTS};
 use crate::propagation::{BAGGAGE_HEADER, TRACE_HEADER};
 
 /// Writes both headers; returns how many members of ours the baggage had no room for.
-pub(super) fn inject(context: &RunContext, carrier: &mut dyn Injector) -> u64 {
-    carrier.set(TRACE_HEADER, context.dotted_order.as_str().to_owned());
-    let (baggage, left_out) = merge(&context.baggage, carrier);
-    match baggage {
+///
+/// Of a place that nobody would read, neither is written, an old header of ours goes away, and the
+/// answer is none: proxies refuse a whole request for one long header.
+pub(super) fn inject(context: &RunContext, carrier: &mut dyn Injector) -> Option<u64> {
+    let order = &context.dotted_order;
+    if order.as_str().len() > MAX_TRACE_BYTES || order.depth() >= MAX_TRACE_SEGMENTS {
+        carrier.remove(TRACE_HEADER);
+        write_baggage(&Baggage::default(), carrier);
+        return None;
+    }
+    carrier.set(TRACE_HEADER, order.as_str().to_owned());
+    Some(write_baggage(&context.baggage, carrier))
+}
+
+fn write_baggage(baggage: &Baggage, carrier: &mut dyn Injector) -> u64 {
+    let (merged, left_out) = merge(baggage, carrier);
+    match merged {
         Some(text) if text.is_empty() => carrier.remove(BAGGAGE_HEADER),
         Some(text) => carrier.set(BAGGAGE_HEADER, text),
         None => {}
