@@ -5,7 +5,8 @@
 //! | 2xx, 409 | delivered (409: the server has it already) |
 //! | 408, 425, 429, 500, 502, 503, 504, no answer | try again |
 //! | 404 | no such path: `/runs/multipart` falls back to `/runs/batch` |
-//! | 3xx, 401, 403, 413, any other | dropped, with the reason |
+//! | 413 | too large: a batch of several runs is halved, a single run is dropped |
+//! | 3xx, 401, 403, any other | dropped, with the reason |
 
 use std::time::Duration;
 

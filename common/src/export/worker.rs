@@ -140,6 +140,13 @@ impl Worker {
                 continue;
             }
             let fate = self.send(&batch, body).await;
+            if fate == Err(DropReason::TooLarge) && batch.groups().len() > 1 {
+                // The server or a proxy takes less than anybody said; only what is too large by
+                // itself is lost.
+                let (first, second) = batch.split();
+                waiting.extend([second, first]);
+                continue;
+            }
             if let Err(reason) = fate {
                 self.warn_dropped(reason);
             }
