@@ -10,12 +10,12 @@ use tokio::runtime::Handle;
 
 use super::config::{BatchConfig, Destination};
 use super::info::ServerInfo;
-use super::ledger::{DropReason, ExportStats};
-use super::queue::{FlushMark, Queue};
+use super::ledger::{DropReason, ExportStats, RefuseReason};
+use super::queue::Queue;
 use super::transport::{
     HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
-use super::worker::{Worker, limits};
+use super::worker::{Worker, limits, warn_refused};
 use crate::model::RunOp;
 
 /// Sends operations to one destination from a thread of its own.
@@ -104,11 +104,11 @@ impl BatchExporter {
     /// [`flush_async`](Self::flush_async).
     ///
     /// # Errors
-    /// If time ran out, or operations were dropped since the last flush.
+    /// If time ran out, or operations were dropped or refused since the last flush.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let mark = self.queue.begin_flush();
         self.queue.wait_settled_blocking(&mark, timeout);
-        self.end_flush(&mark)
+        self.queue.end_flush(&mark)
     }
 
     /// Waits as [`flush`](Self::flush) does, without blocking; on any runtime.
@@ -124,18 +124,7 @@ impl BatchExporter {
         });
         // Fails only when the exporter's thread is gone, and then everything is settled.
         let _ = waiting.await;
-        self.end_flush(&mark)
-    }
-
-    fn end_flush(&self, mark: &FlushMark) -> Result<(), FlushError> {
-        match self.queue.end_flush(mark) {
-            (0, 0, _) => Ok(()),
-            (0, dropped, reason) => Err(FlushError::Dropped {
-                dropped,
-                reason: reason.unwrap_or(DropReason::ExporterFailed),
-            }),
-            (left, _, _) => Err(FlushError::Timeout { left }),
-        }
+        self.queue.end_flush(&mark)
     }
 
     /// Takes nothing in any more, sends what is held for at most `timeout`, and ends the thread.
@@ -239,6 +228,15 @@ pub enum FlushError {
         /// The latest reason; [`ExportStats`] has them all.
         reason: DropReason,
     },
+    /// Everything that was taken in is delivered, and operations were not taken in since the last
+    /// flush; the reason says what to do.
+    #[error("{refused} operations were refused: {reason}")]
+    Refused {
+        /// Operations not taken in.
+        refused: u64,
+        /// The latest reason; [`ExportStats`] has them all.
+        reason: RefuseReason,
+    },
 }
 
 /// The life of the exporter's thread.
@@ -266,6 +264,7 @@ fn work(
                 tokio::select! {
                     biased;
                     () = queue.stopped() => {}
+                    () = warn_refused(queue) => {}
                     () = worker.run() => {}
                 }
             });

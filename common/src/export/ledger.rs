@@ -106,10 +106,10 @@ pub enum DropReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum RefuseReason {
     /// The queue holds as many operations or bytes as it may. Raise the bound, or send less.
-    #[error("queue full")]
+    #[error("the queue is full")]
     QueueFull,
     /// The exporter was shut down.
-    #[error("exporter shut down")]
+    #[error("the exporter is shut down")]
     Closed,
 }
 

@@ -61,6 +61,20 @@ pub(super) fn limits(config: &BatchConfig, info: &ServerInfo) -> Limits {
     }
 }
 
+/// Logs the first refusal of each kind, at once: a batch in flight may take minutes. Never ends.
+pub(super) async fn warn_refused(queue: &Queue) {
+    let mut warned = Vec::new();
+    loop {
+        queue.refused_anew().await;
+        for reason in queue.stats().refused.into_keys() {
+            if !warned.contains(&reason) {
+                warned.push(reason);
+                tracing::warn!("runs are refused: {reason}; later ones are counted, not logged");
+            }
+        }
+    }
+}
+
 impl Worker {
     pub(super) fn new(
         queue: Arc<Queue>,
@@ -92,9 +106,6 @@ impl Worker {
             let batch =
                 Batch::merge_sized(taken.into_iter().map(|queued| (queued.op, queued.bytes)));
             self.deliver(batch, &mut in_flight).await;
-            if self.queue.stats().total_refused() > 0 && self.first_of_kind("refused") {
-                tracing::warn!("the queue is full: runs are refused, counted and not logged again");
-            }
         }
     }
 
