@@ -36,16 +36,17 @@ pub const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How operations are gathered, bounded and sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchConfig {
-    /// Most operations in one request; none takes the server's word, else [`DEFAULT_BATCH_OPS`].
+    /// Most operations in one request; none, or 0, takes the server's word, else [`DEFAULT_BATCH_OPS`].
     pub max_ops: Option<usize>,
-    /// Most bytes in one request; none takes the server's word, else [`DEFAULT_BATCH_BYTES`].
+    /// Most bytes in one request; none, or 0, takes the server's word, else [`DEFAULT_BATCH_BYTES`].
     pub max_bytes: Option<usize>,
     /// How long the first operation of a batch waits for others; [`DEFAULT_LINGER`].
     pub linger: Duration,
     /// Most operations held. At one more, the newest is refused: what is already held may be the
     /// beginning of a trace whose end is still to come. [`DEFAULT_QUEUE_OPS`].
     pub queue_ops: usize,
-    /// Most bytes held, by estimate; [`DEFAULT_QUEUE_BYTES`].
+    /// Most bytes held, by estimate; an operation larger than that is never taken in.
+    /// [`DEFAULT_QUEUE_BYTES`].
     pub queue_bytes: usize,
     /// How long one request may take in all; [`DEFAULT_REQUEST_TIMEOUT`].
     pub request_timeout: Duration,

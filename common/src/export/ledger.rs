@@ -108,6 +108,13 @@ pub enum RefuseReason {
     /// The queue holds as many operations or bytes as it may. Raise the bound, or send less.
     #[error("the queue is full")]
     QueueFull,
+    /// The operation alone is larger than all that the queue may hold, so no waiting helps. Raise
+    /// [`BatchConfig::queue_bytes`](super::BatchConfig::queue_bytes), or send smaller inputs and
+    /// outputs.
+    #[error(
+        "larger than the whole queue may be; raise queue_bytes (LANGSMITH_MAX_INGEST_MEMORY_BYTES), or send smaller inputs and outputs"
+    )]
+    TooLarge,
     /// The exporter was shut down.
     #[error("the exporter is shut down")]
     Closed,

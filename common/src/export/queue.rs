@@ -104,6 +104,8 @@ impl Queue {
                 || state.held_bytes.saturating_add(bytes) > self.max_bytes;
             let refusal = if state.closed {
                 Some(RefuseReason::Closed)
+            } else if bytes > self.max_bytes {
+                Some(RefuseReason::TooLarge)
             } else if full {
                 Some(RefuseReason::QueueFull)
             } else {

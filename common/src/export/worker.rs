@@ -47,8 +47,10 @@ impl Form {
 pub(super) fn limits(config: &BatchConfig, info: &ServerInfo) -> Limits {
     let server = info.batch_ingest_config.clone().unwrap_or_default();
     let first = |ours: Option<usize>, theirs: Option<usize>, default: usize| {
-        ours.or(theirs)
-            .filter(|limit| *limit > 0)
+        // Nothing at all is no limit: of ours it means that the server's counts.
+        let stated = |limit: &usize| *limit > 0;
+        ours.filter(stated)
+            .or(theirs.filter(stated))
             .unwrap_or(default)
     };
     Limits {
