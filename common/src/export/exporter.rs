@@ -257,8 +257,8 @@ fn work(
         }
     };
     let _ = tell.send(Ok(runtime.handle().clone()));
+    let mut worker = Worker::new(queue.clone(), transport.clone(), config.clone());
     loop {
-        let worker = Worker::new(queue.clone(), transport.clone(), config.clone());
         let life = std::panic::catch_unwind(AssertUnwindSafe(|| {
             runtime.block_on(async {
                 tokio::select! {
@@ -272,7 +272,8 @@ fn work(
         if life.is_ok() {
             break;
         }
-        // A panic costs the batch in flight, which is booked; the next worker takes over.
+        // A panic costs the batch in flight, which is booked, or the one question of `/info`: each
+        // life leaves less to do, so this cannot spin.
         tracing::error!("the LangSmith exporter failed and starts again; please report it");
     }
     queue.abandon(DropReason::Shutdown);

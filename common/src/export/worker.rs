@@ -94,8 +94,9 @@ impl Worker {
         }
     }
 
-    /// Works until the queue is closed and empty.
-    pub(super) async fn run(mut self) {
+    /// Works until the queue is closed and empty. After a panic it may be called again: what was
+    /// learned of the server is kept, so that the same question does not fail twice.
+    pub(super) async fn run(&mut self) {
         while self.queue.wait_for_work().await {
             if !self.asked_info {
                 self.asked_info = true;
