@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::config::{BatchConfig, Destination};
 use super::info::ServerInfo;
-use super::ledger::{DropReason, ExportStats, RefuseReason};
+use super::ledger::{DropReason, ExportStats, FlushError};
 use super::queue::Queue;
 use super::transport::{
     HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
@@ -208,35 +208,6 @@ impl fmt::Debug for BatchExporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BatchExporter({:?}: {})", self.transport, self.stats())
     }
-}
-
-/// What a flush could not do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FlushError {
-    /// Time ran out. They are still held and will be sent; wait longer, or see whether the endpoint
-    /// answers (`Client::check`).
-    #[error("time ran out with {left} operations unsent")]
-    Timeout {
-        /// Operations still held.
-        left: u64,
-    },
-    /// Operations were given up since the last flush; the reason says what to do.
-    #[error("{dropped} operations were dropped: {reason}")]
-    Dropped {
-        /// Operations given up.
-        dropped: u64,
-        /// The latest reason; [`ExportStats`] has them all.
-        reason: DropReason,
-    },
-    /// Everything that was taken in is delivered, and operations were not taken in since the last
-    /// flush; the reason says what to do.
-    #[error("{refused} operations were refused: {reason}")]
-    Refused {
-        /// Operations not taken in.
-        refused: u64,
-        /// The latest reason; [`ExportStats`] has them all.
-        reason: RefuseReason,
-    },
 }
 
 /// The life of the exporter's thread.

@@ -33,9 +33,9 @@ pub use config::{
     Destination,
 };
 pub use encode::{EncodedBody, Encoder, Encoding};
-pub use exporter::{BatchExporter, FlushError};
+pub use exporter::BatchExporter;
 pub use info::{BatchIngestConfig, ServerInfo};
-pub use ledger::{DropReason, ExportStats, RefuseReason};
+pub use ledger::{DropReason, ExportStats, FlushError, RefuseReason};
 pub use retry::{RetryPolicy, Verdict, judge};
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,

@@ -8,8 +8,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::exporter::FlushError;
-use super::ledger::{DropReason, ExportStats, RefuseReason};
+use super::ledger::{DropReason, ExportStats, FlushError, RefuseReason};
 use crate::model::{JsonMap, RunOp};
 
 /// An operation in the queue, with what it counts against the bounds.
