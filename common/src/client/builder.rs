@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use super::config::{Config, ConfigError, is_hosted};
 use super::handle::Client;
 use super::sink::ExporterSink;
-use crate::export::{BatchConfig, BatchExporter, Destination};
+use crate::export::{BatchConfig, BatchExporter, Destination, trimmed_key};
 use crate::model::{Clock, IdGenerator};
 use crate::trace::{NoSink, RunSink, TeeSink, Tracer};
 
@@ -45,11 +45,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the key. Blanks and line breaks around it are removed.
+    /// Sets the key. Blanks and line breaks around it are removed; nothing else is no key.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<SecretString>) -> Self {
-        let key: SecretString = key.into();
-        self.config.api_key = Some(key.expose_secret().trim().into());
+        self.config.api_key = trimmed_key(&key.into());
         self
     }
 
@@ -157,7 +156,8 @@ impl ClientBuilder {
                 None => destinations.insert(0, config.destination()),
             }
             for destination in destinations {
-                if destination.api_key.is_none() && is_hosted(&destination.endpoint) {
+                let key = destination.api_key.as_ref().and_then(trimmed_key);
+                if key.is_none() && is_hosted(&destination.endpoint) {
                     return Err(ConfigError::MissingApiKey);
                 }
                 let exporter = BatchExporter::start(&destination, config.batch.clone())?;

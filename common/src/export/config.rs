@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::retry::RetryPolicy;
 
@@ -98,12 +98,18 @@ impl Destination {
         }
     }
 
-    /// Sets the key.
+    /// Sets the key. Blanks and line breaks around it are removed; nothing else is no key.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.api_key = Some(SecretString::from(key.into()));
+        self.api_key = trimmed_key(&SecretString::from(key.into()));
         self
     }
+}
+
+/// Returns a key without the blanks that come along when it is copied; none if nothing is left.
+pub(crate) fn trimmed_key(key: &SecretString) -> Option<SecretString> {
+    let key = key.expose_secret().trim();
+    (!key.is_empty()).then(|| SecretString::from(key))
 }
 
 impl fmt::Debug for Destination {

@@ -12,7 +12,7 @@ use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderN
 use reqwest::{Url, redirect};
 use secrecy::ExposeSecret as _;
 
-use super::config::Destination;
+use super::config::{Destination, trimmed_key};
 use super::encode::EncodedBody;
 use super::tls;
 
@@ -261,7 +261,8 @@ fn headers(to: &Destination) -> Result<HeaderMap, StartError> {
         headers.append(header, value);
     }
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    if let Some(key) = &to.api_key {
+    // The field is open to the caller, who may have set what the setter would not.
+    if let Some(key) = to.api_key.as_ref().and_then(trimmed_key) {
         let mut value =
             HeaderValue::from_str(key.expose_secret()).map_err(|_| StartError::InvalidApiKey)?;
         value.set_sensitive(true);
