@@ -98,7 +98,7 @@ impl Destination {
         }
     }
 
-    /// Sets the key. Blanks and line breaks around it are removed; nothing else is no key.
+    /// Sets the key. Blanks and line breaks around it are removed; if nothing is left, there is none.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = trimmed_key(&SecretString::from(key.into()));

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use super::config::{BatchConfig, Destination};
 use super::info::ServerInfo;
 use super::ledger::{DropReason, ExportStats, FlushError};
-use super::queue::Queue;
+use super::queue::{FlushMark, Queue};
 use super::transport::{
     HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
@@ -106,9 +106,7 @@ impl BatchExporter {
     /// # Errors
     /// If time ran out, or operations were dropped or refused since the last flush.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        let mark = self.queue.begin_flush();
-        self.queue.wait_settled_blocking(&mark, timeout);
-        self.queue.end_flush(&mark)
+        self.begin_flush().wait(timeout)
     }
 
     /// Waits as [`flush`](Self::flush) does, without blocking; on any runtime.
@@ -116,15 +114,20 @@ impl BatchExporter {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
-        let mark = self.queue.begin_flush();
-        let queue = self.queue.clone();
-        let waiting = self.runtime.spawn(async move {
-            // Whether time ran out shows in the books.
-            let _ = tokio::time::timeout(timeout, queue.wait_settled(&mark)).await;
-        });
-        // Fails only when the exporter's thread is gone, and then everything is settled.
-        let _ = waiting.await;
-        self.queue.end_flush(&mark)
+        self.begin_flush().wait_async(timeout).await
+    }
+
+    /// Asks for everything submitted before, without waiting.
+    pub(crate) fn begin_flush(&self) -> Flush<'_> {
+        Flush {
+            exporter: self,
+            mark: self.queue.begin_flush(),
+        }
+    }
+
+    /// Takes nothing in any more; what is held leaves without delay.
+    pub(crate) fn close(&self) {
+        self.queue.close();
     }
 
     /// Takes nothing in any more, sends what is held for at most `timeout`, and ends the thread.
@@ -134,8 +137,22 @@ impl BatchExporter {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.queue.close();
+        self.close();
         let result = self.flush(timeout);
+        self.stop();
+        result
+    }
+
+    /// Shuts down as [`shutdown`](Self::shutdown) does; what was lost is left to the next report.
+    pub(crate) fn end(&self, timeout: Duration) {
+        self.close();
+        let mark = self.queue.begin_flush();
+        self.queue.wait_settled_blocking(&mark, timeout);
+        self.stop();
+    }
+
+    /// Drops what is left, and ends the thread.
+    fn stop(&self) {
         self.queue.stop();
         let thread = self
             .thread
@@ -148,7 +165,6 @@ impl BatchExporter {
             // It has been told to stop, so this does not wait for the network.
             let _ = thread.join();
         }
-        result
     }
 
     /// Shuts down as [`shutdown`](Self::shutdown) does, without blocking; on any runtime.
@@ -156,7 +172,7 @@ impl BatchExporter {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.queue.close();
+        self.close();
         let result = self.flush_async(timeout).await;
         self.queue.stop();
         // The thread books what is left and goes, which ends this wait one way or the other.
@@ -207,6 +223,33 @@ impl Drop for BatchExporter {
 impl fmt::Debug for BatchExporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BatchExporter({:?}: {})", self.transport, self.stats())
+    }
+}
+
+/// A flush under way.
+pub(crate) struct Flush<'a> {
+    exporter: &'a BatchExporter,
+    mark: FlushMark,
+}
+
+impl Flush<'_> {
+    /// Waits for its end, for at most `timeout`.
+    pub(crate) fn wait(self, timeout: Duration) -> Result<(), FlushError> {
+        let queue = &self.exporter.queue;
+        queue.wait_settled_blocking(&self.mark, timeout);
+        queue.end_flush(&self.mark)
+    }
+
+    /// Waits as [`wait`](Self::wait) does, without blocking; on any runtime.
+    pub(crate) async fn wait_async(self, timeout: Duration) -> Result<(), FlushError> {
+        let (queue, mark) = (self.exporter.queue.clone(), self.mark);
+        let waiting = self.exporter.runtime.spawn(async move {
+            // Whether time ran out shows in the books.
+            let _ = tokio::time::timeout(timeout, queue.wait_settled(&mark)).await;
+        });
+        // Fails only when the exporter's thread is gone, and then everything is settled.
+        let _ = waiting.await;
+        self.exporter.queue.end_flush(&self.mark)
     }
 }
 
