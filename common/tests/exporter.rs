@@ -5,11 +5,12 @@ mod exporting;
 mod peer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::client::{CheckError, Client};
 use common::export::{BatchConfig, Destination, DropReason, FlushError, RefuseReason};
-use exporting::{KEY, PATIENCE, accept, client_to, fast, one_run, patient};
+use common::trace::Tracer;
+use exporting::{KEY, PATIENCE, To, accept, client_to, fast, one_run, patient};
 use peer::{Peer, closed_port, parts_of, status};
 use serde_json::json;
 
@@ -98,7 +99,14 @@ fn a_full_queue_refuses_the_newest_and_counts_it() {
     let stats = client.stats();
     assert_eq!((stats.accepted, stats.queued), (3, 3));
     assert_eq!(stats.refused.get(&RefuseReason::QueueFull), Some(&2));
-    client.flush(PATIENCE).expect("what was accepted arrives");
+    assert_eq!(
+        client.flush(PATIENCE),
+        Err(FlushError::Refused {
+            refused: 2,
+            reason: RefuseReason::QueueFull
+        })
+    );
+    client.flush(PATIENCE).expect("a loss is reported once");
     let parts = parts_of(&peer.to("/runs/multipart")[0]);
     let names: Vec<_> = parts
         .iter()
@@ -118,47 +126,89 @@ fn the_queue_is_bounded_in_bytes_too() {
             ..patient()
         },
     );
-    let big = client
-        .run("big")
-        .inputs(json!({"text": "x".repeat(20_000)}))
-        .start();
-    assert_eq!(client.stats().accepted, 0);
-    assert_eq!(client.stats().total_refused(), 1);
+    let text = json!({"text": "x".repeat(6_000)});
+    let first = client.run("first").inputs(text.clone()).start();
+    let second = client.run("second").inputs(text).start();
+    assert_eq!(client.stats().accepted, 1);
+    assert_eq!(
+        client.stats().refused.get(&RefuseReason::QueueFull),
+        Some(&1)
+    );
+    client.flush(PATIENCE).expect_err("one was refused");
+    let third = client.run("third").start();
+    client.flush(PATIENCE).expect("there is room again");
+    assert!(client.stats().balances());
+    drop((first, second, third));
+}
+
+#[test]
+fn what_no_queue_would_hold_is_refused_in_words_of_its_own() {
+    let peer = accept();
+    let client = client_to(
+        &peer,
+        BatchConfig {
+            queue_bytes: 10_000,
+            ..patient()
+        },
+    );
+    let text = json!({"text": "x".repeat(20_000)});
+    let big = client.run("big").inputs(text).start();
+    let error = client
+        .flush(PATIENCE)
+        .expect_err("an empty queue refuses it");
+    assert_eq!(
+        error,
+        FlushError::Refused {
+            refused: 1,
+            reason: RefuseReason::TooLarge
+        }
+    );
+    assert!(error.to_string().contains("queue_bytes"), "{error}");
     drop(big);
     client.flush(PATIENCE).expect("its end is small");
-    assert!(client.stats().balances());
+    assert_eq!(client.stats().delivered, 1);
 }
 
 #[test]
 fn a_batch_keeps_the_limits_that_the_server_states() {
-    let info = json!({"batch_ingest_config": {"size_limit": 4, "size_limit_bytes": 10_000}});
-    let peer = Peer::start(move |request, _| match &*request.path {
-        "/info" => (200, Vec::new(), info.to_string()),
-        _ => status(202),
-    });
-    let client = client_to(&peer, patient());
-    for _ in 0..8 {
-        one_run(&client);
+    for ours in [None, Some(0)] {
+        let info = json!({"batch_ingest_config": {"size_limit": 4, "size_limit_bytes": 10_000}});
+        let peer = Peer::start(move |request, _| match &*request.path {
+            "/info" => (200, Vec::new(), info.to_string()),
+            _ => status(202),
+        });
+        let client = client_to(
+            &peer,
+            // A limit of nothing is no limit, and no word against the server's.
+            BatchConfig {
+                max_ops: ours,
+                max_bytes: ours,
+                ..patient()
+            },
+        );
+        for _ in 0..8 {
+            one_run(&client);
+        }
+        // Quotes double on the wire, which the estimate does not know.
+        for _ in 0..2 {
+            client
+                .run("quotes")
+                .inputs(json!({"text": "\"".repeat(3_000)}))
+                .start()
+                .end();
+        }
+        client.flush(PATIENCE).expect("delivered");
+        let requests = peer.to("/runs/multipart");
+        assert!(requests.iter().all(|request| request.body.len() <= 10_000));
+        assert!(requests.iter().all(|request| {
+            let runs = parts_of(request);
+            runs.iter()
+                .filter(|part| part.json.get("id").is_some())
+                .count()
+                <= 2
+        }));
+        assert_eq!(client.stats().delivered, 20);
     }
-    // Quotes double on the wire, which the estimate does not know.
-    for _ in 0..2 {
-        client
-            .run("quotes")
-            .inputs(json!({"text": "\"".repeat(3_000)}))
-            .start()
-            .end();
-    }
-    client.flush(PATIENCE).expect("delivered");
-    let requests = peer.to("/runs/multipart");
-    assert!(requests.iter().all(|request| request.body.len() <= 10_000));
-    assert!(requests.iter().all(|request| {
-        let runs = parts_of(request);
-        runs.iter()
-            .filter(|part| part.json.get("id").is_some())
-            .count()
-            <= 2
-    }));
-    assert_eq!(client.stats().delivered, 20);
 }
 
 #[test]
@@ -213,7 +263,6 @@ fn a_check_says_what_is_wrong_in_words() {
 #[test]
 fn a_panic_in_the_transport_costs_one_batch_and_is_counted() {
     use common::export::{BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
-    use common::trace::{RunSink, Tracer};
 
     #[derive(Debug, Default)]
     struct Fragile(AtomicBool);
@@ -227,13 +276,6 @@ fn a_panic_in_the_transport_costs_one_batch_and_is_counted() {
                     ..HttpResponse::default()
                 })
             })
-        }
-    }
-    #[derive(Debug)]
-    struct To(Arc<BatchExporter>);
-    impl RunSink for To {
-        fn submit(&self, op: common::model::RunOp) {
-            self.0.submit(op);
         }
     }
     // Only a body breaks, and only while the flag is down; `/info` raises it first.
@@ -259,6 +301,38 @@ fn a_panic_in_the_transport_costs_one_batch_and_is_counted() {
     let stats = exporter.stats();
     assert!(stats.balances(), "{stats}");
     assert_eq!(stats.delivered, 4);
+}
+
+#[test]
+fn a_transport_that_panics_on_info_is_asked_once_and_still_used() {
+    use common::export::{BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
+
+    #[derive(Debug, Default)]
+    struct Uninformed(AtomicUsize);
+    impl Transport for Uninformed {
+        fn exchange(&self, request: HttpRequest) -> Exchange<'_> {
+            Box::pin(async move {
+                if request.body.is_none() {
+                    self.0.fetch_add(1, Ordering::SeqCst);
+                    panic!("on purpose");
+                }
+                Ok(HttpResponse {
+                    status: 202,
+                    ..HttpResponse::default()
+                })
+            })
+        }
+    }
+    let transport = Arc::new(Uninformed::default());
+    let exporter = BatchExporter::with_transport(transport.clone(), patient()).expect("a thread");
+    let exporter = Arc::new(exporter);
+    let tracer = Tracer::builder(Arc::new(To(exporter.clone()))).build();
+    for _ in 0..3 {
+        tracer.run("r").start().end();
+        exporter.flush(PATIENCE).expect("delivered");
+    }
+    assert_eq!(exporter.stats().delivered, 6);
+    assert_eq!(transport.0.load(Ordering::SeqCst), 1);
 }
 
 #[test]

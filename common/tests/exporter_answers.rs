@@ -7,9 +7,9 @@ mod peer;
 use std::time::Duration;
 
 use common::client::CheckError;
-use common::export::{DropReason, FlushError};
+use common::export::{DropReason, FlushError, ServerInfo};
 use exporting::{PATIENCE, accept, client_to, ingest, one_run, patient};
-use peer::{Peer, status};
+use peer::{Peer, parts_of, status};
 use serde_json::json;
 
 #[test]
@@ -43,20 +43,127 @@ fn a_retry_after_is_waited_out() {
 }
 
 #[test]
-fn what_is_tried_for_longer_than_its_budget_is_dropped() {
+fn what_would_be_tried_for_longer_than_its_budget_is_dropped() {
+    // The fourth answer asks for a wait that the budget does not hold, so nobody waits for it. The
+    // second form of asking is as good as the first.
+    for wait in ["45", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let peer = ingest(move |count| match count {
+            0..=2 => status(503),
+            3 => (503, vec![("Retry-After", wait.to_owned())], String::new()),
+            _ => status(202),
+        });
+        let mut batch = patient();
+        batch.retry.budget = Duration::from_secs(40);
+        let client = client_to(&peer, batch);
+        one_run(&client);
+        assert_eq!(
+            client.flush(PATIENCE),
+            Err(FlushError::Dropped {
+                dropped: 2,
+                reason: DropReason::RetriesExhausted
+            })
+        );
+        assert_eq!((client.stats().requests, client.stats().retries), (4, 3));
+        assert_eq!(peer.to("/runs/multipart").len(), 4);
+    }
+}
+
+#[test]
+fn without_a_budget_nothing_is_tried_again() {
     let peer = ingest(|_| status(503));
     let mut batch = patient();
-    batch.retry.budget = Duration::from_millis(20);
+    batch.retry.budget = Duration::ZERO;
     let client = client_to(&peer, batch);
     one_run(&client);
+    client.flush(PATIENCE).expect_err("dropped");
+    assert_eq!((client.stats().requests, client.stats().retries), (1, 0));
+    assert_eq!(peer.to("/runs/multipart").len(), 1);
+}
+
+#[test]
+fn a_batch_too_large_for_the_server_is_halved_and_only_what_is_too_large_alone_is_dropped() {
+    let peer = Peer::start(|request, _| match &*request.path {
+        "/runs/multipart" => {
+            let parts = parts_of(request);
+            let runs = parts.iter().filter(|part| part.json.get("id").is_some());
+            let huge = parts.iter().any(|part| part.json["name"] == "huge");
+            status(if huge || runs.count() > 2 { 413 } else { 202 })
+        }
+        _ => status(200),
+    });
+    let client = client_to(&peer, patient());
+    for name in ["a", "b", "huge", "c", "d", "e", "f"] {
+        client.run(name).start().end();
+    }
     assert_eq!(
         client.flush(PATIENCE),
         Err(FlushError::Dropped {
             dropped: 2,
-            reason: DropReason::RetriesExhausted
+            reason: DropReason::TooLarge
         })
     );
-    assert!(client.stats().retries > 0 || client.stats().requests == 1);
+    let stats = client.stats();
+    assert!(stats.balances(), "{stats}");
+    assert_eq!(stats.delivered, 12);
+    assert_eq!(stats.dropped.get(&DropReason::TooLarge), Some(&2));
+    // The answer is about one batch; it is no reason to send the same again.
+    assert_eq!(stats.retries, 0);
+}
+
+#[test]
+fn one_field_of_info_that_cannot_be_read_does_not_cost_the_others() {
+    let info = json!({
+        "version": 7,
+        "batch_ingest_config": {
+            "use_multipart_endpoint": false,
+            "size_limit": "many",
+            "size_limit_bytes": 20_000.0,
+        },
+    })
+    .to_string();
+    let read = ServerInfo::parse(info.as_bytes()).expect("an answer");
+    assert_eq!(read.version, None);
+    let batch = read.batch_ingest_config.expect("a configuration");
+    assert_eq!(batch.use_multipart_endpoint, Some(false));
+    assert_eq!(
+        (batch.size_limit, batch.size_limit_bytes),
+        (None, Some(20_000))
+    );
+
+    let peer = Peer::start(move |request, _| match &*request.path {
+        "/info" => (200, Vec::new(), info.clone()),
+        _ => status(202),
+    });
+    let client = client_to(&peer, patient());
+    one_run(&client);
+    client.flush(PATIENCE).expect("delivered");
+    assert_eq!(peer.to("/runs/multipart").len(), 0);
+    assert_eq!(peer.to("/runs/batch").len(), 1);
+}
+
+#[test]
+fn what_is_no_object_is_no_answer_of_info() {
+    for body in ["", "[]", "7", "null", "\"LangSmith\"", "<html>"] {
+        assert_eq!(ServerInfo::parse(body.as_bytes()), None, "{body}");
+    }
+    for body in ["{}", r#"{"batch_ingest_config": []}"#, r#"{"version": {}}"#] {
+        let read = ServerInfo::parse(body.as_bytes());
+        assert_eq!(read, Some(ServerInfo::default()), "{body}");
+    }
+    for (number, limit) in [
+        ("100", Some(100)),
+        ("100.0", Some(100)),
+        ("1e2", Some(100)),
+        ("100.5", None),
+        ("-1", None),
+        ("1e300", None),
+        ("true", None),
+    ] {
+        let body = format!(r#"{{"batch_ingest_config": {{"size_limit": {number}}}}}"#);
+        let read = ServerInfo::parse(body.as_bytes()).expect("an answer");
+        let batch = read.batch_ingest_config.expect("a configuration");
+        assert_eq!(batch.size_limit, limit, "{number}");
+    }
 }
 
 #[test]

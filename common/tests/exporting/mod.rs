@@ -1,10 +1,13 @@
 //! Clients and peers for the tests of the exporter.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::client::{Client, ClientBuilder};
-use common::export::{BatchConfig, RetryPolicy};
+use common::export::{BatchConfig, BatchExporter, RetryPolicy};
+use common::model::RunOp;
+use common::trace::RunSink;
 use serde_json::json;
 
 use crate::peer::{Answer, Peer, Received, status};
@@ -61,4 +64,14 @@ pub fn ingest(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Peer 
 pub fn one_run(client: &Client) {
     let run = client.run("r").inputs(json!({"x": 1})).start();
     run.end_with(json!({"y": 2}));
+}
+
+/// The sink of a tracer whose exporter the test has made itself.
+#[derive(Debug)]
+pub struct To(pub Arc<BatchExporter>);
+
+impl RunSink for To {
+    fn submit(&self, op: RunOp) {
+        self.0.submit(op);
+    }
 }
