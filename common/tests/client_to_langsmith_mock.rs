@@ -62,10 +62,9 @@ fn judged(mock: &LangSmithMock, runs: &[Run]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_rule_is_broken_whatever_the_server_asks_for() {
-    for zstd in [true, false] {
+    for (multipart, route) in [(true, "/runs/multipart"), (false, "/runs/batch")] {
         let info = ServerInfo {
-            zstd,
-            gzip: false,
+            multipart,
             ..ServerInfo::default()
         };
         let mock = LangSmithMock::builder().info(info).start().await;
@@ -73,6 +72,14 @@ async fn no_rule_is_broken_whatever_the_server_asks_for() {
         answer_a_question(&client);
         let runs = mock.wait_for_ended(4, LONG).await.expect("four runs");
         judged(&mock, &runs);
+        let mut routes: Vec<_> = mock
+            .requests()
+            .into_iter()
+            .filter(|request| request.method == "POST")
+            .map(|request| request.path)
+            .collect();
+        routes.dedup();
+        assert_eq!(routes, [route]);
     }
 }
 

@@ -224,5 +224,85 @@ fn what_cannot_be_used_is_named_with_its_remedy() {
         broken(secure.extra_ca_pem("no certificate")),
         StartError::InvalidCertificate
     );
-    assert!(format!("{:?}", Destination::new("http://u:hunter2@h")).contains("…@h"));
+}
+
+/// Not a key, and as long as one.
+const SECRET: &str = "lsv2_pt_0123456789abcdef0123456789abcdef_0123456789";
+
+#[test]
+fn whatever_is_given_as_an_address_no_secret_in_it_shows() {
+    let secure = format!("https://host:8443/api/v1?api_key={SECRET}");
+    for (endpoint, shown) in [
+        (SECRET.to_owned(), "not an address: 51 characters"),
+        (format!("{SECRET}@host"), "not an address: 56 characters"),
+        (format!("key:{SECRET}"), "not an address: 55 characters"),
+        (format!("sk://{SECRET}"), "not an address: 56 characters"),
+        (
+            format!("https://host:{SECRET}"),
+            "not an address: 64 characters",
+        ),
+        (format!("https://host/?api_key={SECRET}"), "https://host"),
+        (secure, "https://host:8443/api/v1"),
+        (format!("https://host/#{SECRET}"), "https://host"),
+        (format!("https://user:{SECRET}@host/a"), "https://host/a"),
+        (format!("https://{SECRET}@host"), "https://host"),
+        (format!("https://host/?at={SECRET}@x"), "https://host"),
+    ] {
+        let destination = Destination::new(&endpoint);
+        let settings = Config {
+            endpoint: endpoint.clone(),
+            ..Config::default()
+        };
+        let builder = Client::builder()
+            .endpoint(&endpoint)
+            .api_key("k")
+            .also_send_to(destination.clone());
+        let mut words = vec![
+            format!("{destination:?}"),
+            format!("{settings:?}"),
+            format!("{builder:?}"),
+        ];
+        let error = builder.build().expect_err("no address");
+        assert!(
+            matches!(
+                error,
+                ConfigError::Start(StartError::InvalidEndpoint { .. })
+            ),
+            "{error}"
+        );
+        words.extend([format!("{error}"), format!("{error:?}")]);
+        for text in words {
+            assert!(!text.contains(SECRET), "{text}");
+            assert!(text.contains(shown), "{text}");
+        }
+    }
+    let plain = format!("{:?}", Destination::new("http://127.0.0.1:1984/"));
+    assert!(plain.contains("\"http://127.0.0.1:1984\""), "{plain}");
+}
+
+#[test]
+fn a_blank_key_is_no_key_and_blanks_around_one_are_removed() {
+    for blank in ["", "  ", "\n", "\t \r\n"] {
+        let missing = Client::builder().api_key(blank).build();
+        assert_eq!(missing.expect_err("no key"), ConfigError::MissingApiKey);
+        let second = Client::builder()
+            .endpoint("http://127.0.0.1:9")
+            .also_send_to(Destination::new(DEFAULT_ENDPOINT).api_key(blank))
+            .build();
+        assert_eq!(second.expect_err("no key"), ConfigError::MissingApiKey);
+        assert!(
+            Destination::new("http://h")
+                .api_key(blank)
+                .api_key
+                .is_none()
+        );
+        let settings = Config {
+            api_key: Some(blank.into()),
+            ..Config::default()
+        };
+        let missing = ClientBuilder::from(settings).build();
+        assert_eq!(missing.expect_err("no key"), ConfigError::MissingApiKey);
+    }
+    let key = Destination::new("http://h").api_key(" k-1\n").api_key;
+    assert_eq!(key.expect("a key").expose_secret(), "k-1");
 }

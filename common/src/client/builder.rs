@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use super::config::{Config, ConfigError, is_hosted};
+use super::exporters::Exporters;
 use super::handle::Client;
-use super::sink::ExporterSink;
-use crate::export::{BatchConfig, BatchExporter, Destination};
+use crate::export::{BatchConfig, BatchExporter, Destination, trimmed_key};
 use crate::model::{Clock, IdGenerator};
-use crate::trace::{NoSink, RunSink, TeeSink, Tracer};
+use crate::trace::{RunSink, TeeSink, Tracer};
 
 /// Configures a [`Client`]. Made by [`Client::builder`]; a setting in code wins over the environment.
 #[derive(Debug)]
@@ -45,11 +45,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the key. Blanks and line breaks around it are removed.
+    /// Sets the key. Blanks and line breaks around it are removed; if nothing is left, there is none.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<SecretString>) -> Self {
-        let key: SecretString = key.into();
-        self.config.api_key = Some(key.expose_secret().trim().into());
+        self.config.api_key = trimmed_key(&key.into());
         self
     }
 
@@ -149,27 +148,25 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, ConfigError> {
         let config = self.config;
         let mut exporters = Vec::new();
-        let mut sinks: Vec<Arc<dyn RunSink>> = Vec::new();
         if config.tracing {
             let mut destinations = self.also;
-            match self.sink {
-                Some(sink) => sinks.push(sink),
-                None => destinations.insert(0, config.destination()),
+            if self.sink.is_none() {
+                destinations.insert(0, config.destination());
             }
             for destination in destinations {
-                if destination.api_key.is_none() && is_hosted(&destination.endpoint) {
+                let key = destination.api_key.as_ref().and_then(trimmed_key);
+                if key.is_none() && is_hosted(&destination.endpoint) {
                     return Err(ConfigError::MissingApiKey);
                 }
                 let exporter = BatchExporter::start(&destination, config.batch.clone())?;
-                let exporter = Arc::new(exporter);
-                sinks.push(Arc::new(ExporterSink(exporter.clone())));
                 exporters.push((destination.endpoint, exporter));
             }
         }
-        let sink = sinks
-            .into_iter()
-            .reduce(|first, second| Arc::new(TeeSink::new(first, second)))
-            .unwrap_or_else(|| Arc::new(NoSink));
+        let exporters = Arc::new(Exporters::new(exporters, config.batch.shutdown_timeout));
+        let sink: Arc<dyn RunSink> = match self.sink {
+            Some(sink) => Arc::new(TeeSink::new(sink, exporters.clone())),
+            None => exporters.clone(),
+        };
         let mut tracer = Tracer::builder(sink)
             .project(Some(config.project))
             .enabled(config.tracing);

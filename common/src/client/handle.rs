@@ -1,18 +1,20 @@
 //! The handle that a program passes around.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::builder::ClientBuilder;
 use super::check::{self, CheckError, CheckReport};
 use super::config::{Config, ConfigError};
+use super::exporters::Exporters;
 use super::guard::FlushGuard;
-use crate::export::{BatchExporter, ExportStats, FlushError};
+use crate::export::{ExportStats, FlushError};
 use crate::trace::{RunBuilder, Tracer};
 
 /// Starts runs and sees them delivered. A cheap clone; all clones are one client.
 ///
-/// When the last clone and the last run are gone, what is still held is sent, for at most five seconds.
+/// When the last clone and the last run are gone, what is still held is sent, for at most five
+/// seconds in all ([`BatchConfig::shutdown_timeout`](crate::export::BatchConfig::shutdown_timeout)).
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -30,16 +32,12 @@ use crate::trace::{RunBuilder, Tracer};
 #[derive(Debug, Clone)]
 pub struct Client {
     tracer: Tracer,
-    // The address as configured, for the books; the main destination is first.
-    exporters: Arc<[(String, Arc<BatchExporter>)]>,
+    exporters: Arc<Exporters>,
 }
 
 impl Client {
-    pub(super) fn new(tracer: Tracer, exporters: Vec<(String, Arc<BatchExporter>)>) -> Self {
-        Self {
-            tracer,
-            exporters: exporters.into(),
-        }
+    pub(super) fn new(tracer: Tracer, exporters: Arc<Exporters>) -> Self {
+        Self { tracer, exporters }
     }
 
     /// Begins the configuration of a client in code: tracing is on, and the environment is not read.
@@ -75,17 +73,20 @@ impl Client {
 
     /// Returns the address of the main destination; empty if runs are not sent.
     pub fn endpoint(&self) -> &str {
-        self.exporters.first().map_or("", |(endpoint, _)| endpoint)
+        self.exporters.main().map_or("", |(endpoint, _)| endpoint)
     }
 
     /// Waits until every operation so far is delivered, to each destination, for at most `timeout`.
     ///
+    /// The destinations work side by side. If several have a problem, the result is that of the first;
+    /// [`stats_by_destination`](Self::stats_by_destination) has the books of all.
+    ///
     /// It blocks the thread; see [`flush_async`](Self::flush_async).
     ///
     /// # Errors
-    /// If time ran out, or operations were dropped since the last flush.
+    /// If time ran out, or operations were dropped or refused since the last flush.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.each(timeout, BatchExporter::flush)
+        self.exporters.flush(timeout)
     }
 
     /// Waits as [`flush`](Self::flush) does, without blocking; on any runtime.
@@ -93,13 +94,7 @@ impl Client {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
-        let begun = Instant::now();
-        let mut result = Ok(());
-        for (_, exporter) in self.exporters.iter() {
-            let left = timeout.saturating_sub(begun.elapsed());
-            result = result.and(exporter.flush_async(left).await);
-        }
-        result
+        self.exporters.flush_async(timeout).await
     }
 
     /// Records nothing more, sends what is held for at most `timeout`, and ends the exporters.
@@ -107,7 +102,7 @@ impl Client {
     /// # Errors
     /// As [`flush`](Self::flush). What was left is dropped and counted.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.each(timeout, BatchExporter::shutdown)
+        self.exporters.shutdown(timeout)
     }
 
     /// Shuts down as [`shutdown`](Self::shutdown) does, without blocking; on any runtime.
@@ -115,19 +110,13 @@ impl Client {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
-        let begun = Instant::now();
-        let mut result = Ok(());
-        for (_, exporter) in self.exporters.iter() {
-            let left = timeout.saturating_sub(begun.elapsed());
-            result = result.and(exporter.shutdown_async(left).await);
-        }
-        result
+        self.exporters.shutdown_async(timeout).await
     }
 
     /// Returns the books of the main destination; empty if runs are not sent.
     pub fn stats(&self) -> ExportStats {
         self.exporters
-            .first()
+            .main()
             .map(|(_, exporter)| exporter.stats())
             .unwrap_or_default()
     }
@@ -135,6 +124,7 @@ impl Client {
     /// Returns the books of every destination, the main one first.
     pub fn stats_by_destination(&self) -> Vec<(String, ExportStats)> {
         self.exporters
+            .each()
             .iter()
             .map(|(endpoint, exporter)| (endpoint.clone(), exporter.stats()))
             .collect()
@@ -151,7 +141,7 @@ impl Client {
     /// # Errors
     /// If not; the error says what is wrong and what to do.
     pub async fn check(&self) -> Result<CheckReport, CheckError> {
-        let (endpoint, exporter) = self.exporters.first().ok_or(CheckError::NotSending)?;
+        let (endpoint, exporter) = self.exporters.main().ok_or(CheckError::NotSending)?;
         let info = exporter.exchange(check::info_request()).await;
         let report = check::read_info(endpoint, info)?;
         let sessions = exporter.exchange(check::key_request()).await;
@@ -164,26 +154,11 @@ impl Client {
     /// # Errors
     /// As [`check`](Self::check).
     pub fn check_blocking(&self) -> Result<CheckReport, CheckError> {
-        let (endpoint, exporter) = self.exporters.first().ok_or(CheckError::NotSending)?;
+        let (endpoint, exporter) = self.exporters.main().ok_or(CheckError::NotSending)?;
         let info = exporter.exchange_blocking(check::info_request());
         let report = check::read_info(endpoint, info)?;
         let sessions = exporter.exchange_blocking(check::key_request());
         check::read_key(endpoint, sessions)?;
         Ok(report)
-    }
-
-    /// Does the same with every exporter within one deadline; the first problem is the result.
-    fn each(
-        &self,
-        timeout: Duration,
-        work: impl Fn(&BatchExporter, Duration) -> Result<(), FlushError>,
-    ) -> Result<(), FlushError> {
-        let begun = Instant::now();
-        let mut result = Ok(());
-        for (_, exporter) in self.exporters.iter() {
-            let left = timeout.saturating_sub(begun.elapsed());
-            result = result.and(work(exporter, left));
-        }
-        result
     }
 }

@@ -15,9 +15,9 @@
 mod builder;
 mod check;
 mod config;
+mod exporters;
 mod guard;
 mod handle;
-mod sink;
 
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::retry::RetryPolicy;
 
@@ -36,16 +36,17 @@ pub const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How operations are gathered, bounded and sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchConfig {
-    /// Most operations in one request; none takes the server's word, else [`DEFAULT_BATCH_OPS`].
+    /// Most operations in one request; none, or 0, takes the server's word, else [`DEFAULT_BATCH_OPS`].
     pub max_ops: Option<usize>,
-    /// Most bytes in one request; none takes the server's word, else [`DEFAULT_BATCH_BYTES`].
+    /// Most bytes in one request; none, or 0, takes the server's word, else [`DEFAULT_BATCH_BYTES`].
     pub max_bytes: Option<usize>,
     /// How long the first operation of a batch waits for others; [`DEFAULT_LINGER`].
     pub linger: Duration,
     /// Most operations held. At one more, the newest is refused: what is already held may be the
     /// beginning of a trace whose end is still to come. [`DEFAULT_QUEUE_OPS`].
     pub queue_ops: usize,
-    /// Most bytes held, by estimate; [`DEFAULT_QUEUE_BYTES`].
+    /// Most bytes held, by estimate; an operation larger than that is never taken in.
+    /// [`DEFAULT_QUEUE_BYTES`].
     pub queue_bytes: usize,
     /// How long one request may take in all; [`DEFAULT_REQUEST_TIMEOUT`].
     pub request_timeout: Duration,
@@ -97,12 +98,18 @@ impl Destination {
         }
     }
 
-    /// Sets the key.
+    /// Sets the key. Blanks and line breaks around it are removed; if nothing is left, there is none.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.api_key = Some(SecretString::from(key.into()));
+        self.api_key = trimmed_key(&SecretString::from(key.into()));
         self
     }
+}
+
+/// Returns a key without the blanks that come along when it is copied; none if nothing is left.
+pub(crate) fn trimmed_key(key: &SecretString) -> Option<SecretString> {
+    let key = key.expose_secret().trim();
+    (!key.is_empty()).then(|| SecretString::from(key))
 }
 
 impl fmt::Debug for Destination {

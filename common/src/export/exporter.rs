@@ -10,12 +10,12 @@ use tokio::runtime::Handle;
 
 use super::config::{BatchConfig, Destination};
 use super::info::ServerInfo;
-use super::ledger::{DropReason, ExportStats};
+use super::ledger::{DropReason, ExportStats, FlushError};
 use super::queue::{FlushMark, Queue};
 use super::transport::{
     HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
-use super::worker::{Worker, limits};
+use super::worker::{Worker, limits, warn_refused};
 use crate::model::RunOp;
 
 /// Sends operations to one destination from a thread of its own.
@@ -104,11 +104,9 @@ impl BatchExporter {
     /// [`flush_async`](Self::flush_async).
     ///
     /// # Errors
-    /// If time ran out, or operations were dropped since the last flush.
+    /// If time ran out, or operations were dropped or refused since the last flush.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        let mark = self.queue.begin_flush();
-        self.queue.wait_settled_blocking(&mark, timeout);
-        self.end_flush(&mark)
+        self.begin_flush().wait(timeout)
     }
 
     /// Waits as [`flush`](Self::flush) does, without blocking; on any runtime.
@@ -116,26 +114,20 @@ impl BatchExporter {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
-        let mark = self.queue.begin_flush();
-        let queue = self.queue.clone();
-        let waiting = self.runtime.spawn(async move {
-            // Whether time ran out shows in the books.
-            let _ = tokio::time::timeout(timeout, queue.wait_settled(&mark)).await;
-        });
-        // Fails only when the exporter's thread is gone, and then everything is settled.
-        let _ = waiting.await;
-        self.end_flush(&mark)
+        self.begin_flush().wait_async(timeout).await
     }
 
-    fn end_flush(&self, mark: &FlushMark) -> Result<(), FlushError> {
-        match self.queue.end_flush(mark) {
-            (0, 0, _) => Ok(()),
-            (0, dropped, reason) => Err(FlushError::Dropped {
-                dropped,
-                reason: reason.unwrap_or(DropReason::ExporterFailed),
-            }),
-            (left, _, _) => Err(FlushError::Timeout { left }),
+    /// Asks for everything submitted before, without waiting.
+    pub(crate) fn begin_flush(&self) -> Flush<'_> {
+        Flush {
+            exporter: self,
+            mark: self.queue.begin_flush(),
         }
+    }
+
+    /// Takes nothing in any more; what is held leaves without delay.
+    pub(crate) fn close(&self) {
+        self.queue.close();
     }
 
     /// Takes nothing in any more, sends what is held for at most `timeout`, and ends the thread.
@@ -145,8 +137,22 @@ impl BatchExporter {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.queue.close();
+        self.close();
         let result = self.flush(timeout);
+        self.stop();
+        result
+    }
+
+    /// Shuts down as [`shutdown`](Self::shutdown) does; what was lost is left to the next report.
+    pub(crate) fn end(&self, timeout: Duration) {
+        self.close();
+        let mark = self.queue.begin_flush();
+        self.queue.wait_settled_blocking(&mark, timeout);
+        self.stop();
+    }
+
+    /// Drops what is left, and ends the thread.
+    fn stop(&self) {
         self.queue.stop();
         let thread = self
             .thread
@@ -159,7 +165,6 @@ impl BatchExporter {
             // It has been told to stop, so this does not wait for the network.
             let _ = thread.join();
         }
-        result
     }
 
     /// Shuts down as [`shutdown`](Self::shutdown) does, without blocking; on any runtime.
@@ -167,7 +172,7 @@ impl BatchExporter {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.queue.close();
+        self.close();
         let result = self.flush_async(timeout).await;
         self.queue.stop();
         // The thread books what is left and goes, which ends this wait one way or the other.
@@ -221,24 +226,31 @@ impl fmt::Debug for BatchExporter {
     }
 }
 
-/// What a flush could not do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FlushError {
-    /// Time ran out. They are still held and will be sent; wait longer, or see whether the endpoint
-    /// answers (`Client::check`).
-    #[error("time ran out with {left} operations unsent")]
-    Timeout {
-        /// Operations still held.
-        left: u64,
-    },
-    /// Operations were given up since the last flush; the reason says what to do.
-    #[error("{dropped} operations were dropped: {reason}")]
-    Dropped {
-        /// Operations given up.
-        dropped: u64,
-        /// The latest reason; [`ExportStats`] has them all.
-        reason: DropReason,
-    },
+/// A flush under way.
+pub(crate) struct Flush<'a> {
+    exporter: &'a BatchExporter,
+    mark: FlushMark,
+}
+
+impl Flush<'_> {
+    /// Waits for its end, for at most `timeout`.
+    pub(crate) fn wait(self, timeout: Duration) -> Result<(), FlushError> {
+        let queue = &self.exporter.queue;
+        queue.wait_settled_blocking(&self.mark, timeout);
+        queue.end_flush(&self.mark)
+    }
+
+    /// Waits as [`wait`](Self::wait) does, without blocking; on any runtime.
+    pub(crate) async fn wait_async(self, timeout: Duration) -> Result<(), FlushError> {
+        let (queue, mark) = (self.exporter.queue.clone(), self.mark);
+        let waiting = self.exporter.runtime.spawn(async move {
+            // Whether time ran out shows in the books.
+            let _ = tokio::time::timeout(timeout, queue.wait_settled(&mark)).await;
+        });
+        // Fails only when the exporter's thread is gone, and then everything is settled.
+        let _ = waiting.await;
+        self.exporter.queue.end_flush(&self.mark)
+    }
 }
 
 /// The life of the exporter's thread.
@@ -259,13 +271,14 @@ fn work(
         }
     };
     let _ = tell.send(Ok(runtime.handle().clone()));
+    let mut worker = Worker::new(queue.clone(), transport.clone(), config.clone());
     loop {
-        let worker = Worker::new(queue.clone(), transport.clone(), config.clone());
         let life = std::panic::catch_unwind(AssertUnwindSafe(|| {
             runtime.block_on(async {
                 tokio::select! {
                     biased;
                     () = queue.stopped() => {}
+                    () = warn_refused(queue) => {}
                     () = worker.run() => {}
                 }
             });
@@ -273,7 +286,8 @@ fn work(
         if life.is_ok() {
             break;
         }
-        // A panic costs the batch in flight, which is booked; the next worker takes over.
+        // A panic costs the batch in flight, which is booked, or the one question of `/info`: each
+        // life leaves less to do, so this cannot spin.
         tracing::error!("the LangSmith exporter failed and starts again; please report it");
     }
     queue.abandon(DropReason::Shutdown);

@@ -84,7 +84,8 @@ pub enum DropReason {
     /// the server points to.
     #[error("the endpoint redirects elsewhere")]
     Redirected,
-    /// 413. Send smaller inputs and outputs.
+    /// 413 to a single run; a batch of several is halved and sent again. Send smaller inputs and
+    /// outputs.
     #[error("too large for the server")]
     TooLarge,
     /// Another 4xx: the server does not accept what was sent.
@@ -105,11 +106,47 @@ pub enum DropReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum RefuseReason {
     /// The queue holds as many operations or bytes as it may. Raise the bound, or send less.
-    #[error("queue full")]
+    #[error("the queue is full")]
     QueueFull,
+    /// The operation alone is larger than all that the queue may hold, so no waiting helps. Raise
+    /// [`BatchConfig::queue_bytes`](super::BatchConfig::queue_bytes), or send smaller inputs and
+    /// outputs.
+    #[error(
+        "larger than the whole queue may be; raise queue_bytes (LANGSMITH_MAX_INGEST_MEMORY_BYTES), or send smaller inputs and outputs"
+    )]
+    TooLarge,
     /// The exporter was shut down.
-    #[error("exporter shut down")]
+    #[error("the exporter is shut down")]
     Closed,
+}
+
+/// What a flush could not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FlushError {
+    /// Time ran out. They are still held and will be sent; wait longer, or see whether the endpoint
+    /// answers (`Client::check`).
+    #[error("time ran out with {left} operations unsent")]
+    Timeout {
+        /// Operations still held.
+        left: u64,
+    },
+    /// Operations were given up since the last flush; the reason says what to do.
+    #[error("{dropped} operations were dropped: {reason}")]
+    Dropped {
+        /// Operations given up.
+        dropped: u64,
+        /// The latest reason; [`ExportStats`] has them all.
+        reason: DropReason,
+    },
+    /// Everything that was taken in is delivered, and operations were not taken in since the last
+    /// flush; the reason says what to do.
+    #[error("{refused} operations were refused: {reason}")]
+    Refused {
+        /// Operations not taken in.
+        refused: u64,
+        /// The latest reason; [`ExportStats`] has them all.
+        reason: RefuseReason,
+    },
 }
 
 #[cfg(test)]

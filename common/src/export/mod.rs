@@ -27,15 +27,16 @@ mod transport;
 mod worker;
 
 pub use batch::{Batch, Group};
+pub(crate) use config::trimmed_key;
 pub use config::{
     BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, DEFAULT_ENDPOINT, DEFAULT_LINGER,
     DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT,
     Destination,
 };
 pub use encode::{EncodedBody, Encoder, Encoding};
-pub use exporter::{BatchExporter, FlushError};
+pub use exporter::BatchExporter;
 pub use info::{BatchIngestConfig, ServerInfo};
-pub use ledger::{DropReason, ExportStats, RefuseReason};
+pub use ledger::{DropReason, ExportStats, FlushError, RefuseReason};
 pub use retry::{RetryPolicy, Verdict, judge};
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::ledger::{DropReason, ExportStats, RefuseReason};
+use super::ledger::{DropReason, ExportStats, FlushError, RefuseReason};
 use crate::model::{JsonMap, RunOp};
 
 /// An operation in the queue, with what it counts against the bounds.
@@ -34,6 +34,8 @@ pub(super) struct Queue {
     linger: Duration,
     // Wakes the exporter's thread: something to send, or an order to stop.
     work: Notify,
+    // Wakes the exporter's thread to log the first refusal of its kind.
+    refused: Notify,
     // Wake those who flush, in either kind of code.
     settled: Notify,
     settled_blocking: Condvar,
@@ -54,6 +56,8 @@ struct State {
     stopped: bool,
     reported_drops: u64,
     last_drop: Option<DropReason>,
+    reported_refused: u64,
+    last_refusal: Option<RefuseReason>,
 }
 
 impl Queue {
@@ -71,11 +75,14 @@ impl Queue {
                 stopped: false,
                 reported_drops: 0,
                 last_drop: None,
+                reported_refused: 0,
+                last_refusal: None,
             }),
             max_ops: max_ops as u64,
             max_bytes,
             linger,
             work: Notify::new(),
+            refused: Notify::new(),
             settled: Notify::new(),
             settled_blocking: Condvar::new(),
         }
@@ -94,14 +101,23 @@ impl Queue {
             let state = &mut *guard;
             let full = state.stats.queued >= self.max_ops
                 || state.held_bytes.saturating_add(bytes) > self.max_bytes;
-            if state.closed || full {
-                let reason = if state.closed {
-                    RefuseReason::Closed
-                } else {
-                    RefuseReason::QueueFull
-                };
-                *state.stats.refused.entry(reason).or_default() += 1;
-                // Logging is left to the worker: it would block the caller.
+            let refusal = if state.closed {
+                Some(RefuseReason::Closed)
+            } else if bytes > self.max_bytes {
+                Some(RefuseReason::TooLarge)
+            } else if full {
+                Some(RefuseReason::QueueFull)
+            } else {
+                None
+            };
+            if let Some(reason) = refusal {
+                let count = state.stats.refused.entry(reason).or_default();
+                *count += 1;
+                state.last_refusal = Some(reason);
+                // Logging could block the caller, so the exporter's thread does it, once a reason.
+                if *count == 1 {
+                    self.refused.notify_one();
+                }
                 return;
             }
             state.ops.push_back(Queued { op, bytes });
@@ -174,6 +190,11 @@ impl Queue {
                 }
             }
         }
+    }
+
+    /// Waits until operations are refused for a reason that was not there before.
+    pub(super) async fn refused_anew(&self) {
+        self.refused.notified().await;
     }
 
     /// Sets what one request may hold.
@@ -260,6 +281,7 @@ impl Queue {
             FlushMark {
                 target: state.stats.accepted,
                 dropped_before: state.reported_drops,
+                refused_before: state.reported_refused,
             }
         };
         self.work.notify_one();
@@ -280,13 +302,35 @@ impl Queue {
             .await;
     }
 
-    /// Ends a flush: what is left, what was dropped since the last one, and the last reason.
-    pub(super) fn end_flush(&self, mark: &FlushMark) -> (u64, u64, Option<DropReason>) {
+    /// Ends a flush: says what is left, else what was lost since the last one.
+    ///
+    /// One flush reports one thing; what it has no room for is left to the next, so that every loss
+    /// is reported once.
+    pub(super) fn end_flush(&self, mark: &FlushMark) -> Result<(), FlushError> {
         let mut state = self.lock();
         let left = mark.target.saturating_sub(state.stats.settled());
-        let dropped = state.stats.total_dropped();
-        state.reported_drops = state.reported_drops.max(dropped);
-        (left, dropped - mark.dropped_before, state.last_drop)
+        if left > 0 {
+            return Err(FlushError::Timeout { left });
+        }
+        let (total_dropped, total_refused) =
+            (state.stats.total_dropped(), state.stats.total_refused());
+        let dropped = total_dropped - mark.dropped_before;
+        if dropped > 0 {
+            state.reported_drops = state.reported_drops.max(total_dropped);
+            return Err(FlushError::Dropped {
+                dropped,
+                reason: state.last_drop.unwrap_or(DropReason::ExporterFailed),
+            });
+        }
+        let refused = total_refused - mark.refused_before;
+        if refused > 0 {
+            state.reported_refused = state.reported_refused.max(total_refused);
+            return Err(FlushError::Refused {
+                refused,
+                reason: state.last_refusal.unwrap_or(RefuseReason::QueueFull),
+            });
+        }
+        Ok(())
     }
 
     async fn wait_until(&self, done: impl Fn(&State) -> bool) {
@@ -311,6 +355,7 @@ const MAX_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct FlushMark {
     target: u64,
     dropped_before: u64,
+    refused_before: u64,
 }
 
 impl State {

@@ -5,9 +5,10 @@
 //! | 2xx, 409 | delivered (409: the server has it already) |
 //! | 408, 425, 429, 500, 502, 503, 504, no answer | try again |
 //! | 404 | no such path: `/runs/multipart` falls back to `/runs/batch` |
-//! | 3xx, 401, 403, 413, any other | dropped, with the reason |
+//! | 413 | too large: a batch of several runs is halved, a single run is dropped |
+//! | 3xx, 401, 403, any other | dropped, with the reason |
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rand::RngExt as _;
 
@@ -85,7 +86,8 @@ pub fn judge(outcome: &Result<HttpResponse, TransportError>) -> Verdict {
     match response.status {
         200..=299 | 409 => Verdict::Delivered,
         408 | 425 | 429 | 500 | 502 | 503 | 504 => {
-            Verdict::Retry(response.retry_after.as_deref().and_then(parse_retry_after))
+            let asked = response.retry_after.as_deref();
+            Verdict::Retry(asked.and_then(|value| parse_retry_after(value, SystemTime::now())))
         }
         404 => Verdict::NotFound,
         300..=399 => Verdict::Drop(DropReason::Redirected),
@@ -95,9 +97,15 @@ pub fn judge(outcome: &Result<HttpResponse, TransportError>) -> Verdict {
     }
 }
 
-/// Reads a `Retry-After` in seconds, whole or not; anything else is as if it were not there.
-fn parse_retry_after(value: &str) -> Option<Duration> {
-    let seconds: f64 = value.trim().parse().ok()?;
+/// Reads a `Retry-After`: seconds, whole or not, or a date, whose past is now. Anything else is as if
+/// it were not there.
+fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    let Ok(seconds) = value.parse::<f64>() else {
+        let date = httpdate::parse_http_date(value).ok()?;
+        let wait = date.duration_since(now).unwrap_or_default();
+        return Some(wait.min(MAX_RETRY_AFTER));
+    };
     if !seconds.is_finite() || seconds < 0.0 {
         return None;
     }
@@ -111,19 +119,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_retry_after_is_read_in_seconds_and_capped_and_nonsense_is_ignored() {
-        let seconds = |text| parse_retry_after(text).map(|wait| wait.as_secs_f64());
+    fn a_retry_after_is_read_and_capped_and_nonsense_is_ignored() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_792_567_680);
+        let seconds = |text| parse_retry_after(text, now).map(|wait| wait.as_secs_f64());
         assert_eq!(seconds("1"), Some(1.0));
         assert_eq!(seconds(" 0.5 "), Some(0.5));
         assert_eq!(seconds("1e300"), Some(60.0));
-        for nonsense in [
-            "",
-            "-1",
-            "NaN",
-            "inf",
-            "soon",
-            "Wed, 21 Oct 2026 07:28:00 GMT",
-        ] {
+        assert_eq!(seconds("Wed, 21 Oct 2026 07:28:20 GMT"), Some(20.0));
+        assert_eq!(seconds("Wed, 21 Oct 2026 07:27:59 GMT"), Some(0.0));
+        assert_eq!(seconds("Fri, 31 Dec 9999 23:59:59 GMT"), Some(60.0));
+        for nonsense in ["", "-1", "NaN", "inf", "soon", "Wed, 21 Oct 2026"] {
             assert_eq!(seconds(nonsense), None, "{nonsense}");
         }
     }

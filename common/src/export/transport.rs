@@ -12,7 +12,7 @@ use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderN
 use reqwest::{Url, redirect};
 use secrecy::ExposeSecret as _;
 
-use super::config::Destination;
+use super::config::{Destination, trimmed_key};
 use super::encode::EncodedBody;
 use super::tls;
 
@@ -73,10 +73,10 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
 pub enum StartError {
     /// Give an address such as `https://api.smith.langchain.com`, without a user name or a query.
     #[error(
-        "{endpoint:?} is not the address of a LangSmith: {why}; give one such as https://api.smith.langchain.com"
+        "the endpoint ({endpoint}) cannot be used: {why}; give one such as https://api.smith.langchain.com"
     )]
     InvalidEndpoint {
-        /// The address, without what may be a password.
+        /// Its scheme, host, port and path; if it has none, only how long it is.
         endpoint: String,
         /// What is wrong with it.
         why: &'static str,
@@ -201,11 +201,24 @@ impl fmt::Debug for ReqwestTransport {
     }
 }
 
-/// Returns an address as it may be shown: without anything that could be a password.
+/// Returns an address as it may be shown: scheme, host, port and path, and nothing that may be secret.
+///
+/// Of what is no address not one character shows: it may be a key that was put into the wrong variable.
 pub(super) fn show_endpoint(endpoint: &str) -> String {
-    match endpoint.rsplit_once('@') {
-        Some((_, host)) => format!("…@{host}"),
-        None => endpoint.to_owned(),
+    let url = Url::parse(endpoint.trim()).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+    match url.as_ref().map(|url| (url, url.host_str())) {
+        Some((url, Some(host))) => {
+            let port = url.port().map(|port| format!(":{port}"));
+            let shown = format!(
+                "{}://{host}{}{}",
+                url.scheme(),
+                port.unwrap_or_default(),
+                url.path()
+            );
+            shown.trim_end_matches('/').to_owned()
+        }
+        _ => format!("not an address: {} characters", endpoint.chars().count()),
     }
 }
 
@@ -248,7 +261,8 @@ fn headers(to: &Destination) -> Result<HeaderMap, StartError> {
         headers.append(header, value);
     }
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    if let Some(key) = &to.api_key {
+    // The field is open to the caller, who may have set what the setter would not.
+    if let Some(key) = to.api_key.as_ref().and_then(trimmed_key) {
         let mut value =
             HeaderValue::from_str(key.expose_secret()).map_err(|_| StartError::InvalidApiKey)?;
         value.set_sensitive(true);

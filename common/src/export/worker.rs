@@ -47,8 +47,10 @@ impl Form {
 pub(super) fn limits(config: &BatchConfig, info: &ServerInfo) -> Limits {
     let server = info.batch_ingest_config.clone().unwrap_or_default();
     let first = |ours: Option<usize>, theirs: Option<usize>, default: usize| {
-        ours.or(theirs)
-            .filter(|limit| *limit > 0)
+        // Nothing at all is no limit: of ours it means that the server's counts.
+        let stated = |limit: &usize| *limit > 0;
+        ours.filter(stated)
+            .or(theirs.filter(stated))
             .unwrap_or(default)
     };
     Limits {
@@ -58,6 +60,20 @@ pub(super) fn limits(config: &BatchConfig, info: &ServerInfo) -> Limits {
             server.size_limit_bytes,
             DEFAULT_BATCH_BYTES,
         ),
+    }
+}
+
+/// Logs the first refusal of each kind, at once: a batch in flight may take minutes. Never ends.
+pub(super) async fn warn_refused(queue: &Queue) {
+    let mut warned = Vec::new();
+    loop {
+        queue.refused_anew().await;
+        for reason in queue.stats().refused.into_keys() {
+            if !warned.contains(&reason) {
+                warned.push(reason);
+                tracing::warn!("runs are refused: {reason}; later ones are counted, not logged");
+            }
+        }
     }
 }
 
@@ -78,8 +94,9 @@ impl Worker {
         }
     }
 
-    /// Works until the queue is closed and empty.
-    pub(super) async fn run(mut self) {
+    /// Works until the queue is closed and empty. After a panic it may be called again: what was
+    /// learned of the server is kept, so that the same question does not fail twice.
+    pub(super) async fn run(&mut self) {
         while self.queue.wait_for_work().await {
             if !self.asked_info {
                 self.asked_info = true;
@@ -92,9 +109,6 @@ impl Worker {
             let batch =
                 Batch::merge_sized(taken.into_iter().map(|queued| (queued.op, queued.bytes)));
             self.deliver(batch, &mut in_flight).await;
-            if self.queue.stats().total_refused() > 0 && self.first_of_kind("refused") {
-                tracing::warn!("the queue is full: runs are refused, counted and not logged again");
-            }
         }
     }
 
@@ -140,6 +154,13 @@ impl Worker {
                 continue;
             }
             let fate = self.send(&batch, body).await;
+            if fate == Err(DropReason::TooLarge) && batch.groups().len() > 1 {
+                // The server or a proxy takes less than anybody said; only what is too large by
+                // itself is lost.
+                let (first, second) = batch.split();
+                waiting.extend([second, first]);
+                continue;
+            }
             if let Err(reason) = fate {
                 self.warn_dropped(reason);
             }
