@@ -189,14 +189,17 @@ impl Lesson {
     /// # Panics
     /// When runs were lost and nobody is watching (`WORKBOOK_HEADLESS`): a page that sent nothing has not
     /// succeeded.
-    pub async fn finish(&self) {
-        let clients: Vec<Client> = self.clients().clone();
-        let mut lost = Vec::new();
-        for client in clients {
-            if let Err(error) = client.flush_async(FAREWELL).await {
-                lost.push(error.to_string());
-            }
-        }
+    pub fn finish(&self) {
+        // Blocking, as a stock kernel gives every cell a tokio of its own, unknown to the exporter's.
+        let flushed = self
+            .clients()
+            .iter()
+            .map(|client| client.flush(FAREWELL))
+            .collect::<Vec<_>>();
+        let lost: Vec<String> = flushed
+            .into_iter()
+            .filter_map(|flush| flush.err().map(|error| error.to_string()))
+            .collect();
         if !lost.is_empty() {
             say(&format!("⚠ {}", lost.join("; ")));
             assert!(
