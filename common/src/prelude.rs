@@ -15,7 +15,7 @@ pub use crate::client::Client;
 #[cfg(feature = "lab")]
 pub use crate::lab::{
     HeaderProxy, Lesson, Misconfiguration, PeerEnv, Preflight, PythonError, PythonService, Service,
-    as_json, kernel::versions, pause, story,
+    as_json, http_client, kernel::versions, pause, story,
 };
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;

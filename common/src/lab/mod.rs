@@ -33,6 +33,15 @@ fn loopback() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy()
 }
 
+/// Makes an HTTP client for the services of a lesson: a plain `reqwest` one that no proxy comes between.
+///
+/// # Panics
+/// Never, unless the platform gives no randomness.
+#[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
+pub fn http_client() -> reqwest::Client {
+    loopback().build().expect("a client without certificates")
+}
+
 /// Pauses the present task; in lessons it stands for real work.
 pub async fn pause(millis: u64) {
     tokio::time::sleep(std::time::Duration::from_millis(millis)).await;

@@ -33,7 +33,7 @@ impl HeaderProxy {
                 .iter()
                 .map(|name| name.to_ascii_lowercase())
                 .collect(),
-            http: super::loopback().build().unwrap_or_default(),
+            http: super::http_client(),
         };
         let router = Router::new().fallback(forward).with_state(route);
         Self {

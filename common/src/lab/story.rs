@@ -68,10 +68,7 @@ pub async fn generate(question: &str, passages: &[Value]) -> String {
 /// Both do what their authors meant, and the trace is still in two pieces.
 pub async fn two_services_without_headers(lesson: &Lesson) -> TraceTree {
     let retriever = Service::start("retriever", untraced_boundary(lesson.client("retriever")));
-    let (client, http) = (
-        lesson.client("gateway"),
-        super::loopback().build().unwrap_or_default(),
-    );
+    let (client, http) = (lesson.client("gateway"), super::http_client());
     let root = client
         .run("gateway")
         .inputs(json!({"question": QUESTION}))
