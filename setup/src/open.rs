@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::child::{self, Logged};
+use crate::doctor::check_service;
 use crate::fingerprint::{Fingerprint, read_mark, write_whole};
 use crate::kernel::slot;
 use crate::notebooks::{self, FIRST};
@@ -34,6 +35,7 @@ pub(crate) fn open(no_browser: bool, port: Option<u16>) -> Result<u8> {
         check_port(port)?;
     }
     let workshop = Workshop::enter()?;
+    check_service(&workshop.places)?;
     steps::ensure(&workshop)?;
     let places = &workshop.places;
     slot::remove_dead(&places.kernel().join("run"));

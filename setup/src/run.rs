@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::child;
+use crate::doctor::check_service;
 use crate::notebooks::{self, Notebook};
 use crate::places::Places;
 use crate::problem::{FAILED, OK};
@@ -40,6 +41,7 @@ pub(crate) fn run(numbers: &[String], timeout: Option<u32>, mode: Mode) -> Resul
     let places = Places::find()?;
     let notebooks = notebooks::select(&notebooks::all(&places.root), numbers)?;
     let workshop = Workshop::enter()?;
+    check_service(&places)?;
     steps::ensure(&workshop)?;
     let started = Instant::now();
     let tally = execute(&workshop.places, &notebooks, timeout, mode)?;
@@ -187,10 +189,14 @@ fn failure(event: &Value) -> String {
             .map(|line| format!("    {line}\n"))
             .collect::<String>()
     };
+    // A notebook that cannot be read, or a kernel that does not start, fails without a cell.
+    let cell = event["index"]
+        .as_u64()
+        .map(|index| format!(" · cell {index}"))
+        .unwrap_or_default();
     format!(
-        "✗ {} · cell {}\n{}  error:\n{}",
+        "✗ {}{cell}\n{}  error:\n{}",
         text("path"),
-        event["index"],
         indent(text("source")),
         indent(text("error"))
     )
@@ -213,6 +219,12 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
+    }
+
+    #[test]
+    fn a_failure_without_a_cell_names_none() {
+        let event = json!({"event": "failure", "path": "a", "index": null, "error": "no kernel"});
+        assert_eq!(failure(&event), "✗ a\n  error:\n    no kernel\n");
     }
 
     #[test]

@@ -85,6 +85,10 @@ impl Machine {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, &[])
+    }
+
+    fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         let shell = self.programs().join("sh");
         if !shell.exists() {
             symlink("/bin/sh", shell).unwrap();
@@ -96,6 +100,7 @@ impl Machine {
             .env("HOME", &self.0)
             .env("CARGO_MANIFEST_DIR", self.root().join("setup"))
             .env("LANGSMITH_API_KEY", KEY)
+            .envs(variables.iter().copied())
             .current_dir(self.root())
             .output()
             .unwrap()
@@ -251,6 +256,40 @@ fn doctor_names_every_missing_thing_and_no_key() {
         "set, 51 characters, from LANGSMITH_API_KEY",
     ];
     says(&machine.run(&["doctor"]), 1, &words);
+}
+
+#[test]
+fn the_service_without_a_key_is_refused_before_anything_is_installed() {
+    let machine = Machine::new("no-key");
+    let target = [("WORKBOOK_TARGET", "langsmith"), ("LANGSMITH_API_KEY", "")];
+    for command in ["run", "refresh", "open", "doctor"] {
+        let output = machine.run_with(&[command], &target);
+        says(&output, 1, &["there is no key", "set LANGSMITH_API_KEY"]);
+    }
+    assert!(!machine.root().join(".workbook").exists());
+}
+
+#[test]
+fn what_the_service_answers_is_told_and_the_key_reaches_it_by_the_environment_only() {
+    let machine = Machine::new("refused-key");
+    let script = format!(
+        "case \"$*\" in *version_info*) echo 3.12.1;; *ensurepip*) exit 0;; *{KEY}*) exit 1;; \
+         *preflight.py) [ \"$LANGSMITH_API_KEY\" = {KEY} ] && \
+         [ \"$LANGSMITH_ENDPOINT\" = http://127.0.0.1:9 ] && \
+         echo '{{\"ok\": false, \"words\": \"refused the key\", \"remedy\": \"check it\"}}';; \
+         *) exit 1;; esac"
+    );
+    machine.program("python3", &script);
+    let file = "WORKBOOK_TARGET=langsmith\nLANGSMITH_ENDPOINT='http://127.0.0.1:9'\n";
+    fs::write(machine.root().join(".env"), file).unwrap();
+    for command in ["run", "open", "doctor"] {
+        says(
+            &machine.run(&[command]),
+            1,
+            &["✗ refused the key", "→ check it"],
+        );
+    }
+    assert!(!machine.root().join(".workbook").exists());
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Examines the environment: findings in words, each with its remedy. Start at [`environment`].
 
+mod service;
 mod target;
+mod variables;
 
 use std::env;
 use std::fmt;
@@ -17,6 +19,9 @@ use crate::problem::{FAILED, OK, Problem};
 use crate::progress::bytes;
 use crate::steps::{self, STEPS, Workshop};
 use crate::toolchain::{Toolchain, Wanted};
+use variables::Variables;
+
+pub(crate) use service::check_service;
 
 /// What a complete installation takes, build results included.
 const DISK_NEEDED: u64 = 4_000_000_000;
@@ -120,10 +125,9 @@ pub(crate) fn environment() -> Result<u8> {
     if let Ok(workshop) = Workshop::enter() {
         findings.extend(installation(&workshop));
     }
-    findings.extend(target::findings(
-        |name| env::var(name).ok(),
-        places.root.join(".env").is_file(),
-    ));
+    let variables = Variables::load(&places.root);
+    findings.extend(target::findings(|name| variables.get(name)));
+    findings.extend(service(&places));
     for finding in &findings {
         println!("{finding}");
     }
@@ -149,6 +153,20 @@ pub(crate) fn prerequisites(workshop: &Workshop) -> Result<()> {
         check_disk(&workshop.places.root)?;
     }
     Ok(())
+}
+
+/// Asks the service, when runs are to go there and a key can be sent.
+fn service(places: &Places) -> Option<Finding> {
+    let asked = check_service(places).transpose()?;
+    let told_already = |error: &anyhow::Error| {
+        error
+            .downcast_ref::<Problem>()
+            .is_some_and(|problem| problem.what() == target::no_key().what())
+    };
+    if asked.as_ref().is_err_and(told_already) {
+        return None;
+    }
+    Some(Finding::of(&asked, String::clone))
 }
 
 fn platform() -> Finding {
