@@ -225,6 +225,25 @@ fn a_failed_step_shows_its_last_lines_and_its_log_and_is_not_marked() {
 }
 
 #[test]
+fn a_half_finished_installation_is_begun_again() {
+    let machine = Machine::new("half-pip");
+    // An environment that answers, and a pip that leaves half a package and fails.
+    let script = r#"case "$*" in
+        *version_info*) echo 3.12.1;;
+        *"-m venv"*) /bin/mkdir -p "$3/bin"; /bin/cp "$0" "$3/bin/python";;
+        *"-m pip"*) half="${0%/bin/python}/half"; [ -e "$half" ] && echo found half >&2
+            : > "$half"; echo pip broke off >&2; exit 1;;
+        *) exit 0;; esac"#;
+    machine.program("python3", script);
+    for _ in 0..2 {
+        let output = machine.run(&["open"]);
+        says(&output, 1, &["pip install failed", "pip broke off"]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!text.contains("found half"), "{text}");
+    }
+}
+
+#[test]
 fn an_unknown_notebook_is_a_usage_error_before_anything_is_installed() {
     let machine = Machine::new("unknown");
     says(
