@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::child;
 use crate::doctor::check_service;
+use crate::jupyter;
 use crate::notebooks::{self, Notebook};
 use crate::places::Places;
 use crate::problem::{FAILED, OK};
@@ -57,15 +57,10 @@ pub(crate) fn execute(
     timeout: Option<u32>,
     mode: Mode,
 ) -> Result<Tally> {
-    let mut command = child::command(places.python());
+    let mut command = jupyter::program(places, "python")?;
     command
         .args(["-m", "workbook_jupyter.run", "--root"])
-        .arg(&places.root)
-        .current_dir(&places.root)
-        .env("JUPYTER_CONFIG_DIR", places.jupyter().join("config"))
-        .env("JUPYTER_DATA_DIR", places.jupyter().join("data"))
-        .env("JUPYTER_RUNTIME_DIR", places.jupyter().join("runtime"))
-        .env("WORKBOOK_ROOT", &places.root);
+        .arg(&places.root);
     if mode == Mode::Save {
         command.arg("--save");
     }
