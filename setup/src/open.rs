@@ -25,7 +25,7 @@ use crate::kernel::slot;
 use crate::notebooks::{self, FIRST};
 use crate::places::Places;
 use crate::problem::Problem;
-use crate::progress::Meter;
+use crate::progress::{Meter, tell};
 use crate::steps::{self, Workshop};
 
 /// How often the announcer asks whether Jupyter answers.
@@ -43,7 +43,9 @@ pub(crate) fn open(no_browser: bool, port: Option<u16>) -> Result<u8> {
     check_service(&workshop.places)?;
     steps::ensure(&workshop)?;
     let places = &workshop.places;
-    slot::remove_dead(&places.kernel().join("run"));
+    for run in slot::folders(places) {
+        slot::remove_dead(&run);
+    }
     trust(places)?;
     announce_later()?;
     let mut command = jupyter::program(places, "jupyter")?;
@@ -161,7 +163,9 @@ pub(crate) fn announce(server: i32) -> Result<()> {
             .into());
         }
         if let Some((address, _)) = address(&file).filter(|(_, port)| answers(*port)) {
-            println!("JupyterLab is ready; Ctrl-C here ends it and its kernels.\n{address}");
+            tell(format_args!(
+                "JupyterLab is ready; Ctrl-C here ends it and its kernels.\n{address}"
+            ));
             return Ok(());
         }
         thread::sleep(ASK_EVERY);

@@ -15,7 +15,7 @@ use crate::jupyter;
 use crate::notebooks::{self, Notebook};
 use crate::places::Places;
 use crate::problem::{FAILED, OK};
-use crate::progress::{Meter, seconds};
+use crate::progress::{Meter, seconds, tell};
 use crate::steps::{self, Workshop};
 
 /// Whether the files get the new outputs.
@@ -46,7 +46,10 @@ pub(crate) fn run(numbers: &[String], timeout: Option<u32>, mode: Mode) -> Resul
     let started = Instant::now();
     let tally = execute(&workshop.places, &notebooks, timeout, mode)?;
     let took = seconds(started.elapsed());
-    println!("{} passed, {} failed [{took}]", tally.passed, tally.failed);
+    tell(format_args!(
+        "{} passed, {} failed [{took}]",
+        tally.passed, tally.failed
+    ));
     Ok(if tally.failed == 0 { OK } else { FAILED })
 }
 

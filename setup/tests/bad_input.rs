@@ -322,6 +322,51 @@ fn doctor_does_not_pretend_to_read_captures() {
 }
 
 #[test]
+fn cleaning_the_cache_leaves_what_is_not_ours() {
+    let machine = Machine::new("cache");
+    let cache = machine.root().join("my cache");
+    for folder in ["evcxr-0.22.0-x", "slots/0123", "letters"] {
+        fs::create_dir_all(cache.join(folder)).unwrap();
+    }
+    fs::write(cache.join("evcxr-notes.txt"), "mine").unwrap();
+    // A relative path: it means the folder where the command was given.
+    let variables = [("WORKBOOK_CACHE_DIR", "my cache")];
+    let output = machine.run_with(&["clean", "--all"], &variables);
+    says(&output, 0, &["removed", "other things in it", "rust-src"]);
+    let mut left: Vec<_> = fs::read_dir(&cache)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["evcxr-notes.txt", "letters"]);
+
+    for left in ["letters", "evcxr-notes.txt"] {
+        let path = cache.join(left);
+        let _ = fs::remove_dir(&path).or_else(|_| fs::remove_file(&path));
+    }
+    machine.run_with(&["clean", "--all"], &variables);
+    assert!(!cache.exists());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let machine = Machine::new("pipe");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_workbook"))
+        .arg("clean")
+        .env("CARGO_MANIFEST_DIR", machine.root().join("setup"))
+        .env("WORKBOOK_CACHE_DIR", machine.root().join("cache"))
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    says(&output, 0, &[]);
+}
+
+#[test]
 fn an_unknown_command_is_a_usage_error() {
     let machine = Machine::new("command");
     says(&machine.run(&["bench"]), 2, &["unrecognized subcommand"]);

@@ -16,7 +16,7 @@ use crate::child;
 use crate::kernel::Settings;
 use crate::places::Places;
 use crate::problem::{FAILED, OK, Problem};
-use crate::progress::bytes;
+use crate::progress::{bytes, tell};
 use crate::steps::{self, STEPS, Workshop};
 use crate::toolchain::{Toolchain, Wanted};
 use variables::Variables;
@@ -129,17 +129,17 @@ pub(crate) fn environment() -> Result<u8> {
     findings.extend(target::findings(|name| variables.get(name)));
     findings.extend(service(&places));
     for finding in &findings {
-        println!("{finding}");
+        tell(finding);
     }
     let broken = findings
         .iter()
         .filter(|finding| finding.weight == Weight::Broken)
         .count();
-    println!();
+    tell("");
     match broken {
-        0 => println!("fine: cargo workbook open"),
-        1 => println!("1 thing must be mended"),
-        _ => println!("{broken} things must be mended"),
+        0 => tell("fine: cargo workbook open"),
+        1 => tell("1 thing must be mended"),
+        _ => tell(format_args!("{broken} things must be mended")),
     }
     Ok(if broken == 0 { OK } else { FAILED })
 }

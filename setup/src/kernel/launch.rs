@@ -18,7 +18,7 @@ pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
     let places = Places::find()?;
     let kernel = places.kernel();
     let settings = Settings::read(&kernel)?;
-    let slot = slot::make(&kernel)?;
+    let slot = slot::make(&places)?;
     // Without its compiled stubs the kernel starts a second later; that is no reason to fail.
     let _ = template::seed(&kernel, &slot);
     let no_proxy = without_proxy(["NO_PROXY", "no_proxy"].map(|name| env::var(name).ok()));
