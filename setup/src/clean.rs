@@ -1,11 +1,11 @@
 //! Removes what was installed, says what that was, and names what stays.
 
-use std::env;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::doctor::target_folder;
 use crate::kernel::slot;
 use crate::lock::Lock;
 use crate::places::Places;
@@ -103,7 +103,7 @@ fn clean_cache(cache: &Path) -> Result<()> {
 
 /// Names what this command caused and other programs own.
 fn tell_what_stays(places: &Places) {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or(places.root.join("target"), Into::into);
+    let target = target_folder(places);
     tell("not removed, as other programs own it:");
     for (what, remedy) in [
         (

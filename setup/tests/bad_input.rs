@@ -8,7 +8,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+
+use rustix::fs::{FlockOperation, flock};
 
 /// A repository and a folder of programs, removed at the end.
 struct Machine(PathBuf);
@@ -89,11 +91,16 @@ impl Machine {
     }
 
     fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        self.command(arguments, variables).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let shell = self.programs().join("sh");
         if !shell.exists() {
             symlink("/bin/sh", shell).unwrap();
         }
-        Command::new(env!("CARGO_BIN_EXE_workbook"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workbook"));
+        command
             .args(arguments)
             .env_clear()
             .env("PATH", self.programs())
@@ -101,9 +108,8 @@ impl Machine {
             .env("CARGO_MANIFEST_DIR", self.root().join("setup"))
             .env("LANGSMITH_API_KEY", KEY)
             .envs(variables.iter().copied())
-            .current_dir(self.root())
-            .output()
-            .unwrap()
+            .current_dir(self.root());
+        command
     }
 }
 
@@ -177,6 +183,40 @@ fn an_old_python_is_explained() {
 }
 
 #[test]
+fn a_python_that_does_not_answer_is_named() {
+    let machine = Machine::new("broken-python");
+    machine.program("python3", "exit 127");
+    says(&machine.run(&["open"]), 1, &["bin/python3 does not answer"]);
+    machine.program("python3.14", "echo 3.14.0");
+    let output = machine.run(&["doctor"]);
+    says(
+        &output,
+        1,
+        &["✓ Python 3.14.0 with venv", "! clippy is missing"],
+    );
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named_before_anything_is_installed() {
+    let machine = Machine::new("unwritable");
+    let file = machine.root().join("file");
+    fs::write(&file, "").unwrap();
+    let cache = file.join("cache").display().to_string();
+    let variables = [("WORKBOOK_CACHE_DIR", cache.as_str())];
+    for command in ["open", "doctor"] {
+        let words = ["cannot be written", &cache, "WORKBOOK_CACHE_DIR"];
+        says(&machine.run_with(&[command], &variables), 1, &words);
+    }
+    assert_eq!(steps_of(&machine.root()), 0);
+    let _ = fs::remove_dir_all(machine.root().join(".workbook"));
+    fs::write(machine.root().join(".workbook"), "").unwrap();
+    for command in ["open", "doctor"] {
+        let words = [".workbook cannot be written", "→"];
+        says(&machine.run(&[command]), 1, &words);
+    }
+}
+
+#[test]
 fn a_python_without_venv_is_explained() {
     let machine = Machine::new("no-venv");
     machine.python("3.12.1", false);
@@ -241,6 +281,33 @@ fn a_half_finished_installation_is_begun_again() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(!text.contains("found half"), "{text}");
     }
+}
+
+#[test]
+fn a_killed_command_leaves_the_lock_to_the_child_that_still_installs() {
+    let machine = Machine::new("killed");
+    // The child says that it has begun, then installs until it is told to end.
+    let (begun, end) = (machine.0.join("begun"), machine.0.join("end"));
+    for pipe in [&begun, &end] {
+        let made = Command::new("mkfifo").arg(pipe).status().unwrap();
+        assert!(made.success());
+    }
+    let script = format!(
+        "case \"$*\" in *version_info*) echo 3.12.1;; *'-m venv'*) echo > '{}'; read x < '{}';; \
+         *) exit 0;; esac",
+        begun.display(),
+        end.display()
+    );
+    machine.program("python3", &script);
+    let mut command = machine.command(&["open"], &[]);
+    let mut killed = command.stderr(Stdio::null()).spawn().unwrap();
+    fs::read(&begun).unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let lock = fs::File::open(machine.root().join(".workbook/lock")).unwrap();
+    assert!(flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err());
+    fs::write(&end, "\n").unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
 }
 
 #[test]
@@ -358,7 +425,7 @@ fn a_reader_that_goes_away_is_no_failure() {
         .env("CARGO_MANIFEST_DIR", machine.root().join("setup"))
         .env("WORKBOOK_CACHE_DIR", machine.root().join("cache"))
         .stdout(writer)
-        .stderr(std::process::Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap()
         .wait_with_output()

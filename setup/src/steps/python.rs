@@ -16,6 +16,8 @@ pub(super) const STEP: Step = Step {
     id: "python",
     name: "Python environment with JupyterLab",
     cost: "1–3 minutes, 260 MB",
+    takes: 400_000_000,
+    place: |workshop| workshop.places.venv(),
     inputs: |workshop| {
         workshop
             .fingerprint()
