@@ -1,9 +1,10 @@
 //! Removes what was installed, says what that was, and names what stays.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::doctor::target_folder;
 use crate::kernel::slot;
@@ -39,7 +40,7 @@ pub(crate) fn clean(all: bool) -> Result<()> {
         let size = bytes(size_of(&places.cache));
         let cache = places.cache.display();
         tell(format_args!(
-            "kept     {size:>8}  {cache} (the kernel's binary; --all removes it)"
+            "kept     {size:>8}  {cache} (the kernel's binary, build results of CI; --all removes them)"
         ));
     }
     tell_what_stays(&places);
@@ -85,13 +86,20 @@ fn clean_cache(cache: &Path) -> Result<()> {
             name if name.starts_with("evcxr-") => "the kernel's binary, for all clones",
             _ => continue,
         };
-        if entry.file_type()?.is_dir() {
+        if name == "target" && is_in_use(&cache.join("target.lock")) {
+            let folder = entry.path();
+            tell(format_args!(
+                "kept     {}: CI is using it",
+                folder.display()
+            ));
+        } else if entry.file_type()?.is_dir() {
             remove(&entry.path(), what)?;
         }
     }
-    for lock in ["lock", "target.lock"] {
-        let _ = fs::remove_file(cache.join(lock));
+    if !cache.join("target").exists() {
+        let _ = fs::remove_file(cache.join("target.lock"));
     }
+    let _ = fs::remove_file(cache.join("lock"));
     if fs::remove_dir(cache).is_err() {
         let cache = cache.display();
         tell(format_args!(
@@ -99,6 +107,11 @@ fn clean_cache(cache: &Path) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Says whether somebody holds this lock.
+fn is_in_use(lock: &Path) -> bool {
+    File::open(lock).is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared).is_err())
 }
 
 /// Names what this command caused and other programs own.
