@@ -61,7 +61,7 @@ fn judge(disks: &[Disk]) -> Result<String> {
             ),
         )
         .into()),
-        None if disks.is_empty() => Ok("disk: nothing more is needed".into()),
+        None if disks.is_empty() => Ok("disk: nothing large is left to install".into()),
         None => Ok(disks.iter().map(words).collect::<Vec<_>>().join("; ")),
     }
 }
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_enough_when_nothing_is_missing() {
-        assert!(judge(&[]).unwrap().contains("nothing more"));
+        assert!(judge(&[]).unwrap().contains("nothing large"));
     }
 
     #[test]
