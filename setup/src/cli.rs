@@ -86,7 +86,7 @@ enum Command {
     },
     /// Removes what this clone installed; sources and notebooks stay.
     #[command(after_help = "Examples:\n  cargo workbook clean\n  \
-        cargo workbook clean --all    the kernel's binary in the user's cache, too")]
+        cargo workbook clean --all    the cache that all clones share, too")]
     Clean {
         /// Removes the cache that all clones share as well.
         #[arg(long)]

@@ -12,7 +12,7 @@
 //! | `steps` | installs and prebuilds, resumably |
 //! | `kernel` | starts evcxr so that cells are fast |
 //! | `open`, `run`, `test`, `doctor`, `serve`, `clean` | one command each |
-//! | `places`, `toolchain`, `child`, `progress`, `fingerprint`, `lock`, `problem` | what they share |
+//! | `jupyter`, `places`, `toolchain`, `child`, `progress`, `fingerprint`, `lock`, `problem` | what they share |
 //!
 //! Tested on Linux. Written for macOS, where it is untested. On Windows it points to WSL.
 #![forbid(unsafe_code)]
@@ -32,6 +32,8 @@ mod cli;
 mod doctor;
 #[cfg(unix)]
 mod fingerprint;
+#[cfg(unix)]
+mod jupyter;
 #[cfg(unix)]
 mod kernel;
 #[cfg(unix)]

@@ -4,12 +4,13 @@
 //! parent to pass them on. A small second process waits until it answers and prints the address.
 
 use std::env;
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{self, Command};
+use std::path::{Path, PathBuf};
+use std::process;
 use std::thread;
 use std::time::Duration;
 
@@ -17,16 +18,21 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::child::{self, Logged};
+use crate::doctor::check_service;
 use crate::fingerprint::{Fingerprint, read_mark, write_whole};
+use crate::jupyter;
 use crate::kernel::slot;
 use crate::notebooks::{self, FIRST};
 use crate::places::Places;
 use crate::problem::Problem;
-use crate::progress::Meter;
+use crate::progress::{Meter, tell};
 use crate::steps::{self, Workshop};
 
 /// How often the announcer asks whether Jupyter answers.
 const ASK_EVERY: Duration = Duration::from_millis(50);
+
+/// What the name of a Jupyter's log begins with.
+const LOG: &str = "jupyter-";
 
 /// Sets up and becomes JupyterLab. Returns only when something fails.
 pub(crate) fn open(no_browser: bool, port: Option<u16>) -> Result<u8> {
@@ -34,17 +40,19 @@ pub(crate) fn open(no_browser: bool, port: Option<u16>) -> Result<u8> {
         check_port(port)?;
     }
     let workshop = Workshop::enter()?;
+    check_service(&workshop.places)?;
     steps::ensure(&workshop)?;
     let places = &workshop.places;
-    slot::remove_dead(&places.kernel().join("run"));
+    for run in slot::folders(places) {
+        slot::remove_dead(&run);
+    }
     trust(places)?;
     announce_later()?;
-    let mut command = jupyter(places);
+    let mut command = jupyter::program(places, "jupyter")?;
     command
         .args(["lab", "--ServerApp.answer_yes=True"])
         .arg(format!("--ServerApp.root_dir={}", places.root.display()))
-        .arg(format!("--LabApp.default_url=/lab/tree/{FIRST}"))
-        .current_dir(&places.root);
+        .arg(format!("--LabApp.default_url=/lab/tree/{FIRST}"));
     if let Some(port) = port {
         command
             .arg(format!("--port={port}"))
@@ -56,26 +64,32 @@ pub(crate) fn open(no_browser: bool, port: Option<u16>) -> Result<u8> {
     if rustix::process::geteuid().is_root() {
         command.arg("--allow-root");
     }
-    let path = places.log("jupyter");
+    let path = log_of(places, process::id());
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
+        remove_old_logs(folder);
     }
     let log = File::create(&path).with_context(|| format!("writing {}", path.display()))?;
     command.stdout(log.try_clone()?).stderr(log);
     Err(command.exec()).context("starting JupyterLab")
 }
 
-/// Prepares a Jupyter program with data, configuration and run-time files of its own.
-fn jupyter(places: &Places) -> Command {
-    let own = places.jupyter();
-    let mut command = child::command(places.venv().join("bin/jupyter"));
-    command
-        .env("JUPYTER_CONFIG_DIR", own.join("config"))
-        .env("JUPYTER_DATA_DIR", own.join("data"))
-        .env("JUPYTER_RUNTIME_DIR", own.join("runtime"))
-        .env("IPYTHONDIR", own.join("ipython"))
-        .env("WORKBOOK_ROOT", &places.root);
-    command
+/// Names the log of the Jupyter with this process number: two may run at a time.
+fn log_of(places: &Places, server: impl Display) -> PathBuf {
+    places.log(&format!("{LOG}{server}"))
+}
+
+/// Removes the logs of those that have ended.
+fn remove_old_logs(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let server = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(LOG)?.strip_suffix(".log")?.parse().ok());
+        if server.is_some_and(|server| !slot::is_alive(server)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn check_port(port: u16) -> Result<()> {
@@ -108,12 +122,11 @@ fn trust(places: &Places) -> Result<()> {
         return Ok(());
     }
     let meter = Meter::start("trusting the notebooks", "");
-    let mut command = jupyter(places);
+    let mut command = jupyter::program(places, "jupyter")?;
     command
         .arg("trust")
         .args(notebooks.iter().map(|notebook| &notebook.path));
-    Logged::new("jupyter trust", places.log("trust"))
-        .run(command.current_dir(&places.root), |line| meter.say(line))?;
+    Logged::new("jupyter trust", places.log("trust")).run(&mut command, |line| meter.say(line))?;
     meter.done("");
     write_whole(&mark, &print.hex())
 }
@@ -139,7 +152,7 @@ pub(crate) fn announce(server: i32) -> Result<()> {
     eprintln!("starting JupyterLab …");
     loop {
         if !slot::is_alive(server) {
-            let log = places.log("jupyter");
+            let log = log_of(&places, server);
             let text = fs::read_to_string(&log).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
             let last = lines[lines.len().saturating_sub(15)..].join("\n    ");
@@ -150,7 +163,9 @@ pub(crate) fn announce(server: i32) -> Result<()> {
             .into());
         }
         if let Some((address, _)) = address(&file).filter(|(_, port)| answers(*port)) {
-            println!("JupyterLab is ready; Ctrl-C here ends it and its kernels.\n{address}");
+            tell(format_args!(
+                "JupyterLab is ready; Ctrl-C here ends it and its kernels.\n{address}"
+            ));
             return Ok(());
         }
         thread::sleep(ASK_EVERY);

@@ -3,7 +3,7 @@
 //! Nothing is written anywhere else, so that `cargo workbook clean` can name it all.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use anyhow::{Context as _, Result};
 
@@ -105,7 +105,8 @@ fn is_root(folder: &Path) -> bool {
 
 fn cache_home() -> Result<PathBuf> {
     if let Some(chosen) = env::var_os(CACHE_VARIABLE).filter(|value| !value.is_empty()) {
-        return Ok(PathBuf::from(chosen));
+        // Kernels start in other folders, where a relative path would mean another place.
+        return absolute(chosen).context("the current folder has gone");
     }
     let home = || {
         env::var_os("HOME").map(PathBuf::from).ok_or_else(|| {

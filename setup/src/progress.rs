@@ -1,6 +1,7 @@
 //! Shows what takes time: a spinner on a terminal, one line at start and end elsewhere.
 
-use std::io::IsTerminal as _;
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -103,6 +104,11 @@ impl Meter {
 
 fn style_of(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// Prints a line for whoever reads; one who has stopped reading is no failure.
+pub(crate) fn tell(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Writes a duration the way people say it.

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::child;
+use crate::doctor::check_service;
+use crate::jupyter;
 use crate::notebooks::{self, Notebook};
 use crate::places::Places;
 use crate::problem::{FAILED, OK};
-use crate::progress::{Meter, seconds};
+use crate::progress::{Meter, seconds, tell};
 use crate::steps::{self, Workshop};
 
 /// Whether the files get the new outputs.
@@ -40,11 +41,15 @@ pub(crate) fn run(numbers: &[String], timeout: Option<u32>, mode: Mode) -> Resul
     let places = Places::find()?;
     let notebooks = notebooks::select(&notebooks::all(&places.root), numbers)?;
     let workshop = Workshop::enter()?;
+    check_service(&places)?;
     steps::ensure(&workshop)?;
     let started = Instant::now();
     let tally = execute(&workshop.places, &notebooks, timeout, mode)?;
     let took = seconds(started.elapsed());
-    println!("{} passed, {} failed [{took}]", tally.passed, tally.failed);
+    tell(format_args!(
+        "{} passed, {} failed [{took}]",
+        tally.passed, tally.failed
+    ));
     Ok(if tally.failed == 0 { OK } else { FAILED })
 }
 
@@ -55,15 +60,10 @@ pub(crate) fn execute(
     timeout: Option<u32>,
     mode: Mode,
 ) -> Result<Tally> {
-    let mut command = child::command(places.python());
+    let mut command = jupyter::program(places, "python")?;
     command
         .args(["-m", "workbook_jupyter.run", "--root"])
-        .arg(&places.root)
-        .current_dir(&places.root)
-        .env("JUPYTER_CONFIG_DIR", places.jupyter().join("config"))
-        .env("JUPYTER_DATA_DIR", places.jupyter().join("data"))
-        .env("JUPYTER_RUNTIME_DIR", places.jupyter().join("runtime"))
-        .env("WORKBOOK_ROOT", &places.root);
+        .arg(&places.root);
     if mode == Mode::Save {
         command.arg("--save");
     }
@@ -187,10 +187,14 @@ fn failure(event: &Value) -> String {
             .map(|line| format!("    {line}\n"))
             .collect::<String>()
     };
+    // A notebook that cannot be read, or a kernel that does not start, fails without a cell.
+    let cell = event["index"]
+        .as_u64()
+        .map(|index| format!(" · cell {index}"))
+        .unwrap_or_default();
     format!(
-        "✗ {} · cell {}\n{}  error:\n{}",
+        "✗ {}{cell}\n{}  error:\n{}",
         text("path"),
-        event["index"],
         indent(text("source")),
         indent(text("error"))
     )
@@ -213,6 +217,12 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
+    }
+
+    #[test]
+    fn a_failure_without_a_cell_names_none() {
+        let event = json!({"event": "failure", "path": "a", "index": null, "error": "no kernel"});
+        assert_eq!(failure(&event), "✗ a\n  error:\n    no kernel\n");
     }
 
     #[test]

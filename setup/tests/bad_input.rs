@@ -8,7 +8,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+
+use rustix::fs::{FlockOperation, flock};
 
 /// A repository and a folder of programs, removed at the end.
 struct Machine(PathBuf);
@@ -85,20 +87,29 @@ impl Machine {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, &[])
+    }
+
+    fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        self.command(arguments, variables).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let shell = self.programs().join("sh");
         if !shell.exists() {
             symlink("/bin/sh", shell).unwrap();
         }
-        Command::new(env!("CARGO_BIN_EXE_workbook"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workbook"));
+        command
             .args(arguments)
             .env_clear()
             .env("PATH", self.programs())
             .env("HOME", &self.0)
             .env("CARGO_MANIFEST_DIR", self.root().join("setup"))
             .env("LANGSMITH_API_KEY", KEY)
-            .current_dir(self.root())
-            .output()
-            .unwrap()
+            .envs(variables.iter().copied())
+            .current_dir(self.root());
+        command
     }
 }
 
@@ -172,6 +183,40 @@ fn an_old_python_is_explained() {
 }
 
 #[test]
+fn a_python_that_does_not_answer_is_named() {
+    let machine = Machine::new("broken-python");
+    machine.program("python3", "exit 127");
+    says(&machine.run(&["open"]), 1, &["bin/python3 does not answer"]);
+    machine.program("python3.14", "echo 3.14.0");
+    let output = machine.run(&["doctor"]);
+    says(
+        &output,
+        0,
+        &["✓ Python 3.14.0 with venv", "! clippy is missing"],
+    );
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named_before_anything_is_installed() {
+    let machine = Machine::new("unwritable");
+    let file = machine.root().join("file");
+    fs::write(&file, "").unwrap();
+    let cache = file.join("cache").display().to_string();
+    let variables = [("WORKBOOK_CACHE_DIR", cache.as_str())];
+    for command in ["open", "doctor"] {
+        let words = ["cannot be written", &cache, "WORKBOOK_CACHE_DIR"];
+        says(&machine.run_with(&[command], &variables), 1, &words);
+    }
+    assert_eq!(steps_of(&machine.root()), 0);
+    let _ = fs::remove_dir_all(machine.root().join(".workbook"));
+    fs::write(machine.root().join(".workbook"), "").unwrap();
+    for command in ["open", "doctor"] {
+        let words = [".workbook cannot be written", "→"];
+        says(&machine.run(&[command]), 1, &words);
+    }
+}
+
+#[test]
 fn a_python_without_venv_is_explained() {
     let machine = Machine::new("no-venv");
     machine.python("3.12.1", false);
@@ -220,6 +265,52 @@ fn a_failed_step_shows_its_last_lines_and_its_log_and_is_not_marked() {
 }
 
 #[test]
+fn a_half_finished_installation_is_begun_again() {
+    let machine = Machine::new("half-pip");
+    // An environment that answers, and a pip that leaves half a package and fails.
+    let script = r#"case "$*" in
+        *version_info*) echo 3.12.1;;
+        *"-m venv"*) /bin/mkdir -p "$3/bin"; /bin/cp "$0" "$3/bin/python";;
+        *"-m pip"*) half="${0%/bin/python}/half"; [ -e "$half" ] && echo found half >&2
+            : > "$half"; echo pip broke off >&2; exit 1;;
+        *) exit 0;; esac"#;
+    machine.program("python3", script);
+    for _ in 0..2 {
+        let output = machine.run(&["open"]);
+        says(&output, 1, &["pip install failed", "pip broke off"]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!text.contains("found half"), "{text}");
+    }
+}
+
+#[test]
+fn a_killed_command_leaves_the_lock_to_the_child_that_still_installs() {
+    let machine = Machine::new("killed");
+    // The child says that it has begun, then installs until it is told to end.
+    let (begun, end) = (machine.0.join("begun"), machine.0.join("end"));
+    for pipe in [&begun, &end] {
+        let made = Command::new("mkfifo").arg(pipe).status().unwrap();
+        assert!(made.success());
+    }
+    let script = format!(
+        "case \"$*\" in *version_info*) echo 3.12.1;; *'-m venv'*) echo > '{}'; read x < '{}';; \
+         *) exit 0;; esac",
+        begun.display(),
+        end.display()
+    );
+    machine.program("python3", &script);
+    let mut command = machine.command(&["open"], &[]);
+    let mut killed = command.stderr(Stdio::null()).spawn().unwrap();
+    fs::read(&begun).unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let lock = fs::File::open(machine.root().join(".workbook/lock")).unwrap();
+    assert!(flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err());
+    fs::write(&end, "\n").unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+}
+
+#[test]
 fn an_unknown_notebook_is_a_usage_error_before_anything_is_installed() {
     let machine = Machine::new("unknown");
     says(
@@ -254,6 +345,40 @@ fn doctor_names_every_missing_thing_and_no_key() {
 }
 
 #[test]
+fn the_service_without_a_key_is_refused_before_anything_is_installed() {
+    let machine = Machine::new("no-key");
+    let target = [("WORKBOOK_TARGET", "langsmith"), ("LANGSMITH_API_KEY", "")];
+    for command in ["run", "refresh", "open", "doctor"] {
+        let output = machine.run_with(&[command], &target);
+        says(&output, 1, &["there is no key", "set LANGSMITH_API_KEY"]);
+    }
+    assert!(!machine.root().join(".workbook").exists());
+}
+
+#[test]
+fn what_the_service_answers_is_told_and_the_key_reaches_it_by_the_environment_only() {
+    let machine = Machine::new("refused-key");
+    let script = format!(
+        "case \"$*\" in *version_info*) echo 3.12.1;; *ensurepip*) exit 0;; *{KEY}*) exit 1;; \
+         *preflight.py) [ \"$LANGSMITH_API_KEY\" = {KEY} ] && \
+         [ \"$LANGSMITH_ENDPOINT\" = http://127.0.0.1:9 ] && \
+         echo '{{\"ok\": false, \"words\": \"refused the key\", \"remedy\": \"check it\"}}';; \
+         *) exit 1;; esac"
+    );
+    machine.program("python3", &script);
+    let file = "WORKBOOK_TARGET=langsmith\nLANGSMITH_ENDPOINT='http://127.0.0.1:9'\n";
+    fs::write(machine.root().join(".env"), file).unwrap();
+    for command in ["run", "open", "doctor"] {
+        says(
+            &machine.run(&[command]),
+            1,
+            &["✗ refused the key", "→ check it"],
+        );
+    }
+    assert!(!machine.root().join(".workbook").exists());
+}
+
+#[test]
 fn doctor_does_not_pretend_to_read_captures() {
     let machine = Machine::new("capture");
     says(
@@ -261,6 +386,51 @@ fn doctor_does_not_pretend_to_read_captures() {
         2,
         &["comes with notebook 06"],
     );
+}
+
+#[test]
+fn cleaning_the_cache_leaves_what_is_not_ours() {
+    let machine = Machine::new("cache");
+    let cache = machine.root().join("my cache");
+    for folder in ["evcxr-0.22.0-x", "slots/0123", "letters"] {
+        fs::create_dir_all(cache.join(folder)).unwrap();
+    }
+    fs::write(cache.join("evcxr-notes.txt"), "mine").unwrap();
+    // A relative path: it means the folder where the command was given.
+    let variables = [("WORKBOOK_CACHE_DIR", "my cache")];
+    let output = machine.run_with(&["clean", "--all"], &variables);
+    says(&output, 0, &["removed", "other things in it", "rust-src"]);
+    let mut left: Vec<_> = fs::read_dir(&cache)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["evcxr-notes.txt", "letters"]);
+
+    for left in ["letters", "evcxr-notes.txt"] {
+        let path = cache.join(left);
+        let _ = fs::remove_dir(&path).or_else(|_| fs::remove_file(&path));
+    }
+    machine.run_with(&["clean", "--all"], &variables);
+    assert!(!cache.exists());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let machine = Machine::new("pipe");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_workbook"))
+        .arg("clean")
+        .env("CARGO_MANIFEST_DIR", machine.root().join("setup"))
+        .env("WORKBOOK_CACHE_DIR", machine.root().join("cache"))
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    says(&output, 0, &[]);
 }
 
 #[test]

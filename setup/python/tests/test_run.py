@@ -188,6 +188,37 @@ class RunTest(FakeKernelCase):
         for line in done.stdout.splitlines():
             self.assertIn("event", json.loads(line))
 
+    def start(self, path: Path) -> subprocess.Popen[str]:
+        """Start the command on one notebook, and wait until a cell runs."""
+        command = [sys.executable, "-m", "workbook_jupyter.run", "--root", str(self.root), "--kernel", "fake"]
+        runner = subprocess.Popen(
+            [*command, str(path)],
+            cwd=HERE.parent,
+            env={**os.environ, "WORKBOOK_SPARE": "0"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(runner.kill)
+        assert runner.stdout is not None
+        while json.loads(runner.stdout.readline())["event"] != "cell":
+            pass
+        return runner
+
+    @unittest.skipUnless(sys.platform.startswith("linux"), "elsewhere the next event finds out")
+    def test_a_runner_whose_reader_was_killed_ends_in_the_middle_of_a_cell(self) -> None:
+        runner = self.start(self.write("notebooks/long.ipynb", "out first", "hang", END))
+        assert runner.stdout is not None and runner.stderr is not None
+        runner.stdout.close()
+        self.assertEqual((runner.wait(PATIENCE_SECONDS), runner.stderr.read()), (run.INTERRUPTED, ""))
+        runner.stderr.close()
+
+    def test_a_runner_that_is_told_to_end_does_so_without_a_traceback(self) -> None:
+        runner = self.start(self.write("notebooks/long.ipynb", "out first", "hang", END))
+        runner.terminate()
+        _, words = runner.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual((runner.returncode, words), (run.INTERRUPTED, ""))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -15,9 +15,10 @@ import contextlib
 import json
 import os
 import signal
+import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -44,6 +45,7 @@ class Runner:
     timeout: float
     save: bool
     out: TextIO
+    stop: Callable[[], object] | None = None
 
     async def run_all(self, paths: list[Path]) -> bool:
         """Run the notebooks; say whether all of them are fine."""
@@ -131,9 +133,14 @@ class Runner:
         self.emit("failure", path=self.name(path), index=index, source=source, error=error)
 
     def emit(self, event: str, **facts: Any) -> None:
-        """Print one event."""
-        self.out.write(json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n")
-        self.out.flush()
+        """Print one event; end when nobody reads any more."""
+        try:
+            self.out.write(json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n")
+            self.out.flush()
+        except BrokenPipeError:
+            # Whoever started us was ended. The next await stops the run in order.
+            if self.stop is not None:
+                self.stop()
 
     def name(self, path: Path) -> str:
         """Write a path as seen from the repository."""
@@ -171,22 +178,48 @@ def private_stdout() -> Iterator[TextIO]:
     try:
         yield events
     finally:
-        events.flush()
+        with contextlib.suppress(BrokenPipeError):
+            events.flush()
         os.dup2(events.fileno(), 1)
-        events.close()
+        with contextlib.suppress(BrokenPipeError):
+            events.close()
 
 
 async def run(arguments: argparse.Namespace, out: TextIO) -> int:
     """Run what the command line asks for; stop in order when told to."""
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    watch_reader(loop, out, task.cancel)
     root = arguments.root.resolve()
-    runner = Runner(root, arguments.kernel, arguments.timeout, arguments.save, out)
+    runner = Runner(root, arguments.kernel, arguments.timeout, arguments.save, out, task.cancel)
     try:
         return 0 if await runner.run_all([path.resolve() for path in arguments.notebooks]) else 1
     finally:
         pools.pool.close()
+
+
+def watch_reader(loop: asyncio.AbstractEventLoop, out: TextIO, stop: Callable[[], object]) -> None:
+    """Call `stop` once nobody reads the events any more, also while a long cell prints none.
+
+    Linux reports a pipe without a reader as an event of its writing end; elsewhere the next event
+    that is printed finds out.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        file = out.fileno()
+        if not stat.S_ISFIFO(os.fstat(file).st_mode):
+            return
+    except OSError:
+        return
+
+    def end() -> None:
+        loop.remove_reader(file)
+        stop()
+
+    loop.add_reader(file, end)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:

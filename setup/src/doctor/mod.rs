@@ -1,6 +1,9 @@
 //! Examines the environment: findings in words, each with its remedy. Start at [`environment`].
 
+mod disk;
+mod service;
 mod target;
+mod variables;
 
 use std::env;
 use std::fmt;
@@ -8,18 +11,20 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use rustix::fs::statvfs;
 
 use crate::child;
 use crate::kernel::Settings;
 use crate::places::Places;
 use crate::problem::{FAILED, OK, Problem};
-use crate::progress::bytes;
+use crate::progress::tell;
 use crate::steps::{self, STEPS, Workshop};
 use crate::toolchain::{Toolchain, Wanted};
+use disk::{check_disks, check_writable};
+use variables::Variables;
 
-/// What a complete installation takes, build results included.
-const DISK_NEEDED: u64 = 4_000_000_000;
+pub(crate) use disk::target_folder;
+pub(crate) use service::check_service;
+
 /// The oldest Python that the pinned packages support.
 const OLDEST_PYTHON: (u32, u32) = (3, 11);
 /// The port that Jupyter tries first.
@@ -113,29 +118,30 @@ pub(crate) fn environment() -> Result<u8> {
             python.path.display()
         )
     }));
-    findings.push(Finding::of(&check_disk(&places.root), |free| {
-        format!("{} free on the disk", bytes(*free))
+    findings.push(Finding::of(&check_writable(&places), |()| {
+        "the clone and the cache can be written".into()
     }));
     findings.push(port());
     if let Ok(workshop) = Workshop::enter() {
+        findings.push(Finding::of(&check_disks(&workshop), String::clone));
+        findings.extend(checkers(&places.root));
         findings.extend(installation(&workshop));
     }
-    findings.extend(target::findings(
-        |name| env::var(name).ok(),
-        places.root.join(".env").is_file(),
-    ));
+    let variables = Variables::load(&places.root);
+    findings.extend(target::findings(|name| variables.get(name)));
+    findings.extend(service(&places));
     for finding in &findings {
-        println!("{finding}");
+        tell(finding);
     }
     let broken = findings
         .iter()
         .filter(|finding| finding.weight == Weight::Broken)
         .count();
-    println!();
+    tell("");
     match broken {
-        0 => println!("fine: cargo workbook open"),
-        1 => println!("1 thing must be mended"),
-        _ => println!("{broken} things must be mended"),
+        0 => tell("fine: cargo workbook open"),
+        1 => tell("1 thing must be mended"),
+        _ => tell(format_args!("{broken} things must be mended")),
     }
     Ok(if broken == 0 { OK } else { FAILED })
 }
@@ -144,11 +150,23 @@ pub(crate) fn environment() -> Result<u8> {
 pub(crate) fn prerequisites(workshop: &Workshop) -> Result<()> {
     find_linker()?;
     find_python()?;
-    let installed = STEPS.iter().all(|step| (step.made)(workshop));
-    if !installed {
-        check_disk(&workshop.places.root)?;
-    }
+    check_writable(&workshop.places)?;
+    check_disks(workshop)?;
     Ok(())
+}
+
+/// Asks the service, when runs are to go there and a key can be sent.
+fn service(places: &Places) -> Option<Finding> {
+    let asked = check_service(places).transpose()?;
+    let told_already = |error: &anyhow::Error| {
+        error
+            .downcast_ref::<Problem>()
+            .is_some_and(|problem| problem.what() == target::no_key().what())
+    };
+    if asked.as_ref().is_err_and(told_already) {
+        return None;
+    }
+    Some(Finding::of(&asked, String::clone))
 }
 
 fn platform() -> Finding {
@@ -176,10 +194,10 @@ pub(crate) fn find_python() -> Result<Python> {
     let install = "Debian and Ubuntu: apt install python3 python3-venv\nmacOS: brew install python";
     let names = [
         "python3",
+        "python3.14",
         "python3.13",
         "python3.12",
         "python3.11",
-        "python3.10",
         "python",
     ];
     let mut why = None;
@@ -190,9 +208,15 @@ pub(crate) fn find_python() -> Result<Python> {
                 "import sys; print('.'.join(map(str, sys.version_info[:3])))",
             ])
             .output();
-        let Ok(asked) = asked else { continue };
+        let Some(asked) = asked.ok().filter(|asked| asked.status.success()) else {
+            why = why.or(Some(Problem::new(
+                format!("{} does not answer", path.display()),
+                format!("mend or remove it, or install another Python\n{install}"),
+            )));
+            continue;
+        };
         let version = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
-        if !asked.status.success() || numbers(&version) < OLDEST_PYTHON {
+        if numbers(&version) < OLDEST_PYTHON {
             let (major, minor) = OLDEST_PYTHON;
             why = why.or(Some(Problem::new(
                 format!("Python {version} is older than {major}.{minor}"),
@@ -244,18 +268,22 @@ fn which(name: &str) -> Option<PathBuf> {
         })
 }
 
-fn check_disk(folder: &Path) -> Result<u64> {
-    let disk = statvfs(folder)?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    if free >= DISK_NEEDED {
-        return Ok(free);
-    }
-    let what = format!("{} free on the disk of {}", bytes(free), folder.display());
-    let remedy = format!(
-        "make room: a complete installation takes about {}",
-        bytes(DISK_NEEDED)
-    );
-    Err(Problem::new(what, remedy).into())
+/// Looks for what only `test` needs; a notebook runs without it.
+fn checkers(root: &Path) -> impl Iterator<Item = Finding> {
+    let missing = [("fmt", "rustfmt"), ("clippy", "clippy")];
+    missing.into_iter().filter_map(move |(name, component)| {
+        let asked = child::command("cargo")
+            .args([name, "--version"])
+            .current_dir(root)
+            .output();
+        if asked.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        Some(Finding::note(
+            format!("{component} is missing; only `cargo workbook test` needs it"),
+            format!("rustup component add {component}"),
+        ))
+    })
 }
 
 fn port() -> Finding {

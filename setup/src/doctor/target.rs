@@ -4,11 +4,10 @@ use super::Finding;
 use crate::problem::Problem;
 
 /// Says where runs would go. Never prints a key.
-pub(super) fn findings(variable: impl Fn(&str) -> Option<String>, has_file: bool) -> Vec<Finding> {
-    let given = |name: &str| variable(name).filter(|value| !value.is_empty());
+pub(super) fn findings(given: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let real = given("WORKBOOK_TARGET").is_some_and(|target| target == "langsmith");
-    findings.push(match given("WORKBOOK_TARGET").as_deref() {
+    let real = is_service(&given);
+    findings.push(match given("WORKBOOK_TARGET").as_deref().map(str::trim) {
         None | Some("mock") => Finding::fine("runs go to the stand-in on this machine"),
         Some("langsmith") => Finding::fine("WORKBOOK_TARGET=langsmith: runs go to the service too"),
         Some(_) => Finding::note(
@@ -16,11 +15,7 @@ pub(super) fn findings(variable: impl Fn(&str) -> Option<String>, has_file: bool
             "WORKBOOK_TARGET=langsmith sends to the service; leave it out for the stand-in",
         ),
     });
-    let names = ["LANGSMITH_API_KEY", "LANGCHAIN_API_KEY"];
-    let key = names
-        .iter()
-        .find_map(|name| given(name).map(|value| (name, value)));
-    findings.push(match key {
+    findings.push(match setting(&given, "API_KEY") {
         Some((name, value)) => {
             let shape = format!("set, {} characters, from {name}", value.chars().count());
             if value.trim() != value || value.chars().any(char::is_whitespace) {
@@ -30,17 +25,37 @@ pub(super) fn findings(variable: impl Fn(&str) -> Option<String>, has_file: bool
                 Finding::fine(format!("key: {shape}"))
             }
         }
-        None if real && !has_file => Finding::broken(&Problem::new(
-            "runs are to go to the service, and there is no key",
-            "set LANGSMITH_API_KEY, or write it to .env; or unset WORKBOOK_TARGET",
-        )),
-        None if has_file => Finding::fine("key: not exported; .env is there and may hold one"),
+        None if real => Finding::broken(&no_key()),
         None => Finding::fine("key: none, and none is needed for the stand-in"),
     });
-    if let Some(endpoint) = given("LANGSMITH_ENDPOINT").or_else(|| given("LANGCHAIN_ENDPOINT")) {
+    if let Some((_, endpoint)) = setting(&given, "ENDPOINT") {
         findings.push(endpoint_finding(&endpoint));
     }
     findings
+}
+
+/// Says whether runs are to go to the service.
+pub(super) fn is_service(given: impl Fn(&str) -> Option<String>) -> bool {
+    given("WORKBOOK_TARGET").is_some_and(|target| target.trim() == "langsmith")
+}
+
+/// Finds a setting under the first of its two names that is set, as the client does.
+pub(super) fn setting(
+    given: impl Fn(&str) -> Option<String>,
+    name: &str,
+) -> Option<(String, String)> {
+    let names = ["LANGSMITH_", "LANGCHAIN_"].map(|prefix| format!("{prefix}{name}"));
+    names
+        .into_iter()
+        .find_map(|name| given(&name).map(|value| (name, value)))
+}
+
+/// What a reader is told who asked for the service and has no key.
+pub(super) fn no_key() -> Problem {
+    Problem::new(
+        "runs are to go to the service, and there is no key",
+        "set LANGSMITH_API_KEY, or write it to .env; or unset WORKBOOK_TARGET",
+    )
 }
 
 /// Names an endpoint without what a reader should not see: user, password, query.
@@ -70,14 +85,14 @@ mod tests {
 
     const KEY: &str = "lsv2_pt_not-a-real-key-not-a-real-key-01_0123456789";
 
-    fn told(pairs: &[(&str, &str)], has_file: bool) -> String {
+    fn told(pairs: &[(&str, &str)]) -> String {
         let find = |name: &str| {
             pairs
                 .iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        findings(find, has_file)
+        findings(find)
             .iter()
             .map(|finding| format!("{finding}\n"))
             .collect()
@@ -87,24 +102,23 @@ mod tests {
     fn a_key_is_described_and_never_printed() {
         let target = ("WORKBOOK_TARGET", "langsmith");
         for key in [KEY.to_owned(), format!("{KEY}\n"), "short".into()] {
-            let text = told(&[("LANGSMITH_API_KEY", &key), target], false);
+            let text = told(&[("LANGSMITH_API_KEY", &key), target]);
             assert!(!text.contains(key.trim()), "{text}");
             assert!(text.contains("characters, from LANGSMITH_API_KEY"));
         }
-        assert!(told(&[("LANGSMITH_API_KEY", KEY)], false).contains("set, 51 characters"));
+        assert!(told(&[("LANGSMITH_API_KEY", KEY)]).contains("set, 51 characters"));
     }
 
     #[test]
     fn a_key_inside_other_variables_is_not_printed_either() {
         let address = format!("https://user:{KEY}@api.example/x?key={KEY}");
         let pairs = [("WORKBOOK_TARGET", KEY), ("LANGSMITH_ENDPOINT", &address)];
-        assert!(!told(&pairs, false).contains(KEY));
+        assert!(!told(&pairs).contains(KEY));
     }
 
     #[test]
     fn the_service_without_a_key_must_be_mended() {
-        assert!(told(&[("WORKBOOK_TARGET", "langsmith")], false).contains("✗"));
-        assert!(!told(&[("WORKBOOK_TARGET", "langsmith")], true).contains("✗"));
-        assert!(!told(&[], false).contains("✗"));
+        assert!(told(&[("WORKBOOK_TARGET", "langsmith")]).contains("✗"));
+        assert!(!told(&[]).contains("✗"));
     }
 }

@@ -42,9 +42,13 @@ fn explain_errors_of(arguments: &[OsString]) -> std::io::Result<ExitCode> {
         .spawn()?;
     if let Some(stderr) = child.stderr.take() {
         let mut out = std::io::stderr().lock();
+        let mut said = false;
         for line in BufReader::new(stderr).lines() {
             let line = line?;
-            writeln!(out, "{}", explained(&line).unwrap_or(line))?;
+            // Once is enough for a cell that uses five lost variables.
+            let explained = if said { None } else { explained(&line) };
+            said |= explained.is_some();
+            writeln!(out, "{}", explained.unwrap_or(line))?;
         }
     }
     let code = child
@@ -55,6 +59,8 @@ fn explain_errors_of(arguments: &[OsString]) -> std::io::Result<ExitCode> {
 }
 
 /// Returns the diagnostic with the sentence added, if it is about a missing variable.
+///
+/// A name that resembles another one is a slip of the pen, which the compiler explains itself.
 fn explained(line: &str) -> Option<String> {
     // Most lines are artifact notices and warnings; parsing each would cost every cell.
     if !line.contains("E0425") {
@@ -62,11 +68,28 @@ fn explained(line: &str) -> Option<String> {
     }
     let mut diagnostic: Value = serde_json::from_str(line).ok()?;
     let message = diagnostic["message"].as_str()?;
-    if !message.starts_with("cannot find value") {
+    if !message.starts_with("cannot find value") || resembles_another(&diagnostic) {
         return None;
     }
     diagnostic["message"] = format!("{message}: {SENTENCE}").into();
     Some(diagnostic.to_string())
+}
+
+/// Says whether the compiler found a similar name: in the label of a span, here or in a child.
+fn resembles_another(diagnostic: &Value) -> bool {
+    let list = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
+    let is_similar = |text: &Value| {
+        text.as_str()
+            .is_some_and(|text| text.contains("similar name exists"))
+    };
+    let mut all = list(diagnostic, "children");
+    all.push(diagnostic.clone());
+    all.iter().any(|part| {
+        is_similar(&part["message"])
+            || list(part, "spans")
+                .iter()
+                .any(|span| is_similar(&span["label"]))
+    })
 }
 
 #[cfg(test)]
@@ -83,6 +106,14 @@ mod tests {
             "{message}"
         );
         assert_eq!(new["spans"], serde_json::json!([1]));
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_left_to_the_compiler() {
+        let line = r#"{"message":"cannot find value `cleint` in this scope","code":{"code":"E0425"},"spans":[],"children":[{"message":"a local variable with a similar name exists","spans":[]}]}"#;
+        assert_eq!(explained(line), None);
+        let line = r#"{"message":"cannot find value `cleint` in this scope","code":{"code":"E0425"},"spans":[{"label":"a static with a similar name exists"}],"children":[]}"#;
+        assert_eq!(explained(line), None);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(super) const STEP: Step = Step {
     id: "evcxr",
     name: "notebook kernel (evcxr)",
     cost: "8–15 minutes once per user, 25 MB kept, 1.5 GB while it compiles",
+    takes: 1_600_000_000,
+    place: |workshop| workshop.places.cache.clone(),
     inputs: |workshop| Ok(workshop.fingerprint().text(&folder_name(workshop))),
     made: |workshop| binary(workshop).is_file(),
     run,

@@ -16,6 +16,8 @@ pub(super) const STEP: Step = Step {
     id: "kernel-files",
     name: "kernel configuration",
     cost: "some seconds",
+    takes: 50_000_000,
+    place: |workshop| workshop.places.kernel(),
     inputs: |workshop| {
         // The facade's inputs hold `setup/kernel`; the launcher is a copy of this very binary, which
         // cargo has just built from these sources.

@@ -15,6 +15,7 @@ mod python;
 mod rust_src;
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -70,6 +71,10 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     /// What it takes the first time, in words.
     pub(crate) cost: &'static str,
+    /// The bytes that it writes at most while it works.
+    pub(crate) takes: u64,
+    /// Where most of them go.
+    pub(crate) place: fn(&Workshop) -> PathBuf,
     /// Names its inputs: the step is done when the mark says the same.
     pub(crate) inputs: fn(&Workshop) -> Result<Fingerprint>,
     /// Says whether what it made is still there.
@@ -158,7 +163,6 @@ fn all_done(workshop: &Workshop, steps: &[Step]) -> Result<bool> {
 mod tests {
     use super::*;
     use anyhow::bail;
-    use std::path::PathBuf;
 
     /// Makes a workshop in a folder of its own below the system's temporary one.
     fn workshop(name: &str) -> Workshop {
@@ -190,6 +194,8 @@ mod tests {
         id: "writes",
         name: "writes",
         cost: "",
+        takes: 0,
+        place: product,
         inputs: |workshop| Fingerprint::new().times(&workshop.places.root.join("input")),
         made: |workshop| product(workshop).exists(),
         run: |workshop, _| {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use super::{Step, Workshop};
 use crate::child::{self, Logged};
 use crate::doctor::find_python;
+use crate::fingerprint::write_whole;
 use crate::progress::Meter;
 
 /// Makes `.workbook/python` and installs what `setup/python` pins.
@@ -15,6 +16,8 @@ pub(super) const STEP: Step = Step {
     id: "python",
     name: "Python environment with JupyterLab",
     cost: "1–3 minutes, 260 MB",
+    takes: 400_000_000,
+    place: |workshop| workshop.places.venv(),
     inputs: |workshop| {
         workshop
             .fingerprint()
@@ -22,7 +25,11 @@ pub(super) const STEP: Step = Step {
             .contents(&source(workshop))
     },
     made: |workshop| {
-        workshop.places.python().exists() && workshop.places.venv().join("bin/jupyter").exists()
+        let programs = workshop.places.venv().join("bin");
+        ["python", "jupyter", "jupyter-lab"]
+            .iter()
+            .all(|name| programs.join(name).exists())
+            && !unfinished(workshop).exists()
     },
     run,
 };
@@ -31,11 +38,16 @@ fn source(workshop: &Workshop) -> PathBuf {
     workshop.places.root.join("setup/python")
 }
 
+/// There while pip works: what it broke off in looks installed to it, and is not.
+fn unfinished(workshop: &Workshop) -> PathBuf {
+    workshop.places.venv().join(".installing")
+}
+
 fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
     let venv = workshop.places.venv();
     let python = workshop.places.python();
     let log = |name: &str| workshop.places.log(name);
-    if venv.exists() && !answers(&python) {
+    if venv.exists() && (unfinished(workshop).exists() || !answers(&python)) {
         // Left by an interruption, or by a Python that has gone since.
         fs::remove_dir_all(&venv).with_context(|| format!("removing {}", venv.display()))?;
     }
@@ -46,6 +58,7 @@ fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
         Logged::new("making the Python environment", log("venv"))
             .run(&mut command, |line| meter.say(line))?;
     }
+    write_whole(&unfinished(workshop), "")?;
     let pip = |arguments: &[&str]| {
         let mut command = child::command(&python);
         command
@@ -76,6 +89,7 @@ fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
         Logged::new("installing setup/python", log("pip-local"))
             .run(&mut pip(&package), |line| meter.say(line))?;
     }
+    fs::remove_file(unfinished(workshop)).context("finishing the Python environment")?;
     Ok(String::new())
 }
 

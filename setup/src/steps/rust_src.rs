@@ -18,6 +18,8 @@ pub(super) const STEP: Step = Step {
     id: "rust-src",
     name: "sources of the standard library",
     cost: "some seconds, 50 MB",
+    takes: 50_000_000,
+    place: |workshop| workshop.places.state.clone(),
     inputs: |workshop| Ok(workshop.fingerprint()),
     made: |_| true,
     run,

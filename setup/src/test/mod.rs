@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::child::{self, Logged};
 use crate::notebooks;
 use crate::problem::{FAILED, OK};
-use crate::progress::{Meter, seconds};
+use crate::progress::{Meter, seconds, tell};
 use crate::run::{self, Mode};
 use crate::steps::{self, Workshop};
 use counts::Counts;
@@ -232,7 +232,7 @@ fn skipped(name: &str, reason: &str, required: bool) -> Outcome {
 /// Prints the table and the closing line, and decides the exit code.
 fn report(outcomes: &[Outcome], ci: bool) -> u8 {
     let mut total = Counts::default();
-    println!("\n{:<32} {:>9}  result", "stage", "time");
+    tell(format_args!("\n{:<32} {:>9}  result", "stage", "time"));
     for outcome in outcomes {
         let mut counts = outcome.counts;
         let words = match &outcome.verdict {
@@ -250,14 +250,18 @@ fn report(outcomes: &[Outcome], ci: bool) -> u8 {
             }
             Verdict::Skipped { reason, .. } => format!("skipped: {reason}"),
         };
-        println!("{:<32} {:>9}  {words}", outcome.name, seconds(outcome.took));
+        tell(format_args!(
+            "{:<32} {:>9}  {words}",
+            outcome.name,
+            seconds(outcome.took)
+        ));
         total.add(counts);
     }
-    println!();
-    println!(
+    tell("");
+    tell(format_args!(
         "{} passed, {} failed, {} skipped",
         total.passed, total.failed, total.skipped
-    );
+    ));
     if total.failed == 0 { OK } else { FAILED }
 }
 
