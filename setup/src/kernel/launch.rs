@@ -32,7 +32,11 @@ pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
         .env("EVCXR_CONFIG_DIR", kernel.join("conf"))
         // The compiler that built the facade, whatever the user's default is by now.
         .env("RUSTUP_TOOLCHAIN", &settings.sysroot)
-        .env("PATH", path_with(&settings.sysroot.join("bin"))?)
+        .env("PATH", path_with("PATH", &settings.sysroot.join("bin"))?)
+        // A cell's own search path is one folder short below the home folder, as evcxr moves what it
+        // has compiled. cargo hides that by setting this variable; whoever else starts a kernel
+        // does not.
+        .env(LIBRARIES, path_with(LIBRARIES, &settings.standard)?)
         .env(
             "RUSTC_WORKSPACE_WRAPPER",
             cargo_home(&kernel).join("bin").join(RUSTC_NAME),
@@ -67,15 +71,30 @@ fn without_proxy(users: [Option<String>; 2]) -> String {
     all.join(",")
 }
 
-fn path_with(first: &Path) -> Result<OsString> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(first.to_path_buf()).chain(env::split_paths(&path));
-    env::join_paths(folders).context("PATH cannot be extended")
+/// Where the system's loader looks for shared libraries first: the standard library is one.
+const LIBRARIES: &str = if cfg!(target_os = "macos") {
+    "DYLD_FALLBACK_LIBRARY_PATH"
+} else {
+    "LD_LIBRARY_PATH"
+};
+
+/// Puts a folder before those that a variable lists; an empty entry would mean the current folder.
+fn path_with(variable: &str, first: &Path) -> Result<OsString> {
+    let path = env::var_os(variable).unwrap_or_default();
+    let others = env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty());
+    env::join_paths(std::iter::once(first.to_path_buf()).chain(others))
+        .with_context(|| format!("{variable} cannot be extended"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_that_is_not_set_gets_one_entry() {
+        let list = path_with("WORKBOOK_NO_SUCH_LIST", Path::new("/lib")).unwrap();
+        assert_eq!(list, "/lib");
+    }
 
     #[test]
     fn loopback_is_added_to_the_users_list() {
