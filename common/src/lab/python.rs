@@ -32,7 +32,6 @@ pub struct PythonService {
     name: String,
     url: String,
     sdk: String,
-    http: reqwest::Client,
     // Taken when the handle is dropped, by the thread that sees the process out.
     child: Option<Mutex<Child>>,
     last_words: LastWords,
@@ -78,10 +77,6 @@ impl PythonService {
             name,
             url: String::new(),
             sdk: String::new(),
-            http: super::loopback()
-                .timeout(ANSWER)
-                .build()
-                .unwrap_or_default(),
             child: Some(Mutex::new(child)),
             last_words,
             stdin,
@@ -121,7 +116,7 @@ impl PythonService {
         body: &Value,
         run: &RunTree,
     ) -> Result<Value, PythonError> {
-        self.send(self.http.post(self.url(path)).json(body).trace(run))
+        self.send(http().post(self.url(path)).json(body).trace(run))
             .await
     }
 
@@ -130,9 +125,7 @@ impl PythonService {
     /// # Errors
     /// When the service has ended, takes too long, or answers with an error.
     pub async fn flush(&self) -> Result<(), PythonError> {
-        self.send(self.http.post(self.url("/flush")))
-            .await
-            .map(|_| ())
+        self.send(http().post(self.url("/flush"))).await.map(|_| ())
     }
 
     /// Kills the service without warning, as an out-of-memory killer would.
@@ -275,6 +268,15 @@ impl std::fmt::Debug for PythonError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
     }
+}
+
+/// Makes a client for one request: a stock kernel gives every cell an HTTP stack of its own, and one made
+/// in another cell does not find its runtime.
+fn http() -> reqwest::Client {
+    super::loopback()
+        .timeout(ANSWER)
+        .build()
+        .unwrap_or_default()
 }
 
 /// Returns the interpreter that has the peers: `WORKBOOK_PYTHON`, else the workbook's own environment.

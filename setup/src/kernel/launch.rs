@@ -36,10 +36,7 @@ pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
         // A cell's own search path is one folder short below the home folder, as evcxr moves what it
         // has compiled. cargo hides that by setting this variable; whoever else starts a kernel
         // does not.
-        .env(
-            LIBRARIES,
-            path_with(LIBRARIES, &settings.sysroot.join("lib"))?,
-        )
+        .env(LIBRARIES, path_with(LIBRARIES, &settings.standard)?)
         .env(
             "RUSTC_WORKSPACE_WRAPPER",
             cargo_home(&kernel).join("bin").join(RUSTC_NAME),

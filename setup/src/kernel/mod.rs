@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) cargo: PathBuf,
     /// The folder of that compiler.
     pub(crate) sysroot: PathBuf,
+    /// The folder with the standard library's shared form.
+    pub(crate) standard: PathBuf,
     /// What rust-analyzer reads of the standard library, when its sources are installed.
     pub(crate) sources: Option<PathBuf>,
     /// The pruned crate graph, when the shim was seen to work.
@@ -53,6 +55,7 @@ impl Settings {
     pub(crate) fn write(&self, kernel: &Path) -> Result<()> {
         let value = json!({
             "evcxr": self.evcxr, "cargo": self.cargo, "sysroot": self.sysroot,
+            "standard": self.standard,
             "sources": self.sources, "graph": self.graph,
         });
         write_whole(&Self::path(kernel), &format!("{value:#}\n"))
@@ -74,6 +77,7 @@ impl Settings {
             evcxr: needed("evcxr")?,
             cargo: needed("cargo")?,
             sysroot: needed("sysroot")?,
+            standard: needed("standard")?,
             sources: path("sources"),
             graph: path("graph"),
         })

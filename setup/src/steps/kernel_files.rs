@@ -60,6 +60,10 @@ fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
         evcxr: evcxr::binary(workshop),
         cargo: sysroot.join("bin/cargo"),
         sources,
+        standard: sysroot
+            .join("lib/rustlib")
+            .join(&workshop.toolchain.host)
+            .join("lib"),
         sysroot,
         graph: None,
     };
