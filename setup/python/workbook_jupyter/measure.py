@@ -71,16 +71,18 @@ async def measure(root: Path, notebook: Path | None, rounds: int) -> Figures:
     figures: Figures = {}
     folder = root / "notebooks"
     for _ in range(rounds):
-        pools.pool.close()
+        start_over()
         await open_notebook(folder, figures, "cold")
         spare = pools.pool.prepare(Order("rust", str(folder), env=kernel_env()))
+        if spare is None:
+            raise RuntimeError("no spare kernel could be started")
         begun = time.monotonic()
         await asyncio.to_thread(spare.ready.wait, WARM_SECONDS)
         figures.setdefault("time until a spare is warm", []).append(time.monotonic() - begun)
         await open_notebook(folder, figures, "spare")
     for _ in range(rounds if notebook else 0):
         assert notebook is not None
-        pools.pool.close()
+        start_over()
         begun = time.monotonic()
         runner = Runner(root, "rust", CELL_SECONDS, False, io.StringIO())
         if not await runner.run_all([notebook]):
@@ -89,6 +91,12 @@ async def measure(root: Path, notebook: Path | None, rounds: int) -> Figures:
             time.monotonic() - begun
         )
     return figures
+
+
+def start_over() -> None:
+    """End the spare, and begin without one; a pool that was closed stays closed."""
+    pools.pool.close()
+    pools.pool = pools.SparePool()
 
 
 def table(figures: Figures) -> Iterable[str]:
