@@ -227,7 +227,7 @@ fn what_cannot_be_used_is_named_with_its_remedy() {
 }
 
 /// Not a key, and as long as one.
-const SECRET: &str = "lsv2_pt_0123456789abcdef0123456789abcdef_0123456789";
+const SECRET: &str = "lsv2_pt_not-a-real-key-not-a-real-key-01_0123456789";
 
 #[test]
 fn whatever_is_given_as_an_address_no_secret_in_it_shows() {

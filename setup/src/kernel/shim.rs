@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn the_name_decides_the_role() {
         assert_eq!(
-            role(Some(OsStr::new("/home/me/.workbook/cargo-home/bin/cargo"))),
+            role(Some(OsStr::new("/clone/.workbook/cargo-home/bin/cargo"))),
             Role::Cargo
         );
         assert_eq!(role(Some(OsStr::new("rustup"))), Role::Rustup);
