@@ -25,12 +25,6 @@ macro_rules! uuid_newtype {
             pub fn is_nil(&self) -> bool {
                 self.0.is_nil()
             }
-
-            /// Returns the last eight characters, which tell runs apart in a picture; the first eight
-            /// of a UUIDv7 are the same for about a minute.
-            pub fn short(&self) -> String {
-                self.0.to_string()[28..].to_owned()
-            }
         }
 
         impl fmt::Display for $name {
