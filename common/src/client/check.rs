@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::Method;
+
 use crate::export::{HttpRequest, HttpResponse, ServerInfo, TransportError};
 
 /// What a successful check found.
@@ -100,20 +102,12 @@ pub enum CheckError {
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn info_request() -> HttpRequest {
-    HttpRequest {
-        path: "/info",
-        body: None,
-        timeout: TIMEOUT,
-    }
+    HttpRequest::new(Method::GET, "/info", TIMEOUT)
 }
 
 /// The cheapest call that needs the key.
 pub(super) fn key_request() -> HttpRequest {
-    HttpRequest {
-        path: "/sessions?limit=1",
-        body: None,
-        timeout: TIMEOUT,
-    }
+    HttpRequest::new(Method::GET, "/sessions?limit=1", TIMEOUT)
 }
 
 pub(super) fn read_info(

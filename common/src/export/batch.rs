@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::model::{RunId, RunOp};
+use uuid::Uuid;
+
+use crate::model::RunOp;
 
 /// The operations on one run within a batch, merged into one.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,9 +35,9 @@ impl Batch {
     pub(super) fn merge_sized(ops: impl IntoIterator<Item = (RunOp, usize)>) -> Self {
         let ops = ops.into_iter();
         let mut groups: Vec<Group> = Vec::with_capacity(ops.size_hint().0);
-        let mut at: HashMap<RunId, usize> = HashMap::with_capacity(ops.size_hint().0);
+        let mut at: HashMap<Uuid, usize> = HashMap::with_capacity(ops.size_hint().0);
         for (op, bytes) in ops {
-            let index = *at.entry(op.run().id).or_insert(groups.len());
+            let index = *at.entry(op.id()).or_insert(groups.len());
             match groups.get_mut(index) {
                 Some(group) => group.absorb(op, bytes),
                 None => groups.push(Group { op, ops: 1, bytes }),
@@ -75,13 +77,14 @@ impl Group {
             | (RunOp::Patch(run), RunOp::Patch(update)) => {
                 run.absorb(*update);
             }
-            (RunOp::Post(run), RunOp::Post(again)) => **run = *again,
             (RunOp::Patch(_), RunOp::Post(post)) => {
                 let update = std::mem::replace(&mut self.op, RunOp::Post(post));
                 if let (RunOp::Post(run), RunOp::Patch(update)) = (&mut self.op, update) {
                     run.absorb(*update);
                 }
             }
+            // The same thing said again.
+            (earlier, again) => *earlier = again,
         }
     }
 }

@@ -104,8 +104,8 @@ impl Encoder {
             .map(|group| &group.op)
             .partition(|op| matches!(op, RunOp::Post(_)));
         let body = Body {
-            post: post.into_iter().map(RunOp::run).collect(),
-            patch: patch.into_iter().map(RunOp::run).collect(),
+            post: post.into_iter().filter_map(RunOp::run).collect(),
+            patch: patch.into_iter().filter_map(RunOp::run).collect(),
         };
         Ok(EncodedBody {
             content_type: "application/json".to_owned(),
@@ -125,11 +125,13 @@ impl Encoder {
 
     fn group(&mut self, boundary: &str, group: &Group) -> serde_json::Result<()> {
         let mut id_buffer = Uuid::encode_buffer();
-        let run = group.op.run();
-        let id: &str = run.id.0.hyphenated().encode_lower(&mut id_buffer);
-        let (event, created) = match &group.op {
-            RunOp::Post(_) => ("post.", true),
-            RunOp::Patch(_) => ("patch.", false),
+        let id: &str = group.op.id().hyphenated().encode_lower(&mut id_buffer);
+        let (event, created, run) = match &group.op {
+            RunOp::Post(run) => ("post.", true, run),
+            RunOp::Patch(run) => ("patch.", false, run),
+            RunOp::Feedback(feedback) => {
+                return self.part([boundary, "feedback.", id], "", feedback);
+            }
         };
         let name = [boundary, event, id];
         self.part(name, "", &MainPart::of(run))?;

@@ -383,7 +383,9 @@ const FIXED_SIZE: usize = 1_024;
 
 /// Estimates the bytes that an operation takes, in memory and on the wire.
 fn estimated_size(op: &RunOp) -> usize {
-    let run = op.run();
+    let Some(run) = op.run() else {
+        return FIXED_SIZE;
+    };
     let map = |map: &JsonMap| -> usize { map.iter().map(|(key, v)| key.len() + 4 + size(v)).sum() };
     FIXED_SIZE
         + run.name.len()
@@ -401,6 +403,11 @@ fn estimated_size(op: &RunOp) -> usize {
                 64 + event.message.as_ref().map_or(0, String::len)
                     + event.kwargs.as_ref().map_or(0, size)
             })
+            .sum::<usize>()
+        + run
+            .attachments
+            .iter()
+            .map(|attachment| 256 + attachment.data.len())
             .sum::<usize>()
 }
 

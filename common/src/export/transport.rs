@@ -1,5 +1,6 @@
 //! One HTTP exchange.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
@@ -8,6 +9,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Url, redirect};
 use secrecy::ExposeSecret as _;
@@ -16,15 +18,39 @@ use super::config::{Destination, trimmed_key};
 use super::encode::EncodedBody;
 use super::tls;
 
-/// A request below the endpoint: a `GET`, or a `POST` if it has a body.
+/// A request below the endpoint.
 #[derive(Debug, Clone)]
 pub struct HttpRequest {
-    /// What follows the endpoint, such as `/info`.
-    pub path: &'static str,
+    /// What is asked for.
+    pub method: Method,
+    /// What follows the endpoint, such as `/info`; a query included.
+    pub path: Cow<'static, str>,
     /// What is sent.
     pub body: Option<EncodedBody>,
     /// How long the exchange may take in all.
     pub timeout: Duration,
+    /// Most that is read of the answer, in bytes; what is beyond it is cut off.
+    pub max_response: usize,
+}
+
+impl HttpRequest {
+    /// Makes a request without a body, of which at most 64 KiB of the answer are read.
+    pub fn new(method: Method, path: impl Into<Cow<'static, str>>, timeout: Duration) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            body: None,
+            timeout,
+            max_response: MAX_RESPONSE_BYTES,
+        }
+    }
+
+    /// Adds a body.
+    #[must_use]
+    pub fn body(mut self, body: EncodedBody) -> Self {
+        self.body = Some(body);
+        self
+    }
 }
 
 /// What came back.
@@ -34,11 +60,11 @@ pub struct HttpResponse {
     pub status: u16,
     /// The value of `Retry-After`, as it was sent.
     pub retry_after: Option<String>,
-    /// The body, as far as the limit of 64 KiB.
+    /// The body, as far as the request's limit.
     pub body: Bytes,
 }
 
-/// Most that is read of a response; nothing we ask for is longer.
+/// Most that is read of an answer unless the request says otherwise; ingest answers are shorter.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// Why there was no answer. All of these may pass, so the exporter tries again.
@@ -148,19 +174,14 @@ impl ReqwestTransport {
 
     async fn run(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let url = format!("{}{}", self.base, request.path);
-        let mut builder = match request.body {
-            None => self.client.get(url),
-            Some(body) => {
-                let mut builder = self
-                    .client
-                    .post(url)
-                    .header(CONTENT_TYPE, body.content_type);
-                if let Some(encoding) = body.encoding.header() {
-                    builder = builder.header(CONTENT_ENCODING, encoding);
-                }
-                builder.body(body.bytes)
+        let mut builder = self.client.request(request.method, url);
+        if let Some(body) = request.body {
+            builder = builder.header(CONTENT_TYPE, body.content_type);
+            if let Some(encoding) = body.encoding.header() {
+                builder = builder.header(CONTENT_ENCODING, encoding);
             }
-        };
+            builder = builder.body(body.bytes);
+        }
         builder = builder.timeout(request.timeout);
         let mut response = builder.send().await.map_err(explain)?;
         let retry_after = response
@@ -170,10 +191,10 @@ impl ReqwestTransport {
             .map(str::to_owned);
         let status = response.status().as_u16();
         let mut body = Vec::new();
-        while body.len() < MAX_RESPONSE_BYTES {
+        while body.len() < request.max_response {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
-                    let room = MAX_RESPONSE_BYTES - body.len();
+                    let room = request.max_response - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 }
                 Ok(None) => break,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use tokio::time::Instant;
 
 use super::batch::Batch;
@@ -114,11 +115,8 @@ impl Worker {
 
     /// Asks the server once what it prefers; no answer means the defaults.
     async fn ask_info(&mut self) {
-        let request = HttpRequest {
-            path: "/info",
-            body: None,
-            timeout: self.config.request_timeout.min(INFO_TIMEOUT),
-        };
+        let timeout = self.config.request_timeout.min(INFO_TIMEOUT);
+        let request = HttpRequest::new(Method::GET, "/info", timeout);
         let answer = self.transport.exchange(request).await;
         let info = match &answer {
             Ok(response) if response.status == 200 => ServerInfo::parse(&response.body),
@@ -183,11 +181,8 @@ impl Worker {
         let mut attempt: u32 = 0;
         loop {
             self.queue.count_request(attempt > 0);
-            let request = HttpRequest {
-                path: form.path(),
-                body: Some(body.clone()),
-                timeout: self.config.request_timeout,
-            };
+            let request = HttpRequest::new(Method::POST, form.path(), self.config.request_timeout)
+                .body(body.clone());
             let outcome = self.transport.exchange(request).await;
             match judge(&outcome) {
                 Verdict::Delivered => {

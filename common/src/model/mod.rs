@@ -10,17 +10,21 @@
 //!
 //! Every other room of the crate imports this one; it imports none of them. Start at [`Run`].
 
+mod attachment;
 mod clock;
 mod context;
 mod dotted_order;
+mod feedback;
 mod ids;
 mod op;
 mod run;
 mod tree;
 
+pub use attachment::Attachment;
 pub use clock::{Clock, SteppingClock, SystemClock, Timestamp};
 pub use context::{Baggage, RunContext};
 pub use dotted_order::{DottedOrder, ParseDottedOrderError, Segment};
+pub use feedback::Feedback;
 pub use ids::{IdGenerator, RandomIds, RunId, SeededIds, TraceId};
 pub use op::{RunOp, merge_ops};
 pub use run::{Extra, Run, RunEvent, RunStatus, RunType};

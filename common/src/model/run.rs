@@ -8,6 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::JsonMap;
+use super::attachment::Attachment;
 use super::clock::Timestamp;
 use super::dotted_order::DottedOrder;
 use super::ids::{RunId, TraceId};
@@ -66,6 +67,9 @@ pub struct Run {
     /// The dataset example that an evaluation ran on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_example_id: Option<Uuid>,
+    /// Files that belong to the run; each is a part of its own on the wire.
+    #[serde(skip)]
+    pub attachments: Vec<Attachment>,
 }
 
 fn unnamed() -> String {
@@ -97,6 +101,7 @@ impl Run {
             extra: Extra::default(),
             error: None,
             reference_example_id: None,
+            attachments: Vec::new(),
         }
     }
 
@@ -140,6 +145,11 @@ impl Run {
         self.extra = update.extra;
         self.error = update.error.or(self.error.take());
         self.reference_example_id = update.reference_example_id.or(self.reference_example_id);
+        for attachment in update.attachments {
+            self.attachments
+                .retain(|known| known.name != attachment.name);
+            self.attachments.push(attachment);
+        }
     }
 }
 

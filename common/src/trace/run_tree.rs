@@ -72,7 +72,7 @@ impl RunTree {
         let inputs = run.inputs.take();
         let mut post = run.clone();
         post.inputs = inputs;
-        tracer.sink().submit(RunOp::Post(Box::new(post)));
+        tracer.submit(RunOp::Post(Box::new(post)));
         let inner = Inner {
             tracer: tracer.clone(),
             dotted_order: run.dotted_order.clone(),
@@ -226,7 +226,7 @@ impl Inner {
             state.ended = true;
             patch
         };
-        self.tracer.sink().submit(RunOp::Patch(Box::new(patch)));
+        self.tracer.submit(RunOp::Patch(Box::new(patch)));
     }
 }
 

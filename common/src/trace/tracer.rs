@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::builder::RunBuilder;
 use super::run_tree::RunTree;
 use super::sink::RunSink;
-use crate::model::{Clock, IdGenerator, JsonMap, RandomIds, RunContext, SystemClock};
+use crate::model::{Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock};
 
 /// The key of metadata that names the service a run is of.
 pub const SERVICE: &str = "service";
@@ -93,8 +93,9 @@ impl Tracer {
         self.shared.service.as_ref()
     }
 
-    pub(super) fn sink(&self) -> &dyn RunSink {
-        &*self.shared.sink
+    /// Gives an operation to the sink. Every operation passes here: what must not leave is stopped here.
+    pub(super) fn submit(&self, op: RunOp) {
+        self.shared.sink.submit(op);
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {

@@ -57,6 +57,8 @@ pub(in crate::langsmith_mock) fn read(fields: &JsonMap) -> (Option<Run>, Vec<Pro
                 extra,
                 error,
                 reference_example_id,
+                // They are parts of their own.
+                attachments: Vec::new(),
             })
         });
     (run, reader.problems)
