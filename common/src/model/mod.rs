@@ -17,6 +17,7 @@ mod dotted_order;
 mod feedback;
 mod ids;
 mod op;
+mod replica;
 mod run;
 mod tree;
 
@@ -27,6 +28,7 @@ pub use dotted_order::{DottedOrder, ParseDottedOrderError, Segment};
 pub use feedback::Feedback;
 pub use ids::{IdGenerator, RandomIds, RunId, SeededIds, TraceId};
 pub use op::{RunOp, merge_ops};
+pub use replica::replica_id;
 pub use run::{Extra, Run, RunEvent, RunStatus, RunType};
 pub use tree::{TraceTree, TreeNode};
 
