@@ -35,7 +35,7 @@ struct Inner {
 }
 
 struct State {
-    // Everything of the run but its inputs, which left with the post.
+    // Everything of the run but its inputs, which left with the post, unless the patch repeats them.
     run: Run,
     ended: bool,
 }
@@ -71,6 +71,9 @@ impl RunTree {
     pub(super) fn begin(tracer: Tracer, mut run: Run) -> Self {
         let inputs = run.inputs.take();
         let mut post = run.clone();
+        if tracer.inputs_on_patch() {
+            run.inputs.clone_from(&inputs);
+        }
         post.inputs = inputs;
         tracer.submit(RunOp::Post(Box::new(post)));
         let inner = Inner {

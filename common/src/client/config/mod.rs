@@ -1,24 +1,56 @@
 //! Where a client's settings come from.
 //!
+//! ```text
+//! environment ──► Config::from_env ──► Config ──► ClientBuilder ──► Client       (code wins)
+//!                       │                 └──► explain(): what was understood, and from where
+//!                       └──► warnings: what was not
+//! ```
+//!
 //! | setting | variable | default |
 //! |---|---|---|
 //! | on or off | `LANGSMITH_TRACING_V2`, else `LANGSMITH_TRACING`; exactly `true` is on | off |
 //! | address | `LANGSMITH_ENDPOINT` | `https://api.smith.langchain.com` |
 //! | key | `LANGSMITH_API_KEY` | none |
-//! | workspace | `LANGSMITH_WORKSPACE_ID` | none |
+//! | workspace | `LANGSMITH_WORKSPACE_ID`, else `LANGSMITH_TENANT_ID` | none |
 //! | project | `HOSTED_LANGSERVE_PROJECT_NAME`, `LANGSMITH_PROJECT`, `LANGSMITH_SESSION` | `default` |
+//! | replicas | `LANGSMITH_RUNS_ENDPOINTS`; not together with `LANGSMITH_ENDPOINT` | none |
+//! | further headers | `LANGSMITH_CUSTOM_HEADERS`, a line `Name: value` for each | none |
+//! | revision | `LANGSMITH_REVISION_ID`, as metadata `revision_id` | none |
+//! | inputs again with the end | `LANGSMITH_EXCLUDE_INPUTS_ON_PATCH`; `true` in any case, or `1`, is no | no |
 //! | operations a request | `LANGSMITH_BATCH_INGEST_SIZE_LIMIT` | the server's, else 100 |
 //! | operations held | `LANGSMITH_TRACING_QUEUE_MAX_SIZE` | 10 000 |
 //! | bytes held | `LANGSMITH_MAX_INGEST_MEMORY_BYTES` | 128 MiB |
 //!
 //! Each `LANGSMITH_X` is also read as `LANGCHAIN_X`, which counts only if the first is not there. A
-//! blank value is no value.
+//! blank value is no value. Quotes around an address, a key or an id are removed. The environment is
+//! read once, when [`Config::from_env`] is called: what changes later changes nothing.
+//!
+//! `LANGSMITH_RUNS_ENDPOINTS` is JSON: a list of `{"api_url", "api_key", "project_name"?, "primary"?,
+//! "workspace_id"?}`, or an object of address and key. Runs then go to these places only, as with the
+//! official SDKs; the default address is asked nothing.
+//!
+//! No other variable goes into metadata unless it is asked for by name
+//! ([`ClientBuilder::metadata_from_env`](super::ClientBuilder::metadata_from_env)). Not read are
+//! `LANGSMITH_TRACING_MODE` and `LANGSMITH_OTEL_*` (OpenTelemetry is a choice of code here),
+//! `LANGSMITH_AGENT_*`, `LANGSMITH_PROFILE`, `LANGSMITH_CONFIG_FILE` and `LANGSMITH_FAILED_TRACES_*`; if
+//! one is set, a warning says so. Start at [`Config`].
+
+mod endpoints;
+mod environment;
+mod explain;
+mod region;
 
 use std::fmt;
 
 use secrecy::SecretString;
 
+use super::replica::Replica;
 use crate::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
+use crate::model::JsonMap;
+
+pub(super) use environment::{copy_into, set_revision};
+pub use explain::{Explanation, Setting, Sources};
+pub use region::Region;
 
 /// The project that runs go to if nobody says otherwise: `LANGSMITH_PROJECT`.
 pub const DEFAULT_PROJECT: &str = "default";
@@ -43,8 +75,18 @@ pub struct Config {
     pub headers: Vec<(String, String)>,
     /// Certificate authorities, in PEM, to trust besides the platform's own.
     pub extra_ca_pem: Vec<Vec<u8>>,
+    /// Further places that runs go to.
+    pub replicas: Vec<Replica>,
+    /// Whether runs go to the replicas only, and not to [`endpoint`](Self::endpoint).
+    pub only_replicas: bool,
+    /// Metadata of every run, where the run has none of that key. It does not travel to other services.
+    pub metadata: JsonMap,
+    /// Whether the inputs are sent again with a run's end. A run then holds them until it ends.
+    pub inputs_on_patch: bool,
     /// How operations are gathered and sent.
     pub batch: BatchConfig,
+    /// Which variables were read, and what in them was not understood.
+    pub sources: Sources,
 }
 
 impl Default for Config {
@@ -57,66 +99,17 @@ impl Default for Config {
             project: DEFAULT_PROJECT.to_owned(),
             headers: Vec::new(),
             extra_ca_pem: Vec::new(),
+            replicas: Vec::new(),
+            only_replicas: false,
+            metadata: JsonMap::new(),
+            inputs_on_patch: false,
             batch: BatchConfig::default(),
+            sources: Sources::default(),
         }
     }
 }
 
 impl Config {
-    /// Reads the settings from the process's environment.
-    ///
-    /// # Errors
-    /// If a variable that must be a number is none.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_lookup(|name| std::env::var(name).ok())
-    }
-
-    /// Reads the settings from any source of variables.
-    ///
-    /// ```
-    /// use common::client::Config;
-    ///
-    /// let config = Config::from_lookup(|name| match name {
-    ///     "LANGCHAIN_PROJECT" => Some("docs-assistant".to_owned()),
-    ///     _ => None,
-    /// })?;
-    /// assert_eq!(config.project, "docs-assistant");
-    /// assert!(!config.tracing);
-    /// # Ok::<(), common::client::ConfigError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`from_env`](Self::from_env).
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let env = Environment(lookup);
-        let tracing = env.get("TRACING_V2").or_else(|| env.get("TRACING"));
-        let project = env
-            .plain("HOSTED_LANGSERVE_PROJECT_NAME")
-            .or_else(|| env.get("PROJECT"))
-            .or_else(|| env.get("SESSION"));
-        let mut batch = BatchConfig::default();
-        if let Some(limit) = env.number("BATCH_INGEST_SIZE_LIMIT")? {
-            batch.max_ops = Some(limit);
-        }
-        if let Some(limit) = env.number("TRACING_QUEUE_MAX_SIZE")? {
-            batch.queue_ops = limit;
-        }
-        if let Some(limit) = env.number("MAX_INGEST_MEMORY_BYTES")? {
-            batch.queue_bytes = limit;
-        }
-        Ok(Self {
-            tracing: tracing.as_deref() == Some("true"),
-            endpoint: env
-                .unquoted("ENDPOINT")
-                .map_or_else(|| DEFAULT_ENDPOINT.to_owned(), |text| without_slash(&text)),
-            api_key: env.unquoted("API_KEY").map(SecretString::from),
-            workspace_id: env.unquoted("WORKSPACE_ID"),
-            project: project.unwrap_or_else(|| DEFAULT_PROJECT.to_owned()),
-            batch,
-            ..Self::default()
-        })
-    }
-
     /// Returns where this configuration sends.
     pub fn destination(&self) -> Destination {
         Destination {
@@ -135,6 +128,7 @@ impl fmt::Debug for Config {
             .field("tracing", &self.tracing)
             .field("destination", &self.destination())
             .field("project", &self.project)
+            .field("replicas", &self.replicas)
             .field("batch", &self.batch)
             .finish()
     }
@@ -155,47 +149,38 @@ pub enum ConfigError {
         "the hosted LangSmith needs an API key: set LANGSMITH_API_KEY, or switch LANGSMITH_TRACING off"
     )]
     MissingApiKey,
+    /// Two settings say where runs go. Keep one of the two variables: with `LANGSMITH_RUNS_ENDPOINTS`
+    /// put the address into its list.
+    #[error("{endpoint} and {runs_endpoints} cannot both be set: put the address into the list, or remove one")]
+    TwoEndpoints {
+        /// The variable of the one address, as it was found.
+        endpoint: String,
+        /// The variable of the list.
+        runs_endpoints: String,
+    },
+    /// The variable names no place to send to. Correct its JSON, or remove it.
+    #[error("{variable} names no place that runs can be sent to: {why}")]
+    NoRunsEndpoint {
+        /// The variable, as it was found.
+        variable: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// One trace can keep its ids in one replica only. Leave `primary` to one of them.
+    #[error("more than one replica is primary; only one can keep the ids of the trace")]
+    TwoPrimaries,
+    /// The same runs would go twice under the same ids to one place, where an id belongs to one run of
+    /// one project. Remove one of the two, or name another project for it.
+    #[error("the replicas send the same runs twice to {endpoint}, project {project:?}; remove one of them")]
+    RepeatedReplica {
+        /// The address.
+        endpoint: String,
+        /// The project.
+        project: String,
+    },
     /// The destination cannot be used as it is written; the text says why.
     #[error(transparent)]
     Start(#[from] StartError),
-}
-
-/// Looks settings up under both of their prefixes.
-struct Environment<F>(F);
-
-impl<F: Fn(&str) -> Option<String>> Environment<F> {
-    /// Returns the variable of exactly that name, unless it is blank.
-    fn plain(&self, name: &str) -> Option<String> {
-        (self.0)(name).filter(|value| !value.trim().is_empty())
-    }
-
-    fn find(&self, name: &str) -> Option<(String, String)> {
-        ["LANGSMITH_", "LANGCHAIN_"].into_iter().find_map(|prefix| {
-            let variable = format!("{prefix}{name}");
-            self.plain(&variable).map(|value| (variable, value))
-        })
-    }
-
-    fn get(&self, name: &str) -> Option<String> {
-        self.find(name).map(|(_, value)| value)
-    }
-
-    /// Returns a value without the blanks and quotes that a copied line of a `.env` file brings along.
-    fn unquoted(&self, name: &str) -> Option<String> {
-        let value = self.get(name)?;
-        let value = value.trim().trim_matches(['"', '\'']).trim();
-        (!value.is_empty()).then(|| value.to_owned())
-    }
-
-    fn number(&self, name: &str) -> Result<Option<usize>, ConfigError> {
-        let Some((variable, value)) = self.find(name) else {
-            return Ok(None);
-        };
-        match value.trim().parse() {
-            Ok(number) if number > 0 => Ok(Some(number)),
-            _ => Err(ConfigError::NotANumber { variable }),
-        }
-    }
 }
 
 fn without_slash(endpoint: &str) -> String {
