@@ -98,6 +98,11 @@ impl Routes {
 
 impl RunSink for Routes {
     fn submit(&self, op: RunOp) {
+        if let [only] = &self.each[..]
+            && only.is_plain()
+        {
+            return only.lane.exporter.submit(op);
+        }
         let own = match &op {
             RunOp::Post(run) | RunOp::Patch(run) => run.project.as_deref(),
             RunOp::Feedback(feedback) => feedback.project.as_deref(),
@@ -120,6 +125,15 @@ impl RunSink for Routes {
 }
 
 impl Route {
+    /// Returns true if nothing of an operation changes on this route.
+    fn is_plain(&self) -> bool {
+        self.project.is_none()
+            && self.ids != Ids::New
+            && !self.reroot
+            && self.metadata.is_empty()
+            && self.tags.is_none()
+    }
+
     fn project<'a>(&'a self, own: &'a str) -> &'a str {
         self.project.as_deref().unwrap_or(own)
     }

@@ -38,6 +38,7 @@ pub use encode::{EncodedBody, Encoder, Encoding};
 pub use exporter::BatchExporter;
 pub use info::{BatchIngestConfig, ServerInfo};
 pub use ledger::{DropReason, ExportStats, FlushError, RefuseReason};
+pub(crate) use retry::names_workspace;
 pub use retry::{RetryPolicy, Verdict, judge};
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,

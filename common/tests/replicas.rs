@@ -1,0 +1,389 @@
+//! Replicas: which ids, which project, which place, and no key anywhere but at its own address.
+#![cfg(feature = "client")]
+
+mod exporting;
+mod peer;
+
+use std::collections::BTreeSet;
+
+use common::client::{Client, ConfigError, Replica};
+use common::export::Destination;
+use common::model::{DottedOrder, RunContext, RunId, replica_id};
+use common::propagation::{LangSmithPropagator, Propagator as _};
+use exporting::{KEY, PATIENCE, accept, builder_to, one_run, patient};
+use http::HeaderMap;
+use peer::{Peer, parts_of};
+use serde_json::Value;
+
+/// What decides where a run is found: place, workspace, project, ids. And its tags, as an update.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    server: &'static str,
+    workspace: Option<String>,
+    project: String,
+    name: String,
+    id: String,
+    trace_id: String,
+    parent: Option<String>,
+    dotted_order: String,
+    tags: Vec<String>,
+}
+
+fn seen(server: &'static str, workspace: Option<String>, main: &Value) -> Option<Seen> {
+    let text = |field: &str| main[field].as_str().map(str::to_owned);
+    let tags = main["tags"].as_array().cloned().unwrap_or_default();
+    Some(Seen {
+        server,
+        workspace,
+        project: text("session_name")?,
+        name: text("name")?,
+        id: text("id")?,
+        trace_id: text("trace_id")?,
+        parent: text("parent_run_id"),
+        dotted_order: text("dotted_order")?,
+        tags: tags
+            .iter()
+            .map(|tag| tag.as_str().expect("a tag").to_owned())
+            .collect(),
+    })
+}
+
+fn recorded(file: &str) -> BTreeSet<Seen> {
+    let path = format!("{}/tests/vectors/{file}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("a recording");
+    let recording: Value = serde_json::from_str(&text).expect("JSON");
+    let requests = recording["requests"].as_array().expect("requests").clone();
+    let mut runs = BTreeSet::new();
+    for request in requests {
+        let server = match request["server"].as_str() {
+            Some("primary") => "primary",
+            _ => "second",
+        };
+        let headers = request["headers"].as_array().expect("headers");
+        let workspace = headers
+            .iter()
+            .find(|header| header[0].as_str().is_some_and(is_workspace))
+            .and_then(|header| header[1].as_str().map(str::to_owned));
+        for part in request["parts"].as_array().into_iter().flatten() {
+            runs.extend(seen(server, workspace.clone(), &part["json"]));
+        }
+    }
+    runs
+}
+
+fn is_workspace(header: &str) -> bool {
+    header.eq_ignore_ascii_case("x-tenant-id")
+}
+
+fn arrived(server: &'static str, peer: &Peer) -> BTreeSet<Seen> {
+    let mut runs = BTreeSet::new();
+    for request in peer.to("/runs/multipart") {
+        let workspace = request.header("x-tenant-id").map(str::to_owned);
+        for part in parts_of(&request) {
+            runs.extend(seen(server, workspace.clone(), &part.json));
+        }
+    }
+    runs
+}
+
+/// Starts and ends the runs that the recording has in `project`, below `parent`, under their own ids.
+fn replay(client: &Client, runs: &[Seen], parent: Option<RunContext>) {
+    let (mut parent, mut open) = (parent, Vec::new());
+    for run in runs {
+        let order: DottedOrder = run.dotted_order.parse().expect("an order");
+        let mut builder = client
+            .run(&run.name)
+            .id(order.run_id())
+            .start_time(order.start_time().expect("a time"))
+            .parent(parent.take());
+        for tag in &run.tags {
+            builder = builder.tag(tag);
+        }
+        let run = builder.start();
+        parent = run.context();
+        open.push(run);
+    }
+    while let Some(run) = open.pop() {
+        run.end();
+    }
+    client.flush(PATIENCE).expect("delivered");
+}
+
+/// Returns the runs of a recording in one project, parents first, one trace after the other.
+fn runs_in(runs: &BTreeSet<Seen>, server: &str, project: &str) -> Vec<Seen> {
+    let mut found: Vec<Seen> = runs
+        .iter()
+        .filter(|run| run.server == server && run.project == project)
+        .cloned()
+        .collect();
+    found.sort_by(|a, b| a.dotted_order.cmp(&b.dotted_order));
+    found
+}
+
+const WORKSPACE: &str = "33333333-3333-4333-8333-333333333333";
+const ABOVE: &str = "20261122T100538926531Z01990000-0000-7000-8000-00000000000a.\
+                     20261122T100538926532Z01990000-0000-7000-8000-00000000000b";
+
+fn above() -> RunContext {
+    RunContext::new(ABOVE.parse().expect("an order"))
+}
+
+/// Two peers and a client of the first, in the project of the recordings.
+fn two_places() -> (Peer, Peer, Client) {
+    let (first, second) = (accept(), accept());
+    let client = builder_to(&first, patient()).project("golden-vectors");
+    (first, second, client.build().expect("a client"))
+}
+
+fn second_place(second: &Peer) -> Replica {
+    Replica::at(Destination::new(&second.url).api_key("second"))
+}
+
+#[test]
+fn replicas_of_a_context_get_the_ids_the_python_sdk_gives_them() {
+    let theirs = recorded("12_replicas");
+    let (first, second, client) = two_places();
+    let own = runs_in(&theirs, "primary", "golden-vectors");
+    let there = runs_in(&theirs, "second", "replica-c");
+    assert_eq!((own.len(), there.len()), (4, 4));
+    let without_primary = client.only_replicas([
+        Replica::own(),
+        Replica::in_project("replica-b").tags(["copied"]),
+        second_place(&second).project("replica-c").workspace_id(WORKSPACE),
+    ]);
+    replay(&without_primary.expect("usable"), &own[..2], None);
+    let with_primary = client.only_replicas([
+        Replica::own(),
+        second_place(&second).project("replica-c").primary(true),
+    ]);
+    replay(&with_primary.expect("usable"), &there[2..], None);
+    let mut ours = arrived("primary", &first);
+    ours.extend(arrived("second", &second));
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn a_rerooted_replica_has_the_ids_the_python_sdk_gives_it() {
+    let theirs = recorded("28_reroot");
+    let (first, _, client) = two_places();
+    let own = runs_in(&theirs, "primary", "golden-vectors");
+    let rerooted = client.only_replicas([Replica::own(), Replica::in_project("team-b").reroot()]);
+    replay(&rerooted.expect("usable"), &own, Some(above()));
+    assert_eq!(arrived("primary", &first), theirs);
+    assert_eq!(theirs.len(), 4);
+}
+
+#[test]
+fn replicas_get_the_ids_the_javascript_sdk_gives_them() {
+    let theirs = recorded("js_05_replicas");
+    let (first, second, client) = two_places();
+    let own = runs_in(&theirs, "primary", "golden-vectors");
+    // The runs below the header sort first: their order begins with the caller's.
+    let (served, local) = own.split_at(2);
+    let replicated = client
+        .only_replicas([
+            Replica::own(),
+            Replica::in_project("replica-b").tags(["copied"]),
+            second_place(&second)
+                .project("team-b")
+                .workspace_id(WORKSPACE)
+                .reroot(),
+        ])
+        .expect("usable");
+    replay(&replicated, local, None);
+    replay(&replicated, served, Some(above()));
+    let mut ours = arrived("primary", &first);
+    ours.extend(arrived("second", &second));
+    assert_eq!(ours, theirs);
+    assert_eq!(theirs.len(), 12);
+}
+
+#[test]
+fn a_replica_said_not_to_be_primary_has_new_ids_in_the_runs_own_project_too() {
+    let (first, second, client) = two_places();
+    let not_primary = second_place(&second).primary(false);
+    one_run(&client.only_replicas([Replica::own(), not_primary]).expect("usable"));
+    client.flush(PATIENCE).expect("delivered");
+    let (kept, new) = (arrived("", &first), arrived("", &second));
+    let (kept, new) = (kept.first().expect("a run"), new.first().expect("a run"));
+    let id: RunId = kept.id.parse().expect("an id");
+    assert_eq!(new.id, replica_id(id.0, "golden-vectors").to_string());
+    assert_eq!(new.project, kept.project);
+}
+
+#[test]
+fn also_send_to_keeps_the_ids_whatever_the_replicas_do() {
+    let (first, second, third) = (accept(), accept(), accept());
+    let client = builder_to(&first, patient())
+        .replica(second_place(&second).primary(true))
+        .also_send_to(Destination::new(&third.url))
+        .build()
+        .expect("a client");
+    one_run(&client);
+    client.flush(PATIENCE).expect("delivered");
+    assert_eq!(arrived("", &second), arrived("", &third));
+    assert_ne!(arrived("", &first), arrived("", &third));
+}
+
+#[test]
+fn what_contradicts_itself_is_an_error_with_its_remedy() {
+    let peer = accept();
+    let builder = || builder_to(&peer, patient());
+    let two = builder()
+        .replica(Replica::in_project("a").primary(true))
+        .replica(Replica::in_project("b").primary(true));
+    assert_eq!(two.build().expect_err("two"), ConfigError::TwoPrimaries);
+    for repeated in [
+        // The client's own project, named again.
+        builder().replica(Replica::in_project("test")),
+        builder().replica(Replica::own()),
+        builder()
+            .replica(Replica::in_project("a"))
+            .replica(Replica::in_project("a").reroot()),
+        // One id in two projects of one place.
+        builder().replica(Replica::in_project("a").same_ids()),
+        builder().also_send_to(Destination::new(format!("{}/", peer.url)).api_key(KEY)),
+    ] {
+        let error = repeated.build().expect_err("twice");
+        assert!(matches!(error, ConfigError::RepeatedReplica { .. }), "{error}");
+        assert!(error.to_string().contains("remove one of them"));
+    }
+    let client = builder().build().expect("a client");
+    let later = client.only_replicas([Replica::own(), Replica::own()]);
+    assert!(matches!(later, Err(ConfigError::RepeatedReplica { .. })));
+}
+
+#[test]
+fn a_project_that_a_run_names_itself_does_not_send_it_twice() {
+    let peer = accept();
+    let client = builder_to(&peer, patient())
+        .replica(Replica::in_project("audit"))
+        .build()
+        .expect("a client");
+    client.run("both").project("audit").start().end();
+    client.run("each").start().end();
+    client.flush(PATIENCE).expect("delivered");
+    let runs = arrived("", &peer);
+    let of = |name: &str| runs.iter().filter(|run| run.name == name).count();
+    assert_eq!((of("both"), of("each")), (1, 2));
+    assert_eq!(client.stats().delivered, 6);
+}
+
+#[test]
+fn batches_never_mix_runs_of_two_workspaces_sdk_3174() {
+    let peer = accept();
+    let client = builder_to(&peer, patient())
+        .workspace_id("w-1")
+        .replica(Replica::in_project("theirs").workspace_id("w-2"))
+        .build()
+        .expect("a client");
+    for _ in 0..10 {
+        one_run(&client);
+    }
+    client.flush(PATIENCE).expect("delivered");
+    let runs = arrived("", &peer);
+    assert_eq!(runs.len(), 20);
+    for run in &runs {
+        let workspace = if run.project == "theirs" { "w-2" } else { "w-1" };
+        assert_eq!(run.workspace.as_deref(), Some(workspace), "{run:?}");
+    }
+    assert_eq!(peer.to("/runs/multipart").len(), 2);
+    let books = client.stats_by_destination();
+    let labels: Vec<String> = books.iter().map(|(label, _)| label.clone()).collect();
+    let second = format!("{} (workspace w-2)", peer.url);
+    assert_eq!(labels, [peer.url.clone(), second]);
+    assert!(books.iter().all(|(_, books)| books.delivered == 20));
+}
+
+#[test]
+fn updates_are_typed_and_no_control_field_reaches_the_wire() {
+    let peer = accept();
+    let replica = Replica::in_project("audit")
+        .metadata("copy", true)
+        .metadata("k", "theirs")
+        .tags(["copied"])
+        .reroot();
+    let client = builder_to(&peer, patient()).replica(replica).build();
+    let client = client.expect("a client");
+    let run = client.run("served").parent(above()).metadata("k", "ours").tag("t");
+    run.start().end();
+    client.flush(PATIENCE).expect("delivered");
+    let parts: Vec<_> = peer.to("/runs/multipart").iter().flat_map(parts_of).collect();
+    let extras: Vec<Value> = parts
+        .iter()
+        .filter(|part| part.name.ends_with(".extra"))
+        .map(|part| part.json["metadata"].clone())
+        .collect();
+    assert_eq!(
+        extras,
+        [
+            serde_json::json!({"k": "ours"}),
+            serde_json::json!({"k": "theirs", "copy": true})
+        ]
+    );
+    for part in &parts {
+        for field in ["reroot", "primary", "updates", "replicas", "metadata", "api_key"] {
+            assert!(part.json.get(field).is_none() || part.name.ends_with(".extra"));
+        }
+    }
+    let tags: Vec<Vec<String>> = runs_in(&arrived("", &peer), "", "audit")
+        .into_iter()
+        .map(|run| run.tags)
+        .collect();
+    assert_eq!(tags, [["copied"]]);
+}
+
+#[test]
+fn no_key_and_no_address_of_a_replica_is_seen_by_another_destination_or_a_called_service() {
+    let (first, second) = (accept(), accept());
+    let keys = ["lsv2_pt_first-not-real", "lsv2_pt_second-not-real"];
+    let client = builder_to(&first, patient())
+        .api_key(keys[0])
+        .header("x-first", "only here")
+        .replica(Replica::at(Destination::new(&second.url).api_key(keys[1])).project("second"))
+        .build()
+        .expect("a client");
+    let run = client.run("r").start();
+    let mut headers = HeaderMap::new();
+    let context = run.context().expect("recorded");
+    LangSmithPropagator::new().inject(&context, &mut headers);
+    run.end();
+    client.flush(PATIENCE).expect("delivered");
+    let sent_on = format!("{headers:?}");
+    for (peer, own, other, address) in [
+        (&first, keys[0], keys[1], &second.url),
+        (&second, keys[1], keys[0], &first.url),
+    ] {
+        let requests = peer.requests();
+        assert!(!requests.is_empty());
+        for request in requests {
+            assert_eq!(request.header("x-api-key"), Some(own));
+            let everything = format!(
+                "{} {:?} {}",
+                request.path,
+                request.headers,
+                String::from_utf8_lossy(&request.body)
+            );
+            assert!(!everything.contains(other) && !everything.contains(address));
+            assert_eq!(request.header("x-first").is_some(), own == keys[0]);
+        }
+        assert!(!sent_on.contains(own) && !sent_on.contains(address.as_str()));
+    }
+    assert!(!sent_on.contains("second") && !sent_on.contains("replica"));
+    let shown = format!("{:?}", second_place(&second).api_key(keys[1]));
+    assert!(!shown.contains(keys[1]), "{shown}");
+    assert!(!format!("{client:?}").contains("not-real"));
+}
+
+#[test]
+fn a_key_is_never_given_to_a_replica_at_another_address() {
+    let (first, second) = (accept(), accept());
+    let client = builder_to(&first, patient())
+        .replica(Replica::at(Destination::new(&second.url)))
+        .build()
+        .expect("a client");
+    one_run(&client);
+    client.flush(PATIENCE).expect("delivered");
+    assert!(second.requests().iter().all(|it| it.header("x-api-key").is_none()));
+    assert!(first.requests().iter().all(|it| it.header("x-api-key") == Some(KEY)));
+}
