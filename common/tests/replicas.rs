@@ -149,7 +149,9 @@ fn replicas_of_a_context_get_the_ids_the_python_sdk_gives_them() {
     let without_primary = client.only_replicas([
         Replica::own(),
         Replica::in_project("replica-b").tags(["copied"]),
-        second_place(&second).project("replica-c").workspace_id(WORKSPACE),
+        second_place(&second)
+            .project("replica-c")
+            .workspace_id(WORKSPACE),
     ]);
     replay(&without_primary.expect("usable"), &own[..2], None);
     let with_primary = client.only_replicas([
@@ -202,7 +204,11 @@ fn replicas_get_the_ids_the_javascript_sdk_gives_them() {
 fn a_replica_said_not_to_be_primary_has_new_ids_in_the_runs_own_project_too() {
     let (first, second, client) = two_places();
     let not_primary = second_place(&second).primary(false);
-    one_run(&client.only_replicas([Replica::own(), not_primary]).expect("usable"));
+    one_run(
+        &client
+            .only_replicas([Replica::own(), not_primary])
+            .expect("usable"),
+    );
     client.flush(PATIENCE).expect("delivered");
     let (kept, new) = (arrived("", &first), arrived("", &second));
     let (kept, new) = (kept.first().expect("a run"), new.first().expect("a run"));
@@ -245,7 +251,10 @@ fn what_contradicts_itself_is_an_error_with_its_remedy() {
         builder().also_send_to(Destination::new(format!("{}/", peer.url)).api_key(KEY)),
     ] {
         let error = repeated.build().expect_err("twice");
-        assert!(matches!(error, ConfigError::RepeatedReplica { .. }), "{error}");
+        assert!(
+            matches!(error, ConfigError::RepeatedReplica { .. }),
+            "{error}"
+        );
         assert!(error.to_string().contains("remove one of them"));
     }
     let client = builder().build().expect("a client");
@@ -284,7 +293,11 @@ fn batches_never_mix_runs_of_two_workspaces_sdk_3174() {
     let runs = arrived("", &peer);
     assert_eq!(runs.len(), 20);
     for run in &runs {
-        let workspace = if run.project == "theirs" { "w-2" } else { "w-1" };
+        let workspace = if run.project == "theirs" {
+            "w-2"
+        } else {
+            "w-1"
+        };
         assert_eq!(run.workspace.as_deref(), Some(workspace), "{run:?}");
     }
     assert_eq!(peer.to("/runs/multipart").len(), 2);
@@ -305,10 +318,18 @@ fn updates_are_typed_and_no_control_field_reaches_the_wire() {
         .reroot();
     let client = builder_to(&peer, patient()).replica(replica).build();
     let client = client.expect("a client");
-    let run = client.run("served").parent(above()).metadata("k", "ours").tag("t");
+    let run = client
+        .run("served")
+        .parent(above())
+        .metadata("k", "ours")
+        .tag("t");
     run.start().end();
     client.flush(PATIENCE).expect("delivered");
-    let parts: Vec<_> = peer.to("/runs/multipart").iter().flat_map(parts_of).collect();
+    let parts: Vec<_> = peer
+        .to("/runs/multipart")
+        .iter()
+        .flat_map(parts_of)
+        .collect();
     let extras: Vec<Value> = parts
         .iter()
         .filter(|part| part.name.ends_with(".extra"))
@@ -322,7 +343,9 @@ fn updates_are_typed_and_no_control_field_reaches_the_wire() {
         ]
     );
     for part in &parts {
-        for field in ["reroot", "primary", "updates", "replicas", "metadata", "api_key"] {
+        for field in [
+            "reroot", "primary", "updates", "replicas", "metadata", "api_key",
+        ] {
             assert!(part.json.get(field).is_none() || part.name.ends_with(".extra"));
         }
     }
@@ -384,6 +407,37 @@ fn a_key_is_never_given_to_a_replica_at_another_address() {
         .expect("a client");
     one_run(&client);
     client.flush(PATIENCE).expect("delivered");
-    assert!(second.requests().iter().all(|it| it.header("x-api-key").is_none()));
-    assert!(first.requests().iter().all(|it| it.header("x-api-key") == Some(KEY)));
+    assert!(
+        second
+            .requests()
+            .iter()
+            .all(|it| it.header("x-api-key").is_none())
+    );
+    assert!(
+        first
+            .requests()
+            .iter()
+            .all(|it| it.header("x-api-key") == Some(KEY))
+    );
+}
+
+#[test]
+fn the_handles_of_one_client_share_its_end_and_its_number_of_destinations() {
+    let (first, second) = (accept(), accept());
+    let client = builder_to(&first, patient()).build().expect("a client");
+    let at = |n: usize| Replica::at(Destination::new(&second.url).api_key(format!("k-{n}")));
+    for n in 1..64 {
+        client.only_replicas([at(n)]).expect("one more");
+    }
+    let again = client.only_replicas([at(63)]).expect("there already");
+    assert_eq!(
+        client.only_replicas([at(64)]).expect_err("one too many"),
+        ConfigError::TooManyDestinations(64)
+    );
+    one_run(&again);
+    client.flush(PATIENCE).expect("delivered");
+    assert_eq!(arrived("", &second).len(), 1);
+    client.shutdown(PATIENCE).expect("ended");
+    one_run(&again);
+    assert_eq!(again.stats().accepted, 2);
 }

@@ -69,14 +69,30 @@ fn the_list_sends_where_the_python_sdk_sends_and_under_the_same_ids() {
     client.flush(PATIENCE).expect("delivered");
     for (at, peer, key, workspace) in [
         (0, &first, "lsv2_pt_first_CCCCCC", None),
-        (1, &second, "lsv2_pt_second_DDDDDD", list[1]["workspace_id"].as_str()),
+        (
+            1,
+            &second,
+            "lsv2_pt_second_DDDDDD",
+            list[1]["workspace_id"].as_str(),
+        ),
     ] {
         let (ours, headers) = only_run(peer);
-        for field in ["id", "trace_id", "dotted_order", "session_name", "name", "run_type", "tags"] {
+        for field in [
+            "id",
+            "trace_id",
+            "dotted_order",
+            "session_name",
+            "name",
+            "run_type",
+            "tags",
+        ] {
             assert_eq!(ours[field], theirs(at)[field], "{field}");
         }
         assert!(ours.get("parent_run_id").is_none());
-        assert_eq!(headers, [Some(key.to_owned()), workspace.map(str::to_owned)]);
+        assert_eq!(
+            headers,
+            [Some(key.to_owned()), workspace.map(str::to_owned)]
+        );
     }
 }
 
@@ -90,7 +106,10 @@ fn the_object_form_sends_the_same_ids_to_every_address() {
     let ((a, [key_a, _]), (b, [key_b, _])) = (only_run(&first), only_run(&second));
     assert_eq!(a, b);
     assert_eq!(a["session_name"], "golden-vectors");
-    assert_eq!((key_a.as_deref(), key_b.as_deref()), (Some("k-1"), Some("k-2")));
+    assert_eq!(
+        (key_a.as_deref(), key_b.as_deref()),
+        (Some("k-1"), Some("k-2"))
+    );
 }
 
 #[test]
@@ -109,10 +128,18 @@ fn with_the_list_alone_nothing_is_asked_of_the_default_address() {
     let places = client.stats_by_destination();
     assert_eq!(places.len(), 1);
     assert_eq!(places[0].0, listed_peer.url);
-    let asked: Vec<String> = listed_peer.requests().into_iter().map(|it| it.path).collect();
+    let asked: Vec<String> = listed_peer
+        .requests()
+        .into_iter()
+        .map(|it| it.path)
+        .collect();
     assert!(asked.iter().any(|path| path == "/info"), "{asked:?}");
     for request in listed_peer.requests() {
-        assert_eq!(request.header("x-api-key"), Some("k"), "the main key is not for this address");
+        assert_eq!(
+            request.header("x-api-key"),
+            Some("k"),
+            "the main key is not for this address"
+        );
     }
 }
 
@@ -122,14 +149,23 @@ fn the_list_beside_an_address_is_an_error_that_names_both_variables() {
         ("LANGSMITH_ENDPOINT", "LANGSMITH_RUNS_ENDPOINTS"),
         ("LANGCHAIN_ENDPOINT", "LANGCHAIN_RUNS_ENDPOINTS"),
     ] {
-        for value in [json!([{"api_url": "http://h", "api_key": "k"}]), json!({"http://h": "k"})] {
+        for value in [
+            json!([{"api_url": "http://h", "api_key": "k"}]),
+            json!({"http://h": "k"}),
+        ] {
             let error = read(&[
                 (endpoint, "http://127.0.0.1:9".into()),
                 (list, value.to_string()),
             ])
             .expect_err("both");
             let (endpoint, runs_endpoints) = (endpoint.to_owned(), list.to_owned());
-            assert_eq!(error, ConfigError::TwoEndpoints { endpoint, runs_endpoints });
+            assert_eq!(
+                error,
+                ConfigError::TwoEndpoints {
+                    endpoint,
+                    runs_endpoints
+                }
+            );
         }
     }
 }
@@ -153,8 +189,14 @@ fn bad_items_are_left_out_and_counted_and_no_key_of_theirs_shows() {
     assert_eq!(config.replicas.len(), 1);
     assert_eq!(config.sources.warnings().len(), 9);
     let told = config.explain().to_string();
-    assert!(told.contains("LANGSMITH_RUNS_ENDPOINTS: item 1 is left out, it is no object"), "{told}");
-    assert!(told.contains("item 9 is left out, it has a query or a fragment"), "{told}");
+    assert!(
+        told.contains("LANGSMITH_RUNS_ENDPOINTS: item 1 is left out, it is no object"),
+        "{told}"
+    );
+    assert!(
+        told.contains("item 9 is left out, it has a query or a fragment"),
+        "{told}"
+    );
     assert!(!format!("{told}{config:?}").contains("k-secret"), "{told}");
 }
 

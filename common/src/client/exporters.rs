@@ -1,5 +1,6 @@
 //! Every destination of a client, under one deadline.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -37,13 +38,18 @@ impl Lane {
 pub(super) struct Exporters {
     // In order of first mention; the main destination is first.
     lanes: RwLock<Vec<Arc<Lane>>>,
+    closed: AtomicBool,
     batch: BatchConfig,
 }
+
+/// Most destinations of one client. Each costs a thread, for as long as the client lives.
+const MAX_DESTINATIONS: usize = 64;
 
 impl Exporters {
     pub(super) fn new(batch: BatchConfig) -> Self {
         Self {
             lanes: RwLock::new(Vec::new()),
+            closed: AtomicBool::new(false),
             batch,
         }
     }
@@ -59,7 +65,13 @@ impl Exporters {
         if key.is_none() && is_hosted(&to.endpoint) {
             return Err(ConfigError::MissingApiKey);
         }
+        if lanes.len() == MAX_DESTINATIONS {
+            return Err(ConfigError::TooManyDestinations(MAX_DESTINATIONS));
+        }
         let exporter = BatchExporter::start(&to, self.batch.clone())?;
+        if self.closed.load(Ordering::Acquire) {
+            exporter.close();
+        }
         let mut label = to.endpoint.clone();
         if lanes.iter().any(|lane| lane.label == label) {
             label = match &to.workspace_id {
@@ -79,6 +91,14 @@ impl Exporters {
     pub(super) fn each(&self) -> Vec<Arc<Lane>> {
         let lanes = self.lanes.read();
         lanes.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes nothing in any more; returns what there is to end.
+    fn close(&self) -> Vec<Arc<Lane>> {
+        self.closed.store(true, Ordering::Release);
+        let lanes = self.each();
+        exporters(&lanes).for_each(BatchExporter::close);
+        lanes
     }
 
     /// Flushes all within one deadline; the first problem is the result.
@@ -104,16 +124,14 @@ impl Exporters {
     /// Shuts all down within one deadline; the first problem is the result.
     pub(super) fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
-        let lanes = self.each();
-        exporters(&lanes).for_each(BatchExporter::close);
+        let lanes = self.close();
         let ends = exporters(&lanes).map(|exporter| exporter.shutdown(deadline.left()));
         ends.fold(Ok(()), Result::and)
     }
 
     pub(super) async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
-        let lanes = self.each();
-        exporters(&lanes).for_each(BatchExporter::close);
+        let lanes = self.close();
         let mut result = Ok(());
         for exporter in exporters(&lanes) {
             result = result.and(exporter.shutdown_async(deadline.left()).await);
@@ -129,8 +147,7 @@ fn exporters(lanes: &[Arc<Lane>]) -> impl Iterator<Item = &BatchExporter> {
 impl Drop for Exporters {
     fn drop(&mut self) {
         let deadline = Deadline::after(self.batch.shutdown_timeout);
-        let lanes = self.each();
-        exporters(&lanes).for_each(BatchExporter::close);
+        let lanes = self.close();
         for exporter in exporters(&lanes) {
             // What was lost is told by the exporter itself, which is dropped next.
             exporter.end(deadline.left());

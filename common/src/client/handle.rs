@@ -83,6 +83,7 @@ impl Client {
     /// Returns a handle whose new traces go to these replicas and to no other place; for one request, or
     /// for one part of a program.
     ///
+    /// A destination that is new to the client gets an exporter that lives as long as the client.
     /// A run below one of them ([`RunTree::child`](crate::trace::RunTree::child)) follows it. Queues, books
     /// and end are shared with this client.
     ///

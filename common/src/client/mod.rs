@@ -23,9 +23,7 @@ mod routes;
 
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};
-pub use config::{
-    Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Setting, Sources,
-};
+pub use config::{Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Setting, Sources};
 pub use guard::FlushGuard;
 pub use handle::Client;
 pub use replica::Replica;

@@ -116,7 +116,8 @@ impl Destination {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let key = |it: &Self| it.api_key.as_ref().and_then(trimmed_key);
         let (ours, theirs) = (key(self), key(other));
-        let shown = |key: &Option<SecretString>| key.as_ref().map(|it| it.expose_secret().to_owned());
+        let shown =
+            |key: &Option<SecretString>| key.as_ref().map(|it| it.expose_secret().to_owned());
         self.endpoint == other.endpoint
             && shown(&ours) == shown(&theirs)
             && self.workspace_id == other.workspace_id

@@ -28,7 +28,6 @@ mod worker;
 
 pub use batch::{Batch, Group};
 pub(crate) use config::trimmed_key;
-pub(crate) use transport::{check_endpoint, show_endpoint};
 pub use config::{
     BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, DEFAULT_ENDPOINT, DEFAULT_LINGER,
     DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT,
@@ -43,3 +42,4 @@ pub use retry::{RetryPolicy, Verdict, judge};
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
+pub(crate) use transport::{check_endpoint, show_endpoint};

@@ -176,5 +176,17 @@ mod tests {
             assert_eq!(judge(status), Verdict::Drop(reason), "{status}");
         }
         assert_eq!(judge(404), Verdict::NotFound);
+        let no_workspace = HttpResponse {
+            status: 403,
+            body: r#"{"error":"org_scoped_key_requires_workspace"}"#.into(),
+            ..HttpResponse::default()
+        };
+        let verdict = super::judge(&Ok(no_workspace));
+        assert_eq!(verdict, Verdict::Drop(DropReason::WorkspaceNeeded));
+        assert!(
+            DropReason::WorkspaceNeeded
+                .to_string()
+                .contains("LANGSMITH_WORKSPACE_ID")
+        );
     }
 }

@@ -191,6 +191,30 @@ mod tests {
     }
 
     #[test]
+    fn a_judgement_follows_its_run_and_loses_a_trace_that_begins_elsewhere() {
+        let id: RunId = "01990000-0000-7000-8000-00000000000a"
+            .parse()
+            .expect("an id");
+        let judgement = Feedback::on(id, "rating", Default::default()).trace_id(id.into());
+        let mut op = RunOp::Feedback(Box::new(judgement.clone()));
+        op.replicate("replica-b");
+        let RunOp::Feedback(mapped) = &op else {
+            panic!("{op:?}")
+        };
+        assert_eq!(mapped.run_id, id.in_replica("replica-b"));
+        assert_eq!(mapped.trace_id, Some(mapped.run_id.into()));
+        assert_ne!(mapped.id, judgement.id);
+        op.reroot_here();
+        let RunOp::Feedback(rerooted) = &op else {
+            panic!("{op:?}")
+        };
+        assert_eq!(
+            (rerooted.trace_id, rerooted.run_id),
+            (None, id.in_replica("replica-b"))
+        );
+    }
+
+    #[test]
     fn what_was_started_here_is_below_nobody_else() {
         let root = DottedOrder::root(HERE.parse().expect("valid"));
         let leaf = root.child(LEAF.parse().expect("valid"));

@@ -63,7 +63,11 @@ fn from_item(item: &Value) -> Result<Replica, &'static str> {
         .map(str::to_owned);
     replica.primary = match item.get("primary") {
         None => None,
-        Some(primary) => Some(primary.as_bool().ok_or("its primary is not true or false")?),
+        Some(primary) => Some(
+            primary
+                .as_bool()
+                .ok_or("its primary is not true or false")?,
+        ),
     };
     Ok(replica)
 }

@@ -113,11 +113,7 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    fn number(
-        &mut self,
-        setting: &'static str,
-        name: &str,
-    ) -> Result<Option<usize>, ConfigError> {
+    fn number(&mut self, setting: &'static str, name: &str) -> Result<Option<usize>, ConfigError> {
         let Some((variable, value)) = self.find(setting, &[name]) else {
             return Ok(None);
         };
@@ -221,8 +217,9 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
             let value = self.plain(&variable);
             let usual = name == "TRACING_MODE" && value.as_deref() == Some("langsmith");
             if value.is_some() && !usual {
-                self.sources
-                    .warn(format!("{variable} is set, and this client does not read it"));
+                self.sources.warn(format!(
+                    "{variable} is set, and this client does not read it"
+                ));
             }
         }
     }

@@ -107,9 +107,11 @@ impl Config {
         let defaults = Self::default().rows();
         let settings = self.rows().into_iter().zip(defaults);
         let settings = settings.map(|((name, value, mark), (_, _, default))| {
-            let found = self.sources.found.iter().find(|it| it.setting == name);
+            let replaced = name == "endpoint" && self.only_replicas;
+            let asked = if replaced { "replicas" } else { name };
+            let found = self.sources.found.iter().find(|it| it.setting == asked);
             let source = match found {
-                Some(found) if found.mark == mark => found.variable.clone(),
+                Some(found) if replaced || found.mark == mark => found.variable.clone(),
                 None if mark == default => "default".to_owned(),
                 // From the environment, tracing is off until it is switched on.
                 None if name == "tracing" && !self.tracing => "default".to_owned(),
@@ -151,7 +153,8 @@ impl Config {
             }
             None => row("API key", "not set".to_owned()),
         };
-        let or = |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.to_owned());
+        let or =
+            |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.to_owned());
         let list = |items: Vec<String>| match items.is_empty() {
             true => "none".to_owned(),
             false => items.join(", "),
@@ -159,7 +162,11 @@ impl Config {
         let replicas = self.replicas.iter().map(|replica| {
             let to = replica.destination(&self.destination());
             let project = replica.project.as_deref().unwrap_or("the run's project");
-            let primary = if replica.primary == Some(true) { ", primary" } else { "" };
+            let primary = if replica.primary == Some(true) {
+                ", primary"
+            } else {
+                ""
+            };
             format!("{} ({project}{primary})", show_endpoint(&to.endpoint))
         });
         let headers = self.headers.iter().map(|(name, _)| name.clone());
@@ -171,7 +178,10 @@ impl Config {
         };
         let max_ops = self.batch.max_ops.map(|ops| ops.to_string());
         vec![
-            row("tracing", if self.tracing { "on" } else { "off" }.to_owned()),
+            row(
+                "tracing",
+                if self.tracing { "on" } else { "off" }.to_owned(),
+            ),
             row("endpoint", endpoint),
             key,
             row("workspace", or(&self.workspace_id, "the key's own")),
@@ -180,7 +190,15 @@ impl Config {
             row("headers", list(headers.collect())),
             row("revision", revision.unwrap_or("not set").to_owned()),
             row("metadata", list(others.collect())),
-            row("inputs on patch", if self.inputs_on_patch { "sent again" } else { "not sent again" }.to_owned()),
+            row(
+                "inputs on patch",
+                if self.inputs_on_patch {
+                    "sent again"
+                } else {
+                    "not sent again"
+                }
+                .to_owned(),
+            ),
             row("operations a request", or(&max_ops, "as the server says")),
             row("operations held", self.batch.queue_ops.to_string()),
             row("bytes held", self.batch.queue_bytes.to_string()),

@@ -151,7 +151,9 @@ pub enum ConfigError {
     MissingApiKey,
     /// Two settings say where runs go. Keep one of the two variables: with `LANGSMITH_RUNS_ENDPOINTS`
     /// put the address into its list.
-    #[error("{endpoint} and {runs_endpoints} cannot both be set: put the address into the list, or remove one")]
+    #[error(
+        "{endpoint} and {runs_endpoints} cannot both be set: put the address into the list, or remove one"
+    )]
     TwoEndpoints {
         /// The variable of the one address, as it was found.
         endpoint: String,
@@ -171,13 +173,21 @@ pub enum ConfigError {
     TwoPrimaries,
     /// The same runs would go twice under the same ids to one place, where an id belongs to one run of
     /// one project. Remove one of the two, or name another project for it.
-    #[error("the replicas send the same runs twice to {endpoint}, project {project:?}; remove one of them")]
+    #[error(
+        "the replicas send the same runs twice to {endpoint}, project {project:?}; remove one of them"
+    )]
     RepeatedReplica {
         /// The address.
         endpoint: String,
         /// The project.
         project: String,
     },
+    /// Each destination costs a thread for as long as the client lives. Use one client for each part of
+    /// the program, and drop it when its part is over.
+    #[error(
+        "a client sends to {0} destinations at most; use a client for each part of the program"
+    )]
+    TooManyDestinations(usize),
     /// The destination cannot be used as it is written; the text says why.
     #[error(transparent)]
     Start(#[from] StartError),
