@@ -123,7 +123,7 @@ fn cve_2026_128086_properties_build_no_objects() {
         ";a".repeat(MAX_BAGGAGE_BYTES / 2 - 10)
     );
     assert!(line.len() <= MAX_BAGGAGE_BYTES);
-    assert_cheap(&[line.clone()]);
+    assert_cheap(std::slice::from_ref(&line));
     assert_eq!(read(&[line]).baggage.project.as_deref(), Some("p"));
 }
 
