@@ -170,7 +170,12 @@ mod tests {
         }
         assert!(!limit.shared.take("new".to_owned(), now));
         assert_eq!(
-            limit.shared.full_at.lock().map(|peers| peers.len()).ok(),
+            limit
+                .shared
+                .peers
+                .lock()
+                .map(|peers| peers.full_at.len())
+                .ok(),
             Some(MAX_PEERS)
         );
         assert!(
