@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use common::client::{Client, ConfigError, Replica};
 use common::export::Destination;
 use common::model::{DottedOrder, RunContext, RunId, replica_id};
-use common::propagation::{LangSmithPropagator, Propagator as _};
+use common::propagation::{LangSmithPropagator, Propagator as _, TrustPolicy};
 use exporting::{KEY, PATIENCE, accept, builder_to, one_run, patient};
 use http::HeaderMap;
 use peer::{Peer, parts_of};
@@ -440,4 +440,79 @@ fn the_handles_of_one_client_share_its_end_and_its_number_of_destinations() {
     client.shutdown(PATIENCE).expect("ended");
     one_run(&again);
     assert_eq!(again.stats().accepted, 2);
+}
+
+#[test]
+fn a_header_does_not_override_the_replicas_of_the_service_it_reaches_sdk_3344() {
+    let peer = accept();
+    let client = builder_to(&peer, patient())
+        .replica(Replica::in_project("audit"))
+        .build()
+        .expect("a client");
+    let mut headers = HeaderMap::new();
+    headers.insert("langsmith-trace", ABOVE.parse().expect("a header"));
+    let replicas = "langsmith-replicas=%5B%7B%22project_name%22%3A%22elsewhere%22%7D%5D";
+    headers.insert("baggage", replicas.parse().expect("a header"));
+    let reader = LangSmithPropagator::new().policy(TrustPolicy::Continue);
+    let parent = reader.extract(&headers).context.expect("a parent");
+    client.run("served").parent(parent).start().end();
+    client.flush(PATIENCE).expect("delivered");
+    let projects: Vec<String> = arrived("", &peer)
+        .into_iter()
+        .map(|run| run.project)
+        .collect();
+    assert_eq!(projects, ["audit", "test"]);
+}
+
+#[test]
+fn each_service_of_a_chain_has_its_slice_as_a_trace_of_its_own_sdk_1884() {
+    let (whole, slices) = (accept(), accept());
+    let service = |team: &str| {
+        let slice = Replica::at(Destination::new(&slices.url))
+            .project(team)
+            .reroot();
+        builder_to(&whole, patient())
+            .replica(slice)
+            .build()
+            .expect("a client")
+    };
+    let across = |context: Option<RunContext>| {
+        let order = context.expect("recorded").dotted_order.to_string();
+        RunContext::new(order.parse().expect("valid"))
+    };
+    let (a, b, c) = (service("a"), service("b"), service("c"));
+    let first = a.run("a").start();
+    let second = b.run("b").parent(across(first.context())).start();
+    let below = second.child("b, below").start();
+    let third = c.run("c").parent(across(below.context())).start();
+    for run in [third, below, second, first] {
+        run.end();
+    }
+    for client in [&a, &b, &c] {
+        client.flush(PATIENCE).expect("delivered");
+    }
+    let runs = arrived("", &slices);
+    let depths: Vec<(&str, &str, usize)> = runs
+        .iter()
+        .map(|run| {
+            let depth = run.dotted_order.matches('.').count();
+            assert!(run.dotted_order.contains(&run.trace_id));
+            assert_eq!(run.parent.is_some(), depth > 0, "{run:?}");
+            (&*run.project, &*run.name, depth)
+        })
+        .collect();
+    assert_eq!(
+        depths,
+        [
+            ("a", "a", 0),
+            ("b", "b", 0),
+            ("b", "b, below", 1),
+            ("c", "c", 0)
+        ]
+    );
+    let traces: BTreeSet<String> = arrived("", &whole)
+        .into_iter()
+        .map(|it| it.trace_id)
+        .collect();
+    assert_eq!(traces.len(), 1, "the whole trace is whole");
 }

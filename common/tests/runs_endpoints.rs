@@ -178,7 +178,7 @@ fn bad_items_are_left_out_and_counted_and_no_key_of_theirs_shows() {
         {"api_key": "k-secret"},
         {"api_url": 7, "api_key": "k-secret"},
         {"api_url": &good},
-        {"api_url": &good, "api_key": 7},
+        {"api_url": &good, "api_key": " "},
         {"api_url": &good, "api_key": "k-secret", "project_name": 7},
         {"api_url": &good, "api_key": "k-secret", "primary": "yes"},
         {"api_url": "k-secret", "api_key": &good},

@@ -20,6 +20,7 @@ mod guard;
 mod handle;
 mod replica;
 mod routes;
+mod slices;
 
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::config::ConfigError;
 use super::exporters::{Exporters, Lane};
 use super::replica::Replica;
+use super::slices::Slices;
 use crate::export::Destination;
 use crate::model::{JsonMap, RunOp};
 use crate::trace::RunSink;
@@ -31,6 +32,7 @@ struct Route {
     project: Option<String>,
     ids: Ids,
     reroot: bool,
+    slices: Slices,
     metadata: JsonMap,
     tags: Option<Vec<String>>,
 }
@@ -72,6 +74,7 @@ impl Routes {
                 project: replica.project,
                 ids,
                 reroot: replica.reroot,
+                slices: Slices::default(),
                 metadata: replica.metadata,
                 tags: replica.tags,
             };
@@ -160,7 +163,10 @@ impl Route {
 
     fn send(&self, mut op: RunOp, own: &str) {
         if self.reroot {
-            op.reroot_here();
+            match &mut op {
+                RunOp::Feedback(feedback) => self.slices.place(feedback),
+                run => self.slices.note(run.reroot_here()),
+            }
         }
         if !self.keeps_ids(own) {
             op.replicate(self.project(own));

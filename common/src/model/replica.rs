@@ -112,22 +112,19 @@ impl RunOp {
 
     /// Makes what was started in this process a trace of its own, whoever called it.
     ///
-    /// Feedback loses its trace, which is no longer known from it alone; its run stays.
-    pub fn reroot_here(&mut self) {
-        match self {
-            Self::Post(run) | Self::Patch(run) => {
-                if let Some(parent) = run.dotted_order.remote_parent() {
-                    run.reroot(parent);
-                }
-            }
-            Self::Feedback(feedback) => feedback.trace_id = None,
-        }
+    /// Returns the run if that changed it. Feedback stays as it is: what it is about is not known here.
+    pub fn reroot_here(&mut self) -> Option<&Run> {
+        let run = self.run_mut()?;
+        let parent = run.dotted_order.remote_parent()?;
+        run.reroot(parent);
+        Some(run)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Attachment, RunType};
 
     #[test]
     fn ids_are_mapped_as_the_official_sdks_map_them() {
@@ -191,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_judgement_follows_its_run_and_loses_a_trace_that_begins_elsewhere() {
+    fn a_judgement_follows_its_run() {
         let id: RunId = "01990000-0000-7000-8000-00000000000a"
             .parse()
             .expect("an id");
@@ -204,14 +201,25 @@ mod tests {
         assert_eq!(mapped.run_id, id.in_replica("replica-b"));
         assert_eq!(mapped.trace_id, Some(mapped.run_id.into()));
         assert_ne!(mapped.id, judgement.id);
-        op.reroot_here();
-        let RunOp::Feedback(rerooted) = &op else {
-            panic!("{op:?}")
-        };
-        assert_eq!(
-            (rerooted.trace_id, rerooted.run_id),
-            (None, id.in_replica("replica-b"))
-        );
+        assert_eq!(op.reroot_here(), None);
+    }
+
+    #[test]
+    fn a_run_is_changed_in_its_ids_and_in_nothing_else() {
+        let order: DottedOrder = ABOVE.parse().expect("valid");
+        let start = order.start_time().expect("a time");
+        let mut run = Run::begin(order, "r", RunType::Tool, start);
+        run.attachments = vec![Attachment::new("note", "text/plain", "hello")];
+        run.tags = vec!["t".to_owned()];
+        let mut copy = run.clone();
+        copy.replicate("replica-b");
+        assert_eq!(copy.id, copy.dotted_order.run_id());
+        assert_eq!(copy.trace_id, copy.dotted_order.trace_id());
+        assert_eq!(copy.parent_run_id, copy.dotted_order.parent_run_id());
+        assert_ne!(copy.id, run.id);
+        (copy.id, copy.trace_id, copy.parent_run_id) = (run.id, run.trace_id, run.parent_run_id);
+        copy.dotted_order = run.dotted_order.clone();
+        assert_eq!(copy, run);
     }
 
     #[test]

@@ -84,6 +84,9 @@ fn text<'a>(item: &'a JsonMap, name: &str) -> Result<Option<&'a str>, &'static s
 fn at_address(url: &str, key: &str) -> Result<Replica, &'static str> {
     let url = url.trim().trim_end_matches('/');
     check_endpoint(url)?;
+    if key.trim().is_empty() {
+        return Err("its key is blank");
+    }
     Ok(Replica::at(Destination::new(url).api_key(key)))
 }
 
