@@ -74,6 +74,17 @@ fn replicas_from_the_environment_are_told_with_the_variable_that_names_them() {
 }
 
 #[test]
+fn the_table_has_a_line_for_each_setting_and_each_warning() {
+    let config = config(&[("LANGSMITH_PROJECT", "p"), ("LANGSMITH_TRACING", "True")]);
+    let told = config.explain().to_string();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 13 + 1);
+    assert_eq!(lines[0], "tracing               LANGSMITH_TRACING  off");
+    assert_eq!(lines[4], "project               LANGSMITH_PROJECT  p");
+    assert!(lines[13].starts_with("warning: LANGSMITH_TRACING is \"True\""));
+}
+
+#[test]
 fn what_code_changes_is_said_to_come_from_code() {
     let mut config = config(&[("LANGSMITH_PROJECT", "p"), ("LANGSMITH_API_KEY", "k-1")]);
     config.api_key = Some("k-2".into());

@@ -48,10 +48,10 @@ pub(super) fn read(
 
 fn from_item(item: &Value) -> Result<Replica, &'static str> {
     let item = item.as_object().ok_or("it is no object")?;
-    let url = text(item, "api_url")?.ok_or("it has no api_url")?;
-    let key = text(item, "api_key")?.ok_or("it has no api_key")?;
+    let url = text(item, "api_url", "its api_url is no text")?.ok_or("it has no api_url")?;
+    let key = text(item, "api_key", "its api_key is no text")?.ok_or("it has no api_key")?;
     let mut replica = at_address(url, key)?;
-    replica.project = text(item, "project_name")?
+    replica.project = text(item, "project_name", "its project_name is no text")?
         .filter(|project| !project.trim().is_empty())
         .map(str::to_owned);
     // As in the Python SDK, a workspace that is no text spoils nothing else.
@@ -73,11 +73,15 @@ fn from_item(item: &Value) -> Result<Replica, &'static str> {
 }
 
 /// Returns a text of an item; none if it is not there or null.
-fn text<'a>(item: &'a JsonMap, name: &str) -> Result<Option<&'a str>, &'static str> {
+fn text<'a>(
+    item: &'a JsonMap,
+    name: &str,
+    otherwise: &'static str,
+) -> Result<Option<&'a str>, &'static str> {
     match item.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err("one of its values is no text"),
+        Some(_) => Err(otherwise),
     }
 }
 

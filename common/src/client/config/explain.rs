@@ -18,12 +18,19 @@ pub struct Sources {
     warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Found {
     setting: &'static str,
     variable: String,
     // What the setting was when it was read: another value since then came from code.
     mark: u64,
+}
+
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The mark of a key is made of the key.
+        write!(f, "{} from {}", self.setting, self.variable)
+    }
 }
 
 impl Sources {
@@ -57,7 +64,7 @@ pub struct Setting {
     pub source: String,
 }
 
-/// The settings as a table, for people. Made by [`Config::explain`].
+/// The settings as a table, for people: name, where it comes from, value. Made by [`Config::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// The settings, in the order of the documentation.
@@ -72,14 +79,14 @@ impl fmt::Display for Explanation {
             let widths = self.settings.iter().map(|row| text(row).chars().count());
             widths.max().unwrap_or_default()
         };
-        let (names, values) = (width(|row| row.name), width(|row| &row.value));
+        let (names, sources) = (width(|row| row.name), width(|row| &row.source));
         for row in &self.settings {
             let Setting {
                 name,
                 value,
                 source,
             } = row;
-            writeln!(f, "{name:names$}  {value:values$}  {source}")?;
+            writeln!(f, "{name:names$}  {source:sources$}  {value}")?;
         }
         for warning in &self.warnings {
             writeln!(f, "warning: {warning}")?;
