@@ -4,9 +4,9 @@
 //! environment ──► Config ─┐
 //!                         ├─► ClientBuilder ──build()──► Client ──run()──► RunTree     (room: trace)
 //! code ───────────────────┘                               │                   │ RunOp
-//!                                              flush · stats · check      RunSink
+//!                                              flush · stats · check       routes, one a replica
 //!                                                         │                   │
-//!                                                         └──► exporter ◄─────┘        (room: export)
+//!                                                         └──► exporters ◄────┘        (room: export)
 //! ```
 //!
 //! This is the only room that knows both `trace` and `export`. A client is a handle that is passed
@@ -18,11 +18,15 @@ mod config;
 mod exporters;
 mod guard;
 mod handle;
+mod replica;
+mod routes;
+mod slices;
 
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};
-pub use config::{Config, ConfigError, DEFAULT_PROJECT};
+pub use config::{Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Setting, Sources};
 pub use guard::FlushGuard;
 pub use handle::Client;
+pub use replica::Replica;
 
 pub use crate::export::DEFAULT_ENDPOINT;

@@ -104,6 +104,26 @@ impl Destination {
         self.api_key = trimmed_key(&SecretString::from(key.into()));
         self
     }
+
+    /// Sets the workspace.
+    #[must_use]
+    pub fn workspace_id(mut self, workspace: impl Into<String>) -> Self {
+        self.workspace_id = Some(workspace.into());
+        self
+    }
+
+    /// Returns true if both are one address with one key, one workspace and the same headers.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let key = |it: &Self| it.api_key.as_ref().and_then(trimmed_key);
+        let (ours, theirs) = (key(self), key(other));
+        let shown =
+            |key: &Option<SecretString>| key.as_ref().map(|it| it.expose_secret().to_owned());
+        self.endpoint == other.endpoint
+            && shown(&ours) == shown(&theirs)
+            && self.workspace_id == other.workspace_id
+            && self.headers == other.headers
+            && self.extra_ca_pem == other.extra_ca_pem
+    }
 }
 
 /// Returns a key without the blanks that come along when it is copied; none if nothing is left.

@@ -77,6 +77,9 @@ pub enum DropReason {
     /// 401 or 403. Check the key, the workspace and the region of the endpoint.
     #[error("the key was refused")]
     KeyRefused,
+    /// 403, because the key is for a whole organization. Name the workspace.
+    #[error("the key is for a whole organization; set LANGSMITH_WORKSPACE_ID")]
+    WorkspaceNeeded,
     /// 404 on both ingest paths. Check the endpoint; a self-hosted one often ends in `/api/v1`.
     #[error("the endpoint has no ingest path")]
     NotFound,

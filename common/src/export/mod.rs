@@ -37,7 +37,9 @@ pub use encode::{EncodedBody, Encoder, Encoding};
 pub use exporter::BatchExporter;
 pub use info::{BatchIngestConfig, ServerInfo};
 pub use ledger::{DropReason, ExportStats, FlushError, RefuseReason};
+pub(crate) use retry::names_workspace;
 pub use retry::{RetryPolicy, Verdict, judge};
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
+pub(crate) use transport::{check_endpoint, show_endpoint};

@@ -225,6 +225,7 @@ impl Worker {
     fn warn_dropped(&mut self, reason: DropReason) {
         let kind = match reason {
             DropReason::KeyRefused => "dropped: key",
+            DropReason::WorkspaceNeeded => "dropped: workspace",
             DropReason::NotFound => "dropped: path",
             DropReason::Redirected => "dropped: redirect",
             DropReason::TooLarge => "dropped: size",

@@ -39,6 +39,9 @@ pub struct Feedback {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub modified_at: Timestamp,
+    /// The run's project, if it is not the client's: it decides which id the run has in a replica.
+    #[serde(skip)]
+    pub project: Option<String>,
 }
 
 impl Feedback {
@@ -56,6 +59,7 @@ impl Feedback {
             feedback_source: json!({ "type": "api" }),
             created_at: now,
             modified_at: now,
+            project: None,
         }
     }
 

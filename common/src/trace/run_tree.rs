@@ -36,7 +36,7 @@ struct Inner {
 }
 
 struct State {
-    // Everything of the run but its inputs, which left with the post.
+    // Everything of the run but its inputs, which left with the post, unless the patch repeats them.
     run: Run,
     ended: bool,
 }
@@ -72,6 +72,9 @@ impl RunTree {
     pub(super) fn begin(tracer: Tracer, mut run: Run) -> Self {
         let (inputs, attachments) = (run.inputs.take(), std::mem::take(&mut run.attachments));
         let mut post = run.clone();
+        if tracer.inputs_on_patch() {
+            run.inputs.clone_from(&inputs);
+        }
         post.inputs = inputs;
         post.attachments = attachments;
         tracer.submit(RunOp::Post(Box::new(post)));

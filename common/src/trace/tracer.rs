@@ -34,7 +34,7 @@ pub struct Tracer {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Shared {
     sink: Arc<dyn RunSink>,
     clock: Arc<dyn Clock>,
@@ -42,6 +42,8 @@ struct Shared {
     project: Option<String>,
     service: Option<Value>,
     runtime: Option<Arc<JsonMap>>,
+    metadata: JsonMap,
+    inputs_on_patch: bool,
     enabled: bool,
 }
 
@@ -56,6 +58,8 @@ impl Tracer {
                 project: None,
                 service: None,
                 runtime: Some(Arc::new(describe_sender())),
+                metadata: JsonMap::new(),
+                inputs_on_patch: false,
                 enabled: true,
             },
         }
@@ -94,8 +98,35 @@ impl Tracer {
     }
 
     /// Gives an operation to the sink. Every operation passes here: what must not leave is stopped here.
-    pub(super) fn submit(&self, op: RunOp) {
+    pub(super) fn submit(&self, mut op: RunOp) {
+        self.describe(&mut op);
         self.shared.sink.submit(op);
+    }
+
+    /// Adds the metadata that every run has. Not in the run itself: its children, here and in other
+    /// processes, would inherit what is said of this process alone.
+    fn describe(&self, op: &mut RunOp) {
+        if let Some(run) = op.run_mut() {
+            for (key, value) in &self.shared.metadata {
+                if !run.extra.metadata.contains_key(key) {
+                    Arc::make_mut(&mut run.extra.metadata).insert(key.clone(), value.clone());
+                }
+            }
+        }
+    }
+
+    pub(super) fn inputs_on_patch(&self) -> bool {
+        self.shared.inputs_on_patch
+    }
+
+    /// Returns a tracer that is like this one and gives its operations to another sink.
+    #[must_use]
+    pub fn with_sink(&self, sink: Arc<dyn RunSink>) -> Self {
+        let mut shared = Shared::clone(&self.shared);
+        shared.sink = sink;
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
@@ -158,6 +189,21 @@ impl TracerBuilder {
     #[must_use]
     pub fn omit_runtime(mut self) -> Self {
         self.shared.runtime = None;
+        self
+    }
+
+    /// Sets metadata that every run has, where the run has none of that key. Children do not inherit it,
+    /// and it does not travel to other services.
+    #[must_use]
+    pub fn metadata(mut self, metadata: JsonMap) -> Self {
+        self.shared.metadata = metadata;
+        self
+    }
+
+    /// Sends the inputs again with each run's end. Off by default.
+    #[must_use]
+    pub fn inputs_on_patch(mut self, again: bool) -> Self {
+        self.shared.inputs_on_patch = again;
         self
     }
 
