@@ -10,6 +10,11 @@
 //! | operations a request | `LANGSMITH_BATCH_INGEST_SIZE_LIMIT` | the server's, else 100 |
 //! | operations held | `LANGSMITH_TRACING_QUEUE_MAX_SIZE` | 10 000 |
 //! | bytes held | `LANGSMITH_MAX_INGEST_MEMORY_BYTES` | 128 MiB |
+//! | compression off | `LANGSMITH_DISABLE_RUN_COMPRESSION`; `true` in any case, or `1` | as the server's `/info` allows |
+//! | level of compression | `LANGSMITH_RUN_COMPRESSION_LEVEL`, -7 to 22 | 1 |
+//!
+//! `LANGSMITH_EXCLUDE_INPUTS_ON_PATCH` is not read: an update never repeats the inputs, as with the
+//! official SDKs' default.
 //!
 //! Each `LANGSMITH_X` is also read as `LANGCHAIN_X`, which counts only if the first is not there. A
 //! blank value is no value.
@@ -18,7 +23,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
-use crate::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
+use crate::export::{BatchConfig, COMPRESSION_LEVELS, DEFAULT_ENDPOINT, Destination, StartError};
 
 /// The project that runs go to if nobody says otherwise: `LANGSMITH_PROJECT`.
 pub const DEFAULT_PROJECT: &str = "default";
@@ -104,6 +109,10 @@ impl Config {
         if let Some(limit) = env.number("MAX_INGEST_MEMORY_BYTES")? {
             batch.queue_bytes = limit;
         }
+        batch.compress = !env.switch("DISABLE_RUN_COMPRESSION");
+        if let Some(level) = env.compression_level()? {
+            batch.compression_level = level;
+        }
         Ok(Self {
             tracing: tracing.as_deref() == Some("true"),
             endpoint: env
@@ -146,6 +155,12 @@ pub enum ConfigError {
     /// Set the variable to a whole number above zero, or remove it.
     #[error("{variable} must be a whole number above zero")]
     NotANumber {
+        /// The variable, as it was found.
+        variable: String,
+    },
+    /// Set the variable to a level of Zstandard from -7 (fast) to 22 (small), or remove it.
+    #[error("{variable} must be a whole number from -7 to 22")]
+    NotALevel {
         /// The variable, as it was found.
         variable: String,
     },
@@ -194,6 +209,24 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
         match value.trim().parse() {
             Ok(number) if number > 0 => Ok(Some(number)),
             _ => Err(ConfigError::NotANumber { variable }),
+        }
+    }
+
+    /// Returns true for what the Python SDK takes for yes: `true` in any case, or `1`.
+    fn switch(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| {
+            let value = value.trim();
+            value == "1" || value.eq_ignore_ascii_case("true")
+        })
+    }
+
+    fn compression_level(&self) -> Result<Option<i32>, ConfigError> {
+        let Some((variable, value)) = self.find("RUN_COMPRESSION_LEVEL") else {
+            return Ok(None);
+        };
+        match value.trim().parse() {
+            Ok(level) if COMPRESSION_LEVELS.contains(&level) => Ok(Some(level)),
+            _ => Err(ConfigError::NotALevel { variable }),
         }
     }
 }
