@@ -31,7 +31,9 @@ use crate::model::{DottedOrder, RunId, RunOp, TraceId};
 /// # assert_eq!(config.clone(), config);
 /// ```
 #[derive(Clone)]
-pub struct Transform(Arc<dyn Fn(&mut [RunOp]) + Send + Sync>);
+pub struct Transform(Arc<Change>);
+
+type Change = dyn Fn(&mut [RunOp]) + Send + Sync;
 
 /// What a transform must leave as it is.
 type Identity = (
