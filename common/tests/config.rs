@@ -143,6 +143,47 @@ fn bounds_are_numbers_above_zero() {
 }
 
 #[test]
+fn compression_is_on_unless_it_is_switched_off_and_its_level_is_checked() {
+    for (value, off) in [
+        ("true", true),
+        ("True", true),
+        (" TRUE ", true),
+        ("1", true),
+        ("yes", false),
+        ("on", false),
+        ("0", false),
+        ("false", false),
+        ("", false),
+    ] {
+        let config = config(&[("LANGCHAIN_DISABLE_RUN_COMPRESSION", value)]);
+        assert_eq!(config.batch.compress, !off, "{value:?}");
+    }
+    for level in [-7, 0, 1, 22] {
+        let config = config(&[("LANGSMITH_RUN_COMPRESSION_LEVEL", &level.to_string())]);
+        assert_eq!(config.batch.compression_level, level);
+    }
+    for value in ["-8", "23", "fast", "1.5", "99999999999"] {
+        let error = read(&[("LANGCHAIN_RUN_COMPRESSION_LEVEL", value)]).expect_err(value);
+        assert_eq!(
+            error.to_string(),
+            "LANGCHAIN_RUN_COMPRESSION_LEVEL must be a whole number from -7 to 22"
+        );
+    }
+    let variables = [
+        ("LANGSMITH_DISABLE_RUN_COMPRESSION", "true"),
+        ("LANGSMITH_RUN_COMPRESSION_LEVEL", "9"),
+    ];
+    let built = ClientBuilder::from(config(&variables))
+        .compress(true)
+        .compression_level(3);
+    let shown = format!("{built:?}");
+    assert!(
+        shown.contains("compress: true, compression_level: 3"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn the_hosted_service_needs_a_key_unless_tracing_is_off() {
     let hosted = |variables| ClientBuilder::from(config(variables)).build();
     assert_eq!(
