@@ -71,7 +71,7 @@ fn awkward(size: usize) -> Bytes {
 
 #[test]
 fn a_large_attachment_arrives_whole_and_is_not_copied_on_the_way_to_the_socket() {
-    let data = awkward(3 << 20);
+    let data = awkward(1 << 18);
     let small = Attachment::new("small", "text/plain", &b"in between"[..]);
     let large = Attachment::new("large", "image/png", data.clone());
     let op = post(run(
@@ -241,12 +241,12 @@ fn compression_is_negotiated_and_can_be_forbidden() {
 
 #[test]
 fn a_frame_says_how_much_it_holds_at_every_level() {
-    let runs = (1..200).map(|number| post(run(number, [])));
+    let runs = (1..20).map(|number| post(run(number, [])));
     let batch = Batch::merge(runs.chain([post(run(
         300,
-        [Attachment::new("a", "b", awkward(1 << 19))],
+        [Attachment::new("a", "b", awkward(1 << 15))],
     ))]));
-    for level in [i32::MIN, -7, 0, 1, 3, 19, i32::MAX] {
+    for level in [i32::MIN, -7, 0, 1, 12, i32::MAX] {
         let mut encoder = Encoder::with_level(level);
         let body = encoder.multipart(&batch).expect("written");
         for _ in 0..2 {
