@@ -72,9 +72,9 @@ fn identity(op: &RunOp) -> Identity {
 /// `tracing_error_callback`.
 ///
 /// It is called on the exporter's thread with the reason and the number of operations, after they are
-/// booked; nothing is sent while it works, so it should only take note. It must not flush. A panic of
-/// its own is caught and changes nothing. What was never taken in is in
-/// [`ExportStats::refused`](super::ExportStats::refused).
+/// booked; nothing is sent while it works, so it should only take note. It must neither flush nor hold a
+/// client, which would keep the exporter alive for ever. A panic of its own is caught and changes
+/// nothing. What was never taken in is in [`ExportStats::refused`](super::ExportStats::refused).
 ///
 /// ```
 /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
