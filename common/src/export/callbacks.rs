@@ -1,4 +1,11 @@
 //! The program's own code on the way out: what changes a batch, and what hears of losses.
+//!
+//! ```text
+//! queue ──► Transform ──► batch ──► encode ──► transport
+//!               └──────────────────────────────────┴──► given up ──► OnDrop
+//! ```
+//!
+//! With several destinations each calls both, on its own thread. Start at [`Transform`].
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -42,6 +42,15 @@ pub const DEFAULT_COMPRESSION_LEVEL: i32 = 1;
 pub const COMPRESSION_LEVELS: RangeInclusive<i32> = -7..=22;
 
 /// In how many requests operations travel.
+///
+/// ```
+/// use common::export::{BatchConfig, Delivery};
+///
+/// let config = BatchConfig {
+///     delivery: Delivery::Unbatched,
+///     ..BatchConfig::default()
+/// };
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {
     /// Many in one request, to `/runs/multipart` or, for servers without it, `/runs/batch`.

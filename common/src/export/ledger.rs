@@ -90,8 +90,8 @@ pub enum DropReason {
     /// the server points to.
     #[error("the endpoint redirects elsewhere")]
     Redirected,
-    /// 413 to a single run; a batch of several is halved and sent again. Send smaller inputs and
-    /// outputs.
+    /// 413 to a single run without its attachments; a batch of several is halved and sent again. Send
+    /// smaller inputs and outputs.
     #[error("too large for the server")]
     TooLarge,
     /// Another 4xx: the server does not accept what was sent. Also a 404 to feedback, or to an update

@@ -35,7 +35,24 @@ impl Encoder {
     /// Writes the body of `POST /runs/multipart`.
     ///
     /// An attachment whose name cannot travel is left out (see
-    /// [`AttachmentLoss`](crate::export::AttachmentLoss)).
+    /// [`AttachmentLoss`](crate::export::AttachmentLoss)). A large one is not copied: it becomes a chunk
+    /// of the body.
+    ///
+    /// ```
+    /// use common::export::{Batch, Encoder};
+    /// use common::model::{Attachment, RunOp};
+    /// use common::trace::{MemorySink, Tracer};
+    ///
+    /// let sink = std::sync::Arc::new(MemorySink::new());
+    /// Tracer::builder(sink.clone()).build().run("draw").start().end();
+    /// let mut ops = sink.ops();
+    /// if let RunOp::Post(run) = &mut ops[0] {
+    ///     run.attachments.push(Attachment::new("picture", "image/png", vec![0; 100_000]));
+    /// }
+    /// let body = Encoder::new().multipart(&Batch::merge(ops))?;
+    /// assert_eq!(body.chunks.len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Only if a value cannot be written as JSON, which plain values always can.
