@@ -157,6 +157,8 @@ fn every_variable_is_read_under_both_prefixes_and_explained_with_its_name() {
         ("BATCH_INGEST_SIZE_LIMIT", "7", "operations a request", "7"),
         ("TRACING_QUEUE_MAX_SIZE", " 8 ", "operations held", "8"),
         ("MAX_INGEST_MEMORY_BYTES", "9", "bytes held", "9"),
+        ("DISABLE_RUN_COMPRESSION", "1", "compression", "off"),
+        ("RUN_COMPRESSION_LEVEL", "9", "compression level", "9"),
     ];
     let page = include_str!("../src/client/config/mod.rs");
     for (name, value, setting, shown) in table {
@@ -182,7 +184,7 @@ fn every_variable_is_read_under_both_prefixes_and_explained_with_its_name() {
         told.settings.iter().all(|row| row.source == "default"),
         "{told}"
     );
-    assert_eq!(told.settings.len(), 13);
+    assert_eq!(told.settings.len(), 15);
 }
 
 #[test]
@@ -260,6 +262,47 @@ fn bounds_are_numbers_above_zero() {
             "LANGCHAIN_TRACING_QUEUE_MAX_SIZE must be a whole number above zero"
         );
     }
+}
+
+#[test]
+fn compression_is_on_unless_it_is_switched_off_and_its_level_is_checked() {
+    for (value, off) in [
+        ("true", true),
+        ("True", true),
+        (" TRUE ", true),
+        ("1", true),
+        ("yes", false),
+        ("on", false),
+        ("0", false),
+        ("false", false),
+        ("", false),
+    ] {
+        let config = config(&[("LANGCHAIN_DISABLE_RUN_COMPRESSION", value)]);
+        assert_eq!(config.batch.compress, !off, "{value:?}");
+    }
+    for level in [-7, 0, 1, 22] {
+        let config = config(&[("LANGSMITH_RUN_COMPRESSION_LEVEL", &level.to_string())]);
+        assert_eq!(config.batch.compression_level, level);
+    }
+    for value in ["-8", "23", "fast", "1.5", "99999999999"] {
+        let error = read(&[("LANGCHAIN_RUN_COMPRESSION_LEVEL", value)]).expect_err(value);
+        assert_eq!(
+            error.to_string(),
+            "LANGCHAIN_RUN_COMPRESSION_LEVEL must be a whole number from -7 to 22"
+        );
+    }
+    let variables = [
+        ("LANGSMITH_DISABLE_RUN_COMPRESSION", "true"),
+        ("LANGSMITH_RUN_COMPRESSION_LEVEL", "9"),
+    ];
+    let built = ClientBuilder::from(config(&variables))
+        .compress(true)
+        .compression_level(3);
+    let shown = format!("{built:?}");
+    assert!(
+        shown.contains("compress: true, compression_level: 3"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -7,8 +7,10 @@ use secrecy::SecretString;
 use super::config::{Config, ConfigError, copy_into, set_revision};
 use super::handle::{Client, Origin};
 use super::replica::Replica;
-use crate::export::{BatchConfig, Destination, trimmed_key};
-use crate::model::{Clock, IdGenerator};
+use crate::export::{
+    BatchConfig, Delivery, Destination, DropReason, OnDrop, Transform, trimmed_key,
+};
+use crate::model::{Clock, IdGenerator, RunOp};
 use crate::trace::{RunSink, Tracer};
 
 /// Configures a [`Client`]. Made by [`Client::builder`]; a setting in code wins over the environment.
@@ -76,6 +78,41 @@ impl ClientBuilder {
     #[must_use]
     pub fn batch(mut self, batch: BatchConfig) -> Self {
         self.config.batch = batch;
+        self
+    }
+
+    /// Allows or forbids compression; allowed, it is done if the server's `/info` says so.
+    #[must_use]
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.config.batch.compress = compress;
+        self
+    }
+
+    /// Sets how hard bodies are compressed, from -7 (fast) to 22 (small); what is beyond is cut.
+    #[must_use]
+    pub fn compression_level(mut self, level: i32) -> Self {
+        self.config.batch.compression_level = level;
+        self
+    }
+
+    /// Sends each operation in a request of its own: `POST /runs`, `PATCH /runs/{id}`.
+    #[must_use]
+    pub fn unbatched(mut self) -> Self {
+        self.config.batch.delivery = Delivery::Unbatched;
+        self
+    }
+
+    /// Changes operations before they are written; see [`Transform`].
+    #[must_use]
+    pub fn transform(mut self, change: impl Fn(&mut [RunOp]) + Send + Sync + 'static) -> Self {
+        self.config.batch.transform = Some(Transform::new(change));
+        self
+    }
+
+    /// Tells a function of operations that are given up; see [`OnDrop`].
+    #[must_use]
+    pub fn on_drop(mut self, hear: impl Fn(DropReason, u64) + Send + Sync + 'static) -> Self {
+        self.config.batch.on_drop = Some(OnDrop::new(hear));
         self
     }
 

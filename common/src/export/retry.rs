@@ -4,8 +4,9 @@
 //! |---|---|
 //! | 2xx, 409 | delivered (409: the server has it already) |
 //! | 408, 425, 429, 500, 502, 503, 504, no answer | try again |
-//! | 404 | no such path: `/runs/multipart` falls back to `/runs/batch` |
-//! | 413 | too large: a batch of several runs is halved, a single run is dropped |
+//! | 404 | no such path: `/runs/multipart` falls back to `/runs/batch`; to feedback: no such run yet |
+//! | 413 | too large: a batch of several runs is halved, a single one leaves its attachments behind |
+//! | 415 to a compressed body | sent again as it is, and so are later ones |
 //! | 3xx, 401, 403, any other | dropped, with the reason |
 
 use std::time::{Duration, SystemTime};

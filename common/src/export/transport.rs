@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Url, redirect};
 use secrecy::ExposeSecret as _;
 
+use super::chunks::in_chunks;
 use super::config::{Destination, trimmed_key};
 use super::encode::EncodedBody;
 use super::tls;
@@ -176,11 +177,10 @@ impl ReqwestTransport {
         let url = format!("{}{}", self.base, request.path);
         let mut builder = self.client.request(request.method, url);
         if let Some(body) = request.body {
-            builder = builder.header(CONTENT_TYPE, body.content_type);
-            if let Some(encoding) = body.encoding.header() {
-                builder = builder.header(CONTENT_ENCODING, encoding);
+            for (name, value) in body.headers() {
+                builder = builder.header(name, value);
             }
-            builder = builder.body(body.bytes);
+            builder = builder.body(in_chunks(body.chunks));
         }
         builder = builder.timeout(request.timeout);
         let mut response = builder.send().await.map_err(explain)?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::explain::Sources;
 use super::{Config, ConfigError, DEFAULT_PROJECT, endpoints, without_slash};
-use crate::export::{BatchConfig, DEFAULT_ENDPOINT};
+use crate::export::{BatchConfig, COMPRESSION_LEVELS, DEFAULT_ENDPOINT};
 use crate::model::JsonMap;
 
 impl Config {
@@ -168,7 +168,22 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
         if let Some(limit) = self.number("bytes held", "MAX_INGEST_MEMORY_BYTES")? {
             batch.queue_bytes = limit;
         }
+        batch.compress = self.flag("compression", "DISABLE_RUN_COMPRESSION") != Some(true);
+        if let Some(level) = self.compression_level()? {
+            batch.compression_level = level;
+        }
         Ok(batch)
+    }
+
+    fn compression_level(&mut self) -> Result<Option<i32>, ConfigError> {
+        let found = self.find("compression level", &["RUN_COMPRESSION_LEVEL"]);
+        let Some((variable, value)) = found else {
+            return Ok(None);
+        };
+        match value.trim().parse() {
+            Ok(level) if COMPRESSION_LEVELS.contains(&level) => Ok(Some(level)),
+            _ => Err(ConfigError::NotALevel { variable }),
+        }
     }
 
     /// Reads where runs go: one address, or a list of replicas.

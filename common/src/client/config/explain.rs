@@ -183,6 +183,10 @@ impl Config {
             true => "none, only replicas".to_owned(),
             false => show_endpoint(&self.endpoint),
         };
+        let compression = match self.batch.compress {
+            true => "as the server allows",
+            false => "off",
+        };
         let max_ops = self.batch.max_ops.map(|ops| ops.to_string());
         vec![
             row(
@@ -209,6 +213,11 @@ impl Config {
             row("operations a request", or(&max_ops, "as the server says")),
             row("operations held", self.batch.queue_ops.to_string()),
             row("bytes held", self.batch.queue_bytes.to_string()),
+            row("compression", compression.to_owned()),
+            row(
+                "compression level",
+                self.batch.compression_level.to_string(),
+            ),
         ]
     }
 }

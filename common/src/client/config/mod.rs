@@ -20,6 +20,8 @@
 //! | operations a request | `LANGSMITH_BATCH_INGEST_SIZE_LIMIT` | the server's, else 100 |
 //! | operations held | `LANGSMITH_TRACING_QUEUE_MAX_SIZE` | 10 000 |
 //! | bytes held | `LANGSMITH_MAX_INGEST_MEMORY_BYTES` | 128 MiB |
+//! | no compression | `LANGSMITH_DISABLE_RUN_COMPRESSION`; `true` in any case, or `1` | as the server's `/info` allows |
+//! | level of compression | `LANGSMITH_RUN_COMPRESSION_LEVEL`, -7 to 22 | 1 |
 //!
 //! Each `LANGSMITH_X` is also read as `LANGCHAIN_X`, which counts only if the first is not there. A
 //! blank value is no value. Quotes around an address, a key or an id are removed. The environment is
@@ -140,6 +142,12 @@ pub enum ConfigError {
     /// Set the variable to a whole number above zero, or remove it.
     #[error("{variable} must be a whole number above zero")]
     NotANumber {
+        /// The variable, as it was found.
+        variable: String,
+    },
+    /// Set the variable to a level of Zstandard from -7 (fast) to 22 (small), or remove it.
+    #[error("{variable} must be a whole number from -7 to 22")]
+    NotALevel {
         /// The variable, as it was found.
         variable: String,
     },
