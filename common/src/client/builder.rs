@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::config::{Config, ConfigError, is_hosted};
 use super::exporters::Exporters;
 use super::handle::Client;
+use super::privacy::sampler;
 use crate::export::{BatchConfig, BatchExporter, Destination, trimmed_key};
 use crate::model::{Clock, IdGenerator};
 use crate::trace::{RunSink, TeeSink, Tracer};
@@ -14,7 +15,7 @@ use crate::trace::{RunSink, TeeSink, Tracer};
 /// Configures a [`Client`]. Made by [`Client::builder`]; a setting in code wins over the environment.
 #[derive(Debug)]
 pub struct ClientBuilder {
-    config: Config,
+    pub(super) config: Config,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdGenerator>>,
     service: Option<String>,
@@ -147,6 +148,7 @@ impl ClientBuilder {
     /// If a setting cannot be used; the error says which, and what to do.
     pub fn build(self) -> Result<Client, ConfigError> {
         let config = self.config;
+        let sampler = sampler(config.sampling_rate)?;
         let mut exporters = Vec::new();
         if config.tracing {
             let mut destinations = self.also;
@@ -169,7 +171,9 @@ impl ClientBuilder {
         };
         let mut tracer = Tracer::builder(sink)
             .project(Some(config.project))
-            .enabled(config.tracing);
+            .enabled(config.tracing)
+            .sampler(sampler)
+            .redactor(config.redactor);
         if let Some(clock) = self.clock {
             tracer = tracer.clock(clock);
         }

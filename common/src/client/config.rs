@@ -10,6 +10,11 @@
 //! | operations a request | `LANGSMITH_BATCH_INGEST_SIZE_LIMIT` | the server's, else 100 |
 //! | operations held | `LANGSMITH_TRACING_QUEUE_MAX_SIZE` | 10 000 |
 //! | bytes held | `LANGSMITH_MAX_INGEST_MEMORY_BYTES` | 128 MiB |
+//! | part of all traces that is kept | `LANGSMITH_TRACING_SAMPLING_RATE`, from 0 to 1 | all |
+//! | inputs sent as `{}` | `LANGSMITH_HIDE_INPUTS`; exactly `true` is on | off |
+//! | outputs sent as `{}` | `LANGSMITH_HIDE_OUTPUTS`; exactly `true` is on | off |
+//! | metadata sent as `{}` | `LANGSMITH_HIDE_METADATA`; exactly `true` is on | off |
+//! | fields sent although their masking function panicked | `LANGSMITH_ALLOW_UNPROCESSED_PAYLOADS`; `true` or `1` is on | off |
 //!
 //! Each `LANGSMITH_X` is also read as `LANGCHAIN_X`, which counts only if the first is not there. A
 //! blank value is no value.
@@ -19,6 +24,7 @@ use std::fmt;
 use secrecy::SecretString;
 
 use crate::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
+use crate::trace::{InvalidSamplingRate, Redactor, SamplingRate};
 
 /// The project that runs go to if nobody says otherwise: `LANGSMITH_PROJECT`.
 pub const DEFAULT_PROJECT: &str = "default";
@@ -45,6 +51,10 @@ pub struct Config {
     pub extra_ca_pem: Vec<Vec<u8>>,
     /// How operations are gathered and sent.
     pub batch: BatchConfig,
+    /// The part of all traces that is kept, from 0 to 1; all if nobody says.
+    pub sampling_rate: Option<f64>,
+    /// What is masked before it leaves.
+    pub redactor: Redactor,
 }
 
 impl Default for Config {
@@ -58,6 +68,8 @@ impl Default for Config {
             headers: Vec::new(),
             extra_ca_pem: Vec::new(),
             batch: BatchConfig::default(),
+            sampling_rate: None,
+            redactor: Redactor::default(),
         }
     }
 }
@@ -66,7 +78,7 @@ impl Config {
     /// Reads the settings from the process's environment.
     ///
     /// # Errors
-    /// If a variable that must be a number is none.
+    /// If a variable that must be a number is none, or is out of its range.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
@@ -113,6 +125,8 @@ impl Config {
             workspace_id: env.unquoted("WORKSPACE_ID"),
             project: project.unwrap_or_else(|| DEFAULT_PROJECT.to_owned()),
             batch,
+            sampling_rate: env.sampling_rate()?,
+            redactor: env.redactor(),
             ..Self::default()
         })
     }
@@ -136,6 +150,8 @@ impl fmt::Debug for Config {
             .field("destination", &self.destination())
             .field("project", &self.project)
             .field("batch", &self.batch)
+            .field("sampling_rate", &self.sampling_rate)
+            .field("redactor", &self.redactor)
             .finish()
     }
 }
@@ -148,6 +164,12 @@ pub enum ConfigError {
     NotANumber {
         /// The variable, as it was found.
         variable: String,
+    },
+    /// Set the rate to a number from 0 to 1, or leave it out to keep every trace.
+    #[error("{setting} must be a number from 0 to 1")]
+    InvalidSamplingRate {
+        /// The variable, as it was found; else the setting in code.
+        setting: String,
     },
     /// The hosted service takes no runs without a key. Make one in its settings and set
     /// `LANGSMITH_API_KEY`, or switch tracing off.
@@ -195,6 +217,33 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
             Ok(number) if number > 0 => Ok(Some(number)),
             _ => Err(ConfigError::NotANumber { variable }),
         }
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Environment<F> {
+    fn sampling_rate(&self) -> Result<Option<f64>, ConfigError> {
+        let Some((setting, value)) = self.find("TRACING_SAMPLING_RATE") else {
+            return Ok(None);
+        };
+        let rate = value.trim().parse().ok();
+        match rate.map(SamplingRate::new) {
+            Some(Ok(rate)) => Ok(Some(rate.get())),
+            Some(Err(InvalidSamplingRate)) | None => {
+                Err(ConfigError::InvalidSamplingRate { setting })
+            }
+        }
+    }
+
+    fn redactor(&self) -> Redactor {
+        let on = |name| self.get(name).as_deref() == Some("true");
+        // The Python SDK takes this flag in any letter case, and as a number.
+        let allow = self.get("ALLOW_UNPROCESSED_PAYLOADS");
+        let allow = allow.is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
+        Redactor::new()
+            .hide_inputs(on("HIDE_INPUTS"))
+            .hide_outputs(on("HIDE_OUTPUTS"))
+            .hide_metadata(on("HIDE_METADATA"))
+            .allow_unprocessed(allow)
     }
 }
 

@@ -18,6 +18,7 @@ mod config;
 mod exporters;
 mod guard;
 mod handle;
+mod privacy;
 
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};

@@ -31,6 +31,8 @@ struct Inner {
     tracer: Tracer,
     // Outside of the lock, because children and headers ask for it all the time and it never changes.
     dotted_order: DottedOrder,
+    // False if the trace is not in the sample: the run is a place in its trace and nothing else.
+    sampled: bool,
     state: Mutex<State>,
 }
 
@@ -59,6 +61,7 @@ impl RunTree {
         // It is ended from the first, for this process: nothing changes it and nothing is sent.
         let inner = Inner {
             tracer: tracer.clone(),
+            sampled: tracer.keeps(dotted_order.trace_id()),
             dotted_order,
             state: Mutex::new(State { run, ended: true }),
         };
@@ -69,13 +72,17 @@ impl RunTree {
     }
 
     pub(super) fn begin(tracer: Tracer, mut run: Run) -> Self {
+        let sampled = tracer.admits(run.trace_id);
         let inputs = run.inputs.take();
-        let mut post = run.clone();
-        post.inputs = inputs;
-        tracer.submit(RunOp::Post(Box::new(post)));
+        if sampled {
+            let mut post = run.clone();
+            post.inputs = inputs;
+            tracer.submit(RunOp::Post(Box::new(post)));
+        }
         let inner = Inner {
             tracer: tracer.clone(),
             dotted_order: run.dotted_order.clone(),
+            sampled,
             state: Mutex::new(State { run, ended: false }),
         };
         Self {
@@ -86,11 +93,20 @@ impl RunTree {
 
     /// Begins a run below this one.
     pub fn child(&self, name: impl Into<String>) -> RunBuilder {
-        self.tracer.run(name).parent(self.context())
+        self.tracer.run(name).parent(self.inherited())
     }
 
     /// Returns what another process needs to continue below this run; none when tracing is off.
+    ///
+    /// Metadata and tags are masked as in the run itself. A run that is not in the sample has a context
+    /// too: the others, with the same rate, come to the same decision.
     pub fn context(&self) -> Option<RunContext> {
+        // Masked outside of the lock: a function of the user's may look at this very run.
+        Some(self.tracer.masked(self.inherited()?))
+    }
+
+    /// Returns what runs below inherit in this process, where it is masked when it leaves.
+    pub(super) fn inherited(&self) -> Option<RunContext> {
         let inner = self.inner.as_ref()?;
         let state = inner.lock();
         Some(RunContext {
@@ -118,9 +134,10 @@ impl RunTree {
         self.dotted_order().map(DottedOrder::trace_id)
     }
 
-    /// Returns true if the run is recorded.
+    /// Returns true if the run is recorded: not when tracing is off, nor when its trace is not in the
+    /// sample. Then it is not worth the work to describe it.
     pub fn is_recording(&self) -> bool {
-        self.inner.is_some()
+        self.inner.as_ref().is_some_and(|inner| inner.sampled)
     }
 
     /// Adds one key of metadata. Runs started below from now on inherit it.
@@ -145,7 +162,7 @@ impl RunTree {
 
     /// Records that something happened, in words.
     pub fn add_event(&self, message: impl Into<String>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else { return };
         let event = RunEvent {
             name: "event".to_owned(),
             message: Some(message.into()),
@@ -158,7 +175,7 @@ impl RunTree {
     /// Sets what the work gave back, without ending the run. A value that is no object is sent as
     /// `{"output": value}`.
     pub fn set_outputs(&self, outputs: impl Into<Value>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else { return };
         let outputs = into_object(outputs.into(), "output");
         inner.change(|run| run.outputs = Some(outputs));
     }
@@ -172,7 +189,9 @@ impl RunTree {
 
     /// Ends the run with what the work gave back.
     pub fn end_with(&self, outputs: impl Into<Value>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else {
+            return self.end();
+        };
         let outputs = into_object(outputs.into(), "output");
         inner.finish(|run| run.outputs = Some(outputs));
     }
@@ -180,7 +199,9 @@ impl RunTree {
     /// Ends the run with an error. Without outputs set before, `{"output": null}` is sent, as the
     /// Python SDK does.
     pub fn fail(&self, error: impl fmt::Display) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else {
+            return self.end();
+        };
         let mut text = String::new();
         // Unlike `to_string`, this keeps what was written when a `Display` returns an error.
         let _ = write!(text, "{error}");
@@ -198,6 +219,11 @@ impl RunTree {
     fn open(&self) -> Option<&Inner> {
         self.inner.as_deref().filter(|inner| !inner.lock().ended)
     }
+
+    /// Returns the run if what it did will be sent; what children inherit is set in any case.
+    fn recorded(&self) -> Option<&Inner> {
+        self.open().filter(|inner| inner.sampled)
+    }
 }
 
 impl Inner {
@@ -214,6 +240,10 @@ impl Inner {
     }
 
     fn finish(&self, last: impl FnOnce(&mut Run)) {
+        if !self.sampled {
+            self.lock().ended = true;
+            return;
+        }
         let now = self.tracer.clock().now();
         let patch = {
             let mut state = self.lock();

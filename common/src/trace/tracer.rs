@@ -5,9 +5,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::builder::RunBuilder;
+use super::gate::{Gate, GateCounts};
+use super::redact::Redactor;
 use super::run_tree::RunTree;
+use super::sampler::Sampler;
 use super::sink::RunSink;
-use crate::model::{Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock};
+use crate::model::{
+    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock, TraceId,
+};
 
 /// The key of metadata that names the service a run is of.
 pub const SERVICE: &str = "service";
@@ -43,6 +48,7 @@ struct Shared {
     service: Option<Value>,
     runtime: Option<Arc<JsonMap>>,
     enabled: bool,
+    gate: Gate,
 }
 
 impl Tracer {
@@ -57,6 +63,7 @@ impl Tracer {
                 service: None,
                 runtime: Some(Arc::new(describe_sender())),
                 enabled: true,
+                gate: Gate::default(),
             },
         }
     }
@@ -95,7 +102,34 @@ impl Tracer {
 
     /// Gives an operation to the sink. Every operation passes here: what must not leave is stopped here.
     pub(super) fn submit(&self, op: RunOp) {
-        self.shared.sink.submit(op);
+        if let Some(op) = self.admit(op) {
+            self.shared.sink.submit(op);
+        }
+    }
+
+    /// Returns what may leave of an operation, sampled and masked; none if nothing may.
+    ///
+    /// The tracer's own operations pass here by themselves. It is for operations that go out by another
+    /// way, such as feedback by a request of its own.
+    pub fn admit(&self, op: RunOp) -> Option<RunOp> {
+        self.shared.gate.pass(op)
+    }
+
+    /// Returns how often something was kept from leaving: by sampling, and by masking that failed.
+    pub fn gate_counts(&self) -> GateCounts {
+        self.shared.gate.counts()
+    }
+
+    pub(super) fn admits(&self, trace_id: TraceId) -> bool {
+        self.shared.gate.admits(trace_id.0)
+    }
+
+    pub(super) fn keeps(&self, trace_id: TraceId) -> bool {
+        self.shared.gate.sampler.keeps(trace_id.0)
+    }
+
+    pub(super) fn masked(&self, context: RunContext) -> RunContext {
+        self.shared.gate.pass_context(context)
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
@@ -151,6 +185,20 @@ impl TracerBuilder {
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.shared.enabled = enabled;
+        self
+    }
+
+    /// Sets which traces are kept; all by default.
+    #[must_use]
+    pub fn sampler(mut self, sampler: Sampler) -> Self {
+        self.shared.gate.sampler = sampler;
+        self
+    }
+
+    /// Sets what is masked; nothing by default.
+    #[must_use]
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.shared.gate.redactor = redactor.masks().then_some(redactor);
         self
     }
 
