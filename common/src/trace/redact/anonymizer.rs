@@ -168,7 +168,7 @@ impl AnonymizerBuilder {
     /// tokens; passwords in addresses; and the texts of maps under keys such as `client_secret`.
     /// Everything that the preset of the official SDKs finds is found.
     pub fn secrets(mut self) -> Self {
-        self.rules.extend(secrets::rules());
+        self.rules.push(Rule::Secrets);
         self.sensitive = Some(SensitiveKeys);
         self
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexSet};
 
-use super::cards;
 use super::path::TextPath;
+use super::{cards, secrets};
 
 /// A function of the user's that masks one text.
 pub(super) type TextHook = dyn Fn(&str, &TextPath<'_>) -> String + Send + Sync;
@@ -17,6 +17,8 @@ pub(super) type TextHook = dyn Fn(&str, &TextPath<'_>) -> String + Send + Sync;
 pub(super) enum Rule {
     /// Replaces each match; `$1` in the replacement stands for the first group.
     Pattern(Regex, Cow<'static, str>),
+    /// Replaces credentials.
+    Secrets,
     /// Replaces the numbers of payment cards.
     Cards(Cow<'static, str>),
     /// Asks the user's function.
@@ -27,6 +29,7 @@ impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pattern(regex, replacement) => write!(f, "{regex} → {replacement}"),
+            Self::Secrets => f.write_str("credentials"),
             Self::Cards(replacement) => write!(f, "card numbers → {replacement}"),
             Self::Hook(_) => f.write_str("a function"),
         }
@@ -37,7 +40,7 @@ impl fmt::Debug for Rule {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rules {
     each: Vec<Rule>,
-    // Matches if any pattern does; none if there is only one, or all of them together are too big.
+    // Matches if any of them will; none where that is not worth asking, or not all there is to ask.
     any: Option<RegexSet>,
     hooks: bool,
     cards: bool,
@@ -50,10 +53,11 @@ impl Rules {
             .filter_map(|rule| match rule {
                 Rule::Pattern(regex, _) => Some(regex.as_str()),
                 Rule::Cards(_) => Some(cards::SHAPE),
-                Rule::Hook(_) => None,
+                Rule::Secrets | Rule::Hook(_) => None,
             })
             .collect();
-        let any = (patterns.len() > 1).then(|| RegexSet::new(patterns).ok());
+        let secrets = each.iter().any(|rule| matches!(rule, Rule::Secrets));
+        let any = (patterns.len() > 1 && !secrets).then(|| RegexSet::new(patterns).ok());
         Self {
             any: any.flatten(),
             hooks: each.iter().any(|rule| matches!(rule, Rule::Hook(_))),
@@ -65,6 +69,11 @@ impl Rules {
     /// Returns true if a text has to pass through code of the user's.
     pub(super) fn have_hooks(&self) -> bool {
         self.hooks
+    }
+
+    #[cfg(test)]
+    pub(super) fn have_a_prefilter(&self) -> bool {
+        self.any.is_some()
     }
 
     /// Returns true if numbers may be card numbers.
@@ -85,6 +94,7 @@ impl Rules {
                     let replaced = regex.replace_all(&masked, replacement.as_ref());
                     changed(replaced)
                 }
+                Rule::Secrets => secrets::mask(&masked, path),
                 Rule::Cards(replacement) => cards::mask(&masked, replacement),
                 Rule::Hook(hook) if ask => Some(hook(&masked, path)),
                 Rule::Hook(_) => None,

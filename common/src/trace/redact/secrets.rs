@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexSet};
 
-use super::rules::Rule;
+use super::path::TextPath;
+use super::rules::{Hooks, Rule, Rules};
 use crate::trace::secret::SECRET_MASK;
 
 /// What stands in place of a credential, as in the official SDKs.
@@ -47,7 +48,7 @@ pub(super) const TOKENS: [&str; 30] = [
     r"pypi-AgE[\w-]{50,}",
     r"SG\.[\w-]{16,}\.[\w-]{16,}",
     // JSON Web Tokens, signed or encrypted.
-    r"eyJ[\w-]+\.[\w-]+(?:\.[\w-]*){1,3}",
+    r"eyJ[\w-]+(?:\.[\w-]*){2,4}",
     // Private keys, also one cut off before its end.
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?su:.)*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
     // The signature of a link that is good for whoever holds it.
@@ -89,7 +90,7 @@ const KEEPING: &str = "${before}${before_}${before__}[SECRET_DETECTED]${after}";
 pub(super) const EMAIL: &str = r"[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+";
 
 // The patterns are constants; a test compiles each of them.
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+static RULES: LazyLock<Rules> = LazyLock::new(|| {
     let tokens = TOKENS.iter().map(|form| {
         let regex = Regex::new(&format!("(?-u){form}"));
         regex.map(|regex| Rule::Pattern(regex, Cow::Borrowed(SECRET_PLACEHOLDER)))
@@ -98,12 +99,13 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         let regex = Regex::new(&form);
         regex.map(|regex| Rule::Pattern(regex, Cow::Borrowed(KEEPING)))
     });
-    tokens.chain(named).filter_map(Result::ok).collect()
+    Rules::new(tokens.chain(named).filter_map(Result::ok).collect())
 });
 
-/// Returns the rules of the preset. They are compiled once in a process.
-pub(super) fn rules() -> Vec<Rule> {
-    RULES.clone()
+/// Masks the credentials in a text; returns none if there are none. The patterns are compiled once in a
+/// process, when the first text is looked at.
+pub(super) fn mask(text: &str, path: &TextPath<'_>) -> Option<String> {
+    RULES.mask(text, path, Hooks::Skip)
 }
 
 /// The keys whose text is a credential, whatever it looks like.
@@ -138,7 +140,14 @@ mod tests {
 
     #[test]
     fn every_pattern_of_the_preset_compiles() {
-        assert_eq!(rules().len(), TOKENS.len() + named().len());
+        for form in TOKENS
+            .map(|form| format!("(?-u){form}"))
+            .into_iter()
+            .chain(named())
+        {
+            assert!(Regex::new(&form).is_ok(), "{form}");
+        }
+        assert!(RULES.have_a_prefilter());
         assert!(SENSITIVE.is_some());
         assert!(Regex::new(EMAIL).is_ok());
         assert!(Regex::new(super::super::cards::SHAPE).is_ok());
