@@ -97,7 +97,7 @@ fn a_token_is_found_by_its_form_wherever_it_stands() {
         assert!(!masked.to_string().contains(core), "{what}: {masked}");
     }
     let hook = ["https://hooks.slack", ".com/services/T0/B0/", &tail(24)].concat();
-    assert_eq!(mask(hook), format!("https://{SECRET_PLACEHOLDER}"));
+    assert_eq!(mask(hook), SECRET_PLACEHOLDER);
 }
 
 #[test]

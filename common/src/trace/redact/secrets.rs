@@ -14,6 +14,12 @@ pub const SECRET_PLACEHOLDER: &str = "[SECRET_DETECTED]";
 
 /// Credentials that their form gives away.
 pub(super) const TOKENS: [&str; 30] = [
+    // What has several parts comes first, before one of them is taken for something else. Private keys,
+    // also one cut off before its end; JSON Web Tokens, signed or encrypted; SendGrid; Slack's addresses.
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?su:.)*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
+    r"eyJ[\w-]+(?:\.[\w-]*){2,4}",
+    r"SG\.[\w-]{16,}\.[\w-]{16,}",
+    r"(?:https://)?hooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]+",
     // Language models: Anthropic, OpenAI (of a project or an account, and plain), OpenRouter, Groq, xAI,
     // Perplexity, Hugging Face, Replicate.
     r"sk-ant-[\w-]{16,}",
@@ -38,19 +44,13 @@ pub(super) const TOKENS: [&str; 30] = [
     r"AIza[\w-]{35,}",
     r"ya29\.[\w-]+",
     r"GOCSPX-[\w-]{20,}",
-    // Slack, Stripe, npm, PyPI, SendGrid.
+    // Slack, Stripe, npm, PyPI.
     r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}",
     r"xapp-\d-[A-Za-z0-9-]{10,}",
-    r"hooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]+",
     r"[sr]k_(?:live|test)_[A-Za-z0-9]{20,}",
     r"\bwhsec_[A-Za-z0-9+/=]{20,}",
     r"npm_[A-Za-z0-9]{36,}",
     r"pypi-AgE[\w-]{50,}",
-    r"SG\.[\w-]{16,}\.[\w-]{16,}",
-    // JSON Web Tokens, signed or encrypted.
-    r"eyJ[\w-]+(?:\.[\w-]*){2,4}",
-    // Private keys, also one cut off before its end.
-    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?su:.)*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
     // The signature of a link that is good for whoever holds it.
     r"(?i)X-(?:Amz|Goog)-Signature=[0-9a-f]{16,}",
 ];
@@ -66,10 +66,12 @@ const JOINT: &str = r#"\\*["']?\s*(?::=|=>|[:=])\s*"#;
 /// another one at a blank.
 pub(super) fn named() -> [String; 6] {
     let name = format!("(?:{NAMES})(?:[_.-][a-z0-9]+)*{JOINT}");
+    // A backslash belongs to the value, unless it is what escapes the quote behind it.
+    let bare = r#"(?:[^\s"'&;\\]|\\[^"'\s])"#;
     let header = format!("(?:(?:proxy-)?authorization|x-api-key|x-auth-token|api-key){JOINT}");
     [
         format!(
-            r#"(?i)(?:(?<before>{name}")(?:[^"\\\r\n]|\\.){{6,}}|(?<before_>{name}')(?:[^'\\\r\n]|\\.){{6,}}|(?<before__>{name}\\*["']?)(?:(?:bearer|token|basic)\s+)?(?:[^\s"'&;\\]|\\[^"'\s]){{6,}})"#
+            r#"(?i)(?:(?<before>{name}")(?:[^"\\\r\n]|\\.){{6,}}|(?<before_>{name}')(?:[^'\\\r\n]|\\.){{6,}}|(?<before__>{name}\\*["']?)(?:(?:bearer|token|basic)\s+)?(?:{bare}{{6,}}|{bare}{{5}}\\))"#
         ),
         format!(
             r#"(?i)(?-u:\b)(?<before>{header}\\*["']?(?:(?:bearer|token|basic|digest)\s+)?)[a-z0-9._~+/-]{{8,}}=*"#
@@ -78,7 +80,7 @@ pub(super) fn named() -> [String; 6] {
             r#"(?i)(?-u:\b)(?<before>(?:set-)?cookie{JOINT}\\*["']?)[^\s"'\\][^"'\\\r\n]{{5,}}"#
         ),
         r"(?i)(?-u:\b)(?<before>bearer\s+)[a-z0-9._~+/-]{10,}=*".to_owned(),
-        r#"(?i)(?-u:\b)(?<before>[a-z][a-z0-9+.-]*://[^:@/\s]*:)[^/\s"'<>]+(?<after>@)"#.to_owned(),
+        r#"(?i)(?-u:\b)(?<before>[a-z][a-z0-9+.-]*://[^:@/\s]*:)[^/\s]+(?<after>@)"#.to_owned(),
         r#"(?i)(?-u:\b)(?<before>https?://)[^:@/\s"'<>]{16,}(?<after>@)"#.to_owned(),
     ]
 }
