@@ -217,6 +217,35 @@ fn a_text_in_chunks_is_masked_once_it_is_put_together() {
         .collect();
     let whole = format!("the key is {}.", chunks.concat());
     assert_eq!(mask(whole), format!("the key is {SECRET_PLACEHOLDER}."));
+    // A stream that nobody puts together is a list: of texts, or of what a model's API sends.
+    let before = ["the key ", "is "].map(str::to_owned);
+    let chunks = [
+        &before[..],
+        &chunks,
+        &[". So".to_owned(), " long".to_owned()],
+    ]
+    .concat();
+    let delta = |text: &String| json!({"choices": [{"index": 0, "delta": {"content": text}}]});
+    let deltas: Vec<Value> = chunks.iter().map(delta).collect();
+    let masked = Anonymizer::secrets().mask(json!({"output": chunks, "deltas": deltas}));
+    let texts: Vec<&str> = masked["output"]
+        .as_array()
+        .expect("texts")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(texts.len(), chunks.len());
+    assert_eq!(
+        texts.concat(),
+        format!("the key is {SECRET_PLACEHOLDER}. So long")
+    );
+    assert_eq!(
+        (texts[1], texts[2], texts[3]),
+        ("is ", SECRET_PLACEHOLDER, "")
+    );
+    assert_eq!(masked["deltas"][2], delta(&SECRET_PLACEHOLDER.to_owned()));
+    assert_eq!(masked["deltas"][3], delta(&String::new()));
+    assert_eq!(masked["deltas"][0], delta(&chunks[0]));
 }
 
 #[test]

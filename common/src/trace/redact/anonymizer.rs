@@ -166,7 +166,8 @@ impl AnonymizerBuilder {
     /// GitLab, AWS, Google, Slack, Stripe, npm, PyPI and SendGrid; JSON Web Tokens; private keys; values
     /// behind a name such as `API_KEY=` or `"password":`; authorization headers, cookies and bearer
     /// tokens; passwords in addresses; and the texts of maps under keys such as `client_secret`.
-    /// Everything that the preset of the official SDKs finds is found.
+    /// It looks for all that the preset of the official SDKs looks for, and besides for tokens that are
+    /// split over the items of a list, as over the chunks of a stream.
     pub fn secrets(mut self) -> Self {
         self.rules.push(Rule::Secrets);
         self.sensitive = Some(SensitiveKeys);

@@ -13,6 +13,7 @@
 
 mod anonymizer;
 mod cards;
+mod chunks;
 mod hide;
 mod marker;
 mod masking;

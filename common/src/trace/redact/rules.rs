@@ -71,6 +71,16 @@ impl Rules {
         self.hooks
     }
 
+    /// Returns the patterns that match a text, with their positions, if all rules are patterns.
+    pub(super) fn matching(&self, text: &str) -> impl Iterator<Item = (usize, &Regex)> {
+        let any = self.any.as_ref().map(|any| any.matches(text));
+        let at: Vec<usize> = any.iter().flatten().collect();
+        at.into_iter().filter_map(|at| match self.each.get(at) {
+            Some(Rule::Pattern(regex, _)) => Some((at, regex)),
+            _ => None,
+        })
+    }
+
     #[cfg(test)]
     pub(super) fn have_a_prefilter(&self) -> bool {
         self.any.is_some()

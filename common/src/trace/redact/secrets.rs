@@ -1,6 +1,7 @@
 //! What credentials look like.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::{Regex, RegexSet};
@@ -108,6 +109,24 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
 /// process, when the first text is looked at.
 pub(super) fn mask(text: &str, path: &TextPath<'_>) -> Option<String> {
     RULES.mask(text, path, Hooks::Skip)
+}
+
+/// Returns where in a text the credentials are that their form gives away, in order and apart.
+pub(super) fn tokens_in(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = RULES
+        .matching(text)
+        .take_while(|(at, _)| *at < TOKENS.len())
+        .flat_map(|(_, regex)| regex.find_iter(text).map(|token| token.range()))
+        .collect();
+    found.sort_by_key(|range| range.start);
+    found.dedup_by(|next, before| {
+        let overlaps = next.start < before.end;
+        if overlaps {
+            before.end = before.end.max(next.end);
+        }
+        overlaps
+    });
+    found
 }
 
 /// The keys whose text is a credential, whatever it looks like.

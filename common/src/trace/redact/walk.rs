@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::chunks;
 use super::path::{Field, HERE, PathPart, Paths, TextPath};
 use super::rules::{Hooks, Rules};
 use super::secrets::SensitiveKeys;
@@ -67,6 +68,9 @@ impl Walk<'_> {
                 }
                 // Backwards, because the last one pushed is the first one visited.
                 Value::Array(items) => {
+                    if self.sensitive.is_some() {
+                        chunks::mask(items);
+                    }
                     open.extend(
                         items
                             .iter_mut()
