@@ -1,10 +1,14 @@
 //! Sampling and masking as settings of a client: in code, and from the environment.
 #![cfg(feature = "client")]
 
+mod peer;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::client::{Client, ClientBuilder, Config, ConfigError};
 use common::trace::{Anonymizer, MemorySink, SAMPLE_RATE};
+use peer::{Peer, parts_of, status};
 use serde_json::{Value, json};
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -169,4 +173,46 @@ fn settings_show_what_is_masked_and_nothing_of_the_functions() {
         text.contains("hide_inputs: yes") && text.contains("hide_outputs: no"),
         "{text}"
     );
+}
+
+#[test]
+fn on_the_wire_no_byte_of_a_secret_is_seen_and_a_sampled_out_trace_not_at_all() {
+    let core = "0123456789abcdef0123456789abcdef";
+    let secret = ["lsv2", "_pt_", core, "_", core].concat();
+    let peer = Peer::start(|_, _| status(202));
+    let client = Client::builder()
+        .endpoint(&peer.url)
+        .api_key("k")
+        .anonymizer(Anonymizer::secrets())
+        .sampling_rate(0.5)
+        .build()
+        .expect("a client");
+    // As vector 09 has them: the first is in the sample, the second is not.
+    for id in [
+        "01990000-0000-7000-8000-000000000000",
+        "01990000-0000-7000-8000-000000001111",
+    ] {
+        let run = client
+            .run(format!("with {secret}"))
+            .id(id.parse().expect("an id"));
+        let run = run.tag(&secret).metadata(&secret, json!([secret]));
+        let run = run.inputs(json!({"q": {secret.clone(): 1}})).start();
+        run.add_event(&secret);
+        run.fail(format!("refused: {secret}"));
+    }
+    client.flush(Duration::from_secs(60)).expect("delivered");
+    let bodies = peer.to("/runs/multipart");
+    assert!(!bodies.is_empty());
+    for request in &bodies {
+        let text = String::from_utf8_lossy(&request.body);
+        assert!(!text.contains(&core[..16]), "{text}");
+        assert!(text.contains("[SECRET_DETECTED]"), "{text}");
+        let of_the_first = |name: &str| name.contains("01990000-0000-7000-8000-000000000000");
+        assert!(
+            parts_of(request)
+                .iter()
+                .all(|part| of_the_first(&part.name))
+        );
+    }
+    assert_eq!(client.tracer().gate_counts().sampled_out_runs, 1);
 }
