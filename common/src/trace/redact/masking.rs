@@ -14,7 +14,7 @@ use super::path::Field;
 use super::rules::Hooks;
 use super::walk::{Names, Walk, discard, weight};
 use super::{Redactor, hide};
-use crate::model::{Attachment, Feedback, JsonMap, Run, RunEvent, RunType};
+use crate::model::{Attachment, Extra, Feedback, JsonMap, Run, RunEvent, RunType};
 
 thread_local! {
     static MASKING: Cell<bool> = const { Cell::new(false) };
@@ -55,43 +55,76 @@ impl<'a> Masking<'a> {
 
     /// Masks a run. The short fields come first, so that a long one does not use up their budget.
     pub(super) fn run(&mut self, run: &mut Run) {
-        drop_tokens(&mut run.events);
-        self.text(Field::Names, &mut run.name);
-        if let RunType::Other(name) = &mut run.run_type {
+        // Every field is named, so that a new one does not compile until somebody has decided on it.
+        let Run {
+            id: _,
+            trace_id: _,
+            parent_run_id: _,
+            dotted_order: _,
+            name,
+            run_type,
+            start_time: _,
+            end_time: _,
+            project: _,
+            tags,
+            inputs,
+            outputs,
+            events,
+            extra:
+                Extra {
+                    metadata,
+                    runtime: _,
+                    other,
+                },
+            error,
+            reference_example_id: _,
+            attachments,
+        } = run;
+        drop_tokens(events);
+        self.text(Field::Names, name);
+        if let RunType::Other(name) = run_type {
             self.text(Field::Names, name);
         }
-        self.tags(&mut run.tags);
-        if let Some(error) = &mut run.error {
+        self.tags(tags);
+        if let Some(error) = error {
             self.text(Field::Errors, error);
         }
-        self.attachments(&mut run.attachments);
-        self.metadata(&mut run.extra.metadata);
-        self.map(Field::Extra, &mut run.extra.other);
-        for event in &mut run.events {
+        self.attachments(attachments);
+        self.metadata(metadata);
+        self.map(Field::Extra, other);
+        for event in events {
             self.event(event);
         }
-        if let Some(inputs) = &mut run.inputs {
+        if let Some(inputs) = inputs {
             self.hideable(Field::Inputs, &self.redactor.inputs, inputs);
         }
-        if let Some(outputs) = &mut run.outputs {
+        if let Some(outputs) = outputs {
             self.hideable(Field::Outputs, &self.redactor.outputs, outputs);
         }
     }
 
     pub(super) fn feedback(&mut self, feedback: &mut Feedback) {
-        self.text(Field::Names, &mut feedback.key);
-        if let Some(comment) = &mut feedback.comment {
+        let Feedback {
+            id: _,
+            run_id: _,
+            trace_id: _,
+            key,
+            score,
+            value,
+            comment,
+            correction,
+            feedback_source,
+            created_at: _,
+            modified_at: _,
+        } = feedback;
+        self.text(Field::Names, key);
+        if let Some(comment) = comment {
             self.text(Field::Feedback, comment);
         }
-        let values = [
-            &mut feedback.score,
-            &mut feedback.value,
-            &mut feedback.correction,
-        ];
-        for value in values.into_iter().flatten() {
+        for value in [score, value, correction].into_iter().flatten() {
             self.value(Field::Feedback, value);
         }
-        self.value(Field::Feedback, &mut feedback.feedback_source);
+        self.value(Field::Feedback, feedback_source);
     }
 
     pub(super) fn tags(&mut self, tags: &mut [String]) {
@@ -111,11 +144,17 @@ impl<'a> Masking<'a> {
     }
 
     fn event(&mut self, event: &mut RunEvent) {
-        self.text(Field::Events, &mut event.name);
-        if let Some(message) = &mut event.message {
+        let RunEvent {
+            name,
+            time: _,
+            message,
+            kwargs,
+        } = event;
+        self.text(Field::Events, name);
+        if let Some(message) = message {
             self.text(Field::Events, message);
         }
-        if let Some(kwargs) = &mut event.kwargs {
+        if let Some(kwargs) = kwargs {
             self.value(Field::Events, kwargs);
         }
     }
