@@ -46,6 +46,12 @@ fn ghsa_rr7j_v2q5_chgv_cve_2026_41182_new_token_events_lose_their_text() {
             [("new_token", false), ("end", true), ("new_token", false)]
         );
     }
+    // The same said through a run's handle.
+    let sink = Arc::new(MemorySink::new());
+    let run = Tracer::builder(sink.clone()).build().run("model").start();
+    run.record_event("new_token", json!({"token": "streamed"}));
+    run.end();
+    assert_eq!(sink.runs()[0].events[0].kwargs, None);
     let alone = Redactor::new().redact(streamed(vec![event("new_token")]));
     assert_eq!(alone.run().expect("a run").events[0].kwargs, None);
 }

@@ -14,6 +14,7 @@
 mod builder;
 mod current;
 mod gate;
+mod provider;
 mod redact;
 mod run_tree;
 mod sampler;
@@ -24,6 +25,7 @@ mod tracer;
 pub use builder::RunBuilder;
 pub use current::{InRun, TraceFutureExt, current, with_run};
 pub use gate::GateCounts;
+pub use provider::{Anthropic, Gemini, OpenAi, Provider};
 pub use redact::{
     Anonymizer, AnonymizerBuilder, AnonymizerError, DEFAULT_MASKED_BYTES, Field, MAX_MASKED_DEPTH,
     PathPart, REDACTED, Redactor, SECRET_PLACEHOLDER, TextPath,

@@ -14,7 +14,7 @@ use super::path::Field;
 use super::rules::Hooks;
 use super::walk::{Names, Walk, discard, weight};
 use super::{Redactor, hide};
-use crate::model::{Attachment, Extra, Feedback, JsonMap, Run, RunEvent, RunType};
+use crate::model::{Attachment, Extra, Feedback, JsonMap, NEW_TOKEN, Run, RunEvent, RunType};
 
 thread_local! {
     static MASKING: Cell<bool> = const { Cell::new(false) };
@@ -297,7 +297,7 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
 /// Drops the values of `new_token` events: they are the streamed text.
 pub(in crate::trace) fn drop_tokens(events: &mut [RunEvent]) {
     for event in events {
-        if event.name == "new_token" {
+        if event.name == NEW_TOKEN {
             event.kwargs = None;
         }
     }
