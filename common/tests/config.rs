@@ -159,6 +159,22 @@ fn every_variable_is_read_under_both_prefixes_and_explained_with_its_name() {
         ("MAX_INGEST_MEMORY_BYTES", "9", "bytes held", "9"),
         ("DISABLE_RUN_COMPRESSION", "1", "compression", "off"),
         ("RUN_COMPRESSION_LEVEL", "9", "compression level", "9"),
+        ("TRACING_SAMPLING_RATE", "0.25", "sampling rate", "0.25"),
+        ("HIDE_OUTPUTS", "true", "masking", "hides outputs"),
+        (
+            "ALLOW_UNPROCESSED_PAYLOADS",
+            "True",
+            "unprocessed payloads",
+            "sent",
+        ),
+        ("TRACING_SAMPLING_RATE", "0.25", "sampling rate", "0.25"),
+        ("HIDE_OUTPUTS", "true", "masking", "hides outputs"),
+        (
+            "ALLOW_UNPROCESSED_PAYLOADS",
+            "True",
+            "unprocessed payloads",
+            "sent",
+        ),
     ];
     let page = include_str!("../src/client/config/mod.rs");
     for (name, value, setting, shown) in table {
@@ -184,7 +200,7 @@ fn every_variable_is_read_under_both_prefixes_and_explained_with_its_name() {
         told.settings.iter().all(|row| row.source == "default"),
         "{told}"
     );
-    assert_eq!(told.settings.len(), 15);
+    assert_eq!(told.settings.len(), 18);
 }
 
 #[test]

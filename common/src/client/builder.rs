@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use super::config::{Config, ConfigError, copy_into, set_revision};
 use super::handle::{Client, Origin};
+use super::privacy::sampler;
 use super::replica::Replica;
 use crate::export::{
     BatchConfig, Delivery, Destination, DropReason, OnDrop, Transform, trimmed_key,
@@ -16,7 +17,7 @@ use crate::trace::{RunSink, Tracer};
 /// Configures a [`Client`]. Made by [`Client::builder`]; a setting in code wins over the environment.
 #[derive(Debug)]
 pub struct ClientBuilder {
-    config: Config,
+    pub(super) config: Config,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdGenerator>>,
     service: Option<String>,
@@ -246,6 +247,7 @@ impl ClientBuilder {
     /// If a setting cannot be used; the error says which, and what to do.
     pub fn build(self) -> Result<Client, ConfigError> {
         let mut config = self.config;
+        let sampler = sampler(config.sampling_rate)?;
         let mut replicas = std::mem::take(&mut config.replicas);
         if !config.only_replicas && self.sink.is_none() {
             replicas.insert(0, Replica::own());
@@ -259,7 +261,9 @@ impl ClientBuilder {
             .project(Some(config.project))
             .metadata(config.metadata)
             .inputs_on_patch(config.inputs_on_patch)
-            .enabled(config.tracing);
+            .enabled(config.tracing)
+            .sampler(sampler)
+            .redactor(config.redactor);
         if let Some(clock) = self.clock {
             tracer = tracer.clock(clock);
         }

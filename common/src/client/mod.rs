@@ -18,6 +18,7 @@ mod config;
 mod exporters;
 mod guard;
 mod handle;
+mod privacy;
 mod replica;
 mod routes;
 mod slices;

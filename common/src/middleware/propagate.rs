@@ -20,7 +20,7 @@ use crate::trace::current;
 /// `reqwest::Client`; that one repeats headers where it is redirected to, so give it
 /// `redirect::Policy::none()` unless all hosts are yours.
 ///
-/// ```
+/// ```no_run
 /// use common::middleware::PropagationLayer;
 /// use common::propagation::Egress;
 /// use tower::ServiceBuilder;

@@ -122,7 +122,7 @@ impl RunBuilder {
 
     /// Puts the run below the current run of this task or thread, if there is one.
     pub fn parent_from_current(self) -> Self {
-        let parent = current().and_then(|run| run.context());
+        let parent = current().and_then(|run| run.inherited());
         self.parent(parent)
     }
 

@@ -5,7 +5,7 @@
 //!                                        │          │ child · event · metadata
 //!                                   RunOp::Post     └─ end · fail · last handle dropped ──► RunOp::Patch
 //!                                        └───────────────────┬──────────────────────────────────┘
-//!                                                     RunSink::submit
+//!                                         Sampler ──► Redactor ──► RunSink::submit
 //! ```
 //!
 //! This room never sends anything: an operation goes to a [`RunSink`], and whoever built the [`Tracer`]
@@ -13,14 +13,25 @@
 
 mod builder;
 mod current;
+mod gate;
 mod provider;
+mod redact;
 mod run_tree;
+mod sampler;
+mod secret;
 mod sink;
 mod tracer;
 
 pub use builder::RunBuilder;
 pub use current::{InRun, TraceFutureExt, current, with_run};
+pub use gate::GateCounts;
 pub use provider::{Anthropic, Gemini, OpenAi, Provider};
+pub use redact::{
+    Anonymizer, AnonymizerBuilder, AnonymizerError, DEFAULT_MASKED_BYTES, Field, MAX_MASKED_DEPTH,
+    PathPart, REDACTED, Redactor, SECRET_PLACEHOLDER, TextPath,
+};
 pub use run_tree::RunTree;
+pub use sampler::{InvalidSamplingRate, SAMPLE_RATE, Sampler, SamplingRate};
+pub use secret::{SECRET_MASK, Secret};
 pub use sink::{MemorySink, NoSink, RunSink, TeeSink};
 pub use tracer::{SERVICE, Tracer, TracerBuilder};

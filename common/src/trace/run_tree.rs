@@ -32,6 +32,8 @@ struct Inner {
     tracer: Tracer,
     // Outside of the lock, because children and headers ask for it all the time and it never changes.
     dotted_order: DottedOrder,
+    // False if the trace is not in the sample: the run is a place in its trace and nothing else.
+    sampled: bool,
     state: Mutex<State>,
 }
 
@@ -60,6 +62,7 @@ impl RunTree {
         // It is ended from the first, for this process: nothing changes it and nothing is sent.
         let inner = Inner {
             tracer: tracer.clone(),
+            sampled: tracer.keeps(dotted_order.trace_id()),
             dotted_order,
             state: Mutex::new(State { run, ended: true }),
         };
@@ -70,17 +73,21 @@ impl RunTree {
     }
 
     pub(super) fn begin(tracer: Tracer, mut run: Run) -> Self {
+        let sampled = tracer.admits(run.trace_id);
         let (inputs, attachments) = (run.inputs.take(), std::mem::take(&mut run.attachments));
-        let mut post = run.clone();
-        if tracer.inputs_on_patch() {
+        if sampled && tracer.inputs_on_patch() {
             run.inputs.clone_from(&inputs);
         }
-        post.inputs = inputs;
-        post.attachments = attachments;
-        tracer.submit(RunOp::Post(Box::new(post)));
+        if sampled {
+            let mut post = run.clone();
+            post.inputs = inputs;
+            post.attachments = attachments;
+            tracer.submit(RunOp::Post(Box::new(post)));
+        }
         let inner = Inner {
             tracer: tracer.clone(),
             dotted_order: run.dotted_order.clone(),
+            sampled,
             state: Mutex::new(State { run, ended: false }),
         };
         Self {
@@ -91,11 +98,20 @@ impl RunTree {
 
     /// Begins a run below this one.
     pub fn child(&self, name: impl Into<String>) -> RunBuilder {
-        self.tracer.run(name).parent(self.context())
+        self.tracer.run(name).parent(self.inherited())
     }
 
     /// Returns what another process needs to continue below this run; none when tracing is off.
+    ///
+    /// Metadata and tags are masked as in the run itself. A run that is not in the sample has a context
+    /// too: the others, with the same rate, come to the same decision.
     pub fn context(&self) -> Option<RunContext> {
+        // Masked outside of the lock: a function of the user's may look at this very run.
+        Some(self.tracer.masked(self.inherited()?))
+    }
+
+    /// Returns what runs below inherit in this process, where it is masked when it leaves.
+    pub(super) fn inherited(&self) -> Option<RunContext> {
         let inner = self.inner.as_ref()?;
         let state = inner.lock();
         let mut metadata = state.run.extra.metadata.clone();
@@ -128,9 +144,10 @@ impl RunTree {
         self.dotted_order().map(DottedOrder::trace_id)
     }
 
-    /// Returns true if the run is recorded.
+    /// Returns true if the run is recorded: not when tracing is off, nor when its trace is not in the
+    /// sample. Then it is not worth the work to describe it.
     pub fn is_recording(&self) -> bool {
-        self.inner.is_some()
+        self.inner.as_ref().is_some_and(|inner| inner.sampled)
     }
 
     /// Adds one key of metadata. Runs started below from now on inherit it.
@@ -155,7 +172,7 @@ impl RunTree {
 
     /// Records that something happened, in words.
     pub fn add_event(&self, message: impl Into<String>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else { return };
         let event = RunEvent {
             name: "event".to_owned(),
             message: Some(message.into()),
@@ -168,7 +185,7 @@ impl RunTree {
     /// Records that something with a name happened, with values for programs. An object is best; use
     /// [`Value::Null`] for none.
     pub fn record_event(&self, name: impl Into<String>, kwargs: impl Into<Value>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else { return };
         let event = RunEvent {
             name: name.into(),
             message: None,
@@ -182,7 +199,7 @@ impl RunTree {
     /// the first token. Later calls do nothing, and the token's text is not kept.
     pub fn new_token(&self) {
         let streams = |run: &Run| run.events.iter().any(|event| event.name == NEW_TOKEN);
-        let Some(inner) = self.open().filter(|inner| !streams(&inner.lock().run)) else {
+        let Some(inner) = self.recorded().filter(|inner| !streams(&inner.lock().run)) else {
             return;
         };
         let time = inner.tracer.clock().now();
@@ -205,7 +222,7 @@ impl RunTree {
 
     /// Adds a file to the run; it leaves when the run ends. One of the same name is replaced.
     pub fn attach(&self, attachment: Attachment) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else { return };
         inner.change(|run| {
             run.attachments
                 .retain(|known| known.name != attachment.name);
@@ -215,7 +232,7 @@ impl RunTree {
 
     /// Adds one key to what the work gives back, and keeps the others.
     pub fn add_output(&self, key: impl Into<String>, value: impl Into<Value>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else { return };
         let (key, value) = (key.into(), value.into());
         inner.change(|run| {
             run.outputs.get_or_insert_default().insert(key, value);
@@ -225,7 +242,7 @@ impl RunTree {
     /// Sets what the work gave back, without ending the run. A value that is no object is sent as
     /// `{"output": value}`.
     pub fn set_outputs(&self, outputs: impl Into<Value>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else { return };
         let outputs = into_object(outputs.into(), "output");
         inner.change(|run| run.outputs = Some(outputs));
     }
@@ -239,7 +256,9 @@ impl RunTree {
 
     /// Ends the run with what the work gave back.
     pub fn end_with(&self, outputs: impl Into<Value>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else {
+            return self.end();
+        };
         let outputs = into_object(outputs.into(), "output");
         inner.finish(|run| run.outputs = Some(outputs));
     }
@@ -247,7 +266,9 @@ impl RunTree {
     /// Ends the run with an error. Without outputs set before, `{"output": null}` is sent, as the
     /// Python SDK does.
     pub fn fail(&self, error: impl fmt::Display) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else {
+            return self.end();
+        };
         let mut text = String::new();
         // Unlike `to_string`, this keeps what was written when a `Display` returns an error.
         let _ = write!(text, "{error}");
@@ -265,6 +286,11 @@ impl RunTree {
     fn open(&self) -> Option<&Inner> {
         self.inner.as_deref().filter(|inner| !inner.lock().ended)
     }
+
+    /// Returns the run if what it did will be sent; what children inherit is set in any case.
+    fn recorded(&self) -> Option<&Inner> {
+        self.open().filter(|inner| inner.sampled)
+    }
 }
 
 impl Inner {
@@ -281,6 +307,10 @@ impl Inner {
     }
 
     fn finish(&self, last: impl FnOnce(&mut Run)) {
+        if !self.sampled {
+            self.lock().ended = true;
+            return;
+        }
         let now = self.tracer.clock().now();
         let patch = {
             let mut state = self.lock();

@@ -5,9 +5,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::builder::RunBuilder;
+use super::gate::{Gate, GateCounts};
+use super::redact::Redactor;
 use super::run_tree::RunTree;
+use super::sampler::Sampler;
 use super::sink::RunSink;
-use crate::model::{Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock};
+use crate::model::{
+    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock, TraceId,
+};
 
 /// The key of metadata that names the service a run is of.
 pub const SERVICE: &str = "service";
@@ -45,6 +50,7 @@ struct Shared {
     metadata: JsonMap,
     inputs_on_patch: bool,
     enabled: bool,
+    gate: Gate,
 }
 
 impl Tracer {
@@ -61,6 +67,7 @@ impl Tracer {
                 metadata: JsonMap::new(),
                 inputs_on_patch: false,
                 enabled: true,
+                gate: Gate::default(),
             },
         }
     }
@@ -98,9 +105,37 @@ impl Tracer {
     }
 
     /// Gives an operation to the sink. Every operation passes here: what must not leave is stopped here.
-    pub(super) fn submit(&self, mut op: RunOp) {
+    pub(super) fn submit(&self, op: RunOp) {
+        if let Some(op) = self.admit(op) {
+            self.shared.sink.submit(op);
+        }
+    }
+
+    /// Returns what may leave of an operation, sampled and masked; none if nothing may.
+    ///
+    /// The tracer's own operations pass here by themselves. It is for operations that go out by another
+    /// way, such as feedback by a request of its own.
+    pub fn admit(&self, mut op: RunOp) -> Option<RunOp> {
+        // Before the gate, so that what hides metadata hides this too.
         self.describe(&mut op);
-        self.shared.sink.submit(op);
+        self.shared.gate.pass(op)
+    }
+
+    /// Returns how often something was kept from leaving: by sampling, and by masking that failed.
+    pub fn gate_counts(&self) -> GateCounts {
+        self.shared.gate.counts()
+    }
+
+    pub(super) fn admits(&self, trace_id: TraceId) -> bool {
+        self.shared.gate.admits(trace_id.0)
+    }
+
+    pub(super) fn keeps(&self, trace_id: TraceId) -> bool {
+        self.shared.gate.sampler.keeps(trace_id.0)
+    }
+
+    pub(super) fn masked(&self, context: RunContext) -> RunContext {
+        self.shared.gate.pass_context(context)
     }
 
     /// Adds the metadata that every run has. Not in the run itself: its children, here and in other
@@ -182,6 +217,20 @@ impl TracerBuilder {
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.shared.enabled = enabled;
+        self
+    }
+
+    /// Sets which traces are kept; all by default.
+    #[must_use]
+    pub fn sampler(mut self, sampler: Sampler) -> Self {
+        self.shared.gate.sampler = sampler;
+        self
+    }
+
+    /// Sets what is masked; nothing by default.
+    #[must_use]
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.shared.gate.redactor = redactor.masks().then_some(redactor);
         self
     }
 

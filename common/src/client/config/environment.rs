@@ -7,6 +7,7 @@ use super::explain::Sources;
 use super::{Config, ConfigError, DEFAULT_PROJECT, endpoints, without_slash};
 use crate::export::{BatchConfig, COMPRESSION_LEVELS, DEFAULT_ENDPOINT};
 use crate::model::JsonMap;
+use crate::trace::{Redactor, SamplingRate};
 
 impl Config {
     /// Reads the settings from the process's environment.
@@ -46,6 +47,8 @@ impl Config {
             project: env.project(),
             inputs_on_patch: env.flag("inputs on patch", "EXCLUDE_INPUTS_ON_PATCH") == Some(false),
             batch: env.batch()?,
+            sampling_rate: env.sampling_rate()?,
+            redactor: env.redactor(),
             ..Self::default()
         };
         env.destination(&mut config)?;
@@ -173,6 +176,33 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
             batch.compression_level = level;
         }
         Ok(batch)
+    }
+
+    fn sampling_rate(&mut self) -> Result<Option<f64>, ConfigError> {
+        let found = self.find("sampling rate", &["TRACING_SAMPLING_RATE"]);
+        let Some((setting, value)) = found else {
+            return Ok(None);
+        };
+        let rate = value.trim().parse().ok().map(SamplingRate::new);
+        match rate {
+            Some(Ok(rate)) => Ok(Some(rate.get())),
+            Some(Err(_)) | None => Err(ConfigError::InvalidSamplingRate { setting }),
+        }
+    }
+
+    fn redactor(&mut self) -> Redactor {
+        let mut on = |name| {
+            let found = self.find("masking", &[name]);
+            found.is_some_and(|(_, value)| value == "true")
+        };
+        let (inputs, outputs, metadata) =
+            (on("HIDE_INPUTS"), on("HIDE_OUTPUTS"), on("HIDE_METADATA"));
+        let allow = self.flag("unprocessed payloads", "ALLOW_UNPROCESSED_PAYLOADS");
+        Redactor::new()
+            .hide_inputs(inputs)
+            .hide_outputs(outputs)
+            .hide_metadata(metadata)
+            .allow_unprocessed(allow == Some(true))
     }
 
     fn compression_level(&mut self) -> Result<Option<i32>, ConfigError> {

@@ -187,6 +187,11 @@ impl Config {
             true => "as the server allows",
             false => "off",
         };
+        let rate = self.sampling_rate.map(|rate| rate.to_string());
+        let unprocessed = match self.redactor.allows_unprocessed() {
+            true => "sent",
+            false => "withheld",
+        };
         let max_ops = self.batch.max_ops.map(|ops| ops.to_string());
         vec![
             row(
@@ -218,6 +223,9 @@ impl Config {
                 "compression level",
                 self.batch.compression_level.to_string(),
             ),
+            row("sampling rate", or(&rate, "all traces")),
+            row("masking", self.redactor.to_string()),
+            row("unprocessed payloads", unprocessed.to_owned()),
         ]
     }
 }

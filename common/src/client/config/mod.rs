@@ -22,6 +22,11 @@
 //! | bytes held | `LANGSMITH_MAX_INGEST_MEMORY_BYTES` | 128 MiB |
 //! | no compression | `LANGSMITH_DISABLE_RUN_COMPRESSION`; `true` in any case, or `1` | as the server's `/info` allows |
 //! | level of compression | `LANGSMITH_RUN_COMPRESSION_LEVEL`, -7 to 22 | 1 |
+//! | part of all traces that is kept | `LANGSMITH_TRACING_SAMPLING_RATE`, from 0 to 1 | all |
+//! | inputs sent as `{}` | `LANGSMITH_HIDE_INPUTS`; exactly `true` is on | off |
+//! | outputs sent as `{}` | `LANGSMITH_HIDE_OUTPUTS`; exactly `true` is on | off |
+//! | metadata sent as `{}` | `LANGSMITH_HIDE_METADATA`; exactly `true` is on | off |
+//! | fields sent although their masking function panicked | `LANGSMITH_ALLOW_UNPROCESSED_PAYLOADS`; `true` in any case, or `1` | off |
 //!
 //! Each `LANGSMITH_X` is also read as `LANGCHAIN_X`, which counts only if the first is not there. A
 //! blank value is no value. Quotes around an address, a key or an id are removed. The environment is
@@ -49,6 +54,7 @@ use secrecy::SecretString;
 use super::replica::Replica;
 use crate::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
 use crate::model::JsonMap;
+use crate::trace::Redactor;
 
 pub(super) use environment::{copy_into, set_revision};
 pub use explain::{Explanation, Setting, Sources};
@@ -87,6 +93,10 @@ pub struct Config {
     pub inputs_on_patch: bool,
     /// How operations are gathered and sent.
     pub batch: BatchConfig,
+    /// The part of all traces that is kept, from 0 to 1; all if nobody says.
+    pub sampling_rate: Option<f64>,
+    /// What is masked before it leaves.
+    pub redactor: Redactor,
     /// Which variables were read, and what in them was not understood.
     pub sources: Sources,
 }
@@ -106,6 +116,8 @@ impl Default for Config {
             metadata: JsonMap::new(),
             inputs_on_patch: false,
             batch: BatchConfig::default(),
+            sampling_rate: None,
+            redactor: Redactor::default(),
             sources: Sources::default(),
         }
     }
@@ -132,6 +144,8 @@ impl fmt::Debug for Config {
             .field("project", &self.project)
             .field("replicas", &self.replicas)
             .field("batch", &self.batch)
+            .field("sampling_rate", &self.sampling_rate)
+            .field("redactor", &self.redactor)
             .finish()
     }
 }
@@ -150,6 +164,12 @@ pub enum ConfigError {
     NotALevel {
         /// The variable, as it was found.
         variable: String,
+    },
+    /// Set the rate to a number from 0 to 1, or leave it out to keep every trace.
+    #[error("{setting} must be a number from 0 to 1")]
+    InvalidSamplingRate {
+        /// The variable, as it was found; else the setting in code.
+        setting: String,
     },
     /// The hosted service takes no runs without a key. Make one in its settings and set
     /// `LANGSMITH_API_KEY`, or switch tracing off.
