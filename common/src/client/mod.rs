@@ -15,6 +15,7 @@
 mod builder;
 mod check;
 mod config;
+mod default;
 mod exporters;
 mod guard;
 mod handle;
@@ -22,6 +23,7 @@ mod handle;
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};
 pub use config::{Config, ConfigError, DEFAULT_PROJECT};
+pub use default::{DefaultClientGuard, default_client};
 pub use guard::FlushGuard;
 pub use handle::Client;
 

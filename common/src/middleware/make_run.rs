@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::incoming::IncomingTrace;
 use crate::propagation::{Extracted, LangSmithPropagator, Propagator as _, TrustPolicy};
-use crate::trace::{NoSink, RunBuilder, RunTree, Tracer};
+use crate::trace::{RunBuilder, RunTree, Tracer};
 
 type Test = dyn Fn(&Parts) -> bool + Send + Sync;
 type Name = dyn Fn(&Parts) -> String + Send + Sync;
@@ -31,7 +31,7 @@ impl MakeRun {
     pub(super) fn new(tracer: Tracer) -> Self {
         Self {
             tracer,
-            off: Tracer::builder(Arc::new(NoSink)).enabled(false).build(),
+            off: Tracer::never(),
             propagator: LangSmithPropagator::new(),
             trust_request: None,
             filter: None,

@@ -13,12 +13,19 @@
 
 mod builder;
 mod current;
+mod process;
 mod run_tree;
+mod scope;
 mod sink;
+mod surroundings;
 mod tracer;
 
 pub use builder::RunBuilder;
-pub use current::{InRun, TraceFutureExt, current, with_run};
+#[cfg(feature = "macros")]
+pub(crate) use current::tracer_here;
+pub use current::{InRun, TraceFutureExt, add_metadata, current, with_run};
+pub use process::{AlreadyInstalled, DefaultGuard, configure, default_tracer, install_default};
 pub use run_tree::RunTree;
+pub use scope::{InScope, Parent, Scope, with_scope};
 pub use sink::{MemorySink, NoSink, RunSink, TeeSink};
 pub use tracer::{SERVICE, Tracer, TracerBuilder};

@@ -86,7 +86,12 @@ impl RunTree {
 
     /// Begins a run below this one.
     pub fn child(&self, name: impl Into<String>) -> RunBuilder {
-        self.tracer.run(name).parent(self.context())
+        self.tracer.run(name).below(self)
+    }
+
+    /// Returns the tracer that started the run.
+    pub fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// Returns what another process needs to continue below this run; none when tracing is off.
