@@ -170,7 +170,8 @@ impl<'a> Expansion<'a> {
                 }
             } else {
                 quote! {
-                    #[allow(clippy::redundant_locals)]
+                    // It may be there for the attribute alone.
+                    #[allow(unused_variables, clippy::redundant_locals)]
                     let #pattern = #outer;
                 }
             }

@@ -245,9 +245,11 @@ pub(crate) fn names(pattern: &mut Pat, keep: &mut dyn FnMut(&Ident) -> bool) {
         Pat::Paren(inner) => names(&mut inner.pat, keep),
         Pat::Struct(fields) => {
             for field in &mut fields.fields {
-                // `Page { title }` is short for `Page { title: title }`.
-                field.colon_token.get_or_insert_default();
                 names(&mut field.pat, keep);
+                // `Page { title }` is short for `Page { title: title }`; there is no `Page { _ }`.
+                if matches!(*field.pat, Pat::Wild(_)) {
+                    field.colon_token.get_or_insert_default();
+                }
             }
         }
         _ => {}
