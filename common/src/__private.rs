@@ -66,7 +66,7 @@ fn inside<T>(scope: Option<&Scope>, work: impl FnOnce() -> T) -> T {
 }
 
 /// Takes a tracer or a reference to one.
-pub fn tracer(tracer: impl Borrow<Tracer>) -> Tracer {
+pub fn tracer(tracer: &impl Borrow<Tracer>) -> Tracer {
     tracer.borrow().clone()
 }
 

@@ -202,7 +202,7 @@ impl<'a> Expansion<'a> {
             &options
                 .tracer
                 .as_ref()
-                .map(|tracer| quote_spanned!(tracer.span()=> #private::tracer(#tracer))),
+                .map(|tracer| quote_spanned!(tracer.span()=> #private::tracer(&(#tracer)))),
         );
         let enabled = option(&options.enabled.as_ref().map(|enabled| quote!(#enabled)));
         let parent =

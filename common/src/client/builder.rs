@@ -66,7 +66,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Switches tracing on or off. Off, runs are handles that do nothing and no thread is started.
+    /// Switches tracing on or off. Off, runs are handles that do nothing and no thread is started; so no
+    /// scope can switch it on again. A program where a few scopes are to be on builds a client that is
+    /// on, and calls [`configure(Scope::off())`](crate::trace::configure).
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.config.tracing = enabled;
@@ -77,6 +79,14 @@ impl ClientBuilder {
     #[must_use]
     pub fn batch(mut self, batch: BatchConfig) -> Self {
         self.config.batch = batch;
+        self
+    }
+
+    /// Lets a payload leave raw if its `process_inputs` or `process_outputs` hook fails; by default it is
+    /// replaced by a marker. `LANGSMITH_ALLOW_UNPROCESSED_PAYLOADS`.
+    #[must_use]
+    pub fn allow_unprocessed(mut self, allow: bool) -> Self {
+        self.config.allow_unprocessed = allow;
         self
     }
 
@@ -163,13 +173,19 @@ impl ClientBuilder {
             }
         }
         let exporters = Arc::new(Exporters::new(exporters, config.batch.shutdown_timeout));
+        // Without an exporter and a sink of the caller's there is nowhere to go, whatever a scope says.
+        let nowhere = !config.tracing && self.sink.is_none();
         let sink: Arc<dyn RunSink> = match self.sink {
             Some(sink) => Arc::new(TeeSink::new(sink, exporters.clone())),
             None => exporters.clone(),
         };
         let mut tracer = Tracer::builder(sink)
             .project(Some(config.project))
-            .enabled(config.tracing);
+            .enabled(config.tracing)
+            .allow_unprocessed(config.allow_unprocessed);
+        if nowhere {
+            tracer = tracer.never();
+        }
         if let Some(clock) = self.clock {
             tracer = tracer.clock(clock);
         }

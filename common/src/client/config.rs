@@ -7,6 +7,7 @@
 //! | key | `LANGSMITH_API_KEY` | none |
 //! | workspace | `LANGSMITH_WORKSPACE_ID` | none |
 //! | project | `HOSTED_LANGSERVE_PROJECT_NAME`, `LANGSMITH_PROJECT`, `LANGSMITH_SESSION` | `default` |
+//! | raw payloads where a hook fails | `LANGSMITH_ALLOW_UNPROCESSED_PAYLOADS`; exactly `true` lets them pass | replaced |
 //! | operations a request | `LANGSMITH_BATCH_INGEST_SIZE_LIMIT` | the server's, else 100 |
 //! | operations held | `LANGSMITH_TRACING_QUEUE_MAX_SIZE` | 10 000 |
 //! | bytes held | `LANGSMITH_MAX_INGEST_MEMORY_BYTES` | 128 MiB |
@@ -39,6 +40,8 @@ pub struct Config {
     pub workspace_id: Option<String>,
     /// The project of new traces.
     pub project: String,
+    /// Whether a payload leaves raw if its hook fails.
+    pub allow_unprocessed: bool,
     /// Further headers of every request; they never replace ours.
     pub headers: Vec<(String, String)>,
     /// Certificate authorities, in PEM, to trust besides the platform's own.
@@ -55,6 +58,7 @@ impl Default for Config {
             api_key: None,
             workspace_id: None,
             project: DEFAULT_PROJECT.to_owned(),
+            allow_unprocessed: false,
             headers: Vec::new(),
             extra_ca_pem: Vec::new(),
             batch: BatchConfig::default(),
@@ -112,6 +116,7 @@ impl Config {
             api_key: env.unquoted("API_KEY").map(SecretString::from),
             workspace_id: env.unquoted("WORKSPACE_ID"),
             project: project.unwrap_or_else(|| DEFAULT_PROJECT.to_owned()),
+            allow_unprocessed: env.get("ALLOW_UNPROCESSED_PAYLOADS").as_deref() == Some("true"),
             batch,
             ..Self::default()
         })

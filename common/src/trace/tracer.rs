@@ -78,9 +78,10 @@ impl Tracer {
 
     /// Makes a tracer that records nothing, whatever a scope says.
     pub fn never() -> Self {
-        let mut builder = Self::builder(Arc::new(NoSink)).omit_runtime();
-        builder.shared.recording = Recording::Never;
-        builder.build()
+        Self::builder(Arc::new(NoSink))
+            .omit_runtime()
+            .never()
+            .build()
     }
 
     /// Begins a run: a root, unless the builder or a [`Scope`](super::Scope) names a parent.
@@ -210,6 +211,13 @@ impl TracerBuilder {
         } else {
             Recording::Off
         };
+        self
+    }
+
+    /// Records nothing, whatever a scope says: for a sink that could not take it.
+    #[must_use]
+    pub fn never(mut self) -> Self {
+        self.shared.recording = Recording::Never;
         self
     }
 
