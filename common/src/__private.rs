@@ -40,12 +40,14 @@ pub fn begin<N: Into<String>>(
         return nothing(None);
     };
     let run = inside(scope.as_ref(), || {
-        tracer
-            .records_below(parent.as_ref())
-            .then(|| match &parent {
-                Some(parent) => tracer.run(name()).below_parent(parent),
-                None => tracer.run(name()).parent_from_current(),
-            })
+        if !tracer.records_below(parent.as_ref()) {
+            return None;
+        }
+        let run = tracer.run(name());
+        Some(match parent {
+            Some(parent) => run.below_parent(&parent),
+            None => run.parent_from_current(),
+        })
     });
     match run {
         Some(run) => Ok(Call {

@@ -73,6 +73,17 @@ fn tracing_is_on_for_exactly_true_and_the_v2_name_is_asked_first() {
 }
 
 #[test]
+fn unprocessed_payloads_pass_for_exactly_true() {
+    let allows =
+        |value| config(&[("LANGSMITH_ALLOW_UNPROCESSED_PAYLOADS", value)]).allow_unprocessed;
+    assert!(!config(&[]).allow_unprocessed);
+    assert_eq!(
+        [allows("true"), allows("1"), allows("True")],
+        [true, false, false]
+    );
+}
+
+#[test]
 fn langsmith_names_win_over_langchain_names_and_blank_is_unset() {
     for (variables, project) in [
         (

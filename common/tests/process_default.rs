@@ -115,3 +115,15 @@ fn on_or_off_is_asked_of_the_scope_then_the_run_above_then_the_process_then_the_
     with_scope(&Scope::new().enabled(true), || assert!(off.is_enabled()));
     assert!(!off.is_enabled());
 }
+
+#[test]
+fn a_client_that_is_off_stays_off_and_one_of_a_sink_can_be_switched_on() {
+    let on = Scope::new().enabled(true);
+    let off = Client::builder().enabled(false).build().expect("a client");
+    assert!(with_scope(&on, || off.run("run").start().context()).is_none());
+    let sink = Arc::new(MemorySink::new());
+    let local = Client::builder().enabled(false).sink(sink.clone());
+    let local = local.build().expect("a client");
+    with_scope(&on, || local.run("run").start());
+    assert_eq!(sink.runs().len(), 1);
+}

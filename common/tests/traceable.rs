@@ -1,5 +1,7 @@
 //! What `#[traceable]` records, and that it changes nothing else.
 #![cfg(all(feature = "macros", feature = "client"))]
+// Owned arguments are what is tested.
+#![allow(clippy::needless_pass_by_value)]
 
 use std::cell::RefCell;
 use std::fmt;

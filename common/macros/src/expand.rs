@@ -10,7 +10,7 @@ use crate::function::{Function, names, sayable, text};
 use crate::options::Options;
 
 /// Expands the attribute. After an error the function stays as it was, so that the error is the only one.
-pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
     let expanded = syn::parse2(item.clone())
         .and_then(|function| Ok((syn::parse2(options)?, function)))
         .and_then(|(options, function)| Expansion::new(&options, &function)?.function());
@@ -104,7 +104,7 @@ impl<'a> Expansion<'a> {
             let #returned: #output = #traced.call(move || -> #output {
                 #moved
                 // The temporaries of the last expression go before the arguments, as they do in a function.
-                #[allow(clippy::let_unit_value)]
+                #[allow(clippy::let_unit_value, clippy::diverging_sub_expression)]
                 let #returned: #output = #body;
                 #[allow(unreachable_code)]
                 #returned
@@ -137,7 +137,7 @@ impl<'a> Expansion<'a> {
                 {
                     return #returned;
                 }
-                #[allow(clippy::let_unit_value)]
+                #[allow(clippy::let_unit_value, clippy::diverging_sub_expression)]
                 let #returned: #output = #body;
                 #[allow(unreachable_code)]
                 #returned

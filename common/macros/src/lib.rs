@@ -101,5 +101,5 @@ mod options;
 /// `#[cfg]` are not supported.
 #[proc_macro_attribute]
 pub fn traceable(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::expand(options.into(), item.into()).into()
+    expand::expand(options.into(), &item.into()).into()
 }
