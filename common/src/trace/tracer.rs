@@ -44,10 +44,6 @@ struct Shared {
     service: Option<Value>,
     runtime: Option<Arc<JsonMap>>,
     recording: Recording,
-    #[cfg_attr(
-        not(feature = "macros"),
-        expect(dead_code, reason = "only hooks of the attribute fail")
-    )]
     allow_unprocessed: bool,
 }
 
