@@ -285,7 +285,8 @@ impl<'a> Expansion<'a> {
             returned,
             ..
         } = self;
-        let probe = Ident::new("__probe", Span::mixed_site());
+        // The compiler blames the receiver for what the type lacks.
+        let probe = Ident::new("__probe", Span::mixed_site().located_at(span));
         let error = Ident::new(
             if options.err_debug {
                 "error_debug"
@@ -294,6 +295,7 @@ impl<'a> Expansion<'a> {
             },
             span,
         );
+        let error = quote_spanned!(span=> (&#probe).#error());
         let outputs = quote_spanned!(span=> (&#probe).outputs());
         let end = match (&options.process_outputs, options.skip_output) {
             (Some(hook), _) => {
@@ -307,7 +309,7 @@ impl<'a> Expansion<'a> {
                 #[allow(unused_imports)]
                 use #private::{OfResult as _, OfValue as _};
                 let #probe = #private::Returned(&#returned);
-                match (&#probe).#error() {
+                match #error {
                     ::core::option::Option::Some(error) => #traced.fail(&error),
                     ::core::option::Option::None => #end,
                 }
