@@ -14,6 +14,7 @@
 mod builder;
 mod current;
 mod process;
+mod provider;
 mod run_tree;
 mod scope;
 mod sink;
@@ -25,6 +26,7 @@ pub use builder::RunBuilder;
 pub(crate) use current::tracer_here;
 pub use current::{InRun, TraceFutureExt, add_metadata, current, with_run};
 pub use process::{AlreadyInstalled, DefaultGuard, configure, default_tracer, install_default};
+pub use provider::{Anthropic, Gemini, OpenAi, Provider};
 pub use run_tree::RunTree;
 pub use scope::{InScope, Parent, Scope, with_scope};
 pub use sink::{MemorySink, NoSink, RunSink, TeeSink};
