@@ -68,7 +68,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Switches tracing on or off. Off, runs are handles that do nothing and no thread is started.
+    /// Switches tracing on or off. Off, runs are handles that do nothing and no thread is started; so no
+    /// scope can switch it on again. A program where a few scopes are to be on builds a client that is
+    /// on, and calls [`configure(Scope::off())`](crate::trace::configure).
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.config.tracing = enabled;
@@ -252,6 +254,8 @@ impl ClientBuilder {
         if !config.only_replicas && self.sink.is_none() {
             replicas.insert(0, Replica::own());
         }
+        // Without an exporter and a sink of the caller's there is nowhere to go, whatever a scope says.
+        let nowhere = !config.tracing && self.sink.is_none();
         if !config.tracing {
             replicas.clear();
         }
@@ -263,7 +267,11 @@ impl ClientBuilder {
             .inputs_on_patch(config.inputs_on_patch)
             .enabled(config.tracing)
             .sampler(sampler)
+            .allow_unprocessed(config.redactor.allows_unprocessed())
             .redactor(config.redactor);
+        if nowhere {
+            tracer = tracer.never();
+        }
         if let Some(clock) = self.clock {
             tracer = tracer.clock(clock);
         }

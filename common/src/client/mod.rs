@@ -15,6 +15,7 @@
 mod builder;
 mod check;
 mod config;
+mod default;
 mod exporters;
 mod guard;
 mod handle;
@@ -26,6 +27,7 @@ mod slices;
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};
 pub use config::{Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Setting, Sources};
+pub use default::{DefaultClientGuard, default_client};
 pub use guard::FlushGuard;
 pub use handle::Client;
 pub use replica::Replica;

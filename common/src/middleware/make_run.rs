@@ -10,7 +10,7 @@ use super::limit::ContinueLimit;
 use crate::propagation::{
     Extracted, LangSmithPropagator, Propagator as _, TRACE_HEADER, TrustPolicy,
 };
-use crate::trace::{NoSink, RunBuilder, RunTree, Tracer};
+use crate::trace::{RunBuilder, RunTree, Tracer};
 
 type Test = dyn Fn(&Parts) -> bool + Send + Sync;
 type Name = dyn Fn(&Parts) -> String + Send + Sync;
@@ -35,7 +35,7 @@ impl MakeRun {
     pub(super) fn new(tracer: Tracer) -> Self {
         Self {
             tracer,
-            off: Tracer::builder(Arc::new(NoSink)).enabled(false).build(),
+            off: Tracer::never(),
             propagator: LangSmithPropagator::new(),
             trust_request: None,
             limit: None,

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::current::current;
+use super::current::surroundings;
 use super::run_tree::RunTree;
-use super::tracer::{SERVICE, Tracer};
+#[cfg(feature = "macros")]
+use super::scope::Parent;
+use super::tracer::Tracer;
 use crate::model::{
     Attachment, DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunContext, RunId, RunType,
     Segment, Timestamp,
@@ -21,7 +23,10 @@ pub struct RunBuilder {
     tracer: Tracer,
     name: String,
     run_type: RunType,
-    parent: Option<RunContext>,
+    // None until somebody names one, or says that there is none.
+    parent: Option<Option<RunContext>>,
+    // Whether the handle above is recorded; the run is recorded just so.
+    below: Option<bool>,
     id: Option<RunId>,
     start: Option<Timestamp>,
     inputs: Option<JsonMap>,
@@ -40,6 +45,7 @@ impl RunBuilder {
             name,
             run_type: RunType::default(),
             parent: None,
+            below: None,
             id: None,
             start: None,
             inputs: None,
@@ -116,14 +122,26 @@ impl RunBuilder {
 
     /// Puts the run below another one, here or in another process; `None` makes a root.
     pub fn parent(mut self, parent: impl Into<Option<RunContext>>) -> Self {
-        self.parent = parent.into();
+        self.parent = Some(parent.into());
         self
     }
 
     /// Puts the run below the current run of this task or thread, if there is one.
-    pub fn parent_from_current(self) -> Self {
-        let parent = current().and_then(|run| run.inherited());
-        self.parent(parent)
+    pub fn parent_from_current(mut self) -> Self {
+        let around = surroundings();
+        self.below = around.below(&self.tracer);
+        self.parent(around.current_context())
+    }
+
+    pub(super) fn below(mut self, run: &RunTree) -> Self {
+        self.below = Some(run.has_place());
+        self.parent(run.inherited())
+    }
+
+    #[cfg(feature = "macros")]
+    pub(crate) fn below_parent(mut self, parent: &Parent) -> Self {
+        self.below = parent.below(&self.tracer);
+        self.parent(parent.inherited())
     }
 
     /// Sets the run's id; without it the tracer's generator makes one. An id that can name no run here,
@@ -142,21 +160,26 @@ impl RunBuilder {
 
     /// Starts the run and submits it.
     pub fn start(self) -> RunTree {
-        if !self.tracer.is_enabled() {
+        let around = surroundings();
+        let below = match self.parent {
+            Some(_) => self.below,
+            None => around.named_below(&self.tracer),
+        };
+        if !around.records(&self.tracer, below) {
             return RunTree::disabled(self.tracer);
         }
+        let parent = self.parent.unwrap_or_else(|| around.named_context());
         let now = self
             .start
             .unwrap_or_else(|| writable(self.tracer.clock().now()));
-        let start = match self
-            .parent
+        let start = match parent
             .as_ref()
             .and_then(|parent| parent.dotted_order.start_time())
         {
             Some(earliest) if self.start.is_some() => now.max(earliest),
             _ => now,
         };
-        let above = self.parent.as_ref().map(|parent| &parent.dotted_order);
+        let above = parent.as_ref().map(|parent| &parent.dotted_order);
         let free = |id: &RunId| !id.is_nil() && !above.is_some_and(|above| above.names(*id));
         let given = self.id.filter(|id| {
             let usable = free(id);
@@ -170,12 +193,12 @@ impl RunBuilder {
             // The tracer's generator repeats itself.
             .unwrap_or_else(|| RandomIds.run_id(start));
         let segment = Segment { start, id };
-        let (order, inherited) = match self.parent {
+        let (order, inherited) = match parent {
             Some(parent) => (parent.dotted_order.child(segment), Some(parent.baggage)),
             None => (DottedOrder::root(segment), None),
         };
         let mut run = Run::begin(order, self.name, self.run_type, start);
-        let inherited = inherited.unwrap_or_default();
+        let inherited = around.join(inherited.unwrap_or_default(), self.tracer.service());
         run.tags = inherited.tags;
         for tag in self.tags {
             if !run.tags.contains(&tag) {
@@ -183,11 +206,6 @@ impl RunBuilder {
             }
         }
         run.extra.metadata = inherited.metadata;
-        let service = self.tracer.service();
-        if service != run.extra.metadata.get(SERVICE) && service.is_some() {
-            let metadata = Arc::make_mut(&mut run.extra.metadata);
-            metadata.extend(service.map(|name| (SERVICE.to_owned(), name.clone())));
-        }
         if !self.metadata.is_empty() {
             Arc::make_mut(&mut run.extra.metadata).extend(self.metadata);
         }

@@ -98,7 +98,12 @@ impl RunTree {
 
     /// Begins a run below this one.
     pub fn child(&self, name: impl Into<String>) -> RunBuilder {
-        self.tracer.run(name).parent(self.inherited())
+        self.tracer.run(name).below(self)
+    }
+
+    /// Returns the tracer that started the run.
+    pub fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// Returns what another process needs to continue below this run; none when tracing is off.
@@ -148,6 +153,11 @@ impl RunTree {
     /// sample. Then it is not worth the work to describe it.
     pub fn is_recording(&self) -> bool {
         self.inner.as_ref().is_some_and(|inner| inner.sampled)
+    }
+
+    /// Returns true if the run has a place in a trace, be it in the sample or not.
+    pub(super) fn has_place(&self) -> bool {
+        self.inner.is_some()
     }
 
     /// Adds one key of metadata. Runs started below from now on inherit it.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::builder::RunBuilder;
+use super::current::surroundings;
 use super::gate::{Gate, GateCounts};
 use super::redact::Redactor;
 use super::run_tree::RunTree;
 use super::sampler::Sampler;
-use super::sink::RunSink;
+use super::sink::{NoSink, RunSink};
 use crate::model::{
     Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock, TraceId,
 };
@@ -49,8 +50,17 @@ struct Shared {
     runtime: Option<Arc<JsonMap>>,
     metadata: JsonMap,
     inputs_on_patch: bool,
-    enabled: bool,
     gate: Gate,
+    recording: Recording,
+    allow_unprocessed: bool,
+}
+
+/// Whether runs are recorded where nobody nearer says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recording {
+    On,
+    Off,
+    Never,
 }
 
 impl Tracer {
@@ -66,13 +76,22 @@ impl Tracer {
                 runtime: Some(Arc::new(describe_sender())),
                 metadata: JsonMap::new(),
                 inputs_on_patch: false,
-                enabled: true,
                 gate: Gate::default(),
+                recording: Recording::On,
+                allow_unprocessed: false,
             },
         }
     }
 
-    /// Begins a run: a root, unless the builder is given a parent.
+    /// Makes a tracer that records nothing, whatever a scope says.
+    pub fn never() -> Self {
+        Self::builder(Arc::new(NoSink))
+            .omit_runtime()
+            .never()
+            .build()
+    }
+
+    /// Begins a run: a root, unless the builder or a [`Scope`](super::Scope) names a parent.
     pub fn run(&self, name: impl Into<String>) -> RunBuilder {
         RunBuilder::new(self.clone(), name.into())
     }
@@ -90,9 +109,40 @@ impl Tracer {
         }
     }
 
-    /// Returns true if runs of this tracer are recorded.
+    /// Returns true if a run that starts here and now is recorded: the [`Scope`](super::Scope)s
+    /// around are asked first.
     pub fn is_enabled(&self) -> bool {
-        self.shared.enabled
+        surroundings().records(self, None)
+    }
+
+    /// Returns true if a run is recorded that starts here and now below `parent`, or else below what is
+    /// current.
+    #[cfg(feature = "macros")]
+    pub(crate) fn records_below(&self, parent: Option<&super::Parent>) -> bool {
+        let around = surroundings();
+        let below = match parent {
+            Some(parent) => parent.below(self),
+            None => around.below(self),
+        };
+        around.records(self, below)
+    }
+
+    /// Returns true if a payload leaves raw whose hook failed.
+    #[cfg(feature = "macros")]
+    pub(crate) fn allows_unprocessed(&self) -> bool {
+        self.shared.allow_unprocessed
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.shared.recording == Recording::On
+    }
+
+    pub(super) fn can_record(&self) -> bool {
+        self.shared.recording != Recording::Never
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Returns the project that new traces go to.
@@ -214,9 +264,30 @@ impl TracerBuilder {
     }
 
     /// Switches recording on or off; off, runs are handles that do nothing. On by default.
+    ///
+    /// A [`Scope`](super::Scope) may say otherwise for its inside; see [`Tracer::never`].
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
-        self.shared.enabled = enabled;
+        self.shared.recording = if enabled {
+            Recording::On
+        } else {
+            Recording::Off
+        };
+        self
+    }
+
+    /// Records nothing, whatever a scope says: for a sink that could not take it.
+    #[must_use]
+    pub fn never(mut self) -> Self {
+        self.shared.recording = Recording::Never;
+        self
+    }
+
+    /// Lets a payload leave raw if its `process_inputs` or `process_outputs` hook fails; by default it is
+    /// replaced by a marker.
+    #[must_use]
+    pub fn allow_unprocessed(mut self, allow: bool) -> Self {
+        self.shared.allow_unprocessed = allow;
         self
     }
 
