@@ -19,6 +19,7 @@ mod ids;
 mod op;
 mod run;
 mod tree;
+mod usage;
 
 pub use attachment::Attachment;
 pub use clock::{Clock, SteppingClock, SystemClock, Timestamp};
@@ -27,8 +28,9 @@ pub use dotted_order::{DottedOrder, ParseDottedOrderError, Segment};
 pub use feedback::Feedback;
 pub use ids::{IdGenerator, RandomIds, RunId, SeededIds, TraceId};
 pub use op::{RunOp, merge_ops};
-pub use run::{Extra, Run, RunEvent, RunStatus, RunType};
+pub use run::{Extra, NEW_TOKEN, Run, RunEvent, RunStatus, RunType};
 pub use tree::{TraceTree, TreeNode};
+pub use usage::{ParseUsageError, USAGE_METADATA, Usage};
 
 /// A JSON object with its keys in the order of insertion.
 pub type JsonMap = serde_json::Map<String, serde_json::Value>;

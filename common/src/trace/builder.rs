@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::current::current;
 use super::run_tree::RunTree;
 use super::tracer::{SERVICE, Tracer};
 use crate::model::{
-    DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunContext, RunId, RunType, Segment,
-    Timestamp,
+    Attachment, DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunContext, RunId, RunType,
+    Segment, Timestamp,
 };
 
 /// Says what a run is before it starts. Made by [`Tracer::run`] and [`RunTree::child`].
@@ -27,6 +28,9 @@ pub struct RunBuilder {
     metadata: JsonMap,
     tags: Vec<String>,
     project: Option<String>,
+    extra: JsonMap,
+    attachments: Vec<Attachment>,
+    reference_example_id: Option<Uuid>,
 }
 
 impl RunBuilder {
@@ -42,6 +46,9 @@ impl RunBuilder {
             metadata: JsonMap::new(),
             tags: Vec::new(),
             project: None,
+            extra: JsonMap::new(),
+            attachments: Vec::new(),
+            reference_example_id: None,
         }
     }
 
@@ -67,6 +74,37 @@ impl RunBuilder {
     /// Adds a tag. Children inherit it.
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
+        self
+    }
+
+    /// Adds several keys of metadata, each as [`metadata`](Self::metadata) does.
+    pub fn metadata_from(mut self, metadata: JsonMap) -> Self {
+        self.metadata.extend(metadata);
+        self
+    }
+
+    /// Adds several tags, each as [`tag`](Self::tag) does.
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags.extend(tags.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a file that the work was given. Names with a `.` are not sent: LangSmith takes none.
+    pub fn attachment(mut self, attachment: Attachment) -> Self {
+        self.attachments.push(attachment);
+        self
+    }
+
+    /// Adds one key to what rides along in `extra` beside metadata, such as `invocation_params` or
+    /// `tool_call_id`. Children do not inherit it.
+    pub fn extra(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extra.insert(key.into(), value.into());
+        self
+    }
+
+    /// Names the dataset example that an evaluation runs on.
+    pub fn reference_example_id(mut self, example: Uuid) -> Self {
+        self.reference_example_id = Some(example);
         self
     }
 
@@ -153,7 +191,14 @@ impl RunBuilder {
         if !self.metadata.is_empty() {
             Arc::make_mut(&mut run.extra.metadata).extend(self.metadata);
         }
+        // `extra` has a place for these two, and a key written twice is no JSON object.
+        run.extra.other = self.extra;
+        for taken in ["metadata", "runtime"] {
+            run.extra.other.shift_remove(taken);
+        }
         run.extra.runtime = self.tracer.runtime();
+        run.attachments = self.attachments;
+        run.reference_example_id = self.reference_example_id;
         run.project = self
             .project
             .or(inherited.project)

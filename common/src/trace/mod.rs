@@ -13,12 +13,14 @@
 
 mod builder;
 mod current;
+mod provider;
 mod run_tree;
 mod sink;
 mod tracer;
 
 pub use builder::RunBuilder;
 pub use current::{InRun, TraceFutureExt, current, with_run};
+pub use provider::{Anthropic, Gemini, OpenAi, Provider};
 pub use run_tree::RunTree;
 pub use sink::{MemorySink, NoSink, RunSink, TeeSink};
 pub use tracer::{SERVICE, Tracer, TracerBuilder};

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::builder::{RunBuilder, into_object};
 use super::tracer::Tracer;
 use crate::model::{
-    Baggage, DottedOrder, Run, RunContext, RunEvent, RunId, RunOp, RunType, TraceId,
+    Attachment, Baggage, DottedOrder, JsonMap, NEW_TOKEN, Run, RunContext, RunEvent, RunId, RunOp,
+    RunType, TraceId, USAGE_METADATA, Usage,
 };
 
 /// A run that has started: the handle to describe it, end it, and start runs below it.
@@ -69,9 +70,10 @@ impl RunTree {
     }
 
     pub(super) fn begin(tracer: Tracer, mut run: Run) -> Self {
-        let inputs = run.inputs.take();
+        let (inputs, attachments) = (run.inputs.take(), std::mem::take(&mut run.attachments));
         let mut post = run.clone();
         post.inputs = inputs;
+        post.attachments = attachments;
         tracer.submit(RunOp::Post(Box::new(post)));
         let inner = Inner {
             tracer: tracer.clone(),
@@ -93,10 +95,15 @@ impl RunTree {
     pub fn context(&self) -> Option<RunContext> {
         let inner = self.inner.as_ref()?;
         let state = inner.lock();
+        let mut metadata = state.run.extra.metadata.clone();
+        if metadata.contains_key(USAGE_METADATA) {
+            // A run's usage is its own: inherited, it would be counted again for each child.
+            Arc::make_mut(&mut metadata).shift_remove(USAGE_METADATA);
+        }
         Some(RunContext {
             dotted_order: inner.dotted_order.clone(),
             baggage: Baggage {
-                metadata: state.run.extra.metadata.clone(),
+                metadata,
                 tags: state.run.tags.clone(),
                 project: state.run.project.clone(),
             },
@@ -153,6 +160,63 @@ impl RunTree {
             kwargs: None,
         };
         inner.change(|run| run.events.push(event));
+    }
+
+    /// Records that something with a name happened, with values for programs. An object is best; use
+    /// [`Value::Null`] for none.
+    pub fn record_event(&self, name: impl Into<String>, kwargs: impl Into<Value>) {
+        let Some(inner) = self.open() else { return };
+        let event = RunEvent {
+            name: name.into(),
+            message: None,
+            kwargs: Some(kwargs.into()).filter(|kwargs| !kwargs.is_null()),
+            time: inner.tracer.clock().now(),
+        };
+        inner.change(|run| run.events.push(event));
+    }
+
+    /// Records that a streamed token arrived: the first one, from which LangSmith derives the time to
+    /// the first token. Later calls do nothing, and the token's text is not kept.
+    pub fn new_token(&self) {
+        let streams = |run: &Run| run.events.iter().any(|event| event.name == NEW_TOKEN);
+        let Some(inner) = self.open().filter(|inner| !streams(&inner.lock().run)) else {
+            return;
+        };
+        let time = inner.tracer.clock().now();
+        inner.change(|run| {
+            if !streams(run) {
+                run.events.push(RunEvent {
+                    name: NEW_TOKEN.to_owned(),
+                    time,
+                    message: None,
+                    kwargs: None,
+                });
+            }
+        });
+    }
+
+    /// Says what a call of a language model used up. Children do not inherit it.
+    pub fn set_usage(&self, usage: Usage) {
+        self.add_metadata(USAGE_METADATA, usage);
+    }
+
+    /// Adds a file to the run; it leaves when the run ends. One of the same name is replaced.
+    pub fn attach(&self, attachment: Attachment) {
+        let Some(inner) = self.open() else { return };
+        inner.change(|run| {
+            run.attachments
+                .retain(|known| known.name != attachment.name);
+            run.attachments.push(attachment);
+        });
+    }
+
+    /// Adds one key to what the work gives back, and keeps the others.
+    pub fn add_output(&self, key: impl Into<String>, value: impl Into<Value>) {
+        let Some(inner) = self.open() else { return };
+        let (key, value) = (key.into(), value.into());
+        inner.change(|run| {
+            run.outputs.get_or_insert_default().insert(key, value);
+        });
     }
 
     /// Sets what the work gave back, without ending the run. A value that is no object is sent as
@@ -221,12 +285,31 @@ impl Inner {
                 return;
             }
             last(&mut state.run);
+            keep_usage(&mut state.run);
             state.run.end_time = Some(now.max(state.run.start_time));
             let patch = state.run.clone();
             state.ended = true;
             patch
         };
         self.tracer.submit(RunOp::Patch(Box::new(patch)));
+    }
+}
+
+/// Copies the usage of a model's answer to where LangSmith counts it, unless it is there.
+///
+/// The Python SDK does so for a run of any type; then a chain that returns its model's answer counts
+/// the tokens again.
+fn keep_usage(run: &mut Run) {
+    let told = |map: &JsonMap| {
+        map.get(USAGE_METADATA)
+            .filter(|usage| usage.is_object())
+            .cloned()
+    };
+    if run.run_type == RunType::Llm
+        && !run.extra.metadata.contains_key(USAGE_METADATA)
+        && let Some(usage) = run.outputs.as_ref().and_then(told)
+    {
+        Arc::make_mut(&mut run.extra.metadata).insert(USAGE_METADATA.to_owned(), usage);
     }
 }
 
