@@ -187,7 +187,7 @@ impl Ended {
 
 /// Guesses from a program's last lines what would help.
 fn remedy(lines: &str) -> &'static str {
-    const NETWORK: [&str; 12] = [
+    const NETWORK: [&str; 14] = [
         "could not resolve",
         "name resolution",
         "failed to download",
@@ -200,6 +200,8 @@ fn remedy(lines: &str) -> &'static str {
         "timed out",
         "no matching distribution",
         "failed to fetch",
+        "enotfound",
+        "eai_again",
     ];
     let lines = lines.to_lowercase();
     if lines.contains("no space left") {

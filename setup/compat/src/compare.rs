@@ -1,6 +1,6 @@
 //! Two captures → the fields in which they differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
@@ -39,51 +39,63 @@ fn clipped(text: &str) -> String {
 }
 
 /// Returns every field in which the two differ, in the order of their names.
+///
+/// A list of plain values is one field, for its order counts.
 pub(crate) fn compare(theirs: &Value, ours: &Value) -> Vec<Difference> {
-    let (mut theirs, ours) = (fields(theirs), fields(ours));
     let mut found = Vec::new();
-    for (field, ours) in ours {
-        let theirs = theirs.remove(&field);
-        if theirs.as_ref() != Some(&ours) {
-            found.push(Difference { field, theirs, ours: Some(ours) });
-        }
-    }
-    let left = theirs.into_iter().map(|(field, theirs)| Difference {
-        field,
-        theirs: Some(theirs),
-        ours: None,
-    });
-    found.extend(left);
+    walk(Some(theirs), Some(ours), &mut Vec::new(), &mut found);
     found.sort_by(|a, b| a.field.cmp(&b.field));
     found
 }
 
-/// Takes a capture apart into its leaves. A list of plain values is one leaf, for its order counts.
-fn fields(value: &Value) -> BTreeMap<Path, Value> {
-    let mut found = BTreeMap::new();
-    collect(value, &mut Vec::new(), &mut found);
-    found
+fn walk(
+    theirs: Option<&Value>,
+    ours: Option<&Value>,
+    path: &mut Path,
+    found: &mut Vec<Difference>,
+) {
+    if theirs == ours {
+        return;
+    }
+    match (theirs.and_then(parts), ours.and_then(parts)) {
+        (Some(theirs), Some(ours)) => {
+            let names: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
+            for name in names {
+                path.push(name.clone());
+                walk(
+                    theirs.get(name).copied(),
+                    ours.get(name).copied(),
+                    path,
+                    found,
+                );
+                path.pop();
+            }
+        }
+        _ => found.push(Difference {
+            field: path.clone(),
+            theirs: theirs.cloned(),
+            ours: ours.cloned(),
+        }),
+    }
 }
 
-fn collect(value: &Value, path: &mut Path, found: &mut BTreeMap<Path, Value>) {
+/// Takes an object apart, and a list that holds objects; anything else is one value.
+fn parts(value: &Value) -> Option<BTreeMap<String, &Value>> {
     match value {
-        Value::Object(map) if !map.is_empty() => {
-            for (key, value) in map {
-                path.push(key.clone());
-                collect(value, path, found);
-                path.pop();
-            }
-        }
+        Value::Object(map) => Some(
+            map.iter()
+                .map(|(key, value)| (key.clone(), value))
+                .collect(),
+        ),
         Value::Array(items) if items.iter().any(Value::is_object) => {
-            for (index, item) in items.iter().enumerate() {
-                path.push(index.to_string());
-                collect(item, path, found);
-                path.pop();
-            }
+            let items = items.iter().enumerate();
+            Some(
+                items
+                    .map(|(index, item)| (index.to_string(), item))
+                    .collect(),
+            )
         }
-        leaf => {
-            found.insert(path.clone(), leaf.clone());
-        }
+        _ => None,
     }
 }
 
@@ -103,11 +115,14 @@ mod tests {
     fn each_field_that_differs_is_named_with_both_values() {
         let theirs = json!({"a": {"tags": ["x", "y"], "only": 1}, "same": 0});
         let ours = json!({"a": {"tags": ["y", "x"]}, "events": [{"name": "e"}], "same": 0});
-        let found: Vec<String> = compare(&theirs, &ours).iter().map(ToString::to_string).collect();
+        let found: Vec<String> = compare(&theirs, &ours)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let expected = [
             "a.only: theirs 1, ours not sent",
             "a.tags: theirs [\"x\",\"y\"], ours [\"y\",\"x\"]",
-            "events.0.name: theirs not sent, ours \"e\"",
+            "events: theirs not sent, ours [{\"name\":\"e\"}]",
         ];
         assert_eq!(found, expected);
     }

@@ -49,25 +49,38 @@ impl OurService {
             .allow_projects([PROJECT]);
         let app: Router = Router::new().route("/work", get(work)).layer(layer);
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listener = tokio::net::TcpListener::bind(free).await.context("a free port")?;
+        let listener = tokio::net::TcpListener::bind(free)
+            .await
+            .context("a free port")?;
         let address = format!("http://{}", listener.local_addr()?);
         let server = tokio::spawn(async move {
             // It ends with the process, or when it is aborted below.
             let _ = axum::serve(listener, app).await;
         });
-        Ok(Self { address, client, server })
+        Ok(Self {
+            address,
+            client,
+            server,
+        })
     }
 
     /// Sends what it holds and ends.
     pub(crate) async fn finish(self) -> Result<()> {
-        self.client.flush_async(PATIENCE).await.context("flushing our service")?;
+        self.client
+            .flush_async(PATIENCE)
+            .await
+            .context("flushing our service")?;
         self.server.abort();
         Ok(())
     }
 }
 
 async fn work(Extension(incoming): Extension<IncomingTrace>) -> &'static str {
-    let child = incoming.start("server-child").metadata("svc", "B").tag("srv-tag").start();
+    let child = incoming
+        .start("server-child")
+        .metadata("svc", "B")
+        .tag("srv-tag")
+        .start();
     let inner = child.child("server-inner").run_type("tool").start();
     for run in [inner, child] {
         run.end_with(json!({ "text": "because" }));
@@ -79,15 +92,26 @@ async fn work(Extension(incoming): Extension<IncomingTrace>) -> &'static str {
 pub(crate) async fn call(url: &str, service: &str) -> Result<()> {
     let client = client(url)?;
     let question = json!({ "question": "why?" });
-    let root = client.run("client-root").inputs(question.clone()).project(PROJECT);
+    let root = client
+        .run("client-root")
+        .inputs(question.clone())
+        .project(PROJECT);
     let root = root.metadata("user", "ünï").tag("cli-tag").start();
     let call = root.child("call").run_type("tool").inputs(question).start();
     let http = common::lab::http_client();
     let request = http.get(format!("{service}/work")).trace(&call);
-    let answer = request.send().await.context("calling the service")?.text().await?;
+    let answer = request
+        .send()
+        .await
+        .context("calling the service")?
+        .text()
+        .await?;
     for run in [call, root] {
         run.end_with(json!({ "answer": answer }));
     }
-    client.flush_async(PATIENCE).await.context("flushing our caller")?;
+    client
+        .flush_async(PATIENCE)
+        .await
+        .context("flushing our caller")?;
     Ok(())
 }

@@ -21,7 +21,7 @@ pub(crate) struct Listed {
     /// In which scenarios; without it, wherever the field is.
     #[serde(default)]
     pub(crate) scenarios: Vec<String>,
-    /// The field, with `*` for any one name.
+    /// The field; `*` stands for any one name, `LANGSMITH_*` for any that begins so.
     pub(crate) field: String,
     /// What is seen there.
     pub(crate) what: What,
@@ -62,7 +62,10 @@ impl What {
 impl Listed {
     fn covers(&self, sdks: &[Sdk], scenario: &str, difference: &Difference) -> bool {
         let pattern: Vec<&str> = self.field.split('.').collect();
-        let fits = |(pattern, name): (&&str, &String)| *pattern == "*" || *pattern == name.as_str();
+        let fits = |(pattern, name): (&&str, &String)| match pattern.strip_suffix('*') {
+            Some(begin) => name.starts_with(begin),
+            None => *pattern == name.as_str(),
+        };
         sdks.contains(&self.sdk)
             && self.what == What::of(difference)
             && (self.scenarios.is_empty() || self.scenarios.iter().any(|id| id == scenario))
@@ -130,14 +133,16 @@ impl Differences {
     /// somewhere, which only a run of `everything` can tell.
     pub(crate) fn outdated(&self, sdk: Sdk, ran: &[&str], everything: bool) -> Vec<String> {
         let mut outdated = Vec::new();
-        let of_sdk = self.listed.iter().enumerate().filter(|(_, listed)| listed.sdk == sdk);
+        let of_sdk = self
+            .listed
+            .iter()
+            .enumerate()
+            .filter(|(_, listed)| listed.sdk == sdk);
         for (index, listed) in of_sdk {
             let in_scenario = |id: &str| self.seen.contains(&(index, id.to_owned()));
             let name = format!("{} ({})", listed.field, listed.what.words());
-            if listed.scenarios.is_empty() {
-                if everything && !ran.iter().any(|id| in_scenario(id)) {
-                    outdated.push(format!("{name} in no scenario"));
-                }
+            if listed.scenarios.is_empty() && everything && !ran.iter().any(|id| in_scenario(id)) {
+                outdated.push(format!("{name} in no scenario"));
             }
             for id in &listed.scenarios {
                 if ran.contains(&id.as_str()) && !in_scenario(id) {
@@ -148,17 +153,10 @@ impl Differences {
         outdated
     }
 
-    /// Returns the scenarios that entries name.
-    pub(crate) fn scenarios(&self) -> BTreeSet<&str> {
-        let names = self.listed.iter().flat_map(|listed| &listed.scenarios);
-        names.map(String::as_str).collect()
-    }
-
     /// Writes the list as the page shows it.
     pub(crate) fn table(&self) -> String {
-        let mut table = String::from(
-            "| SDK | Field | Seen in | Difference | Why |\n|---|---|---|---|---|\n",
-        );
+        let mut table =
+            String::from("| SDK | Field | Seen in | Difference | Why |\n|---|---|---|---|---|\n");
         for listed in &self.listed {
             let scenarios = match listed.scenarios.as_slice() {
                 [] => "all that have it".to_owned(),
@@ -196,6 +194,21 @@ mod tests {
             field: field.split('.').map(str::to_owned).collect(),
             theirs: Some(json!(1)),
             ours: None,
+        }
+    }
+
+    #[test]
+    fn every_entry_names_scenarios_that_exist_and_a_reason() {
+        let known = crate::scenarios::names();
+        for listed in Differences::read().expect("the list").listed {
+            assert!(!listed.why.is_empty(), "{}", listed.field);
+            for id in &listed.scenarios {
+                assert!(
+                    known.iter().any(|(known, _)| known == id),
+                    "{}: no {id}",
+                    listed.field
+                );
+            }
         }
     }
 

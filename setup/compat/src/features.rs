@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::{pages, scenarios};
+use crate::pages;
 
 const SOURCE: &str = "docs/features.toml";
 
@@ -30,6 +29,7 @@ struct Feature {
 
 impl Feature {
     /// Says whether it is here now, rather than promised or left out.
+    #[cfg(test)]
     fn is_here(&self) -> bool {
         let words = ["with ", "later", "n/a", "out of scope"];
         !words.iter().any(|word| self.ours.starts_with(word))
@@ -49,23 +49,33 @@ fn read() -> Result<Vec<Feature>> {
 
 /// Writes the table of the page.
 pub(crate) fn table() -> Result<String> {
-    let mut table = String::from(
-        "| Capability | Python | JavaScript | ours | Test |\n|---|---|---|---|---|\n",
-    );
+    let mut table =
+        String::from("| Capability | Python | JavaScript | ours | Test |\n|---|---|---|---|---|\n");
     for feature in read()? {
-        let tests: Vec<String> = feature.tests.iter().map(|test| format!("`{test}`")).collect();
-        let Feature { name, python, javascript, ours, .. } = &feature;
+        let tests: Vec<String> = feature
+            .tests
+            .iter()
+            .map(|test| format!("`{test}`"))
+            .collect();
+        let Feature {
+            name,
+            python,
+            javascript,
+            ours,
+            ..
+        } = &feature;
         let tests = tests.join("<br>");
-        let _ = writeln!(table, "| {name} | {python} | {javascript} | {ours} | {tests} |");
+        let _ = writeln!(
+            table,
+            "| {name} | {python} | {javascript} | {ours} | {tests} |"
+        );
     }
     Ok(table)
 }
 
 /// Returns what is wrong with the table: a test that is not there, a capability without one.
-///
-/// # Errors
-/// If the source is not written as it should be.
-pub(crate) fn problems() -> Result<Vec<String>> {
+#[cfg(test)]
+fn problems() -> Result<Vec<String>> {
     let mut problems = Vec::new();
     for feature in read()? {
         let name = &feature.name;
@@ -82,14 +92,17 @@ pub(crate) fn problems() -> Result<Vec<String>> {
 }
 
 /// Finds a test by its name: in `common/tests`, or where the path says.
+#[cfg(test)]
 fn exists(test: &str) -> bool {
     if let Some(id) = test.strip_prefix("compat ") {
-        return scenarios::names().iter().any(|(known, _)| *known == id);
+        return crate::scenarios::names()
+            .iter()
+            .any(|(known, _)| *known == id);
     }
     let Some((file, function)) = test.split_once("::") else {
         return false;
     };
-    let path: PathBuf = match file.contains('/') {
+    let path = match file.contains('/') {
         true => pages::root().join(file),
         false => pages::root().join("common/tests").join(file),
     };
@@ -109,9 +122,16 @@ mod tests {
 
     #[test]
     fn a_test_that_is_not_there_is_told() {
-        assert!(exists("common/src/trace/run_tree.rs::a_panic_ends_the_run_and_says_so"));
+        assert!(exists(
+            "common/src/trace/run_tree.rs::a_panic_ends_the_run_and_says_so"
+        ));
         assert!(exists("compat simple"));
-        for absent in ["config.rs::nothing_of_the_kind", "nowhere.rs::a", "compat nothing", "words"] {
+        for absent in [
+            "config.rs::nothing_of_the_kind",
+            "nowhere.rs::a",
+            "compat nothing",
+            "words",
+        ] {
             assert!(!exists(absent), "{absent}");
         }
     }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 use common::client::Client;
-use common::model::JsonMap;
+use common::model::{DottedOrder, JsonMap};
 use common::propagation::{Extractor, LangSmithPropagator, Outcome, Propagator as _, TrustPolicy};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -59,8 +59,22 @@ impl Case {
     /// Returns the header lines of the request.
     fn lines(&self) -> Vec<(String, String)> {
         let line = |name: &str, value: &String| (name.to_owned(), value.replace("CALLER", CALLER));
-        let trace = self.trace.iter().map(|value| line("langsmith-trace", value));
-        trace.chain(self.baggage.iter().map(|value| line("baggage", value))).collect()
+        let trace = self
+            .trace
+            .iter()
+            .map(|value| line("langsmith-trace", value));
+        trace
+            .chain(self.baggage.iter().map(|value| line("baggage", value)))
+            .collect()
+    }
+
+    /// Says in words what a peer made of it.
+    pub(crate) fn words(&self, seen: &Value) -> String {
+        let trace = self
+            .trace
+            .first()
+            .map(|value| value.replace("CALLER", CALLER));
+        words(seen, trace.as_deref())
     }
 
     /// Returns what the file says of an SDK.
@@ -77,21 +91,28 @@ pub(crate) fn input(cases: &[Case]) -> Value {
     cases.iter().map(|case| json!(case.lines())).collect()
 }
 
-/// Says in words where a run ended up, the same words for all three.
-pub(crate) fn words(seen: &Value) -> String {
+/// Says in words where a run ended up, the same words for all three; `trace` is the header that was sent.
+fn words(seen: &Value, trace: Option<&str>) -> String {
     if let Some(error) = seen["raises"].as_str() {
         return format!("raises {error}");
     }
-    let caller = &CALLER[CALLER.len() - 36..];
     let parent = seen["parent"].as_str();
+    let order = seen["dotted_order"].as_str().unwrap_or_default();
     let mut words = match parent {
         None => "a new trace".to_owned(),
         Some(parent) => {
-            let order = seen["dotted_order"].as_str().unwrap_or_default();
-            let whole = parent == caller
-                && seen["trace"] == caller
-                && order.strip_prefix(CALLER).is_some_and(|rest| rest.len() == 59);
-            if whole { "continued" } else { "below ids that no run has" }.to_owned()
+            let above = order.rsplit_once('.').map_or("", |(above, _)| above);
+            let sent = trace.is_some_and(|sent| sent == above)
+                && above.ends_with(parent)
+                && seen["trace"]
+                    .as_str()
+                    .is_some_and(|id| above[..58.min(above.len())].ends_with(id));
+            match sent {
+                true if above.parse::<DottedOrder>().is_ok() => "continued",
+                true => "taken as it is",
+                false => "below ids that it invents",
+            }
+            .to_owned()
         }
     };
     if let Some(project) = seen["project"].as_str().filter(|name| *name != "default") {
@@ -101,7 +122,8 @@ pub(crate) fn words(seen: &Value) -> String {
     if let Some(tags) = tags {
         let _ = write!(words, ", tags {}", Value::from(tags.clone()));
     }
-    let own = |key: &str| key == "ls_method" || key == "revision_id" || key.starts_with("LANGSMITH_");
+    let own =
+        |key: &str| key == "ls_method" || key == "revision_id" || key.starts_with("LANGSMITH_");
     let metadata = seen["metadata"].as_object().into_iter().flatten();
     let metadata: JsonMap = metadata
         .filter(|(key, _)| !own(key))
@@ -133,8 +155,16 @@ pub(crate) fn ours(case: &Case, client: &Client) -> Result<String> {
         Outcome::Ambiguous => counters.ambiguous,
         Outcome::Untrusted { .. } | Outcome::NotRead => 0,
     };
-    anyhow::ensure!(counted == 1, "{}: {} is not counted", case.name, extracted.outcome);
-    let run = client.run("answer").parent(extracted.context.clone()).start();
+    anyhow::ensure!(
+        counted == 1,
+        "{}: {} is not counted",
+        case.name,
+        extracted.outcome
+    );
+    let run = client
+        .run("answer")
+        .parent(extracted.context.clone())
+        .start();
     let context = run.context().context("tracing is on")?;
     run.end();
     let order = &context.dotted_order;
@@ -146,7 +176,7 @@ pub(crate) fn ours(case: &Case, client: &Client) -> Result<String> {
         "tags": context.baggage.tags,
         "metadata": *context.baggage.metadata,
     });
-    let mut words = words(&seen);
+    let mut words = case.words(&seen);
     if extracted.context.is_none() {
         let _ = write!(words, ", counted as {}", extracted.outcome.as_str());
     }

@@ -62,7 +62,15 @@ fn work(arguments: Arguments) -> Result<u8> {
     }
     if arguments.write {
         let changed = pages::write()?;
-        println!("{} {}", pages::PAGE, if changed { "is written anew" } else { "is up to date" });
+        println!(
+            "{} {}",
+            pages::PAGE,
+            if changed {
+                "is written anew"
+            } else {
+                "is up to date"
+            }
+        );
         return Ok(0);
     }
     let sdks = match arguments.sdk.as_slice() {

@@ -25,7 +25,13 @@ pub(crate) const DROPPED: [(&str, &str); 1] = [(
 const GIVEN: &str = "01990000-0000-";
 
 /// The fields that hold a time.
-const TIMES: [&str; 5] = ["start_time", "end_time", "time", "created_at", "modified_at"];
+const TIMES: [&str; 5] = [
+    "start_time",
+    "end_time",
+    "time",
+    "created_at",
+    "modified_at",
+];
 
 /// Returns what arrived since `since`, normalised, together with what the scenario said.
 ///
@@ -60,7 +66,14 @@ pub(crate) fn capture(
     feedback.sort_by_key(|one| one["key"].to_string());
     let feedback: Map<String, Value> = feedback
         .iter()
-        .map(|one| (one["key"].as_str().unwrap_or("?").to_owned(), normal.value("", one)))
+        .map(|one| {
+            let mut one = normal.value("", one);
+            if let Value::Object(fields) = &mut one {
+                // On the route of its own nothing is null, in a batch everything is.
+                fields.retain(|_, value| !value.is_null());
+            }
+            (one["key"].as_str().unwrap_or("?").to_owned(), one)
+        })
         .collect();
     let refused: Vec<String> = mock.errors().iter().map(ToString::to_string).collect();
     let mut all = json!({
@@ -98,10 +111,14 @@ fn names(runs: &[Run]) -> HashMap<Uuid, String> {
 
 /// Says how the times of a run stand to each other, which is what can be compared of them.
 fn times(run: &Run, runs: &[Run]) -> Value {
-    let parent = runs.iter().find(|other| Some(other.id) == run.parent_run_id);
+    let parent = runs
+        .iter()
+        .find(|other| Some(other.id) == run.parent_run_id);
+    // The JavaScript SDK ends its runs in whole milliseconds.
+    let millis = |time: DateTime<Utc>| time.timestamp_millis();
     json!({
         "start_is_that_of_the_dotted_order": run.dotted_order.start_time() == Some(run.start_time),
-        "ends_before_it_starts": run.end_time.map(|end| end < run.start_time),
+        "ends_before_it_starts": run.end_time.map(|end| millis(end) < millis(run.start_time)),
         "starts_before_its_parent": parent.map(|parent| run.start_time < parent.start_time),
     })
 }
@@ -113,7 +130,10 @@ fn attachments(files: &[common::langsmith_mock::Attachment]) -> Value {
             Ok(text) => text.to_owned(),
             Err(_) => hex,
         };
-        (file.name.clone(), json!({ "type": file.content_type, "content": content }))
+        (
+            file.name.clone(),
+            json!({ "type": file.content_type, "content": content }),
+        )
     });
     Value::Object(files.collect())
 }
@@ -143,13 +163,11 @@ struct Normal {
 impl Normal {
     fn value(&self, key: &str, value: &Value) -> Value {
         match value {
-            Value::Object(fields) => {
-                let fields = fields.iter().filter(|(_, value)| !value.is_null());
-                fields
-                    .map(|(key, value)| (key.clone(), self.value(key, value)))
-                    .collect::<Map<_, _>>()
-                    .into()
-            }
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(key, value)| (key.clone(), self.value(key, value)))
+                .collect::<Map<_, _>>()
+                .into(),
             Value::Array(items) => items.iter().map(|item| self.value("", item)).collect(),
             value if TIMES.contains(&key) => self.time(value),
             Value::String(text) if matches!(key, "dotted_order" | "langsmith-trace") => {
@@ -188,14 +206,19 @@ impl Normal {
         };
         match time {
             Some(time) if time >= self.since => "<now>".into(),
-            Some(time) => time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into(),
+            Some(time) => time
+                .to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+                .into(),
             None => value.clone(),
         }
     }
 
     fn dotted_order(&self, text: &str) -> String {
         let segment = |segment: &str| {
-            let Some(cut) = segment.len().checked_sub(36).filter(|cut| segment.is_char_boundary(*cut))
+            let Some(cut) = segment
+                .len()
+                .checked_sub(36)
+                .filter(|cut| segment.is_char_boundary(*cut))
             else {
                 return segment.to_owned();
             };
@@ -240,8 +263,14 @@ mod tests {
     #[test]
     fn ids_become_relations_and_given_ids_stay() {
         let normal = normal();
-        assert_eq!(normal.text("01a202b7-f0ee-7646-9e7b-a245c1fc89c2"), "<id of root>");
-        assert_eq!(normal.text("01a202b7-f0ee-7646-9e7b-a245c1fc89c3"), "<an id>");
+        assert_eq!(
+            normal.text("01a202b7-f0ee-7646-9e7b-a245c1fc89c2"),
+            "<id of root>"
+        );
+        assert_eq!(
+            normal.text("01a202b7-f0ee-7646-9e7b-a245c1fc89c3"),
+            "<an id>"
+        );
         let given = "01990000-0000-7000-8000-00000000000a";
         assert_eq!(normal.text(given), given);
         assert_eq!(
@@ -256,7 +285,11 @@ mod tests {
     #[test]
     fn a_time_of_this_moment_is_now_however_it_is_written() {
         let normal = normal();
-        for now in [json!("2026-11-22T10:05:38+00:00"), json!("2026-11-22T10:05:38.1"), json!(1_795_342_674_790_u64)] {
+        for now in [
+            json!("2026-11-22T10:05:38+00:00"),
+            json!("2026-11-22T10:05:38.1"),
+            json!(1_795_342_674_790_u64),
+        ] {
             assert_eq!(normal.time(&now), "<now>");
         }
         let given = json!("2026-01-02T03:04:05.678+00:00");

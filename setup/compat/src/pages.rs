@@ -66,7 +66,10 @@ fn rendered(page: &str) -> Result<String> {
 
 /// Puts `table` between the markers of that name.
 fn replaced(page: &str, name: &str, table: &str) -> Result<String> {
-    let (begin, end) = (format!("<!-- {name}: rendered -->\n"), format!("<!-- /{name} -->"));
+    let (begin, end) = (
+        format!("<!-- {name}: rendered -->\n"),
+        format!("<!-- /{name} -->"),
+    );
     let lost = || format!("{PAGE} has lost the markers {begin:?} and {end:?}");
     let (before, rest) = page.split_once(&begin).with_context(lost)?;
     let (_, after) = rest.split_once(&end).with_context(lost)?;

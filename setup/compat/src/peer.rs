@@ -68,6 +68,8 @@ impl Peer {
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PYTHONUTF8", "1")
             .env("LANGSMITH_TRACING", "true")
+            // Runs that a scenario forgot to give a client go nowhere, rather than to the real service.
+            .env("LANGSMITH_ENDPOINT", "http://127.0.0.1:9")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).context("making a log for the peer")?)
@@ -100,7 +102,10 @@ impl Peer {
     /// Has the peer do `scenario` against the stand-in at `url`; returns what it says about it.
     pub(crate) async fn ask(&mut self, scenario: &str, url: &str, input: &Value) -> Result<Value> {
         let request = json!({ "scenario": scenario, "url": url, "input": input });
-        let sent = self.input.write_all(format!("{request}\n").as_bytes()).await;
+        let sent = self
+            .input
+            .write_all(format!("{request}\n").as_bytes())
+            .await;
         if sent.is_err() {
             bail!(self.ended());
         }
@@ -118,7 +123,11 @@ impl Peer {
     async fn hear(&mut self) -> Result<Value> {
         let line = timeout(PATIENCE, self.output.next_line()).await;
         let Ok(line) = line else {
-            bail!("the {} SDK gave no answer within {PATIENCE:?}{}", self.sdk, quoted(&self.log));
+            bail!(
+                "the {} SDK gave no answer within {PATIENCE:?}{}",
+                self.sdk,
+                quoted(&self.log)
+            );
         };
         let Some(line) = line.context("reading the peer's answer")? else {
             bail!(self.ended());
@@ -127,7 +136,11 @@ impl Peer {
     }
 
     fn ended(&self) -> String {
-        format!("the process of the {} SDK has ended{}", self.sdk, quoted(&self.log))
+        format!(
+            "the process of the {} SDK has ended{}",
+            self.sdk,
+            quoted(&self.log)
+        )
     }
 }
 

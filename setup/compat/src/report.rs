@@ -89,7 +89,10 @@ impl Report {
             let mut line = format!("{name:<width$}");
             for (sdk, _) in &self.sdks {
                 let verdict = self.verdicts.get(&(name.clone(), *sdk));
-                line.push_str(&format!("  {:<24}", verdict.map_or("".into(), Verdict::words)));
+                line.push_str(&format!(
+                    "  {:<24}",
+                    verdict.map_or("".into(), Verdict::words)
+                ));
             }
             println!("{}", line.trim_end());
         }
@@ -103,11 +106,16 @@ impl Report {
         }
         if !self.outdated.is_empty() {
             println!("\nlisted in setup/compat/differences.toml, and no longer so:");
-            self.outdated.iter().for_each(|entry| println!("    {entry}"));
+            self.outdated
+                .iter()
+                .for_each(|entry| println!("    {entry}"));
         }
         let failed = self.count_failed();
         let passed = self.verdicts.len() + self.outdated.len() - failed;
-        println!("\ncompared: {passed} passed, {failed} failed [{:.1} s]", took.as_secs_f64());
+        println!(
+            "\ncompared: {passed} passed, {failed} failed [{:.1} s]",
+            took.as_secs_f64()
+        );
     }
 
     /// Returns the results for a program to read.
@@ -120,7 +128,10 @@ impl Report {
                 json!({ "scenario": name, "sdk": sdk.to_string(), "same": false, "found": lines })
             }
         };
-        let sdks = self.sdks.iter().map(|(sdk, version)| (sdk.to_string(), json!(version)));
+        let sdks = self
+            .sdks
+            .iter()
+            .map(|(sdk, version)| (sdk.to_string(), json!(version)));
         json!({
             "sdks": Value::Object(sdks.collect()),
             "comparisons": self.verdicts.iter().map(result).collect::<Vec<_>>(),
@@ -141,7 +152,8 @@ impl Progress {
         } else {
             ProgressBar::hidden()
         };
-        let style = ProgressStyle::with_template("{spinner} comparing {elapsed:>4} {wide_msg:.dim}");
+        let style =
+            ProgressStyle::with_template("{spinner} comparing {elapsed:>4} {wide_msg:.dim}");
         let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         bar.enable_steady_tick(Duration::from_millis(120));
         Self(bar)

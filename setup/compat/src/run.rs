@@ -49,10 +49,16 @@ impl Request {
 /// If an SDK does not start or a file cannot be written. A difference is no error, but an exit code.
 pub fn run(request: &Request) -> Result<u8> {
     let known: Vec<&str> = scenarios::names().iter().map(|(id, _)| *id).collect();
-    if let Some(unknown) = request.scenarios.iter().find(|id| !known.contains(&id.as_str()))
+    if let Some(unknown) = request
+        .scenarios
+        .iter()
+        .find(|id| !known.contains(&id.as_str()))
         && !request.show
     {
-        eprintln!("✗ there is no scenario {unknown}\n  → one of: {}", known.join(", "));
+        eprintln!(
+            "✗ there is no scenario {unknown}\n  → one of: {}",
+            known.join(", ")
+        );
         return Ok(2);
     }
     tokio::runtime::Runtime::new()
@@ -113,7 +119,10 @@ async fn show(request: &Request, peers: &mut [(Sdk, Peer)]) -> Result<u8> {
         for (sdk, peer) in &mut *peers {
             let stand_in = StandIn::start().await?;
             let said = peer.ask(id, stand_in.mock.url(), &input).await?;
-            println!("{id}, {sdk}: {:#}", capture(&stand_in.mock, &said, stand_in.since, true));
+            println!(
+                "{id}, {sdk}: {:#}",
+                capture(&stand_in.mock, &said, stand_in.since, true)
+            );
         }
     }
     Ok(0)
@@ -129,7 +138,9 @@ impl StandIn {
     async fn start() -> Result<Self> {
         let since = Utc::now();
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mock = LangSmithMock::serve(free).await.context("starting a stand-in")?;
+        let mock = LangSmithMock::serve(free)
+            .await
+            .context("starting a stand-in")?;
         Ok(Self { mock, since })
     }
 
@@ -182,16 +193,24 @@ impl Bench {
 
     async fn crossing(&mut self, peers: &mut [(Sdk, Peer)]) {
         let measure = cross(peers, None, None).await;
-        let places: Vec<Option<usize>> =
-            std::iter::once(None).chain((0..peers.len()).map(Some)).collect();
+        let places: Vec<Option<usize>> = std::iter::once(None)
+            .chain((0..peers.len()).map(Some))
+            .collect();
         let mut captures = json!({});
         for caller in &places {
             for service in &places {
                 let of = |place: &Option<usize>| place.map(|at| peers[at].0);
                 let sdks: Vec<Sdk> = [of(caller), of(service)].into_iter().flatten().collect();
-                let Some(sdk) = sdks.iter().max() else { continue };
+                let Some(sdk) = sdks.iter().max() else {
+                    continue;
+                };
                 let name = |sdk: Option<Sdk>| sdk.map_or("ours".to_owned(), |sdk| sdk.to_string());
-                let pair = format!("{}: {} → {}", crossing::ID, name(of(caller)), name(of(service)));
+                let pair = format!(
+                    "{}: {} → {}",
+                    crossing::ID,
+                    name(of(caller)),
+                    name(of(service))
+                );
                 let sdk = *sdk;
                 self.progress.say(&pair);
                 let theirs = cross(peers, *caller, *service).await;
@@ -230,17 +249,26 @@ async fn ours(scenario: &'static Scenario) -> Result<Value> {
     let url = stand_in.mock.url().to_owned();
     let said = tokio::task::spawn_blocking(move || {
         let input = (scenario.input)();
-        (scenario.ours)(&Setup { url: &url, input: &input })
+        (scenario.ours)(&Setup {
+            url: &url,
+            input: &input,
+        })
     });
     let said = said.await.context("our half panicked")??;
-    stand_in.captured(&said, scenario.ends, scenario.requests).await
+    stand_in
+        .captured(&said, scenario.ends, scenario.requests)
+        .await
 }
 
 /// Runs an official SDK's half of a scenario and captures it.
 async fn theirs(scenario: &Scenario, peer: &mut Peer) -> Result<Value> {
     let stand_in = StandIn::start().await?;
-    let said = peer.ask(scenario.id, stand_in.mock.url(), &(scenario.input)()).await?;
-    stand_in.captured(&said, scenario.ends, scenario.requests).await
+    let said = peer
+        .ask(scenario.id, stand_in.mock.url(), &(scenario.input)())
+        .await?;
+    stand_in
+        .captured(&said, scenario.ends, scenario.requests)
+        .await
 }
 
 /// Makes one trace through two services; `None` is ours, else the number of a peer.
@@ -274,9 +302,15 @@ async fn cross(
         (None, Some(service)) => service.finish().await?,
         (None, None) => {}
     }
-    let captured = stand_in.captured(&Value::Null, crossing::ENDS, false).await?;
+    let captured = stand_in
+        .captured(&Value::Null, crossing::ENDS, false)
+        .await?;
     let tree = stand_in.mock.tree();
-    ensure!(tree.is_whole(), "the trace is not whole:\n{}", common::analysis::text_tree(&tree));
+    ensure!(
+        tree.is_whole(),
+        "the trace is not whole:\n{}",
+        common::analysis::text_tree(&tree)
+    );
     Ok(captured)
 }
 
@@ -287,17 +321,32 @@ async fn header_table(sdk: Sdk, peer: &mut Peer) -> Result<Vec<String>> {
     let url = stand_in.mock.url().to_owned();
     let found = peer.ask(headers::ID, &url, &headers::input(&cases)).await?;
     let found = found.as_array().cloned().unwrap_or_default();
-    ensure!(found.len() == cases.len(), "{} of {} answers", found.len(), cases.len());
-    let client = Client::builder().endpoint(url).api_key("not-a-real-key").build()?;
+    ensure!(
+        found.len() == cases.len(),
+        "{} of {} answers",
+        found.len(),
+        cases.len()
+    );
+    let client = Client::builder()
+        .endpoint(url)
+        .api_key("not-a-real-key")
+        .build()?;
     let mut wrong = Vec::new();
     for (case, found) in cases.iter().zip(&found) {
-        let found = headers::words(found);
+        let found = case.words(found);
         if found != case.of(sdk) {
-            wrong.push(format!("{}: {sdk} {found:?}, the table says {:?}", case.name, case.of(sdk)));
+            wrong.push(format!(
+                "{}: {sdk} {found:?}, the table says {:?}",
+                case.name,
+                case.of(sdk)
+            ));
         }
         let ours = headers::ours(case, &client)?;
         if ours != case.ours {
-            wrong.push(format!("{}: ours {ours:?}, the table says {:?}", case.name, case.ours));
+            wrong.push(format!(
+                "{}: ours {ours:?}, the table says {:?}",
+                case.name, case.ours
+            ));
         }
     }
     client.flush_async(PATIENCE).await?;

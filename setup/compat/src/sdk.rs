@@ -20,13 +20,7 @@ pub enum Sdk {
 }
 
 impl Sdk {
-    /// Both, in the order of the tables.
-    pub(crate) const ALL: [Self; 2] = [Self::Python, Self::JavaScript];
-
     /// Prepares the process that runs the SDK's half of the scenarios.
-    ///
-    /// # Errors
-    /// If the interpreter is not named in the environment.
     pub(crate) fn command(self) -> Result<Command> {
         let halves = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         Ok(match self {
@@ -50,9 +44,13 @@ pub(crate) fn modules() -> Result<PathBuf> {
 }
 
 fn named(variable: &str, what: &str) -> Result<PathBuf> {
-    std::env::var_os(variable).map(PathBuf::from).with_context(|| {
-        format!("{variable} does not name {what}\n  → cargo workbook compat  installs it and does")
-    })
+    std::env::var_os(variable)
+        .map(PathBuf::from)
+        .with_context(|| {
+            format!(
+                "{variable} does not name {what}\n  → cargo workbook compat  installs it and does"
+            )
+        })
 }
 
 impl fmt::Display for Sdk {

@@ -42,12 +42,16 @@ pub(super) fn baggage_out(setup: &Setup<'_>) -> Result<Value> {
     for tag in given["tags"].as_array().into_iter().flatten() {
         run = run.tag(tag.as_str().unwrap_or_default());
     }
-    let run = run.project(given["project"].as_str().unwrap_or_default()).start();
+    let run = run
+        .project(given["project"].as_str().unwrap_or_default())
+        .start();
     let context = run.context().context("tracing is on")?;
     let headers = LangSmithPropagator::new().headers(&context);
     run.end_with(json!({}));
     finish(&client)?;
-    let headers = headers.into_iter().map(|(name, value)| (name, Value::from(value)));
+    let headers = headers
+        .into_iter()
+        .map(|(name, value)| (name, Value::from(value)));
     Ok(json!({ "headers": headers.collect::<Map<_, _>>() }))
 }
 
@@ -61,6 +65,10 @@ pub(super) fn baggage_in(setup: &Setup<'_>) -> Result<Value> {
         .policy(TrustPolicy::Continue)
         .allow_any_project();
     let parent = propagator.extract(&headers).context;
-    client.run("callee").parent(parent).start().end_with(json!({}));
+    client
+        .run("callee")
+        .parent(parent)
+        .start()
+        .end_with(json!({}));
     finish(&client)
 }

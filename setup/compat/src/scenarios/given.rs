@@ -38,7 +38,10 @@ pub(super) fn explicit(setup: &Setup<'_>) -> Result<Value> {
     let run = client.run("given").inputs(json!({ "x": 1 })).id(id(ROOT)?);
     let run = run.start_time(time("03:04:05.678")?).start();
     let below = run.child("below").run_type("tool").id(id(LEAF)?);
-    below.start_time(time("03:04:06.789")?).start().end_with(json!({ "z": 3 }));
+    below
+        .start_time(time("03:04:06.789")?)
+        .start()
+        .end_with(json!({ "z": 3 }));
     run.end_with(json!({ "y": 2 }));
     finish(&client)
 }
@@ -46,9 +49,16 @@ pub(super) fn explicit(setup: &Setup<'_>) -> Result<Value> {
 pub(super) fn early_child(setup: &Setup<'_>) -> Result<Value> {
     let end = Arc::new(Hands(Mutex::new(time("03:04:07.890")?)));
     let client = setup.builder().clock(end).build()?;
-    let run = client.run("parent").id(id(ROOT)?).start_time(time("03:04:06.789")?).start();
+    let run = client
+        .run("parent")
+        .id(id(ROOT)?)
+        .start_time(time("03:04:06.789")?)
+        .start();
     let early = run.child("early").run_type("tool").id(id(LEAF)?);
-    early.start_time(time("03:04:05.678")?).start().end_with(json!({}));
+    early
+        .start_time(time("03:04:05.678")?)
+        .start()
+        .end_with(json!({}));
     run.end_with(json!({}));
     finish(&client)
 }

@@ -3,8 +3,9 @@
 //! To add one: a function of the same name in `python/scenarios.py` and `javascript/scenarios.mjs`, one
 //! here, and its row in [`ALL`].
 
-mod given;
 mod across;
+mod given;
+mod llm;
 mod trees;
 
 use std::time::Duration;
@@ -45,7 +46,9 @@ pub(crate) struct Setup<'a> {
 impl Setup<'_> {
     /// Begins a client for the stand-in.
     fn builder(&self) -> ClientBuilder {
-        Client::builder().endpoint(self.url).api_key("not-a-real-key")
+        Client::builder()
+            .endpoint(self.url)
+            .api_key("not-a-real-key")
     }
 
     fn client(&self) -> Result<Client> {
@@ -71,7 +74,13 @@ const PLAIN: Scenario = Scenario {
 
 /// Every scenario that all three can do, but the calls across services and the table of headers.
 pub(crate) const ALL: &[Scenario] = &[
-    Scenario { id: "simple", title: "one run", ends: 1, ours: trees::simple, ..PLAIN },
+    Scenario {
+        id: "simple",
+        title: "one run",
+        ends: 1,
+        ours: trees::simple,
+        ..PLAIN
+    },
     Scenario {
         id: "nested_error",
         title: "an error through three levels",
@@ -93,7 +102,27 @@ pub(crate) const ALL: &[Scenario] = &[
         ours: trees::project,
         ..PLAIN
     },
-    Scenario { id: "events", title: "events of a run", ends: 1, ours: trees::events, ..PLAIN },
+    Scenario {
+        id: "events",
+        title: "events of a run",
+        ends: 1,
+        ours: trees::events,
+        ..PLAIN
+    },
+    Scenario {
+        id: "new_token",
+        title: "a streamed answer",
+        ends: 1,
+        ours: llm::new_token,
+        ..PLAIN
+    },
+    Scenario {
+        id: "usage",
+        title: "tokens and costs",
+        ends: 1,
+        ours: llm::usage,
+        ..PLAIN
+    },
     Scenario {
         id: "explicit",
         title: "ids and times given",
@@ -128,8 +157,17 @@ pub(crate) const ALL: &[Scenario] = &[
 
 /// Returns every scenario's name and what it shows.
 pub fn names() -> Vec<(&'static str, &'static str)> {
-    let mut names: Vec<_> = ALL.iter().map(|scenario| (scenario.id, scenario.title)).collect();
-    names.push((crate::crossing::ID, "one trace through two services, each pair of SDKs"));
-    names.push((crate::headers::ID, "what becomes of a request with a broken header"));
+    let mut names: Vec<_> = ALL
+        .iter()
+        .map(|scenario| (scenario.id, scenario.title))
+        .collect();
+    names.push((
+        crate::crossing::ID,
+        "one trace through two services, each pair of SDKs",
+    ));
+    names.push((
+        crate::headers::ID,
+        "what becomes of a request with a broken header",
+    ));
     names
 }

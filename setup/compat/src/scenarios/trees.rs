@@ -27,9 +27,15 @@ pub(super) fn nested_error(setup: &Setup<'_>) -> Result<Value> {
 
 pub(super) fn inheritance(setup: &Setup<'_>) -> Result<Value> {
     let client = setup.client()?;
-    let root = client.run("root").metadata("team", "docs").metadata("level", "root");
+    let root = client
+        .run("root")
+        .metadata("team", "docs")
+        .metadata("level", "root");
     let root = root.tag("a").start();
-    let child = root.child("child").metadata("level", "child").metadata("own", 1);
+    let child = root
+        .child("child")
+        .metadata("level", "child")
+        .metadata("own", 1);
     let child = child.tag("b").tag("a").start();
     let grandchild = child.child("grandchild").run_type("tool").start();
     for run in [grandchild, child, root] {
