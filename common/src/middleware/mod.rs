@@ -16,6 +16,7 @@
 mod future;
 mod incoming;
 mod layer;
+mod limit;
 mod make_run;
 mod outgoing;
 mod propagate;
@@ -24,6 +25,7 @@ mod service;
 pub use future::ResponseFuture;
 pub use incoming::IncomingTrace;
 pub use layer::TracingLayer;
+pub use limit::ContinueLimit;
 pub use outgoing::TraceRequestExt;
 pub use propagate::{OutgoingRequest, PropagationLayer, PropagationService};
 pub use service::TracingService;
