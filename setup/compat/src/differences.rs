@@ -100,8 +100,8 @@ impl Differences {
         })
     }
 
-    /// Divides what was found between `sdks` and us into the number of what is listed, and what is
-    /// not.
+    /// Divides what was found between `sdks` and us into the number of entries that cover some of
+    /// it, and what none covers.
     pub(crate) fn judge(
         &mut self,
         sdks: &[Sdk],
@@ -109,22 +109,26 @@ impl Differences {
         found: Vec<Difference>,
     ) -> (usize, Vec<Difference>) {
         let mut unlisted = Vec::new();
-        let mut count = 0;
+        let mut entries = BTreeSet::new();
         for difference in found {
-            let mut covered = false;
-            for (index, listed) in self.listed.iter().enumerate() {
-                if listed.covers(sdks, scenario, &difference) {
-                    covered = true;
-                    self.seen.insert((index, scenario.to_owned()));
-                }
+            let covering = |(index, listed): (usize, &Listed)| {
+                listed.covers(sdks, scenario, &difference).then_some(index)
+            };
+            let covering: Vec<usize> = self
+                .listed
+                .iter()
+                .enumerate()
+                .filter_map(covering)
+                .collect();
+            for index in &covering {
+                self.seen.insert((*index, scenario.to_owned()));
             }
-            if covered {
-                count += 1;
-            } else {
+            if covering.is_empty() {
                 unlisted.push(difference);
             }
+            entries.extend(covering);
         }
-        (count, unlisted)
+        (entries.len(), unlisted)
     }
 
     /// Returns the entries that should have been seen and were not.

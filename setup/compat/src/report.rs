@@ -12,9 +12,9 @@ use crate::sdk::Sdk;
 /// How a comparison ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Equal, but for so many fields that are listed.
+    /// Equal, but for what is listed.
     Same {
-        /// How many fields differ as listed.
+        /// How many entries of the list were seen.
         listed: usize,
     },
     /// Something differs that is not listed, or it did not run; each in a line.
