@@ -16,8 +16,8 @@ const SOURCE: &str = include_str!("../differences.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listed {
-    /// From which SDK.
-    pub(crate) sdk: Sdk,
+    /// From which SDKs.
+    pub(crate) sdks: Vec<Sdk>,
     /// In which scenarios; without it, wherever the field is.
     #[serde(default)]
     pub(crate) scenarios: Vec<String>,
@@ -66,7 +66,7 @@ impl Listed {
             Some(begin) => name.starts_with(begin),
             None => *pattern == name.as_str(),
         };
-        sdks.contains(&self.sdk)
+        sdks.iter().any(|sdk| self.sdks.contains(sdk))
             && self.what == What::of(difference)
             && (self.scenarios.is_empty() || self.scenarios.iter().any(|id| id == scenario))
             && pattern.len() == difference.field.len()
@@ -78,8 +78,8 @@ impl Listed {
 #[derive(Debug)]
 pub(crate) struct Differences {
     listed: Vec<Listed>,
-    // By the number of the entry and the scenario.
-    seen: BTreeSet<(usize, String)>,
+    // By the number of the entry, the SDK and the scenario.
+    seen: BTreeSet<(usize, Sdk, String)>,
 }
 
 impl Differences {
@@ -121,7 +121,9 @@ impl Differences {
                 .filter_map(covering)
                 .collect();
             for index in &covering {
-                self.seen.insert((*index, scenario.to_owned()));
+                for sdk in sdks {
+                    self.seen.insert((*index, *sdk, scenario.to_owned()));
+                }
             }
             if covering.is_empty() {
                 unlisted.push(difference);
@@ -141,9 +143,9 @@ impl Differences {
             .listed
             .iter()
             .enumerate()
-            .filter(|(_, listed)| listed.sdk == sdk);
+            .filter(|(_, listed)| listed.sdks.contains(&sdk));
         for (index, listed) in of_sdk {
-            let in_scenario = |id: &str| self.seen.contains(&(index, id.to_owned()));
+            let in_scenario = |id: &str| self.seen.contains(&(index, sdk, id.to_owned()));
             let name = format!("{} ({})", listed.field, listed.what.words());
             if listed.scenarios.is_empty() && everything && !ran.iter().any(|id| in_scenario(id)) {
                 outdated.push(format!("{name} in no scenario"));
@@ -162,6 +164,7 @@ impl Differences {
         let mut table =
             String::from("| SDK | Field | Seen in | Difference | Why |\n|---|---|---|---|---|\n");
         for listed in &self.listed {
+            let sdks: Vec<String> = listed.sdks.iter().map(ToString::to_string).collect();
             let scenarios = match listed.scenarios.as_slice() {
                 [] => "all that have it".to_owned(),
                 some => some.join(", "),
@@ -169,7 +172,7 @@ impl Differences {
             let _ = writeln!(
                 table,
                 "| {} | `{}` | {scenarios} | {} | {} |",
-                listed.sdk,
+                sdks.join(", "),
                 listed.field,
                 listed.what.words(),
                 listed.why
@@ -216,7 +219,7 @@ mod tests {
         }
     }
 
-    const ENTRY: &str = "sdk = 'python'\nscenarios = ['simple']\nfield = 'runs.*.extra'\n\
+    const ENTRY: &str = "sdks = ['python']\nscenarios = ['simple']\nfield = 'runs.*.extra'\n\
         what = 'only-theirs'\nwhy = 'a reason'";
 
     #[test]
