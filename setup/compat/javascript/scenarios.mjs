@@ -145,7 +145,7 @@ const scenarios = {
 
   async feedback(setup) {
     const client = setup.client();
-    await run({ name: "judged", inputs: {}, id: ROOT, start_time: BEGIN, client }, { endTime: END });
+    await run({ name: "judged", inputs: {}, id: ROOT, client });
     await client.awaitPendingTraceBatches();
     await client.createFeedback(ROOT, "user_rating", {
       score: 0.123456, comment: "nice é", feedbackId: "01990000-0000-7000-8000-0000000000f1",
@@ -158,10 +158,10 @@ const scenarios = {
   async sampling(setup) {
     const client = setup.client({ tracingSamplingRate: 0.5 });
     for (const [name, id] of setup.given) {
-      const tree = new RunTree({ name, inputs: {}, id, start_time: BEGIN, client });
+      const tree = new RunTree({ name, inputs: {}, id, client });
       await tree.postRun();
       await below(tree, { name: `child of ${name}`, run_type: "tool", inputs: {} });
-      await tree.end({}, undefined, END);
+      await tree.end({});
       await tree.patchRun();
     }
   },

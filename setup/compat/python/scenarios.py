@@ -208,9 +208,9 @@ def attachments(setup: Setup) -> None:
 def feedback(setup: Setup) -> None:
     """Judge a run."""
     client = setup.client()
-    run = RunTree(name="judged", inputs={}, id=ROOT, start_time=BEGIN, ls_client=client)
+    run = RunTree(name="judged", inputs={}, id=ROOT, ls_client=client)
     run.post()
-    run.end(outputs={}, end_time=END)
+    run.end(outputs={})
     run.patch()
     client.flush()
     # By a request of its own, which returns when it was answered.
@@ -235,13 +235,13 @@ def sampling(setup: Setup) -> None:
     """Keep half of these traces, each with its child."""
     client = setup.client(tracing_sampling_rate=0.5)
     for name, trace in setup.given:
-        run = RunTree(name=name, inputs={}, id=trace, start_time=BEGIN, ls_client=client)
+        run = RunTree(name=name, inputs={}, id=trace, ls_client=client)
         run.post()
         child = run.create_child(f"child of {name}", run_type="tool", inputs={})
         child.post()
         child.end(outputs={})
         child.patch()
-        run.end(outputs={}, end_time=END)
+        run.end(outputs={})
         run.patch()
 
 
