@@ -114,12 +114,13 @@ fn times(run: &Run, runs: &[Run]) -> Value {
     let parent = runs
         .iter()
         .find(|other| Some(other.id) == run.parent_run_id);
-    // The JavaScript SDK ends its runs in whole milliseconds.
+    // The JavaScript SDK knows whole milliseconds: below that, its clock is behind that of the others.
     let millis = |time: DateTime<Utc>| time.timestamp_millis();
+    let early = parent.map(|parent| millis(run.start_time) < millis(parent.start_time));
     json!({
         "start_is_that_of_the_dotted_order": run.dotted_order.start_time() == Some(run.start_time),
         "ends_before_it_starts": run.end_time.map(|end| millis(end) < millis(run.start_time)),
-        "starts_before_its_parent": parent.map(|parent| run.start_time < parent.start_time),
+        "starts_before_its_parent": early,
     })
 }
 
