@@ -164,6 +164,6 @@ fn read(
 }
 
 /// The code by which the service says that a key is good for several workspaces.
-fn names_workspace(body: &[u8]) -> bool {
+pub(super) fn names_workspace(body: &[u8]) -> bool {
     String::from_utf8_lossy(body).contains("org_scoped_key_requires_workspace")
 }

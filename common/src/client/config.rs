@@ -15,9 +15,11 @@
 //! blank value is no value.
 
 use std::fmt;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::asking::DEFAULT_ASK_TIMEOUT;
 use crate::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
 
 /// The project that runs go to if nobody says otherwise: `LANGSMITH_PROJECT`.
@@ -45,6 +47,10 @@ pub struct Config {
     pub extra_ca_pem: Vec<Vec<u8>>,
     /// How operations are gathered and sent.
     pub batch: BatchConfig,
+    /// Where the web app is; none derives it from the endpoint.
+    pub web_url: Option<String>,
+    /// How long a question may take in all; [`DEFAULT_ASK_TIMEOUT`](super::DEFAULT_ASK_TIMEOUT).
+    pub ask_timeout: Duration,
 }
 
 impl Default for Config {
@@ -58,6 +64,8 @@ impl Default for Config {
             headers: Vec::new(),
             extra_ca_pem: Vec::new(),
             batch: BatchConfig::default(),
+            web_url: None,
+            ask_timeout: DEFAULT_ASK_TIMEOUT,
         }
     }
 }
@@ -136,6 +144,8 @@ impl fmt::Debug for Config {
             .field("destination", &self.destination())
             .field("project", &self.project)
             .field("batch", &self.batch)
+            .field("web_url", &self.web_url)
+            .field("ask_timeout", &self.ask_timeout)
             .finish()
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asking::Asking;
 use super::builder::ClientBuilder;
 use super::check::{self, CheckError, CheckReport};
 use super::config::{Config, ConfigError};
@@ -31,13 +32,19 @@ use crate::trace::{RunBuilder, Tracer};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Client {
-    tracer: Tracer,
-    exporters: Arc<Exporters>,
+    pub(super) tracer: Tracer,
+    pub(super) exporters: Arc<Exporters>,
+    pub(super) asking: Arc<Asking>,
 }
 
 impl Client {
-    pub(super) fn new(tracer: Tracer, exporters: Arc<Exporters>) -> Self {
-        Self { tracer, exporters }
+    pub(super) fn new(tracer: Tracer, exporters: Arc<Exporters>, asking: Asking) -> Self {
+        let asking = Arc::new(asking);
+        Self {
+            tracer,
+            exporters,
+            asking,
+        }
     }
 
     /// Begins the configuration of a client in code: tracing is on, and the environment is not read.

@@ -38,6 +38,7 @@ pub use exporter::BatchExporter;
 pub use info::{BatchIngestConfig, ServerInfo};
 pub use ledger::{DropReason, ExportStats, FlushError, RefuseReason};
 pub use retry::{RetryPolicy, Verdict, judge};
+pub(crate) use transport::is_loopback;
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
