@@ -9,7 +9,7 @@ use super::check::{self, CheckError, CheckReport};
 use super::config::{Config, ConfigError};
 use super::exporters::Exporters;
 use super::guard::FlushGuard;
-use crate::export::{ExportStats, FlushError};
+use crate::export::{BatchExporter, ExportStats, FlushError};
 use crate::trace::{RunBuilder, Tracer};
 
 /// Starts runs and sees them delivered. A cheap clone; all clones are one client.
@@ -33,7 +33,7 @@ use crate::trace::{RunBuilder, Tracer};
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(super) tracer: Tracer,
-    pub(super) exporters: Arc<Exporters>,
+    exporters: Arc<Exporters>,
     pub(super) asking: Arc<Asking>,
 }
 
@@ -81,6 +81,11 @@ impl Client {
     /// Returns the address of the main destination; empty if runs are not sent.
     pub fn endpoint(&self) -> &str {
         self.exporters.main().map_or("", |(endpoint, _)| endpoint)
+    }
+
+    /// Returns the exporter that carries questions.
+    pub(super) fn main_exporter(&self) -> Option<&BatchExporter> {
+        self.exporters.main().map(|(_, exporter)| exporter)
     }
 
     /// Waits until every operation so far is delivered, to each destination, for at most `timeout`.

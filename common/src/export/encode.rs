@@ -51,6 +51,17 @@ pub struct EncodedBody {
     pub bytes: Bytes,
 }
 
+impl EncodedBody {
+    /// Makes a body of JSON text.
+    pub fn json(text: impl Into<Bytes>) -> Self {
+        Self {
+            content_type: "application/json".to_owned(),
+            encoding: Encoding::Identity,
+            bytes: text.into(),
+        }
+    }
+}
+
 /// Writes bodies; keeps its buffers from one to the next.
 #[derive(Debug, Default)]
 pub struct Encoder {

@@ -1,5 +1,6 @@
 //! What is said of runs.
 
+use chrono::DateTime;
 use http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -233,32 +234,25 @@ impl Client {
 fn read(mut fields: JsonMap) -> Result<Feedback, String> {
     fields.retain(|_, value| !value.is_null());
     mend_times(&mut fields, &["created_at", "modified_at", "start_time"]);
-    // Old ones may lack what every new one has.
-    let created = fields
-        .get("created_at")
-        .or_else(|| fields.get("modified_at"));
-    let created = created.cloned().unwrap_or_else(|| json!(0));
-    let created = if created.is_string() {
-        created
-    } else {
-        json!("1970-01-01T00:00:00Z")
-    };
+    let source = || json!({ "type": "unknown" });
+    let written = fields.get("created_at").or(fields.get("modified_at"));
+    let written = written
+        .cloned()
+        .unwrap_or_else(|| json!(DateTime::UNIX_EPOCH));
     for name in ["created_at", "modified_at"] {
-        fields.entry(name).or_insert_with(|| created.clone());
+        fields.entry(name).or_insert_with(|| written.clone());
     }
-    fields
-        .entry("feedback_source")
-        .or_insert_with(|| json!({ "type": "unknown" }));
-    // What a newer server says here in other words is no reason to hold the judgement back.
-    for name in ["feedback_config", "extra", "error"] {
-        let readable = fields.get(name).is_none_or(|value| match name {
-            "extra" => value.is_object(),
-            "error" => value.is_boolean(),
-            _ => serde_json::from_value::<crate::model::FeedbackConfig>(value.clone()).is_ok(),
-        });
-        if !readable {
-            fields.shift_remove(name);
-        }
+    fields.entry("feedback_source").or_insert_with(source);
+    // What a newer server puts here in other words is no reason to hold the judgement back.
+    let config = fields.shift_remove("feedback_config");
+    for (name, fits) in [
+        ("extra", Value::is_object as fn(&Value) -> bool),
+        ("error", Value::is_boolean),
+    ] {
+        fields.retain(|key, value| key != name || fits(value));
     }
-    serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
+    let mut feedback: Feedback =
+        serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
+    feedback.feedback_config = config.and_then(|config| serde_json::from_value(config).ok());
+    Ok(feedback)
 }

@@ -4,14 +4,13 @@ use uuid::Uuid;
 
 use super::error::AskError;
 use super::projects::ProjectRef;
+use super::stored_run::StoredRun;
 use super::wait::block_on;
 use super::web_app::WebApp;
 use crate::client::Client;
 use crate::client::config::DEFAULT_PROJECT;
 use crate::model::{Run, RunContext, RunId, TraceId};
 use crate::trace::RunTree;
-
-use super::stored_run::StoredRun;
 
 /// Where a run is to be found, as far as its holder knows.
 ///
@@ -125,8 +124,11 @@ const MAX_PLACES: usize = 1_000;
 /// Links to the web app.
 impl Client {
     /// Returns the web app that belongs to the endpoint, which makes links without asking.
-    pub fn web_app(&self) -> &WebApp {
-        &self.asking.web
+    pub fn web_app(&self) -> WebApp {
+        match &self.asking.web_url {
+            Some(url) => WebApp::at(url.as_str()),
+            None => WebApp::of(self.endpoint()),
+        }
     }
 
     /// Returns the address of a run's page in the web app:
@@ -178,14 +180,14 @@ impl Client {
     }
 
     async fn place_of(&self, project: &ProjectRef) -> Result<Place, AskError> {
-        let key = project.to_string();
+        let key = format!("{} {project:?}", self.endpoint());
         if let Some(place) = self.asking.places().get(&key) {
             return Ok(*place);
         }
         let found = self.look_up(project, false).await?;
         let workspace = found
             .workspace_id
-            .ok_or_else(|| AskError::Decode(format!("{key} names no workspace")))?;
+            .ok_or_else(|| AskError::Decode(format!("{project} names no workspace")))?;
         let place = Place {
             workspace,
             project: found.id,

@@ -77,9 +77,10 @@ pub const DEFAULT_ASK_TIMEOUT: Duration = Duration::from_secs(30);
 /// What all handles of a client need to ask.
 #[derive(Debug)]
 pub(super) struct Asking {
-    web: WebApp,
+    web_url: Option<String>,
     manner: Manner,
-    // Where the runs of a project are shown, by its name: a link to each trace costs one question in all.
+    // Where the runs of a project are shown, by endpoint and project: a link to each trace costs one
+    // question in all.
     places: Mutex<HashMap<String, Place>>,
 }
 
@@ -92,10 +93,7 @@ impl Asking {
             .as_ref()
             .map(|key| key.expose_secret().trim());
         Self {
-            web: match &config.web_url {
-                Some(url) => WebApp::at(url.as_str()),
-                None => WebApp::of(&config.endpoint),
-            },
+            web_url: config.web_url.clone(),
             manner: Manner {
                 timeout: config.ask_timeout,
                 retry: RetryPolicy {
@@ -117,7 +115,7 @@ impl Asking {
 impl Client {
     /// Carries a question to the main destination.
     async fn ask(&self, question: Question) -> Result<HttpResponse, AskError> {
-        let (_, exporter) = self.exporters.main().ok_or(AskError::NotSending)?;
+        let exporter = self.main_exporter().ok_or(AskError::NotSending)?;
         let manner = self.asking.manner.clone();
         exporter
             .run(move |transport| manner.ask(transport, question))
@@ -126,7 +124,7 @@ impl Client {
 
     /// Sleeps on the exporter's clock: the caller's runtime may have none, or be none.
     async fn rest(&self, length: Duration) -> Result<(), AskError> {
-        let (_, exporter) = self.exporters.main().ok_or(AskError::NotSending)?;
+        let exporter = self.main_exporter().ok_or(AskError::NotSending)?;
         exporter.run(move |_| tokio::time::sleep(length)).await?;
         Ok(())
     }

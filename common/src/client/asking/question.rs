@@ -13,8 +13,7 @@ use super::error::AskError;
 use super::path::Path;
 use crate::client::check::names_workspace;
 use crate::export::{
-    EncodedBody, Encoding, HttpRequest, HttpResponse, RetryPolicy, Transport, TransportError,
-    Verdict, judge,
+    EncodedBody, HttpRequest, HttpResponse, RetryPolicy, Transport, TransportError, Verdict, judge,
 };
 
 /// Most of an answer that is read.
@@ -65,11 +64,7 @@ impl Question {
         let bytes =
             serde_json::to_vec(body).map_err(|error| AskError::Decode(error.to_string()))?;
         let mut question = Self::new(method, path, what);
-        question.request = question.request.body(EncodedBody {
-            content_type: "application/json".to_owned(),
-            encoding: Encoding::Identity,
-            bytes: bytes.into(),
-        });
+        question.request = question.request.body(EncodedBody::json(bytes));
         Ok(question)
     }
 
