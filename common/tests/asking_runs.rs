@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use common::client::{AskError, Client, RunQuery};
-use common::langsmith_mock::{Fault, LangSmithMock, Route};
+use common::langsmith_mock::{Fault, LangSmithMock, MockRequest, Route};
 use common::model::{Run, RunId, RunStatus, RunType, TraceId, TraceTree};
 use serde_json::json;
 use uuid::Uuid;
@@ -42,9 +42,8 @@ async fn answer(client: &Client) -> (RunId, TraceId) {
 
 /// Opens a page of the stand-in's.
 fn get(mock: &LangSmithMock, page: &str) -> String {
-    let query = page.strip_prefix(mock.url()).expect("a page of its own");
-    let request = MockRequest::new(http::Method::GET, query);
-    let answer = mock.handle(request);
+    let target = page.strip_prefix(mock.url()).expect("a page of its own");
+    let answer = mock.handle(MockRequest::new(http::Method::GET, target, ""));
     String::from_utf8(answer.body.to_vec()).expect("a page")
 }
 
