@@ -6,11 +6,13 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::decode::{self, Attachment, OpKind, ReceivedOp, read_id};
+use super::feedback::FeedbackBook;
 use super::keys::Keys;
 use super::merge::{Merge, StoredRun};
 use super::projects::Projects;
 use super::records::Records;
 use super::request::ReceivedRequest;
+use super::shares::Shares;
 use super::validate::{self, Context};
 use super::violation::{Violation, ViolationCode};
 use crate::model::{DottedOrder, JsonMap, Run, RunId, Segment, Timestamp, TraceId};
@@ -26,9 +28,11 @@ pub struct Limits {
     /// Bytes of all runs, rejected operations, feedback and requests' headers together, as they came.
     /// Default: 512 MiB. Runs are forgotten last.
     pub total_bytes: usize,
-    /// Number of requests, violations, rejected operations, feedback and log entries, each.
-    /// Default: 10,000.
+    /// Number of requests, violations, rejected operations, feedback, waiting spans and log entries,
+    /// each. Default: 10,000.
     pub records: usize,
+    /// Runs of one trace; LangSmith drops what is over. Default: 25,000, as there.
+    pub runs_per_trace: usize,
 }
 
 impl Default for Limits {
@@ -38,6 +42,7 @@ impl Default for Limits {
             runs: 100_000,
             total_bytes: 512 * 1024 * 1024,
             records: 10_000,
+            runs_per_trace: 25_000,
         }
     }
 }
@@ -53,6 +58,11 @@ pub enum IngestOutcome {
     Repeated,
     /// The operation has a violation; LangSmith would drop it after its 202.
     Rejected,
+    /// A span was accepted, and waits for its parent; nobody sees it yet.
+    Waiting,
+    /// The operation was accepted, and its run was dropped later: a span whose parent never came, or
+    /// a run that its parent, arriving after it, showed to be wrong.
+    Dropped,
 }
 
 /// One operation in the order of arrival.
@@ -81,6 +91,18 @@ pub struct RejectedOp {
     pub violations: Vec<Violation>,
 }
 
+/// Who sent an operation, and how.
+#[derive(Debug, Clone)]
+pub(super) struct Sender {
+    /// True for the batch and multipart routes, and for spans.
+    pub(super) batched: bool,
+    /// True for what OpenTelemetry sent: its ids are not made from start times.
+    pub(super) spans: bool,
+    /// The workspace, if one was named.
+    pub(super) tenant: Option<String>,
+    pub(super) at: Timestamp,
+}
+
 /// A run and what is counted about it.
 #[derive(Debug, Default)]
 struct Slot {
@@ -88,7 +110,12 @@ struct Slot {
     run: StoredRun,
     readable: bool,
     ended: bool,
+    // Dropped from the middle of the line; it stays as an empty place.
+    gone: bool,
+    // LangSmith looks where the id's time says, and does not find the run there.
+    hidden: bool,
     trace: Option<Uuid>,
+    awaited: Option<Uuid>,
 }
 
 /// What is known of a trace as long as one of its runs is stored.
@@ -96,6 +123,7 @@ struct Slot {
 struct TraceRecord {
     runs: usize,
     project: Option<String>,
+    tenant: Option<String>,
 }
 
 /// Everything that the stand-in remembers.
@@ -111,13 +139,16 @@ pub(super) struct Store {
     ended: usize,
     readable: usize,
     traces: HashMap<Uuid, TraceRecord>,
+    // Parents that have not come, each with those who named it.
+    awaited: HashMap<Uuid, Vec<Uuid>>,
     pub(super) projects: Projects,
     pub(super) forgotten: u64,
     pub(super) violations: VecDeque<Violation>,
     pub(super) rejected: Records<RejectedOp>,
     pub(super) log: VecDeque<IngestEntry>,
     pub(super) requests: Records<ReceivedRequest>,
-    pub(super) feedback: Records<Value>,
+    pub(super) feedback: FeedbackBook,
+    pub(super) shares: Shares,
     pub(super) request_count: u64,
 }
 
@@ -126,6 +157,7 @@ impl Store {
         Self {
             limits,
             strict,
+            feedback: FeedbackBook::new(limits.records),
             ..Self::default()
         }
     }
@@ -133,6 +165,10 @@ impl Store {
     /// Forgets everything, and keeps limits and mode.
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.limits, self.strict);
+    }
+
+    pub(super) fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// Returns how many runs are stored, and how many of them have ended.
@@ -154,16 +190,44 @@ impl Store {
     }
 
     pub(super) fn stored(&self) -> impl Iterator<Item = &StoredRun> {
-        self.runs.iter().map(|slot| &slot.run)
+        let there = self.runs.iter().filter(|slot| !slot.gone);
+        there.map(|slot| &slot.run)
+    }
+
+    /// Returns a run if it opens: LangSmith does not find one whose id tells another time.
+    pub(super) fn open(&self, id: Uuid) -> Option<&StoredRun> {
+        let slot = self.runs.get(self.position(id)?)?;
+        (!slot.hidden).then_some(&slot.run)
+    }
+
+    /// Returns the project that a run is in: that of its trace, which the first run decided.
+    pub(super) fn session_of(&self, run: &Run) -> Uuid {
+        let of_trace = self.traces.get(&run.trace_id.0);
+        let pinned = of_trace.and_then(|trace| trace.project.as_deref());
+        let name = pinned.or(run.project.as_deref()).unwrap_or("default");
+        self.projects.id_of(name)
     }
 
     pub(super) fn runs_of(&self, trace: TraceId) -> impl Iterator<Item = Run> {
+        self.stored_of(trace).filter_map(StoredRun::run)
+    }
+
+    pub(super) fn stored_of(&self, trace: TraceId) -> impl Iterator<Item = &StoredRun> {
         // Comparing one field first spares reading every run whole.
         let of_trace = move |run: &&StoredRun| {
             let id = run.field("trace_id").and_then(Value::as_str);
             id.and_then(read_id) == Some(trace.0)
         };
-        self.stored().filter(of_trace).filter_map(StoredRun::run)
+        self.stored().filter(of_trace)
+    }
+
+    /// Gives a project's runs its new name.
+    pub(super) fn rename_session(&mut self, before: &str, after: &str) {
+        for record in self.traces.values_mut() {
+            if record.project.as_deref() == Some(before) {
+                record.project = Some(after.to_owned());
+            }
+        }
     }
 
     pub(super) fn object(&mut self, violation: Violation) {
@@ -174,12 +238,6 @@ impl Store {
         let text = |(name, value): &(String, String)| name.len() + value.len();
         let bytes = request.headers.iter().map(text).sum();
         self.requests.push(request, bytes, self.limits.records);
-        self.forget_oldest();
-    }
-
-    pub(super) fn add_feedback(&mut self, feedback: Value) {
-        let bytes = decode::weight(&feedback);
-        self.feedback.push(feedback, bytes, self.limits.records);
         self.forget_oldest();
     }
 
@@ -201,13 +259,12 @@ impl Store {
     pub(super) fn apply(
         &mut self,
         mut op: ReceivedOp,
-        batched: bool,
+        sender: &Sender,
         request: u64,
-        now: Timestamp,
         keys: &Keys,
     ) -> (IngestOutcome, Vec<Violation>) {
-        self.complete(&mut op, batched, now);
-        let context = self.context(&op, batched);
+        self.complete(&mut op, sender);
+        let context = self.context(&op, sender);
         let (run, mut violations) = validate::check(&op, &context);
         op.fields.retain(|_, value| !value.is_null());
         let rejected = violations.iter().any(Violation::is_error);
@@ -216,7 +273,11 @@ impl Store {
             None => IngestOutcome::Rejected,
             Some(id) => {
                 let fields = std::mem::take(&mut op.fields);
-                match self.merge(id.0, op.kind, fields, op.bytes, run) {
+                let hidden = self.strict
+                    && violations
+                        .iter()
+                        .any(|violation| violation.code == ViolationCode::IdTimeDiffers);
+                match self.merge(id.0, op.kind, fields, op.bytes, run, sender, hidden) {
                     Merge::Created => IngestOutcome::Created,
                     Merge::Merged => IngestOutcome::Merged,
                     Merge::Repeated => IngestOutcome::Repeated,
@@ -256,12 +317,84 @@ impl Store {
             outcome,
         };
         push(&mut self.log, entry, limit);
+        if matches!(outcome, IngestOutcome::Created | IngestOutcome::Merged)
+            && let Some(id) = stored
+        {
+            self.look_back(id.0, request, keys);
+        }
         (outcome, violations)
     }
 
+    /// Looks at the runs that came before their parent `id`: now it shows whether they are right.
+    fn look_back(&mut self, id: Uuid, request: u64, keys: &Keys) {
+        let Some(parent) = self.get(id).and_then(StoredRun::run) else {
+            return;
+        };
+        for child in self.awaited.remove(&id).unwrap_or_default() {
+            let Some(run) = self.get(child).and_then(StoredRun::run) else {
+                continue;
+            };
+            if run.start_time >= parent.start_time {
+                continue;
+            }
+            let message = validate::earlier_than_parent(run.start_time, parent.start_time);
+            let code = ViolationCode::ChildBeforeParent;
+            self.object(Violation::new(code, Some(run.id), message).tidied(keys));
+            if self.strict {
+                self.drop_run(child);
+                self.log_drop(child.to_string(), request);
+            }
+        }
+    }
+
+    /// Writes down that something accepted is gone.
+    pub(super) fn log_drop(&mut self, id: String, request: u64) {
+        self.log(id, request, IngestOutcome::Dropped);
+    }
+
+    /// Writes down that a span was accepted without its parent.
+    pub(super) fn log_waiting(&mut self, id: String, request: u64) {
+        self.log(id, request, IngestOutcome::Waiting);
+    }
+
+    fn log(&mut self, id: String, request: u64, outcome: IngestOutcome) {
+        let entry = IngestEntry {
+            request,
+            kind: OpKind::Post,
+            id,
+            outcome,
+        };
+        push(&mut self.log, entry, self.limits.records);
+    }
+
+    /// Takes a run out of the middle.
+    fn drop_run(&mut self, id: Uuid) {
+        let Some(at) = self.position(id) else { return };
+        self.at.remove(&id);
+        let slot = &mut self.runs[at];
+        let gone = std::mem::replace(
+            slot,
+            Slot {
+                id,
+                gone: true,
+                ..Slot::default()
+            },
+        );
+        self.count_out(&gone);
+    }
+
+    /// Takes out all runs of a project.
+    pub(super) fn drop_session(&mut self, session: Uuid) {
+        let of_session = |run: &Run| self.session_of(run) == session;
+        let ids: Vec<Uuid> = self.runs().filter(of_session).map(|run| run.id.0).collect();
+        for id in ids {
+            self.drop_run(id);
+        }
+    }
+
     /// Gives an unbatched run the place in its trace that it leaves to the server.
-    fn complete(&self, op: &mut ReceivedOp, batched: bool, now: Timestamp) {
-        if batched {
+    fn complete(&self, op: &mut ReceivedOp, sender: &Sender) {
+        if sender.batched {
             return;
         }
         if !op.fields.contains_key("id") {
@@ -271,7 +404,7 @@ impl Store {
         let Some(id) = validate::id_of(op).filter(|_| op.kind == OpKind::Post && !placed) else {
             return;
         };
-        let start = decode::run::time_of(op.fields.get("start_time")).unwrap_or(now);
+        let start = decode::run::time_of(op.fields.get("start_time")).unwrap_or(sender.at);
         let segment = Segment { start, id };
         let parent = op.fields.get("parent_run_id").and_then(Value::as_str);
         let above = parent
@@ -287,23 +420,36 @@ impl Store {
             .insert("dotted_order".to_owned(), order.as_str().into());
     }
 
-    fn context(&self, op: &ReceivedOp, batched: bool) -> Context {
+    fn context(&self, op: &ReceivedOp, sender: &Sender) -> Context {
         let known = validate::id_of(op).and_then(|id| self.get(id.0));
         let time = |key| known.and_then(|known| decode::run::time_of(known.field(key)));
-        let trace = op.fields.get("trace_id").and_then(Value::as_str);
+        let id = |key| {
+            op.fields
+                .get(key)
+                .and_then(Value::as_str)
+                .and_then(read_id)
+        };
+        let trace = id("trace_id").and_then(|trace| self.traces.get(&trace));
+        let full = trace.is_some_and(|trace| trace.runs >= self.limits.runs_per_trace);
         Context {
-            batched,
+            batched: sender.batched,
+            spans: sender.spans,
             start: decode::run::time_of(op.fields.get("start_time")).or_else(|| time("start_time")),
             end: time("end_time"),
+            parent_start: id("parent_run_id")
+                .and_then(|parent| Some(self.get(parent)?.run()?.start_time)),
             dotted_order: known
                 .and_then(|known| known.field("dotted_order")?.as_str())
                 .map(str::to_owned),
-            project_of_trace: trace
-                .and_then(read_id)
-                .and_then(|trace| self.traces.get(&trace)?.project.clone()),
+            project_of_trace: trace.and_then(|trace| trace.project.clone()),
+            tenants: trace
+                .and_then(|trace| Some((trace.tenant.clone()?, sender.tenant.clone()?)))
+                .filter(|(earlier, now)| earlier != now),
+            over: (full && known.is_none()).then_some(self.limits.runs_per_trace),
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the operation, taken apart")]
     fn merge(
         &mut self,
         id: Uuid,
@@ -311,6 +457,8 @@ impl Store {
         fields: JsonMap,
         bytes: usize,
         run: Option<Run>,
+        sender: &Sender,
+        hidden: bool,
     ) -> Merge {
         let at = self.position(id).unwrap_or_else(|| {
             self.at.insert(id, self.first + self.runs.len());
@@ -322,8 +470,9 @@ impl Store {
         });
         let slot = &mut self.runs[at];
         self.bytes -= slot.run.bytes();
-        let merge = slot.run.take(kind, fields, bytes);
+        let merge = slot.run.take(kind, fields, bytes, self.strict);
         self.bytes += slot.run.bytes();
+        slot.hidden |= hidden;
         // One readable operation makes a readable run: it names id, trace and place.
         if run.is_some() && !slot.readable {
             slot.readable = true;
@@ -334,27 +483,42 @@ impl Store {
             self.ended += 1;
         }
         if let Some(run) = run {
-            let trace = run.trace_id.0;
-            if slot.trace.is_none() {
-                slot.trace = Some(trace);
-                self.traces.entry(trace).or_default().runs += 1;
-            }
-            match run.project {
-                Some(project) => {
-                    self.projects.ensure(&project, run.start_time);
-                    if let Some(record) = self.traces.get_mut(&trace) {
-                        record.project.get_or_insert(project);
-                    }
-                }
-                None if kind == OpKind::Post => self.projects.ensure("default", run.start_time),
-                None => {}
-            }
+            self.join_trace(at, &run, kind, sender);
         }
         self.forget_oldest();
         merge
     }
 
-    fn forget_oldest(&mut self) {
+    fn join_trace(&mut self, at: usize, run: &Run, kind: OpKind, sender: &Sender) {
+        let trace = run.trace_id.0;
+        let parent = run.parent_run_id.map(|id| id.0);
+        let awaited = parent.filter(|parent| self.position(*parent).is_none());
+        let slot = &mut self.runs[at];
+        if slot.trace.is_none() {
+            slot.trace = Some(trace);
+            let record = self.traces.entry(trace).or_default();
+            record.runs += 1;
+            record.tenant = record.tenant.take().or_else(|| sender.tenant.clone());
+        }
+        if let Some(parent) = awaited
+            && slot.awaited.is_none()
+        {
+            slot.awaited = awaited;
+            self.awaited.entry(parent).or_default().push(run.id.0);
+        }
+        match &run.project {
+            Some(project) => {
+                let record = self.traces.get_mut(&trace);
+                let pinned = record.map(|record| record.project.get_or_insert(project.clone()));
+                let project = pinned.map_or(project, |pinned| &*pinned);
+                self.projects.ensure(project, run.start_time);
+            }
+            None if kind == OpKind::Post => self.projects.ensure("default", run.start_time),
+            None => {}
+        }
+    }
+
+    pub(super) fn forget_oldest(&mut self) {
         // Runs are what everybody came for, so the rest goes before them.
         while self.too_many_bytes()
             && (self.rejected.forget() || self.feedback.forget() || self.requests.forget())
@@ -364,13 +528,27 @@ impl Store {
             let Some(slot) = self.runs.pop_front() else {
                 return;
             };
-            self.at.remove(&slot.id);
-            self.leave_trace(slot.trace);
             self.first += 1;
-            self.bytes -= slot.run.bytes();
-            self.readable -= usize::from(slot.readable);
-            self.ended -= usize::from(slot.ended);
-            self.forgotten += 1;
+            if !slot.gone {
+                self.at.remove(&slot.id);
+                self.count_out(&slot);
+                self.forgotten += 1;
+            }
+        }
+    }
+
+    fn count_out(&mut self, slot: &Slot) {
+        self.leave_trace(slot.trace);
+        self.bytes -= slot.run.bytes();
+        self.readable -= usize::from(slot.readable);
+        self.ended -= usize::from(slot.ended);
+        if let Some(parent) = slot.awaited
+            && let Some(children) = self.awaited.get_mut(&parent)
+        {
+            children.retain(|child| *child != slot.id);
+            if children.is_empty() {
+                self.awaited.remove(&parent);
+            }
         }
     }
 }
