@@ -32,7 +32,7 @@ fn rejected_bodies_and_feedback_count_against_the_total() {
             &[json!({"id": id(2), "inputs": {"q": "x".repeat(30_000)}})],
             &[],
         );
-        let feedback = json!({"comment": "x".repeat(30_000)});
+        let feedback = json!({"key": "k", "run_id": id(1), "comment": "x".repeat(30_000)});
         mock.handle(json_request(Method::POST, "/feedback", &feedback));
     }
     let held: usize = mock

@@ -426,7 +426,7 @@ fn runs_are_found_by_what_they_are() {
             &json!({"filter": "x"})
         ))
         .status,
-        422
+        400
     );
 }
 

@@ -167,10 +167,6 @@ impl Store {
         *self = Self::new(self.limits, self.strict);
     }
 
-    pub(super) fn is_strict(&self) -> bool {
-        self.strict
-    }
-
     /// Returns how many runs are stored, and how many of them have ended.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.readable, self.ended)

@@ -153,6 +153,6 @@ pub(super) fn stats(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Un
     let conditions = Conditions::first(Body(&fields))?;
     let scene = scene_for(store, &conditions);
     let found = conditions.find(&scene, false);
-    let stats = query::stats(&scene, &found);
+    let stats = query::stats(&found);
     Ok(MockResponse::json(StatusCode::OK, &stats.into()))
 }

@@ -81,7 +81,7 @@ fn described(store: &Store, asked: &Asked<'_>, project: &Project) -> Value {
     let runs: Vec<&Seen<'_>> = of_project.collect();
     let mut json = project.to_json(Some(runs.len()));
     if let Value::Object(fields) = &mut json {
-        for (key, value) in query::stats(&scene, &runs) {
+        for (key, value) in query::stats(&runs) {
             // Costs of projects are decimal text.
             let value = match value {
                 Value::Number(cost) if key.ends_with("_cost") => Value::String(cost.to_string()),

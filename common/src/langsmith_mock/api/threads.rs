@@ -57,15 +57,15 @@ pub(super) fn query(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Un
     let end = (begin + limit).min(all.len());
     let page = &all[begin..end];
     let next = page.last().filter(|_| end < all.len()).map(|(id, _)| id);
-    let items: Vec<Value> = page.iter().map(|thread| described(&scene, thread)).collect();
+    let items: Vec<Value> = page.iter().map(described).collect();
     Ok(MockResponse::json(
         StatusCode::OK,
         &json!({ "items": items, "next_cursor": next }),
     ))
 }
 
-fn described(scene: &Scene<'_>, (id, traces): &Thread<'_, '_>) -> Value {
-    let figures = query::stats(scene, traces);
+fn described((id, traces): &Thread<'_, '_>) -> Value {
+    let figures = query::stats(traces);
     let (first, last) = (traces.first(), traces.last());
     let preview = |fields: Option<&JsonMap>| fields.map(query::preview);
     let failed = |seen: &&&Seen<'_>| seen.run.error.is_some();
@@ -100,7 +100,7 @@ pub(super) fn aggregate(store: &Store, asked: &Asked<'_>) -> Result<MockResponse
     let scene = Scene::of_all(store);
     let threads = threads(conditions.find(&scene, false));
     let traces: Vec<&Seen<'_>> = threads.iter().flat_map(|(_, traces)| traces).copied().collect();
-    let mut figures = query::stats(&scene, &traces);
+    let mut figures = query::stats(&traces);
     figures.insert("thread_count".to_owned(), json!(threads.len()));
     figures.insert("trace_count".to_owned(), json!(traces.len()));
     Ok(MockResponse::json(StatusCode::OK, &chosen(figures, &select)))
@@ -123,12 +123,9 @@ fn chosen(mut figures: JsonMap, selects: &[String]) -> Value {
 /// `GET /api/v2/threads/{id}/traces`
 pub(super) fn traces(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Unclear> {
     let request = asked.request;
-    let mut conditions = Conditions {
-        sessions: Some(vec![required(asked, "project_id")?]),
-        thread: Some(asked.part(0).to_owned()),
-        is_root: Some(true),
-        ..Conditions::default()
-    };
+    let mut conditions = Conditions::of_session(required(asked, "project_id")?);
+    conditions.thread = Some(asked.part(0).to_owned());
+    conditions.is_root = Some(true);
     conditions.and_filter(request.query_value("filter").as_deref())?;
     let scene = Scene::of_all(store);
     let found = conditions.find(&scene, true);
@@ -162,16 +159,13 @@ pub(super) fn traces(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, U
 /// `GET /api/v2/threads/{id}/stats`
 pub(super) fn stats(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Unclear> {
     let request = asked.request;
-    let mut conditions = Conditions {
-        sessions: Some(vec![required(asked, "session_id")?]),
-        thread: Some(asked.part(0).to_owned()),
-        is_root: Some(true),
-        ..Conditions::default()
-    };
+    let mut conditions = Conditions::of_session(required(asked, "session_id")?);
+    conditions.thread = Some(asked.part(0).to_owned());
+    conditions.is_root = Some(true);
     conditions.and_filter(request.query_value("filter").as_deref())?;
     let scene = Scene::of_all(store);
     let found = conditions.find(&scene, true);
-    let mut figures = query::stats(&scene, &found);
+    let mut figures = query::stats(&found);
     let times = || found.iter().map(|seen| seen.run.start_time);
     for (name, value) in [
         ("turns", json!(found.len())),

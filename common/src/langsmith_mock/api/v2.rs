@@ -158,11 +158,8 @@ pub(super) fn traces(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, U
 pub(super) fn runs_of_trace(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Unclear> {
     let trace = asked.id(0)?;
     let request = asked.request;
-    let mut conditions = Conditions {
-        sessions: Some(vec![required(asked, "project_id")?]),
-        trace: Some(trace),
-        ..Conditions::default()
-    };
+    let mut conditions = Conditions::of_session(required(asked, "project_id")?);
+    conditions.trace = Some(trace);
     conditions.and_filter(request.query_value("filter").as_deref())?;
     let scene = Scene::of_trace(store, TraceId(trace));
     let runs = conditions.find(&scene, true);

@@ -72,7 +72,7 @@ impl<'a> Body<'a> {
     }
 
     pub(in crate::langsmith_mock) fn ids(self, key: &str) -> Result<Option<Vec<Uuid>>, String> {
-        let read = |value: &Value| {
+        let read = |value: &Value| -> Option<Vec<Uuid>> {
             let ids = value.as_array()?.iter();
             ids.map(|id| id.as_str().and_then(read_id)).collect()
         };
@@ -107,7 +107,7 @@ impl<'a> Body<'a> {
 
     /// Returns a list of texts.
     pub(in crate::langsmith_mock) fn texts(self, key: &str) -> Result<Option<Vec<String>>, String> {
-        let read = |value: &Value| {
+        let read = |value: &Value| -> Option<Vec<String>> {
             let texts = value.as_array()?.iter();
             texts.map(|text| Some(text.as_str()?.to_owned())).collect()
         };
@@ -130,6 +130,14 @@ impl<'a> Body<'a> {
 }
 
 impl Conditions {
+    /// Asks for all runs of one project.
+    pub(in crate::langsmith_mock) fn of_session(session: Uuid) -> Self {
+        Self {
+            sessions: Some(vec![session]),
+            ..Self::default()
+        }
+    }
+
     /// Reads those of the first version.
     pub(in crate::langsmith_mock) fn first(body: Body<'_>) -> Result<Self, Unclear> {
         let mut this = Self {

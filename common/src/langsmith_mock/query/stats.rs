@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::scene::{Scene, Seen};
+use super::scene::Seen;
 use super::tally::Tally;
 use crate::model::{JsonMap, RunId};
 
 /// Returns what `/runs/stats` says of these runs, and a project of its own.
-pub(in crate::langsmith_mock) fn stats(scene: &Scene<'_>, runs: &[&Seen<'_>]) -> JsonMap {
+pub(in crate::langsmith_mock) fn stats(runs: &[&Seen<'_>]) -> JsonMap {
     let among: HashSet<RunId> = runs.iter().map(|seen| seen.run.id).collect();
     let below_another = |seen: &Seen<'_>| {
         let segments = seen.run.dotted_order.segments();
