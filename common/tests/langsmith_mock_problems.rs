@@ -5,7 +5,9 @@
 
 mod langsmith_mock_support;
 
-use common::langsmith_mock::{IngestOutcome, LangSmithMock, Limits, MockResponse, ViolationCode as V};
+use common::langsmith_mock::{
+    IngestOutcome, LangSmithMock, Limits, MockResponse, ViolationCode as V,
+};
 use common::model::Run;
 use http::Method;
 use langsmith_mock_support::*;
@@ -20,7 +22,11 @@ fn create(mock: &LangSmithMock, run: &Value) -> MockResponse {
 }
 
 fn update(mock: &LangSmithMock, n: u64, run: &Value) -> MockResponse {
-    mock.handle(json_request(Method::PATCH, &format!("/runs/{}", id(n)), run))
+    mock.handle(json_request(
+        Method::PATCH,
+        &format!("/runs/{}", id(n)),
+        run,
+    ))
 }
 
 fn read(mock: &LangSmithMock, n: u64) -> MockResponse {
@@ -38,7 +44,10 @@ fn changed(mut run: Value, key: &str, value: Value) -> Value {
 
 #[test]
 fn problem_13_dotted_order_must_contain_at_least_two_parts_for_child_runs() {
-    let answer = create(&mock(), &changed(post(1, &[]), "parent_run_id", json!(id(9))));
+    let answer = create(
+        &mock(),
+        &changed(post(1, &[]), "parent_run_id", json!(id(9))),
+    );
     assert_eq!(answer.status, 400);
     let words = "dotted_order must contain at least two parts for child runs";
     assert!(detail(&answer).starts_with(words), "{}", detail(&answer));
@@ -46,7 +55,10 @@ fn problem_13_dotted_order_must_contain_at_least_two_parts_for_child_runs() {
 
 #[test]
 fn problem_14_dotted_order_must_contain_a_single_part_for_root_runs() {
-    let answer = create(&mock(), &changed(post(2, &[1]), "parent_run_id", Value::Null));
+    let answer = create(
+        &mock(),
+        &changed(post(2, &[1]), "parent_run_id", Value::Null),
+    );
     assert_eq!(answer.status, 400);
     let words = "dotted_order must contain a single part for root runs";
     assert!(detail(&answer).starts_with(words), "{}", detail(&answer));
@@ -86,7 +98,11 @@ fn problem_16_is_found_when_the_parent_comes_later() {
     assert_eq!((last.outcome, last.id), (IngestOutcome::Dropped, id(3)));
     let names: Vec<String> = strict.runs().into_iter().map(|run| run.name).collect();
     assert_eq!(names, ["late parent"]);
-    assert!(strict.wait_for_runs_blocking(2, std::time::Duration::ZERO).is_err());
+    assert!(
+        strict
+            .wait_for_runs_blocking(2, std::time::Duration::ZERO)
+            .is_err()
+    );
 
     let lenient = LangSmithMock::builder().lenient().unmounted();
     batch(&lenient, &[child], &[]);
@@ -123,7 +139,10 @@ fn problem_18_payload_already_received_for_each_run_and_operation() {
     assert_eq!(detail(&answer), "payload already received");
     assert_eq!(batch(&mock, &[post(1, &[])], &[patch(1, &[])]).status, 409);
     // With something new beside it the request is taken.
-    assert_eq!(batch(&mock, &[post(2, &[1])], &[second.clone()]).status, 202);
+    assert_eq!(
+        batch(&mock, &[post(2, &[1])], &[second.clone()]).status,
+        202
+    );
     assert_eq!(codes(&mock.violations()), [V::AlreadyReceived; 2]);
     assert!(mock.runs()[0].tags.is_empty(), "the first update counts");
 
@@ -157,7 +176,11 @@ fn problem_24_request_entity_too_large() {
 #[test]
 fn problem_25_int_too_big_to_convert_loses_the_whole_batch() {
     let body = json!({"post": [post(1, &[]), post(2, &[1])]}).to_string();
-    let body = body.replacen("\"name\"", "\"inputs\":{\"n\":184467440737095516160},\"name\"", 1);
+    let body = body.replacen(
+        "\"name\"",
+        "\"inputs\":{\"n\":184467440737095516160},\"name\"",
+        1,
+    );
     for (builder, status, stored) in [
         (LangSmithMock::builder(), 422, 0),
         (LangSmithMock::builder().lenient(), 202, 2),
@@ -220,8 +243,14 @@ fn problem_58_conversations_group_by_metadata_alone() {
     let mock = mock();
     let grouped = |n, extra| changed(post(n, &[]), "extra", extra);
     let posts = [
-        grouped(1, json!({"metadata": {"thread_id": "c", "session_id": "a", "conversation_id": "b"}})),
-        grouped(2, json!({"metadata": {"thread_id": "c", "conversation_id": "b"}})),
+        grouped(
+            1,
+            json!({"metadata": {"thread_id": "c", "session_id": "a", "conversation_id": "b"}}),
+        ),
+        grouped(
+            2,
+            json!({"metadata": {"thread_id": "c", "conversation_id": "b"}}),
+        ),
         grouped(3, json!({"metadata": {"thread_id": "c"}})),
         grouped(4, json!({"thread_id": "c"})),
     ];
@@ -260,13 +289,21 @@ fn an_organizations_key_without_a_workspace_is_403() {
 #[test]
 fn a_key_of_langsmiths_own_can_be_kept_out() {
     let real = format!("lsv2_pt_{}_{}", "0f".repeat(16), "a1".repeat(5));
-    let settings = || with(request(Method::GET, "/settings", ""), &[("x-api-key", &real)]);
+    let settings = || {
+        with(
+            request(Method::GET, "/settings", ""),
+            &[("x-api-key", &real)],
+        )
+    };
     assert_eq!(mock().handle(settings()).status, 200);
     let careful = LangSmithMock::builder().refuse_real_keys().unmounted();
     let answer = careful.handle(settings());
     assert_eq!(answer.status, 401);
     assert!(!detail(&answer).contains(&real[8..]));
-    assert_eq!(careful.handle(request(Method::GET, "/settings", "")).status, 200);
+    assert_eq!(
+        careful.handle(request(Method::GET, "/settings", "")).status,
+        200
+    );
 }
 
 #[test]
@@ -282,8 +319,15 @@ fn the_same_requests_in_another_order_give_the_same_dump() {
     let turned: Vec<Value> = posts.iter().rev().cloned().collect();
     let sorted = |mut traces: Value| {
         // Children are named in the order of their arrival.
-        for run in traces.as_array_mut().unwrap().iter_mut().flat_map(|t| t["runs"].as_array_mut().unwrap()) {
-            run.as_object_mut().unwrap().retain(|key, _| !key.ends_with("child_run_ids"));
+        for run in traces
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .flat_map(|t| t["runs"].as_array_mut().unwrap())
+        {
+            run.as_object_mut()
+                .unwrap()
+                .retain(|key, _| !key.ends_with("child_run_ids"));
         }
         traces
     };
@@ -292,7 +336,10 @@ fn the_same_requests_in_another_order_give_the_same_dump() {
     batch(&mock, &posts, &[]);
     let answer = mock.handle(request(Method::GET, "/_stand_in/dump", ""));
     assert_eq!(body_json(&answer), mock.dump());
-    let foreign = with(request(Method::GET, "/_stand_in/dump", ""), &[("host", "evil.example")]);
+    let foreign = with(
+        request(Method::GET, "/_stand_in/dump", ""),
+        &[("host", "evil.example")],
+    );
     assert_eq!(mock.handle(foreign).status, 403);
     let runs: Vec<Run> = mock.runs();
     assert_eq!(mock.dump()["traces"][0]["runs"][0]["id"], json!(runs[0].id));

@@ -52,7 +52,9 @@ fn drive(python: &OsString, endpoint: &str) -> String {
 async fn what_the_python_sdk_writes_its_own_calls_read_back() {
     let Some(python) = python() else { return };
     for prefix in ["", "/api/v1"] {
-        let mock = LangSmithMock::serve(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let mock = LangSmithMock::serve(([127, 0, 0, 1], 0).into())
+            .await
+            .unwrap();
         let endpoint = format!("{}{prefix}", mock.url());
         let python = python.clone();
         let said = tokio::task::spawn_blocking(move || drive(&python, &endpoint))

@@ -160,7 +160,9 @@ impl Core {
             }
             _ => {}
         }
-        if !route.is_public() && let Some(refusal) = self.at_the_door(request) {
+        if !route.is_public()
+            && let Some(refusal) = self.at_the_door(request)
+        {
             return refusal.into();
         }
         let body = match self.body(request) {
@@ -184,9 +186,7 @@ impl Core {
         let unauthorized = |why| Some(MockResponse::detail(StatusCode::UNAUTHORIZED, why));
         match self.state().keys.enter(&request.headers) {
             Entry::Welcome => None,
-            Entry::NoKey => {
-                unauthorized("Invalid token: send x-api-key or Authorization: Bearer")
-            }
+            Entry::NoKey => unauthorized("Invalid token: send x-api-key or Authorization: Bearer"),
             Entry::WrongKey => unauthorized("Invalid token"),
             Entry::RealKey => unauthorized(
                 "this is a stand-in for LangSmith on this machine, and the key looks like a real one",

@@ -142,9 +142,7 @@ fn is_like_a_real_one(key: &str) -> bool {
         .or_else(|| key.strip_prefix("lsv2_sk_"));
     let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     body.and_then(|body| body.split_once('_'))
-        .is_some_and(|(id, check)| {
-            id.len() == 32 && check.len() == 10 && hex(id) && hex(check)
-        })
+        .is_some_and(|(id, check)| id.len() == 32 && check.len() == 10 && hex(id) && hex(check))
 }
 
 /// Leaves the last four characters, and of a short text none.

@@ -138,9 +138,7 @@ fn first_version<'a>(parts: &[&'a str]) -> Option<(Methods, Vec<&'a str>)> {
     let (routes, variables): (Methods, Vec<&str>) = match *parts {
         [] => (&[("GET", Route::Viewer)], vec![]),
         ["_stand_in", "dump"] => (&[("GET", Route::Dump)], vec![]),
-        ["_stand_in", "attachments", run, name] => {
-            (&[("GET", Route::Attachment)], vec![run, name])
-        }
+        ["_stand_in", "attachments", run, name] => (&[("GET", Route::Attachment)], vec![run, name]),
         ["info"] => (&[("GET", Route::Info)], vec![]),
         ["otel", "v1", "traces"] => (&[("POST", Route::OtlpTraces)], vec![]),
         ["runs"] => (&[("POST", Route::CreateRun)], vec![]),

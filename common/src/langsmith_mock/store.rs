@@ -419,12 +419,7 @@ impl Store {
     fn context(&self, op: &ReceivedOp, sender: &Sender) -> Context {
         let known = validate::id_of(op).and_then(|id| self.get(id.0));
         let time = |key| known.and_then(|known| decode::run::time_of(known.field(key)));
-        let id = |key| {
-            op.fields
-                .get(key)
-                .and_then(Value::as_str)
-                .and_then(read_id)
-        };
+        let id = |key| op.fields.get(key).and_then(Value::as_str).and_then(read_id);
         let trace = id("trace_id").and_then(|trace| self.traces.get(&trace));
         let full = trace.is_some_and(|trace| trace.runs >= self.limits.runs_per_trace);
         Context {

@@ -241,7 +241,10 @@ fn description(op: &ReceivedOp, run: &Run, context: &Context, object: &mut Objec
     if let Some(limit) = context.over {
         object(
             ViolationCode::TraceTooLarge,
-            format!("the trace {} has {limit} runs already, the maximum", run.trace_id),
+            format!(
+                "the trace {} has {limit} runs already, the maximum",
+                run.trace_id
+            ),
         );
     }
     if !run.extra.metadata.is_empty() {

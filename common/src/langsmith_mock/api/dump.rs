@@ -32,7 +32,11 @@ pub(in crate::langsmith_mock) fn dump(store: &Store) -> Value {
     }
     let mut feedback: Vec<&Value> = store.feedback.iter().collect();
     feedback.sort_by_key(|entry| entry["id"].as_str().map(str::to_owned));
-    let projects = store.projects.all().iter().map(|project| project.to_json(None));
+    let projects = store
+        .projects
+        .all()
+        .iter()
+        .map(|project| project.to_json(None));
     let violations = store.violations.iter().map(|violation| {
         json!({
             "code": violation.code.as_str(),

@@ -29,7 +29,10 @@ pub(super) fn all(state: &mut State, asked: &Asked<'_>) -> Result<MockResponse, 
     if let Some(run) = feedback::run_of(&feedback)
         && store.get(run).is_none()
     {
-        let message = format!("feedback {} is about a run that is not known", feedback["id"]);
+        let message = format!(
+            "feedback {} is about a run that is not known",
+            feedback["id"]
+        );
         let code = ViolationCode::FeedbackOrphan;
         store.object(Violation::new(code, Some(RunId(run)), message).tidied(keys));
     }
@@ -43,7 +46,10 @@ fn list(store: &Store, asked: &Asked<'_>) -> MockResponse {
     let sessions: Vec<Uuid> = read_ids(request.query_values("session"));
     let (keys, sources) = (request.query_values("key"), request.query_values("source"));
     let among = |wanted: &[String], has: &Value| {
-        wanted.is_empty() || has.as_str().is_some_and(|has| wanted.iter().any(|one| one == has))
+        wanted.is_empty()
+            || has
+                .as_str()
+                .is_some_and(|has| wanted.iter().any(|one| one == has))
     };
     let id = |entry: &Value, key: &str| entry[key].as_str().and_then(read_id);
     let found: Vec<Value> = store

@@ -40,7 +40,10 @@ pub(super) fn all(store: &mut Store, asked: &Asked<'_>) -> Result<MockResponse, 
 
 fn list(store: &Store, asked: &Asked<'_>) -> MockResponse {
     let request = asked.request;
-    let (wanted, part) = (request.query_value("name"), request.query_value("name_contains"));
+    let (wanted, part) = (
+        request.query_value("name"),
+        request.query_value("name_contains"),
+    );
     let ids = request.query_values("id");
     let ids: Vec<Option<Uuid>> = ids.iter().map(|id| read_id(id)).collect();
     let metadata = request.query_value("metadata");
@@ -54,7 +57,11 @@ fn list(store: &Store, asked: &Asked<'_>) -> MockResponse {
         .filter(|project| wanted.as_ref().is_none_or(|name| *name == project.name))
         .filter(|project| part.as_ref().is_none_or(|part| project.name.contains(part)))
         .filter(|project| ids.is_empty() || ids.contains(&Some(project.id)))
-        .filter(|project| metadata.as_ref().is_none_or(|has| project.has_metadata(has)))
+        .filter(|project| {
+            metadata
+                .as_ref()
+                .is_none_or(|has| project.has_metadata(has))
+        })
         .filter(|project| {
             reference_free.is_none_or(|free| free == project.reference_dataset.is_none())
         })
@@ -66,14 +73,18 @@ fn list(store: &Store, asked: &Asked<'_>) -> MockResponse {
         .skip(request.query_number("offset").unwrap_or(0))
         .take(request.query_number("limit").unwrap_or(PAGE).min(PAGE))
         .collect();
-    let list = page.into_iter().map(|project| described(store, asked, project));
+    let list = page
+        .into_iter()
+        .map(|project| described(store, asked, project));
     MockResponse::json(StatusCode::OK, &list.collect())
 }
 
 /// A project with its number of runs, and with figures if they are asked for.
 fn described(store: &Store, asked: &Asked<'_>, project: &Project) -> Value {
     if asked.request.query_flag("include_stats") != Some(true) {
-        let count = store.runs().filter(|run| store.session_of(run) == project.id);
+        let count = store
+            .runs()
+            .filter(|run| store.session_of(run) == project.id);
         return project.to_json(Some(count.count()));
     }
     let scene = Scene::of_all(store);

@@ -99,11 +99,18 @@ pub(super) fn aggregate(store: &Store, asked: &Asked<'_>) -> Result<MockResponse
     let select = body.texts("select")?.unwrap_or_default();
     let scene = Scene::of_all(store);
     let threads = threads(conditions.find(&scene, false));
-    let traces: Vec<&Seen<'_>> = threads.iter().flat_map(|(_, traces)| traces).copied().collect();
+    let traces: Vec<&Seen<'_>> = threads
+        .iter()
+        .flat_map(|(_, traces)| traces)
+        .copied()
+        .collect();
     let mut figures = query::stats(&traces);
     figures.insert("thread_count".to_owned(), json!(threads.len()));
     figures.insert("trace_count".to_owned(), json!(traces.len()));
-    Ok(MockResponse::json(StatusCode::OK, &chosen(figures, &select)))
+    Ok(MockResponse::json(
+        StatusCode::OK,
+        &chosen(figures, &select),
+    ))
 }
 
 fn chosen(mut figures: JsonMap, selects: &[String]) -> Value {
@@ -113,7 +120,11 @@ fn chosen(mut figures: JsonMap, selects: &[String]) -> Value {
         .map(|name| {
             let value = figures.get_mut(&name).map_or(Value::Null, Value::take);
             let details = name.ends_with("_details");
-            let value = if details { json!({ "raw": value }) } else { value };
+            let value = if details {
+                json!({ "raw": value })
+            } else {
+                value
+            };
             (name, value)
         })
         .collect();
@@ -130,7 +141,10 @@ pub(super) fn traces(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, U
     let scene = Scene::of_all(store);
     let found = conditions.find(&scene, true);
     let total = found.len();
-    let limit = request.query_number("page_size").unwrap_or(20).clamp(1, 100);
+    let limit = request
+        .query_number("page_size")
+        .unwrap_or(20)
+        .clamp(1, 100);
     let cursor = request.query_value("cursor");
     let (page, next) = query::cut(found, cursor.as_deref(), true, limit)?;
     let family = scene.family(page.iter().copied());
@@ -142,7 +156,10 @@ pub(super) fn traces(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, U
             let mut item = query::second(&scene, seen, &family, &selects);
             item.remove("id");
             item.insert("trace_id".to_owned(), json!(seen.run.trace_id));
-            for (name, value) in [("latency", json!(seen.latency())), ("turn_number", json!(turn + 1))] {
+            for (name, value) in [
+                ("latency", json!(seen.latency())),
+                ("turn_number", json!(turn + 1)),
+            ] {
                 if let Some(field) = item.get_mut(name) {
                     *field = value;
                 }
@@ -179,5 +196,8 @@ pub(super) fn stats(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Un
         figures.insert(name.to_owned(), value);
     }
     let selects = request.query_values("selects");
-    Ok(MockResponse::json(StatusCode::OK, &chosen(figures, &selects)))
+    Ok(MockResponse::json(
+        StatusCode::OK,
+        &chosen(figures, &selects),
+    ))
 }

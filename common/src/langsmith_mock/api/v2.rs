@@ -8,7 +8,7 @@ use crate::langsmith_mock::projects::TENANT;
 use crate::langsmith_mock::query::{self, Body, Conditions, Scene, Seen, Unclear};
 use crate::langsmith_mock::request::MockResponse;
 use crate::langsmith_mock::store::Store;
-use crate::model::{TraceId, Timestamp};
+use crate::model::{Timestamp, TraceId};
 
 /// How far back a question goes that does not say.
 const DAY: chrono::TimeDelta = chrono::TimeDelta::days(1);
@@ -72,7 +72,9 @@ pub(super) fn read(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Unc
 
 pub(super) fn required(asked: &Asked<'_>, name: &str) -> Result<uuid::Uuid, Unclear> {
     let given = asked.request.query_value(name);
-    let id = given.as_deref().and_then(crate::langsmith_mock::decode::read_id);
+    let id = given
+        .as_deref()
+        .and_then(crate::langsmith_mock::decode::read_id);
     id.ok_or_else(|| Unclear::Field(format!("{name:?} is required, and a UUID")))
 }
 
@@ -127,9 +129,8 @@ pub(super) fn traces(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, U
     conditions.sessions = Some(vec![project]);
     conditions.is_root = Some(true);
     conditions.from = conditions.from.or(since(asked.at));
-    let of_trace = |name: &String| {
-        ["TOTAL_TOKENS", "TOTAL_COST", "FIRST_TOKEN_TIME"].contains(&name.as_str())
-    };
+    let of_trace =
+        |name: &String| ["TOTAL_TOKENS", "TOTAL_COST", "FIRST_TOKEN_TIME"].contains(&name.as_str());
     let (aggregates, selects): (Vec<String>, Vec<String>) =
         selects(body)?.into_iter().partition(of_trace);
     let scene = Scene::of_all(store);
@@ -164,5 +165,8 @@ pub(super) fn runs_of_trace(store: &Store, asked: &Asked<'_>) -> Result<MockResp
     let scene = Scene::of_trace(store, TraceId(trace));
     let runs = conditions.find(&scene, true);
     let items = rendered(&scene, &runs, &request.query_values("selects"));
-    Ok(MockResponse::json(StatusCode::OK, &json!({ "items": items })))
+    Ok(MockResponse::json(
+        StatusCode::OK,
+        &json!({ "items": items }),
+    ))
 }

@@ -35,8 +35,7 @@ fn after_string(json: &[u8], mut at: usize) -> usize {
 }
 
 fn number_len(rest: &[u8]) -> usize {
-    let of_number =
-        |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    let of_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
     rest.iter().take_while(|byte| of_number(byte)).count()
 }
 

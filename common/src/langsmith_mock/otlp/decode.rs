@@ -5,8 +5,8 @@ use chrono::DateTime;
 use prost::Message as _;
 use serde_json::Value;
 
-use super::wire::{AnyValue, Event, KeyValue, Kind, PartialSuccess, Request, Response, Span};
 use super::json;
+use super::wire::{AnyValue, Event, KeyValue, Kind, PartialSuccess, Request, Response, Span};
 use crate::model::{JsonMap, Timestamp};
 
 /// How a request is written, and its answer.
@@ -116,8 +116,8 @@ fn one(span: Span, resource: &JsonMap) -> Result<ReadSpan, String> {
     let name = span.name;
     let trace: [u8; 16] = filled(&span.trace_id)
         .ok_or_else(|| format!("span {name:?} has no trace id of 16 bytes"))?;
-    let own: [u8; 8] = filled(&span.span_id)
-        .ok_or_else(|| format!("span {name:?} has no id of 8 bytes"))?;
+    let own: [u8; 8] =
+        filled(&span.span_id).ok_or_else(|| format!("span {name:?} has no id of 8 bytes"))?;
     let parent = match filled::<8>(&span.parent_span_id) {
         Some(span) => Some(SpanId { trace, span }),
         None if span.parent_span_id.iter().all(|byte| *byte == 0)
@@ -153,7 +153,9 @@ fn filled<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
 
 /// Anything finer than a microsecond is cut, as everywhere in LangSmith.
 fn time(nanos: u64) -> Option<Timestamp> {
-    let micros = i64::try_from(nanos / 1_000).ok().filter(|micros| *micros > 0)?;
+    let micros = i64::try_from(nanos / 1_000)
+        .ok()
+        .filter(|micros| *micros > 0)?;
     DateTime::from_timestamp_micros(micros)
 }
 

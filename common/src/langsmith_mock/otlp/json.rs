@@ -44,7 +44,9 @@ fn span(span: &Value) -> Span {
             message: text(&status["message"]),
             code: match &status["code"] {
                 Value::String(name) => i32::from(name == "STATUS_CODE_ERROR") * 2,
-                code => code.as_i64().map_or(0, |code| i32::try_from(code).unwrap_or(0)),
+                code => code
+                    .as_i64()
+                    .map_or(0, |code| i32::try_from(code).unwrap_or(0)),
             },
         }),
     }
@@ -64,7 +66,9 @@ fn hex(value: &Value) -> Vec<u8> {
     let digits = value.as_str().unwrap_or_default().as_bytes();
     let pair = |pair: &[u8]| {
         let text = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(text, 16).ok().filter(|_| pair.len() == 2)
+        u8::from_str_radix(text, 16)
+            .ok()
+            .filter(|_| pair.len() == 2)
     };
     let read: Option<Vec<u8>> = digits.chunks(2).map(pair).collect();
     read.unwrap_or_else(|| vec![0])

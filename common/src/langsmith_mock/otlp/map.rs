@@ -144,7 +144,12 @@ fn inputs(span: &ReadSpan) -> Option<JsonMap> {
     numbered(span, &["gen_ai.prompt", "llm.input_messages"])
         .or_else(|| messages(span, "gen_ai.input.messages"))
         .or_else(|| {
-            let names = ["input.value", "traceloop.entity.input", "gen_ai.prompt", "prompt"];
+            let names = [
+                "input.value",
+                "traceloop.entity.input",
+                "gen_ai.prompt",
+                "prompt",
+            ];
             whole(span, &names, "input")
         })
 }
@@ -153,7 +158,11 @@ fn outputs(span: &ReadSpan) -> Option<JsonMap> {
     numbered(span, &["gen_ai.completion", "llm.output_messages"])
         .or_else(|| messages(span, "gen_ai.output.messages"))
         .or_else(|| {
-            let names = ["output.value", "traceloop.entity.output", "gen_ai.completion"];
+            let names = [
+                "output.value",
+                "traceloop.entity.output",
+                "gen_ai.completion",
+            ];
             whole(span, &names, "text")
         })
 }
@@ -163,7 +172,9 @@ fn usage(span: &ReadSpan) -> Option<Value> {
         return serde_json::from_str(text).ok();
     }
     let count = |names: [&str; 3]| {
-        let mut found = names.into_iter().filter_map(|name| span.attributes.get(name));
+        let mut found = names
+            .into_iter()
+            .filter_map(|name| span.attributes.get(name));
         found.find_map(Value::as_u64)
     };
     let input = count([
@@ -198,7 +209,9 @@ fn tags(span: &ReadSpan) -> Vec<String> {
     let text = span.attributes.get("langsmith.span.tags");
     let text = text.and_then(Value::as_str).unwrap_or_default();
     let tags = text.split(',').map(str::trim);
-    tags.filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+    tags.filter(|tag| !tag.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn error(span: &ReadSpan) -> Option<String> {

@@ -125,8 +125,7 @@ impl State {
             text.and_then(read_id)
         };
         let order = span.attributes.get("langsmith.span.dotted_order");
-        let order: Option<DottedOrder> =
-            order.and_then(|text| text.as_str()?.parse().ok());
+        let order: Option<DottedOrder> = order.and_then(|text| text.as_str()?.parse().ok());
         let own = given("langsmith.span.id");
         if let Some(order) = order {
             return (own.map_or(order.run_id(), RunId), Place::Known(order));

@@ -104,7 +104,9 @@ impl Waiting {
             number: self.number,
             run,
         });
-        (self.count > self.most).then(|| self.take_oldest()).flatten()
+        (self.count > self.most)
+            .then(|| self.take_oldest())
+            .flatten()
     }
 
     fn take_oldest(&mut self) -> Option<Placeless> {

@@ -118,10 +118,17 @@ impl<'a> Body<'a> {
     }
 
     /// Returns how many to give at most.
-    pub(in crate::langsmith_mock) fn page(self, key: &str, usual: usize, most: usize) -> Result<usize, String> {
+    pub(in crate::langsmith_mock) fn page(
+        self,
+        key: &str,
+        usual: usize,
+        most: usize,
+    ) -> Result<usize, String> {
         let given = match self.get(key) {
             None => return Ok(usual),
-            Some(value) => value.as_u64().and_then(|number| usize::try_from(number).ok()),
+            Some(value) => value
+                .as_u64()
+                .and_then(|number| usize::try_from(number).ok()),
         };
         given
             .filter(|number| (1..=most).contains(number))
@@ -204,7 +211,10 @@ impl Conditions {
     }
 
     /// Adds a filter in the language that came by another way than a body.
-    pub(in crate::langsmith_mock) fn and_filter(&mut self, text: Option<&str>) -> Result<(), Unclear> {
+    pub(in crate::langsmith_mock) fn and_filter(
+        &mut self,
+        text: Option<&str>,
+    ) -> Result<(), Unclear> {
         let Some(text) = text else { return Ok(()) };
         let wrong = |error| Unclear::Filter(format!("invalid \"filter\" {error}"));
         self.filter = Some(filter::parse(text).map_err(wrong)?);

@@ -209,7 +209,9 @@ fn read_time(text: &str) -> Option<Timestamp> {
 /// Reads `5s`, `500ms`, `1.5m`, `2h`, `1d`, or seconds without a unit.
 fn read_seconds(text: &str) -> Option<f64> {
     let text = text.trim();
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let factor = match unit {
         "ms" => 0.001,
@@ -252,9 +254,11 @@ fn all_hold(parts: &[Filter], seen: &Seen<'_>) -> bool {
             .map(|(_, test)| test)
             .collect();
         tests.is_empty()
-            || entries(pairs, seen)
-                .iter()
-                .any(|entry| tests.iter().all(|test| test_holds(test, entry.of(test.field))))
+            || entries(pairs, seen).iter().any(|entry| {
+                tests
+                    .iter()
+                    .all(|test| test_holds(test, entry.of(test.field)))
+            })
     };
     alone.into_iter().all(|part| match part {
         Filter::Is(test) => match test.field.kind {
@@ -381,9 +385,9 @@ fn found(field: Option<Field>, text: &str, seen: &Seen<'_>) -> bool {
         return match field.kind {
             Kind::List if field.name != "metadata" => seen.run.tags.iter().any(|tag| within(tag)),
             Kind::List => within(&Value::Object((*seen.run.extra.metadata).clone()).to_string()),
-            Kind::Side(pairs) => entries(pairs, seen).iter().any(|entry| {
-                matches!(entry.of(field), Some(Constant::Text(has)) if within(&has))
-            }),
+            Kind::Side(pairs) => entries(pairs, seen)
+                .iter()
+                .any(|entry| matches!(entry.of(field), Some(Constant::Text(has)) if within(&has))),
             _ => matches!(field.of(seen), Some(Constant::Text(has)) if within(&has)),
         };
     }

@@ -140,7 +140,10 @@ impl<'a> Parser<'a> {
     fn condition(&mut self, depth: usize) -> Result<Filter, FilterError> {
         let (begin, name) = self.name()?;
         if depth >= DEPTH {
-            return Err(self.error(begin, format!("more than {DEPTH} conditions in one another")));
+            return Err(self.error(
+                begin,
+                format!("more than {DEPTH} conditions in one another"),
+            ));
         }
         let how = match name {
             "and" | "or" | "not" => return self.connective(begin, name, depth),
@@ -176,7 +179,12 @@ impl<'a> Parser<'a> {
         Ok(Filter::Is(Test { field, how, values }))
     }
 
-    fn connective(&mut self, begin: usize, name: &str, depth: usize) -> Result<Filter, FilterError> {
+    fn connective(
+        &mut self,
+        begin: usize,
+        name: &str,
+        depth: usize,
+    ) -> Result<Filter, FilterError> {
         self.expect('(')?;
         let mut parts = vec![self.condition(depth + 1)?];
         while self.takes(',') {
@@ -187,7 +195,9 @@ impl<'a> Parser<'a> {
             ("and", _) => Ok(Filter::And(parts)),
             ("or", _) => Ok(Filter::Or(parts)),
             (_, 1) => Ok(Filter::Not(Box::new(parts.remove(0)))),
-            (_, several) => Err(self.error(begin, format!("not() takes 1 condition, not {several}"))),
+            (_, several) => {
+                Err(self.error(begin, format!("not() takes 1 condition, not {several}")))
+            }
         }
     }
 
@@ -213,7 +223,8 @@ impl<'a> Parser<'a> {
 
     fn field(&mut self) -> Result<Field, FilterError> {
         let (begin, name) = self.name()?;
-        Field::named(name).ok_or_else(|| self.error(begin, format!("{name:?} is no field of a run")))
+        Field::named(name)
+            .ok_or_else(|| self.error(begin, format!("{name:?} is no field of a run")))
     }
 
     fn list(&mut self, field: Field) -> Result<Vec<Constant>, FilterError> {
@@ -291,5 +302,76 @@ impl<'a> Parser<'a> {
             }
         }
         Err(self.error(begin, "the text has no closing quote"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn conditions_within_conditions_have_a_limit() {
+        let deep = |n: usize| format!("{}eq(name, \"a\"){}", "not(".repeat(n), ")".repeat(n));
+        assert!(parse(&deep(DEPTH - 1)).is_ok());
+        let error = parse(&deep(DEPTH)).expect_err("too deep");
+        assert!(error.to_string().contains("32 conditions"), "{error}");
+    }
+
+    #[test]
+    fn a_mistake_is_counted_in_characters() {
+        let error = parse("eq(name, \"é\") ü").expect_err("wrong");
+        assert_eq!(error.to_string(), "at character 15: 'ü' after the end");
+    }
+
+    fn piece() -> impl Strategy<Value = String> {
+        const WORDS: &[&str] = &[
+            "and",
+            "or",
+            "not",
+            "eq",
+            "gt",
+            "has",
+            "in",
+            "search",
+            "(",
+            ")",
+            "[",
+            "]",
+            ",",
+            "name",
+            "latency",
+            "tags",
+            "metadata_key",
+            "start_time",
+            "\"a\"",
+            "'5s'",
+            "\"",
+            "\\",
+            "5",
+            "-",
+            "1e999",
+            "true",
+            "null",
+            " ",
+            "é",
+        ];
+        proptest::sample::select(WORDS).prop_map(str::to_owned)
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,80}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn no_heap_of_words_makes_it_panic(pieces in proptest::collection::vec(piece(), 0..40)) {
+            let text = pieces.concat();
+            if let Err(error) = parse(&text) {
+                prop_assert!(error.at <= text.chars().count());
+            }
+        }
     }
 }

@@ -111,7 +111,10 @@ fn usage(seen: &Seen<'_>) -> Value {
 }
 
 /// Leaves what was selected, and what every run has.
-pub(in crate::langsmith_mock) fn selected(mut fields: JsonMap, select: Option<&[String]>) -> JsonMap {
+pub(in crate::langsmith_mock) fn selected(
+    mut fields: JsonMap,
+    select: Option<&[String]>,
+) -> JsonMap {
     if let Some(select) = select {
         fields.retain(|key, _| {
             ALWAYS.contains(&key.as_str()) || select.iter().any(|wanted| wanted == key)
@@ -180,8 +183,7 @@ pub(in crate::langsmith_mock) fn preview(fields: &JsonMap) -> String {
 fn attachment_urls(seen: &Seen<'_>) -> JsonMap {
     let id = seen.run.id;
     let url = |name: &str| {
-        let name =
-            percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         json!(format!("/_stand_in/attachments/{id}/{name}"))
     };
     let files = seen.stored.attachments().iter();
@@ -192,7 +194,11 @@ fn attachment_urls(seen: &Seen<'_>) -> JsonMap {
 
 fn files(seen: &Seen<'_>) -> Value {
     let described = attachment_urls(seen).into_iter().map(|(name, url)| {
-        let file = seen.stored.attachments().iter().find(|file| file.name == name);
+        let file = seen
+            .stored
+            .attachments()
+            .iter()
+            .find(|file| file.name == name);
         let kind = file.map(|file| file.content_type.clone());
         let entry = json!({ "presigned_url": url, "s3_url": null, "mime_type": kind });
         (format!("attachment.{name}"), entry)

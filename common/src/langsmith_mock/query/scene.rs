@@ -195,5 +195,7 @@ fn thread_of(run: &Run) -> Option<String> {
 fn first_token(run: &Run) -> Option<Timestamp> {
     let tokens = run.events.iter().filter(|event| event.name == "new_token");
     let is_call = run.run_type == RunType::Llm;
-    is_call.then(|| tokens.map(|event| event.time).min()).flatten()
+    is_call
+        .then(|| tokens.map(|event| event.time).min())
+        .flatten()
 }

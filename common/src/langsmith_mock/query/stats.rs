@@ -26,7 +26,10 @@ pub(in crate::langsmith_mock) fn stats(runs: &[&Seen<'_>]) -> JsonMap {
     let latency = sorted(runs.iter().filter_map(|seen| seen.latency()));
     let wait = sorted(runs.iter().filter_map(|seen| seen.wait()));
     let each = |read: fn(&Tally) -> Option<f64>| {
-        sorted(runs.iter().filter_map(|seen| seen.tally.as_ref().and_then(read)))
+        sorted(
+            runs.iter()
+                .filter_map(|seen| seen.tally.as_ref().and_then(read)),
+        )
     };
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     let tokens = [
@@ -40,7 +43,10 @@ pub(in crate::langsmith_mock) fn stats(runs: &[&Seen<'_>]) -> JsonMap {
         each(|tally| tally.completion_cost),
     ];
     let failed = runs.iter().filter(|seen| seen.run.error.is_some()).count();
-    let streamed = runs.iter().filter(|seen| seen.first_token.is_some()).count();
+    let streamed = runs
+        .iter()
+        .filter(|seen| seen.first_token.is_some())
+        .count();
     let feedback: Vec<&Value> = runs
         .iter()
         .flat_map(|seen| seen.feedback.iter().copied())
@@ -117,7 +123,10 @@ pub(in crate::langsmith_mock) fn feedback_stats(feedback: &[&Value]) -> Value {
         if stats.contains_key(key) {
             continue;
         }
-        let of_key: Vec<&&Value> = feedback.iter().filter(|entry| entry["key"] == key).collect();
+        let of_key: Vec<&&Value> = feedback
+            .iter()
+            .filter(|entry| entry["key"] == key)
+            .collect();
         stats.insert(key.to_owned(), stats_of_key(&of_key));
     }
     if stats.is_empty() {
