@@ -121,7 +121,7 @@ fn problem_17_a_run_whose_id_tells_another_time_is_listed_and_does_not_open() {
         (LangSmithMock::builder().lenient(), 200),
     ] {
         let mock = builder.unmounted();
-        assert_eq!(batch(&mock, &[run.clone()], &[]).status, 202);
+        assert_eq!(batch(&mock, std::slice::from_ref(&run), &[]).status, 202);
         assert_eq!(mock.runs().len(), 1);
         assert_eq!(read(&mock, 1).status, status);
     }
@@ -140,7 +140,7 @@ fn problem_18_payload_already_received_for_each_run_and_operation() {
     assert_eq!(batch(&mock, &[post(1, &[])], &[patch(1, &[])]).status, 409);
     // With something new beside it the request is taken.
     assert_eq!(
-        batch(&mock, &[post(2, &[1])], &[second.clone()]).status,
+        batch(&mock, &[post(2, &[1])], std::slice::from_ref(&second)).status,
         202
     );
     assert_eq!(codes(&mock.violations()), [V::AlreadyReceived; 2]);

@@ -63,7 +63,7 @@ impl Core {
                 store: Store::new(settings.limits, settings.strict),
                 faults,
                 keys: Keys::new(settings.doors.clone()),
-                waiting: Waiting::new(settings.orphan_window, settings.limits.records),
+                waiting: Waiting::new(settings.orphan_window, &settings.limits),
             }),
             settings,
             arrived: Condvar::new(),

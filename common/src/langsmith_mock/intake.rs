@@ -70,6 +70,7 @@ impl Core {
             repeated = false;
             store.feedback.receive(feedback, sender.at);
         }
+        store.forget_oldest();
         state.release_spans(sender.at);
         drop(state);
         let conflict = self.settings().conflict_on_repeat;

@@ -42,8 +42,8 @@ pub(super) fn all(state: &mut State, asked: &Asked<'_>) -> Result<MockResponse, 
 
 fn list(store: &Store, asked: &Asked<'_>) -> MockResponse {
     let request = asked.request;
-    let runs: Vec<Uuid> = read_ids(request.query_values("run"));
-    let sessions: Vec<Uuid> = read_ids(request.query_values("session"));
+    let runs: Vec<Uuid> = read_ids(&request.query_values("run"));
+    let sessions: Vec<Uuid> = read_ids(&request.query_values("session"));
     let (keys, sources) = (request.query_values("key"), request.query_values("source"));
     let among = |wanted: &[String], has: &Value| {
         wanted.is_empty()
@@ -72,7 +72,7 @@ fn list(store: &Store, asked: &Asked<'_>) -> MockResponse {
     MockResponse::json(StatusCode::OK, &Value::Array(found))
 }
 
-fn read_ids(texts: Vec<String>) -> Vec<Uuid> {
+fn read_ids(texts: &[String]) -> Vec<Uuid> {
     texts.iter().filter_map(|text| read_id(text)).collect()
 }
 

@@ -95,11 +95,13 @@ impl State {
         at: Timestamp,
     ) {
         let (id, place) = self.place(span);
+        let fields = map::fields(span, project);
         let run = Placeless {
             span: span.id,
             id,
             start: span.start,
-            fields: map::fields(span, project),
+            bytes: fields.values().map(weight).sum(),
+            fields,
             tenant,
             request: self.store.request_count,
         };
@@ -107,7 +109,7 @@ impl State {
             Place::Known(order) => self.settle(run, order, at),
             Place::Below(parent) => {
                 self.store.log_waiting(id.to_string(), run.request);
-                if let Some(oldest) = self.waiting.wait(parent, run, at) {
+                for oldest in self.waiting.wait(parent, run, at) {
                     self.drop_orphan(&oldest, "too many spans wait for their parents");
                 }
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::decode::SpanId;
+use crate::langsmith_mock::store::Limits;
 use crate::model::{DottedOrder, JsonMap, RunId, Timestamp};
 
 /// How a span names its parent.
@@ -25,6 +26,7 @@ pub(super) struct Placeless {
     pub(super) fields: JsonMap,
     pub(super) tenant: Option<String>,
     pub(super) request: u64,
+    pub(super) bytes: usize,
 }
 
 #[derive(Debug)]
@@ -39,9 +41,11 @@ struct Waiter {
 pub(in crate::langsmith_mock) struct Waiting {
     window: Duration,
     most: usize,
+    most_bytes: usize,
     number: u64,
     waiters: HashMap<Parent, Vec<Waiter>>,
     count: usize,
+    bytes: usize,
     oldest: Option<Timestamp>,
     places: HashMap<SpanId, DottedOrder>,
     // The places in the order in which they became known, to forget the oldest.
@@ -49,13 +53,16 @@ pub(in crate::langsmith_mock) struct Waiting {
 }
 
 impl Waiting {
-    pub(in crate::langsmith_mock) fn new(window: Duration, most: usize) -> Self {
+    pub(in crate::langsmith_mock) fn new(window: Duration, limits: &Limits) -> Self {
         Self {
             window,
-            most,
+            most: limits.records,
+            // The rest is for what has its place.
+            most_bytes: limits.total_bytes / 4,
             number: 0,
             waiters: HashMap::new(),
             count: 0,
+            bytes: 0,
             oldest: None,
             places: HashMap::new(),
             known: VecDeque::new(),
@@ -64,7 +71,9 @@ impl Waiting {
 
     /// Forgets everything.
     pub(in crate::langsmith_mock) fn clear(&mut self) {
-        *self = Self::new(self.window, self.most);
+        let (most, most_bytes) = (self.most, self.most_bytes);
+        *self = Self::new(self.window, &Limits::default());
+        (self.most, self.most_bytes) = (most, most_bytes);
     }
 
     /// Returns how many spans wait.
@@ -89,24 +98,27 @@ impl Waiting {
         }
     }
 
-    /// Lets a span wait; returns the oldest if there are too many.
+    /// Lets a span wait; returns the oldest ones if there are too many.
     pub(super) fn wait(
         &mut self,
         parent: Parent,
         run: Placeless,
         arrived: Timestamp,
-    ) -> Option<Placeless> {
+    ) -> Vec<Placeless> {
         self.number += 1;
         self.count += 1;
+        self.bytes += run.bytes;
         self.oldest = Some(self.oldest.map_or(arrived, |oldest| oldest.min(arrived)));
         self.waiters.entry(parent).or_default().push(Waiter {
             arrived,
             number: self.number,
             run,
         });
-        (self.count > self.most)
-            .then(|| self.take_oldest())
-            .flatten()
+        let mut dropped = Vec::new();
+        while self.count > 1 && (self.count > self.most || self.bytes > self.most_bytes) {
+            dropped.extend(self.take_oldest());
+        }
+        dropped
     }
 
     fn take_oldest(&mut self) -> Option<Placeless> {
@@ -118,7 +130,7 @@ impl Waiting {
     /// Takes out who waits for this parent.
     pub(super) fn released_by(&mut self, parent: Parent) -> Vec<Placeless> {
         let released = self.waiters.remove(&parent).unwrap_or_default();
-        self.count -= released.len();
+        self.count_out(&released);
         released.into_iter().map(|waiter| waiter.run).collect()
     }
 
@@ -149,6 +161,11 @@ impl Waiting {
         self.take(|waiter| over(waiter.arrived))
     }
 
+    fn count_out(&mut self, gone: &[Waiter]) {
+        self.count -= gone.len();
+        self.bytes -= gone.iter().map(|waiter| waiter.run.bytes).sum::<usize>();
+    }
+
     /// Takes out some, in the order of their arrival.
     fn take(&mut self, some: impl Fn(&Waiter) -> bool) -> Vec<Placeless> {
         let mut taken: Vec<Waiter> = Vec::new();
@@ -156,7 +173,7 @@ impl Waiting {
             taken.extend(list.extract_if(.., |waiter| some(waiter)));
         }
         self.waiters.retain(|_, list| !list.is_empty());
-        self.count -= taken.len();
+        self.count_out(&taken);
         let left = self.waiters.values().flatten();
         self.oldest = left.map(|waiter| waiter.arrived).min();
         taken.sort_unstable_by_key(|waiter| waiter.number);

@@ -257,13 +257,13 @@ fn all_hold(parts: &[Filter], seen: &Seen<'_>) -> bool {
             || entries(pairs, seen).iter().any(|entry| {
                 tests
                     .iter()
-                    .all(|test| test_holds(test, entry.of(test.field)))
+                    .all(|test| test_holds(test, entry.of(test.field).as_ref()))
             })
     };
     alone.into_iter().all(|part| match part {
         Filter::Is(test) => match test.field.kind {
             Kind::List => list_holds(test, seen),
-            _ => test_holds(test, test.field.of(seen)),
+            _ => test_holds(test, test.field.of(seen).as_ref()),
         },
         other => holds(other, seen),
     }) && PAIRS.into_iter().all(one_entry_fulfils)
@@ -321,10 +321,10 @@ fn entries<'s>(pairs: Pairs, seen: &'s Seen<'_>) -> Vec<Entry<'s>> {
     }
 }
 
-fn test_holds(test: &Test, has: Option<Constant>) -> bool {
-    let one = |value: &Constant| equal(has.as_ref(), value);
+fn test_holds(test: &Test, has: Option<&Constant>) -> bool {
+    let one = |value: &Constant| equal(has, value);
     let order = || {
-        let (has, value) = (has.as_ref()?, test.values.first()?);
+        let (has, value) = (has?, test.values.first()?);
         match (has, value) {
             (Constant::Number(a), Constant::Number(b)) => a.partial_cmp(b),
             (Constant::Time(a), Constant::Time(b)) => Some(a.cmp(b)),

@@ -1,5 +1,9 @@
 //! What has arrived: operations merged into runs, in any order of arrival.
 
+mod forget;
+mod record;
+mod traces;
+
 use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
@@ -15,93 +19,10 @@ use super::request::ReceivedRequest;
 use super::shares::Shares;
 use super::validate::{self, Context};
 use super::violation::{Violation, ViolationCode};
-use crate::model::{DottedOrder, JsonMap, Run, RunId, Segment, Timestamp, TraceId};
+use crate::model::{DottedOrder, JsonMap, Run, RunId, Segment, TraceId};
 
-/// How much the stand-in holds before it forgets what is oldest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest body, on the wire and decompressed. Default: 32 MiB, above the 20 MiB that `/info`
-    /// advertises, because clients count data without part headers.
-    pub body_bytes: usize,
-    /// Number of runs. Default: 100,000.
-    pub runs: usize,
-    /// Bytes of all runs, rejected operations, feedback and requests' headers together, as they came.
-    /// Default: 512 MiB. Runs are forgotten last.
-    pub total_bytes: usize,
-    /// Number of requests, violations, rejected operations, feedback, waiting spans and log entries,
-    /// each. Default: 10,000.
-    pub records: usize,
-    /// Runs of one trace; LangSmith drops what is over. Default: 25,000, as there.
-    pub runs_per_trace: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 32 * 1024 * 1024,
-            runs: 100_000,
-            total_bytes: 512 * 1024 * 1024,
-            records: 10_000,
-            runs_per_trace: 25_000,
-        }
-    }
-}
-
-/// What became of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IngestOutcome {
-    /// The run is new.
-    Created,
-    /// The run was known, and is now what both operations say.
-    Merged,
-    /// The same operation had arrived before; nothing changed.
-    Repeated,
-    /// The operation has a violation; LangSmith would drop it after its 202.
-    Rejected,
-    /// A span was accepted, and waits for its parent; nobody sees it yet.
-    Waiting,
-    /// The operation was accepted, and its run was dropped later: a span whose parent never came, or
-    /// a run that its parent, arriving after it, showed to be wrong.
-    Dropped,
-}
-
-/// One operation in the order of arrival.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IngestEntry {
-    /// Number of the request that brought it, from 0.
-    pub request: u64,
-    /// Create or update.
-    pub kind: OpKind,
-    /// The run's id as it was sent.
-    pub id: String,
-    /// What became of it.
-    pub outcome: IngestOutcome,
-}
-
-/// An operation that was not stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RejectedOp {
-    /// Create or update.
-    pub kind: OpKind,
-    /// The run's id as it was sent.
-    pub id: String,
-    /// The whole operation as JSON.
-    pub body: Value,
-    /// Why.
-    pub violations: Vec<Violation>,
-}
-
-/// Who sent an operation, and how.
-#[derive(Debug, Clone)]
-pub(super) struct Sender {
-    /// True for the batch and multipart routes, and for spans.
-    pub(super) batched: bool,
-    /// True for what OpenTelemetry sent: its ids are not made from start times.
-    pub(super) spans: bool,
-    /// The workspace, if one was named.
-    pub(super) tenant: Option<String>,
-    pub(super) at: Timestamp,
-}
+pub(super) use record::Sender;
+pub use record::{IngestEntry, IngestOutcome, Limits, RejectedOp};
 
 /// A run and what is counted about it.
 #[derive(Debug, Default)]
@@ -217,15 +138,6 @@ impl Store {
         self.stored().filter(of_trace)
     }
 
-    /// Gives a project's runs its new name.
-    pub(super) fn rename_session(&mut self, before: &str, after: &str) {
-        for record in self.traces.values_mut() {
-            if record.project.as_deref() == Some(before) {
-                record.project = Some(after.to_owned());
-            }
-        }
-    }
-
     pub(super) fn object(&mut self, violation: Violation) {
         push(&mut self.violations, violation, self.limits.records);
     }
@@ -321,28 +233,6 @@ impl Store {
         (outcome, violations)
     }
 
-    /// Looks at the runs that came before their parent `id`: now it shows whether they are right.
-    fn look_back(&mut self, id: Uuid, request: u64, keys: &Keys) {
-        let Some(parent) = self.get(id).and_then(StoredRun::run) else {
-            return;
-        };
-        for child in self.awaited.remove(&id).unwrap_or_default() {
-            let Some(run) = self.get(child).and_then(StoredRun::run) else {
-                continue;
-            };
-            if run.start_time >= parent.start_time {
-                continue;
-            }
-            let message = validate::earlier_than_parent(run.start_time, parent.start_time);
-            let code = ViolationCode::ChildBeforeParent;
-            self.object(Violation::new(code, Some(run.id), message).tidied(keys));
-            if self.strict {
-                self.drop_run(child);
-                self.log_drop(child.to_string(), request);
-            }
-        }
-    }
-
     /// Writes down that something accepted is gone.
     pub(super) fn log_drop(&mut self, id: String, request: u64) {
         self.log(id, request, IngestOutcome::Dropped);
@@ -361,31 +251,6 @@ impl Store {
             outcome,
         };
         push(&mut self.log, entry, self.limits.records);
-    }
-
-    /// Takes a run out of the middle.
-    fn drop_run(&mut self, id: Uuid) {
-        let Some(at) = self.position(id) else { return };
-        self.at.remove(&id);
-        let slot = &mut self.runs[at];
-        let gone = std::mem::replace(
-            slot,
-            Slot {
-                id,
-                gone: true,
-                ..Slot::default()
-            },
-        );
-        self.count_out(&gone);
-    }
-
-    /// Takes out all runs of a project.
-    pub(super) fn drop_session(&mut self, session: Uuid) {
-        let of_session = |run: &Run| self.session_of(run) == session;
-        let ids: Vec<Uuid> = self.runs().filter(of_session).map(|run| run.id.0).collect();
-        for id in ids {
-            self.drop_run(id);
-        }
     }
 
     /// Gives an unbatched run the place in its trace that it leaves to the server.
@@ -478,86 +343,6 @@ impl Store {
         }
         self.forget_oldest();
         merge
-    }
-
-    fn join_trace(&mut self, at: usize, run: &Run, kind: OpKind, sender: &Sender) {
-        let trace = run.trace_id.0;
-        let parent = run.parent_run_id.map(|id| id.0);
-        let awaited = parent.filter(|parent| self.position(*parent).is_none());
-        let slot = &mut self.runs[at];
-        if slot.trace.is_none() {
-            slot.trace = Some(trace);
-            let record = self.traces.entry(trace).or_default();
-            record.runs += 1;
-            record.tenant = record.tenant.take().or_else(|| sender.tenant.clone());
-        }
-        if let Some(parent) = awaited
-            && slot.awaited.is_none()
-        {
-            slot.awaited = awaited;
-            self.awaited.entry(parent).or_default().push(run.id.0);
-        }
-        match &run.project {
-            Some(project) => {
-                let record = self.traces.get_mut(&trace);
-                let pinned = record.map(|record| record.project.get_or_insert(project.clone()));
-                let project = pinned.map_or(project, |pinned| &*pinned);
-                self.projects.ensure(project, run.start_time);
-            }
-            None if kind == OpKind::Post => self.projects.ensure("default", run.start_time),
-            None => {}
-        }
-    }
-
-    pub(super) fn forget_oldest(&mut self) {
-        // Runs are what everybody came for, so the rest goes before them.
-        while self.too_many_bytes()
-            && (self.rejected.forget() || self.feedback.forget() || self.requests.forget())
-        {
-        }
-        while self.runs.len() > 1 && (self.runs.len() > self.limits.runs || self.too_many_bytes()) {
-            let Some(slot) = self.runs.pop_front() else {
-                return;
-            };
-            self.first += 1;
-            if !slot.gone {
-                self.at.remove(&slot.id);
-                self.count_out(&slot);
-                self.forgotten += 1;
-            }
-        }
-    }
-
-    fn count_out(&mut self, slot: &Slot) {
-        self.leave_trace(slot.trace);
-        self.bytes -= slot.run.bytes();
-        self.readable -= usize::from(slot.readable);
-        self.ended -= usize::from(slot.ended);
-        if let Some(parent) = slot.awaited
-            && let Some(children) = self.awaited.get_mut(&parent)
-        {
-            children.retain(|child| *child != slot.id);
-            if children.is_empty() {
-                self.awaited.remove(&parent);
-            }
-        }
-    }
-}
-
-impl Store {
-    fn too_many_bytes(&self) -> bool {
-        let records = self.rejected.bytes() + self.feedback.bytes() + self.requests.bytes();
-        self.bytes + records > self.limits.total_bytes
-    }
-
-    fn leave_trace(&mut self, trace: Option<Uuid>) {
-        let Some(trace) = trace else { return };
-        if let Some(record) = self.traces.get_mut(&trace) {
-            record.runs -= 1;
-            if record.runs == 0 {
-                self.traces.remove(&trace);
-            }
-        }
     }
 }
 
