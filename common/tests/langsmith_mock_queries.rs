@@ -345,3 +345,16 @@ fn feedback_is_refused_in_words() {
         200
     );
 }
+
+#[test]
+fn a_run_can_name_its_project_by_id() {
+    let mock = LangSmithMock::builder().unmounted();
+    let body = json!({"name": "by id", "id": id(99)});
+    mock.handle(json_request(Method::POST, "/sessions", &body));
+    let mut run = post(1, &[]);
+    run.as_object_mut().unwrap().remove("session_name");
+    run["session_id"] = json!(id(99));
+    batch(&mock, &[run, post(2, &[])], &[]);
+    assert_eq!(names(&mock, &json!({"session": [id(99)]})), ["run 1"]);
+    assert_eq!(mock.violations(), []);
+}

@@ -16,6 +16,8 @@ pub(super) fn fields(span: &ReadSpan, project_of_header: Option<&str>) -> JsonMa
     let name = text(&["langsmith.trace.name", "traceloop.entity.name"]);
     let project = text(&["langsmith.trace.session_name"]);
     let project = project.or_else(|| project_of_header.map(str::to_owned));
+    let project_id = text(&["langsmith.trace.session_id"]);
+    let project = project.or_else(|| project_id.is_none().then(|| "default".to_owned()));
     let mut outputs = outputs(span);
     if let (Some(outputs), Some(usage)) = (&mut outputs, usage(span)) {
         outputs.entry("usage_metadata").or_insert(usage);
@@ -25,7 +27,7 @@ pub(super) fn fields(span: &ReadSpan, project_of_header: Option<&str>) -> JsonMa
         "run_type": run_type,
         "start_time": span.start,
         "end_time": span.end,
-        "session_name": project.unwrap_or_else(|| "default".to_owned()),
+        "session_name": project,
         "tags": tags(span),
         "inputs": inputs(span),
         "outputs": outputs,
@@ -33,7 +35,7 @@ pub(super) fn fields(span: &ReadSpan, project_of_header: Option<&str>) -> JsonMa
         "events": events(span),
         "extra": { "metadata": metadata(span), "invocation_params": parameters(span) },
         "reference_example_id": text(&["langsmith.reference_example_id"]),
-        "session_id": text(&["langsmith.trace.session_id"]),
+        "session_id": project_id,
     });
     match fields {
         Value::Object(mut fields) => {

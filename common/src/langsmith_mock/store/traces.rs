@@ -1,9 +1,10 @@
 //! How runs hang together: traces, their projects, and parents that come late.
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Sender, Store};
-use crate::langsmith_mock::decode::OpKind;
+use crate::langsmith_mock::decode::{OpKind, read_id};
 use crate::langsmith_mock::keys::Keys;
 use crate::langsmith_mock::merge::StoredRun;
 use crate::langsmith_mock::validate;
@@ -59,7 +60,11 @@ impl Store {
             slot.awaited = awaited;
             self.awaited.entry(parent).or_default().push(run.id.0);
         }
-        match &run.project {
+        let by_id = self.runs[at].run.field("session_id");
+        let by_id = by_id.and_then(Value::as_str).and_then(read_id);
+        let by_id = by_id.and_then(|id| self.projects.by_id(id));
+        let named = run.project.clone().or(by_id.map(|has| has.name.clone()));
+        match &named {
             Some(project) => {
                 let record = self.traces.get_mut(&trace);
                 let pinned = record.map(|record| record.project.get_or_insert(project.clone()));
