@@ -50,7 +50,7 @@ fn post_json(mock: &LangSmithMock, body: &Value) -> MockResponse {
 }
 
 /// A span of the trace `0102…10`, its id and its parent's each one number.
-fn span(n: u8, parent: u8, attributes: Value) -> Value {
+fn span(n: u8, parent: u8, attributes: &Value) -> Value {
     let id = |n: u8| {
         if n == 0 {
             String::new()
@@ -193,8 +193,8 @@ fn inputs_outputs_usage_project_and_errors_are_read() {
 #[test]
 fn the_header_names_the_project_of_spans_that_name_none() {
     let mock = LangSmithMock::builder().unmounted();
-    let own = span(2, 1, json!({"langsmith.trace.session_name": "own"}));
-    let body = spans(&[span(1, 0, json!({})), own]).to_string();
+    let own = span(2, 1, &json!({"langsmith.trace.session_name": "own"}));
+    let body = spans(&[span(1, 0, &json!({})), own]).to_string();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body.as_bytes()).unwrap();
     let headers = [
@@ -227,7 +227,7 @@ fn problem_41_otlp_returns_200_and_the_span_never_appears() {
         .clock(SteppingClock::new(begin, Duration::from_secs(60)))
         .orphan_window(Duration::from_secs(120))
         .unmounted();
-    let orphans = spans(&[span(2, 1, json!({})), span(3, 2, json!({}))]);
+    let orphans = spans(&[span(2, 1, &json!({})), span(3, 2, &json!({}))]);
     assert_eq!(&post_json(&mock, &orphans).body[..], b"{}");
     assert_eq!((mock.waiting_spans(), mock.runs().len()), (2, 0));
     assert_eq!(mock.violations(), [], "the sender hears of nothing");
@@ -244,14 +244,14 @@ fn problem_41_otlp_returns_200_and_the_span_never_appears() {
         .collect();
     assert_eq!(dropped, [padded(2), padded(3)]);
     // What comes too late does not bring them back.
-    post_json(&mock, &spans(&[span(1, 0, json!({}))]));
+    post_json(&mock, &spans(&[span(1, 0, &json!({}))]));
     assert_eq!(mock.runs().len(), 1);
 }
 
 #[test]
 fn orphans_are_dropped_when_a_test_says_so() {
     let mock = LangSmithMock::builder().unmounted();
-    post_json(&mock, &spans(&[span(2, 1, json!({}))]));
+    post_json(&mock, &spans(&[span(2, 1, &json!({}))]));
     assert_eq!((mock.expire_orphans(), mock.expire_orphans()), (1, 0));
     assert_eq!(codes(&mock.errors()), [V::SpanOrphan]);
 }
@@ -262,11 +262,11 @@ fn problem_42_a_span_does_not_nest_under_a_native_run_by_its_eight_bytes() {
     batch(&mock, &[post(1, &[])], &[]);
     // The first eight bytes of the run's id, as the Python SDK puts them into a context.
     let eight = id(1).replace('-', "")[..16].to_owned();
-    let mut lost = span(2, 1, json!({}));
+    let mut lost = span(2, 1, &json!({}));
     lost["parentSpanId"] = json!(eight);
     lost["traceId"] = json!(id(1).replace('-', ""));
-    let by_id = span(3, 9, json!({"langsmith.span.parent_id": id(1)}));
-    let of_child = span(4, 3, json!({}));
+    let by_id = span(3, 9, &json!({"langsmith.span.parent_id": id(1)}));
+    let of_child = span(4, 3, &json!({}));
     post_json(&mock, &spans(&[lost, of_child, by_id]));
     let tree = mock.tree();
     assert!(tree.is_whole(), "{:?}", mock.violations());
@@ -282,8 +282,8 @@ fn problem_42_a_span_does_not_nest_under_a_native_run_by_its_eight_bytes() {
 #[test]
 fn a_native_parent_that_comes_later_releases_its_spans() {
     let mock = LangSmithMock::builder().unmounted();
-    let by_id = span(3, 0, json!({"langsmith.span.parent_id": id(1)}));
-    post_json(&mock, &spans(&[span(4, 3, json!({})), by_id]));
+    let by_id = span(3, 0, &json!({"langsmith.span.parent_id": id(1)}));
+    post_json(&mock, &spans(&[span(4, 3, &json!({})), by_id]));
     assert_eq!(mock.waiting_spans(), 2);
     batch(&mock, &[post(1, &[])], &[]);
     assert_eq!(mock.waiting_spans(), 0);
@@ -308,8 +308,8 @@ fn spans_that_name_their_place_stand_there() {
 #[test]
 fn a_span_that_is_a_root_of_its_own_needs_no_parent() {
     let mock = LangSmithMock::builder().unmounted();
-    let detached = span(2, 1, json!({"langsmith.is_root": true}));
-    post_json(&mock, &spans(&[detached, span(3, 2, json!({}))]));
+    let detached = span(2, 1, &json!({"langsmith.is_root": true}));
+    post_json(&mock, &spans(&[detached, span(3, 2, &json!({}))]));
     let tree = mock.tree();
     assert!(tree.is_whole());
     assert_eq!(find(&mock, "span 3").trace_id.to_string(), padded(2));
@@ -318,9 +318,9 @@ fn a_span_that_is_a_root_of_its_own_needs_no_parent() {
 #[test]
 fn what_is_no_span_is_counted_in_the_answer() {
     let mock = LangSmithMock::builder().unmounted();
-    let mut nameless = span(2, 1, json!({}));
+    let mut nameless = span(2, 1, &json!({}));
     nameless["traceId"] = json!("0102");
-    let answer = post_json(&mock, &spans(&[span(1, 0, json!({})), nameless]));
+    let answer = post_json(&mock, &spans(&[span(1, 0, &json!({})), nameless]));
     assert_eq!(answer.status, 200);
     let partial = body_json(&answer)["partialSuccess"].clone();
     assert_eq!(partial["rejectedSpans"], "1");
@@ -354,7 +354,7 @@ proptest! {
 
     #[test]
     fn spans_in_any_order_make_the_same_tree(order in Just((1_u8..=6).collect::<Vec<_>>()).prop_shuffle()) {
-        let one = |n: u8| span(n, n / 2, json!({}));
+        let one = |n: u8| span(n, n / 2, &json!({}));
         let straight: Vec<Value> = (1..=6).map(one).collect();
         let tree = |list: &[Value]| {
             let mock = LangSmithMock::builder().unmounted();

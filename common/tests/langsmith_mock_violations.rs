@@ -40,7 +40,7 @@ fn main_part() -> Part {
     json_part(format!("post.{}", id(1)), &post(1, &[]))
 }
 
-fn span(span: Value) -> MockRequest {
+fn span(span: &Value) -> MockRequest {
     let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [span] }] }] });
     json_request(Method::POST, "/otel/v1/traces", &body)
 }
@@ -357,11 +357,15 @@ fn cases() -> Vec<(V, Vec<MockRequest>, u16)> {
             )],
             200,
         ),
-        (V::SpanMalformed, vec![span(json!({"name": "no ids"}))], 200),
+        (
+            V::SpanMalformed,
+            vec![span(&json!({"name": "no ids"}))],
+            200,
+        ),
         (
             V::SpanOrphan,
             vec![
-                span(json!({
+                span(&json!({
                     "traceId": "0102030405060708090a0b0c0d0e0f10",
                     "spanId": "0102030405060708",
                     "parentSpanId": "1112131415161718",
