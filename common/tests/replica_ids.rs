@@ -74,8 +74,8 @@ fn a_judgement_follows_its_run() {
     let RunOp::Feedback(mapped) = &op else {
         panic!("{op:?}")
     };
-    assert_eq!(mapped.run_id, id.in_replica("replica-b"));
-    assert_eq!(mapped.trace_id, Some(mapped.run_id.into()));
+    assert_eq!(mapped.run_id, Some(id.in_replica("replica-b")));
+    assert_eq!(mapped.trace_id, mapped.run_id.map(Into::into));
     assert_ne!(mapped.id, judgement.id);
     assert_eq!(op.reroot_here(), None);
 }

@@ -1,9 +1,11 @@
 //! A client that is about to be made.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::asking::Asking;
 use super::config::{Config, ConfigError, copy_into, set_revision};
 use super::handle::{Client, Origin};
 use super::privacy::sampler;
@@ -133,6 +135,21 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets where the web app is, for links to runs; derived from the endpoint by default, as
+    /// [`WebApp::of`](super::WebApp::of) tells.
+    #[must_use]
+    pub fn web_url(mut self, url: impl Into<String>) -> Self {
+        self.config.web_url = Some(url.into());
+        self
+    }
+
+    /// Sets how long a question to LangSmith may take in all, further attempts included; 30 s by default.
+    #[must_use]
+    pub fn ask_timeout(mut self, timeout: Duration) -> Self {
+        self.config.ask_timeout = timeout;
+        self
+    }
+
     /// Sets the clock; the system's by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -249,6 +266,7 @@ impl ClientBuilder {
     /// If a setting cannot be used; the error says which, and what to do.
     pub fn build(self) -> Result<Client, ConfigError> {
         let mut config = self.config;
+        let asking = Asking::new(&config);
         let sampler = sampler(config.sampling_rate)?;
         let mut replicas = std::mem::take(&mut config.replicas);
         if !config.only_replicas && self.sink.is_none() {
@@ -284,6 +302,6 @@ impl ClientBuilder {
         if self.omit_runtime {
             tracer = tracer.omit_runtime();
         }
-        Ok(Client::new(tracer.build(), origin, main))
+        Ok(Client::new(tracer.build(), origin, main, asking))
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asking::Asking;
 use super::builder::ClientBuilder;
 use super::check::{self, CheckError, CheckReport};
 use super::config::{Config, ConfigError};
@@ -10,7 +11,7 @@ use super::exporters::{Exporters, Lane};
 use super::guard::FlushGuard;
 use super::replica::Replica;
 use super::routes::Routes;
-use crate::export::{Destination, ExportStats, FlushError};
+use crate::export::{BatchExporter, Destination, ExportStats, FlushError};
 use crate::trace::{RunBuilder, RunSink, TeeSink, Tracer};
 
 /// Starts runs and sees them delivered. A cheap clone; all clones are one client.
@@ -33,9 +34,10 @@ use crate::trace::{RunBuilder, RunSink, TeeSink, Tracer};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Client {
-    tracer: Tracer,
+    pub(super) tracer: Tracer,
     origin: Arc<Origin>,
     main: Option<Arc<Lane>>,
+    pub(super) asking: Arc<Asking>,
 }
 
 /// What a client and the handles with other replicas have in common.
@@ -72,11 +74,17 @@ impl Origin {
 }
 
 impl Client {
-    pub(super) fn new(tracer: Tracer, origin: Origin, main: Option<Arc<Lane>>) -> Self {
+    pub(super) fn new(
+        tracer: Tracer,
+        origin: Origin,
+        main: Option<Arc<Lane>>,
+        asking: Asking,
+    ) -> Self {
         Self {
             tracer,
             origin: Arc::new(origin),
             main,
+            asking: Arc::new(asking),
         }
     }
 
@@ -111,6 +119,7 @@ impl Client {
             tracer: self.tracer.with_sink(sink),
             origin: self.origin.clone(),
             main,
+            asking: self.asking.clone(),
         })
     }
 
@@ -148,6 +157,11 @@ impl Client {
     /// Returns the address of the main destination; empty if runs are not sent.
     pub fn endpoint(&self) -> &str {
         self.main.as_ref().map_or("", |lane| lane.endpoint())
+    }
+
+    /// Returns the exporter that carries questions.
+    pub(super) fn main_exporter(&self) -> Option<&BatchExporter> {
+        self.main.as_ref().map(|lane| &lane.exporter)
     }
 
     /// Waits until every operation so far is delivered, to each destination, for at most `timeout`.

@@ -4,7 +4,7 @@
 //! environment ──► Config ─┐
 //!                         ├─► ClientBuilder ──build()──► Client ──run()──► RunTree     (room: trace)
 //! code ───────────────────┘                               │                   │ RunOp
-//!                                              flush · stats · check       routes, one a replica
+//!                                         flush · stats · check · read_run    routes, one a replica
 //!                                                         │                   │
 //!                                                         └──► exporters ◄────┘        (room: export)
 //! ```
@@ -12,6 +12,7 @@
 //! This is the only room that knows both `trace` and `export`. A client is a handle that is passed
 //! around, never a global: one test, one client, one stand-in. Start at [`Client`].
 
+mod asking;
 mod builder;
 mod check;
 mod config;
@@ -24,6 +25,11 @@ mod replica;
 mod routes;
 mod slices;
 
+pub use asking::{
+    AskError, DEFAULT_ASK_TIMEOUT, DEFAULT_SELECT, FeedbackQuery, FeedbackUpdate, MAX_ANSWER_BYTES,
+    NewProject, Pages, Project, ProjectQuery, ProjectRef, ProjectUpdate, RunLocator, RunQuery,
+    RunStats, StoredRun, WebApp, WorkspaceSettings,
+};
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};
 pub use config::{Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Setting, Sources};

@@ -1,6 +1,7 @@
 //! The exporter: a queue in front, a thread behind.
 
 use std::fmt;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -178,6 +179,23 @@ impl BatchExporter {
             .spawn(async move { queue.wait_settled(&mark).await })
             .await;
         result
+    }
+
+    /// Runs a task where sockets and clock are: on the exporter's own runtime, whatever runs the caller.
+    ///
+    /// # Errors
+    /// If the exporter was shut down before the task's end.
+    pub(crate) async fn run<T, F>(
+        &self,
+        task: impl FnOnce(Arc<dyn Transport>) -> F,
+    ) -> Result<T, TransportError>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let task = self.runtime.spawn(task(self.transport.clone()));
+        task.await
+            .map_err(|_| TransportError::Interrupted("exporter shut down".to_owned()))
     }
 
     /// Sends one request of the caller's own to the destination, outside of queue and books.

@@ -63,6 +63,8 @@ pub struct HttpResponse {
     pub retry_after: Option<String>,
     /// The body, as far as the request's limit.
     pub body: Bytes,
+    /// Whether the connection broke before the end of the body.
+    pub incomplete: bool,
 }
 
 /// Most that is read of an answer unless the request says otherwise; ingest answers are shorter.
@@ -191,6 +193,7 @@ impl ReqwestTransport {
             .map(str::to_owned);
         let status = response.status().as_u16();
         let mut body = Vec::new();
+        let mut incomplete = false;
         while body.len() < request.max_response {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
@@ -198,14 +201,18 @@ impl ReqwestTransport {
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 }
                 Ok(None) => break,
-                // The status has said what matters; the words that follow it may be cut off.
-                Err(_) => break,
+                // To ingest, the status says what matters; the words that follow it may be cut off.
+                Err(_) => {
+                    incomplete = true;
+                    break;
+                }
             }
         }
         Ok(HttpResponse {
             status,
             retry_after,
             body: body.into(),
+            incomplete,
         })
     }
 }
@@ -268,7 +275,8 @@ pub(crate) fn check_endpoint(endpoint: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Returns true for an address of this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"

@@ -26,7 +26,9 @@ pub use attachment::Attachment;
 pub use clock::{Clock, SteppingClock, SystemClock, Timestamp};
 pub use context::{Baggage, RunContext};
 pub use dotted_order::{DottedOrder, ParseDottedOrderError, Segment};
-pub use feedback::Feedback;
+#[cfg(feature = "client")]
+pub(crate) use feedback::round_score;
+pub use feedback::{Feedback, FeedbackCategory, FeedbackConfig};
 pub use ids::{IdGenerator, RandomIds, RunId, SeededIds, TraceId};
 pub use op::{RunOp, merge_ops};
 pub use replica::replica_id;

@@ -96,7 +96,7 @@ impl Feedback {
     /// Gives the judgement the ids that it, its run and its trace have in the replica of a project.
     pub fn replicate(&mut self, project: &str) {
         self.id = replica_id(self.id, project);
-        self.run_id = self.run_id.in_replica(project);
+        self.run_id = self.run_id.map(|id| id.in_replica(project));
         self.trace_id = self.trace_id.map(|id| id.in_replica(project));
     }
 }

@@ -155,7 +155,7 @@ impl Tracer {
     }
 
     /// Gives an operation to the sink. Every operation passes here: what must not leave is stopped here.
-    pub(super) fn submit(&self, op: RunOp) {
+    pub(crate) fn submit(&self, op: RunOp) {
         if let Some(op) = self.admit(op) {
             self.shared.sink.submit(op);
         }

@@ -48,9 +48,11 @@ mod explain;
 mod region;
 
 use std::fmt;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::asking::DEFAULT_ASK_TIMEOUT;
 use super::replica::Replica;
 use crate::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
 use crate::model::JsonMap;
@@ -93,6 +95,10 @@ pub struct Config {
     pub inputs_on_patch: bool,
     /// How operations are gathered and sent.
     pub batch: BatchConfig,
+    /// Where the web app is; none derives it from the endpoint.
+    pub web_url: Option<String>,
+    /// How long a question may take in all; [`DEFAULT_ASK_TIMEOUT`](super::DEFAULT_ASK_TIMEOUT).
+    pub ask_timeout: Duration,
     /// The part of all traces that is kept, from 0 to 1; all if nobody says.
     pub sampling_rate: Option<f64>,
     /// What is masked before it leaves.
@@ -116,6 +122,8 @@ impl Default for Config {
             metadata: JsonMap::new(),
             inputs_on_patch: false,
             batch: BatchConfig::default(),
+            web_url: None,
+            ask_timeout: DEFAULT_ASK_TIMEOUT,
             sampling_rate: None,
             redactor: Redactor::default(),
             sources: Sources::default(),
@@ -144,6 +152,8 @@ impl fmt::Debug for Config {
             .field("project", &self.project)
             .field("replicas", &self.replicas)
             .field("batch", &self.batch)
+            .field("web_url", &self.web_url)
+            .field("ask_timeout", &self.ask_timeout)
             .field("sampling_rate", &self.sampling_rate)
             .field("redactor", &self.redactor)
             .finish()

@@ -117,6 +117,15 @@ impl<'a> Masking<'a> {
             feedback_source,
             created_at: _,
             modified_at: _,
+            session_id: _,
+            start_time: _,
+            // Names and bounds of a scale, set by whoever set up the judging.
+            feedback_config: _,
+            feedback_group_id: _,
+            comparative_experiment_id: _,
+            extra,
+            error: _,
+            extend_trace_retention: _,
         } = feedback;
         self.text(Field::Names, key);
         if let Some(comment) = comment {
@@ -126,6 +135,9 @@ impl<'a> Masking<'a> {
             self.value(Field::Feedback, value);
         }
         self.value(Field::Feedback, feedback_source);
+        if let Some(extra) = extra {
+            self.map(Field::Feedback, extra);
+        }
     }
 
     pub(super) fn tags(&mut self, tags: &mut [String]) {
