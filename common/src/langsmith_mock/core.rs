@@ -51,6 +51,14 @@ impl From<MockResponse> for Answer {
     }
 }
 
+impl State {
+    /// Replaces every known key in a text that somebody will see.
+    #[cfg(feature = "analysis")]
+    pub(super) fn scrub(&self, text: &str) -> String {
+        self.keys.scrub(text)
+    }
+}
+
 impl Core {
     pub(super) fn new(settings: Settings) -> Self {
         let mut faults = FaultPlan::default();
@@ -93,6 +101,10 @@ impl Core {
                 return self.record(request, at, answer.into());
             }
         };
+        if route == Route::Viewer {
+            // Whoever looks on must not use up a fault, nor be counted as a client.
+            return super::viewer::answer(self, request);
+        }
         let met = self.state().faults.meet(route);
         let mut answer = match &met {
             Some(met) if !met.processes() => MockResponse::json(StatusCode::OK, &json!({})).into(),
@@ -107,9 +119,6 @@ impl Core {
             .get_or_insert(self.settings.latency)
             .is_zero()
             .then(|| answer.response.delay = None);
-        if route == Route::Viewer {
-            return answer.response;
-        }
         self.record(request, at, answer)
     }
 
@@ -146,10 +155,8 @@ impl Core {
         id: Option<String>,
         at: Timestamp,
     ) -> Answer {
-        match route {
-            Route::Info => return query::info(&self.settings.info).into(),
-            Route::Viewer => return super::viewer::page(self, request).into(),
-            _ => {}
+        if route == Route::Info {
+            return query::info(&self.settings.info).into();
         }
         let entry = self.state().keys.enter(&request.headers);
         match entry {

@@ -166,6 +166,7 @@ impl LangSmithMock {
     /// Forgets all that arrived; faults stay in force.
     pub fn clear(&self) {
         self.core.state().store.clear();
+        self.core.arrived_async.notify_waiters();
     }
 
     /// Orders a failure.

@@ -27,7 +27,8 @@ pub enum Route {
     Settings,
     /// `POST /feedback`
     Feedback,
-    /// `GET /`, the viewer page
+    /// `GET /` and what is below `/traces`, `/viewer` and `/violations`: the pages for people. Faults
+    /// and latency leave them alone.
     Viewer,
 }
 
@@ -46,6 +47,7 @@ pub(super) fn find(method: &Method, path: &str) -> Found {
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
     let (routes, id): (&[(Method, Route)], Option<&str>) = match parts.as_slice() {
         [] => (&[(get, Route::Viewer)], None),
+        [first, ..] if super::viewer::PATHS.contains(first) => (&[(get, Route::Viewer)], None),
         ["info"] => (&[(get, Route::Info)], None),
         ["runs"] => (&[(post, Route::CreateRun)], None),
         ["runs", "multipart"] => (&[(post, Route::Multipart)], None),

@@ -1,0 +1,358 @@
+//! What the pages read from the store, taken while it is locked; all keys are cut out of it.
+//!
+//! ```text
+//! Store ──traces──► [TraceFacts]      one per trace, for the list
+//!       ──tree────► TraceTree         runs without inputs, outputs and events
+//!       ──run─────► RunFacts          one run whole
+//!       ──counts──► Counts
+//! ```
+//!
+//! Pages are written after the lock is free. Start at [`traces`].
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::text::cut;
+use crate::langsmith_mock::core::{Core, State};
+use crate::langsmith_mock::decode::{Attachment, read_id, run as decode_run};
+use crate::langsmith_mock::merge::StoredRun;
+use crate::langsmith_mock::store::{IngestOutcome, RejectedOp};
+use crate::langsmith_mock::violation::Violation;
+use crate::model::{JsonMap, Run, RunId, RunStatus, RunType, Timestamp, TraceId, TraceTree};
+
+/// Longest name, project or error that a list keeps, in characters.
+const SHORT: usize = 1_000;
+
+/// One trace, as the list tells it.
+#[derive(Debug)]
+pub(super) struct TraceFacts {
+    pub(super) id: TraceId,
+    /// Name of the root, or of the first run if there is no root.
+    pub(super) name: String,
+    pub(super) has_root: bool,
+    pub(super) project: String,
+    /// Who sent runs, each once, in order of arrival.
+    pub(super) services: Vec<String>,
+    pub(super) runs: usize,
+    pub(super) pending: usize,
+    pub(super) errors: usize,
+    /// Runs whose parent is not in this trace.
+    pub(super) orphans: usize,
+    pub(super) status: RunStatus,
+    pub(super) error: Option<String>,
+    pub(super) start: Timestamp,
+    pub(super) end: Option<Timestamp>,
+    pub(super) tokens: u64,
+}
+
+/// What arrived, in numbers.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) runs: usize,
+    pub(super) ended: usize,
+    pub(super) errors: usize,
+    pub(super) warnings: usize,
+    pub(super) rejected: usize,
+    pub(super) requests: u64,
+    pub(super) refused: usize,
+    pub(super) body_bytes: usize,
+    pub(super) decoded_bytes: usize,
+    pub(super) created: usize,
+    pub(super) merged: usize,
+    pub(super) repeated: usize,
+    pub(super) feedback: usize,
+    pub(super) forgotten: u64,
+    pub(super) strict: bool,
+    /// Grows with everything that arrives.
+    pub(super) version: u64,
+}
+
+/// One run, whole.
+#[derive(Debug)]
+pub(super) struct RunFacts {
+    pub(super) run: Run,
+    pub(super) raw: JsonMap,
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) feedback: Vec<Value>,
+}
+
+pub(super) fn counts(core: &Core, state: &State) -> Counts {
+    let store = &state.store;
+    let (runs, ended) = store.counts();
+    let mut counts = Counts {
+        runs,
+        ended,
+        rejected: store.rejected.len(),
+        requests: store.request_count,
+        feedback: store.feedback.len(),
+        forgotten: store.forgotten,
+        strict: core.settings().strict,
+        version: store.request_count,
+        ..Counts::default()
+    };
+    counts.errors = store.violations.iter().filter(|v| v.is_error()).count();
+    counts.warnings = store.violations.len() - counts.errors;
+    for request in store.requests.iter() {
+        counts.refused += usize::from(request.status >= 400);
+        counts.body_bytes += request.body_bytes;
+        counts.decoded_bytes += request.decoded_bytes;
+    }
+    for entry in &store.log {
+        match entry.outcome {
+            IngestOutcome::Created => counts.created += 1,
+            IngestOutcome::Merged => counts.merged += 1,
+            IngestOutcome::Repeated => counts.repeated += 1,
+            IngestOutcome::Rejected => {}
+        }
+    }
+    counts
+}
+
+/// Gathers the traces, the one that began last first.
+pub(super) fn traces(state: &State) -> Vec<TraceFacts> {
+    let mut found: Vec<TraceFacts> = Vec::new();
+    let mut place: HashMap<Uuid, usize> = HashMap::new();
+    let mut ids: HashSet<(Uuid, Uuid)> = HashSet::new();
+    let mut parents: Vec<(usize, Uuid, Uuid)> = Vec::new();
+    for stored in state.store.stored() {
+        let Some((id, trace, start)) = position(stored) else {
+            continue;
+        };
+        ids.insert((trace, id));
+        let at = *place.entry(trace).or_insert_with(|| {
+            found.push(TraceFacts::begin(TraceId(trace), start));
+            found.len() - 1
+        });
+        let facts = &mut found[at];
+        let parent = stored.field("parent_run_id").and_then(id_of);
+        if let Some(parent) = parent {
+            parents.push((at, trace, parent));
+        }
+        facts.take(stored, parent.is_none(), start, state);
+    }
+    for (at, trace, parent) in parents {
+        found[at].orphans += usize::from(!ids.contains(&(trace, parent)));
+    }
+    found.sort_by_key(|facts| std::cmp::Reverse((facts.start, facts.id)));
+    found
+}
+
+impl TraceFacts {
+    fn begin(id: TraceId, start: Timestamp) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            has_root: false,
+            project: String::new(),
+            services: Vec::new(),
+            runs: 0,
+            pending: 0,
+            errors: 0,
+            orphans: 0,
+            status: RunStatus::Success,
+            error: None,
+            start,
+            end: None,
+            tokens: 0,
+        }
+    }
+
+    fn take(&mut self, stored: &StoredRun, is_root: bool, start: Timestamp, state: &State) {
+        let text = |key: &str| stored.field(key).and_then(Value::as_str);
+        let short = |text: &str| state.scrub(cut(text, SHORT).0);
+        let status = status_of(stored);
+        self.runs += 1;
+        self.pending += usize::from(status == RunStatus::Pending);
+        self.errors += usize::from(status == RunStatus::Error);
+        self.start = self.start.min(start);
+        self.tokens = self.tokens.saturating_add(tokens_of(stored));
+        if let Some(service) = sender_of(stored).map(short)
+            && !self.services.contains(&service)
+        {
+            self.services.push(service);
+        }
+        // The first root speaks for the trace; without one, the first run does.
+        if (is_root && !self.has_root) || self.runs == 1 {
+            self.has_root |= is_root;
+            self.name = short(text("name").unwrap_or("Unnamed"));
+            self.project = short(text("session_name").unwrap_or("default"));
+            self.status = status;
+            self.error = text("error").map(short);
+            self.end = decode_run::time_of(stored.field("end_time"));
+        }
+    }
+}
+
+/// Gathers the runs of a trace, without what only the page of one run shows.
+pub(super) fn tree(state: &State, trace: TraceId) -> TraceTree {
+    let of_trace = |stored: &&StoredRun| stored.field("trace_id").and_then(id_of) == Some(trace.0);
+    let runs = state.store.stored().filter(of_trace);
+    TraceTree::build(runs.filter_map(|stored| light(stored, state)))
+}
+
+/// Finds the trace of a run.
+pub(super) fn trace_of(state: &State, run: RunId) -> Option<TraceId> {
+    let stored = state.store.get(run.0)?;
+    stored.field("trace_id").and_then(id_of).map(TraceId)
+}
+
+pub(super) fn run(state: &State, id: RunId) -> Option<RunFacts> {
+    let stored = state.store.get(id.0)?;
+    let is_of_run = |feedback: &&Value| feedback.get("run_id").and_then(id_of) == Some(id.0);
+    let feedback = state.store.feedback.iter().filter(is_of_run);
+    Some(RunFacts {
+        run: stored.run()?,
+        raw: stored.merged(),
+        attachments: stored.attachments().to_vec(),
+        feedback: feedback.cloned().collect(),
+    })
+}
+
+/// Gathers the operations that were dropped, and the violations that do not stand there.
+pub(super) fn all_wrong(state: &State) -> (Vec<Violation>, Vec<RejectedOp>) {
+    let rejected: Vec<RejectedOp> = state.store.rejected.iter().cloned().collect();
+    (others(state, &rejected, |_| true), rejected)
+}
+
+/// The same for one trace.
+pub(super) fn wrong(
+    state: &State,
+    trace: TraceId,
+    tree: &TraceTree,
+) -> (Vec<Violation>, Vec<RejectedOp>) {
+    let runs: HashSet<RunId> = tree.nodes().iter().map(|node| node.run.id).collect();
+    let of_trace = |op: &&RejectedOp| op.body.get("trace_id").and_then(id_of) == Some(trace.0);
+    let rejected = state.store.rejected.iter().filter(of_trace);
+    let rejected: Vec<RejectedOp> = rejected.cloned().collect();
+    let of_tree = |v: &Violation| v.run.is_some_and(|run| runs.contains(&run));
+    (others(state, &rejected, of_tree), rejected)
+}
+
+fn others(
+    state: &State,
+    rejected: &[RejectedOp],
+    fits: impl Fn(&Violation) -> bool,
+) -> Vec<Violation> {
+    let key = |v: &Violation| (v.code, v.run, v.message.clone());
+    let told: HashSet<_> = rejected
+        .iter()
+        .flat_map(|op| &op.violations)
+        .map(key)
+        .collect();
+    let violations = state.store.violations.iter();
+    let violations = violations.filter(|v| fits(v) && !told.contains(&key(v)));
+    violations.cloned().collect()
+}
+
+/// Returns the tokens of a run of a tree that [`tree`] made.
+pub(super) fn tokens(run: &Run) -> u64 {
+    match run.run_type {
+        RunType::Llm => run.extra.metadata.get("usage_metadata").map_or(0, total),
+        _ => 0,
+    }
+}
+
+/// Returns who sent a run: the service that it names, or else its SDK.
+pub(super) fn sender(run: &Run) -> Option<&str> {
+    let service = run.extra.metadata.get("service").and_then(Value::as_str);
+    let sdk = || run.extra.runtime.as_ref()?.get("sdk")?.as_str();
+    service.or_else(sdk)
+}
+
+fn light(stored: &StoredRun, state: &State) -> Option<Run> {
+    let mut fields = JsonMap::new();
+    for key in [
+        "id",
+        "trace_id",
+        "parent_run_id",
+        "dotted_order",
+        "run_type",
+        "start_time",
+        "end_time",
+    ] {
+        if let Some(value) = stored.field(key) {
+            fields.insert(key.to_owned(), value.clone());
+        }
+    }
+    for key in ["name", "session_name", "error"] {
+        if let Some(text) = stored.field(key).and_then(Value::as_str) {
+            fields.insert(key.to_owned(), state.scrub(cut(text, SHORT).0).into());
+        }
+    }
+    let extra = |part: &str, key: &str| stored.field("extra")?.get(part)?.get(key);
+    let text = |part: &str, key: &str| {
+        let text = extra(part, key).and_then(Value::as_str);
+        text.map(|text| state.scrub(cut(text, SHORT).0))
+    };
+    let mut metadata = JsonMap::new();
+    if let Some(service) = text("metadata", "service") {
+        metadata.insert("service".to_owned(), service.into());
+    }
+    if let Some(interrupt) = extra("metadata", "ls_is_error_interrupt") {
+        metadata.insert("ls_is_error_interrupt".to_owned(), interrupt.clone());
+    }
+    let total = usage_of(stored).map_or(0, total);
+    metadata.insert(
+        "usage_metadata".to_owned(),
+        json!({ "total_tokens": total }),
+    );
+    let runtime = json!({ "sdk": text("runtime", "sdk") });
+    let extra = json!({ "metadata": metadata, "runtime": runtime });
+    fields.insert("extra".to_owned(), extra);
+    decode_run::read(&fields).0
+}
+
+fn position(stored: &StoredRun) -> Option<(Uuid, Uuid, Timestamp)> {
+    let id = |key: &str| stored.field(key).and_then(id_of);
+    let start = decode_run::time_of(stored.field("start_time"));
+    // Rarely missing, and then told by the run's place.
+    let start = start.or_else(|| Some(stored.run()?.start_time));
+    Some((id("id")?, id("trace_id")?, start?))
+}
+
+fn status_of(stored: &StoredRun) -> RunStatus {
+    let metadata = || stored.field("extra")?.get("metadata");
+    let interrupted = || metadata()?.get("ls_is_error_interrupt")?.as_bool();
+    match (stored.field("error"), stored.field("end_time")) {
+        (Some(_), _) if interrupted() == Some(true) => RunStatus::Interrupted,
+        (Some(_), _) => RunStatus::Error,
+        (None, Some(_)) => RunStatus::Success,
+        (None, None) => RunStatus::Pending,
+    }
+}
+
+fn sender_of(stored: &StoredRun) -> Option<&str> {
+    let extra = stored.field("extra")?;
+    let service = extra
+        .get("metadata")
+        .and_then(|map| map.get("service")?.as_str());
+    service.or_else(|| extra.get("runtime")?.get("sdk")?.as_str())
+}
+
+fn tokens_of(stored: &StoredRun) -> u64 {
+    // Chains repeat what their models used, so only models count.
+    match stored.field("run_type").and_then(Value::as_str) {
+        Some("llm") => usage_of(stored).map_or(0, total),
+        _ => 0,
+    }
+}
+
+fn usage_of(stored: &StoredRun) -> Option<&Value> {
+    let of = |key: &str| stored.field(key);
+    let metadata = || of("extra")?.get("metadata")?.get("usage_metadata");
+    metadata().or_else(|| of("outputs")?.get("usage_metadata"))
+}
+
+fn total(usage: &Value) -> u64 {
+    let count = |key: &str| usage.get(key).and_then(Value::as_u64);
+    count("total_tokens").unwrap_or_else(|| {
+        let (input, output) = (count("input_tokens"), count("output_tokens"));
+        input.unwrap_or(0).saturating_add(output.unwrap_or(0))
+    })
+}
+
+fn id_of(value: &Value) -> Option<Uuid> {
+    value.as_str().and_then(read_id)
+}
