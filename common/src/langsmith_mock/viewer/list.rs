@@ -2,6 +2,8 @@
 //!
 //! Start at [`page`].
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -16,7 +18,7 @@ use crate::model::RunStatus;
 /// Traces on one page at most.
 const SHOWN: usize = 100;
 /// Services that a line names; the rest is counted.
-const SERVICES: usize = 3;
+const SERVICES: usize = 4;
 
 /// What the form asks for; empty means everything.
 #[derive(Debug, Default)]
@@ -28,9 +30,10 @@ struct Filter {
 
 impl Filter {
     fn read(request: &MockRequest) -> Self {
-        let value = |name: &str| request.query_value(name).unwrap_or_default();
+        // As everything foreign, it is shown again, in the form: without what hides or breaks.
+        let value = |name: &str| line(&request.query_value(name).unwrap_or_default(), 200);
         Self {
-            text: value("q").trim().to_owned(),
+            text: value("q"),
             project: value("project"),
             status: value("status"),
         }
@@ -50,7 +53,7 @@ impl Filter {
                 || trace.error.as_deref().is_some_and(has)
         };
         (text.is_empty() || words())
-            && (self.project.is_empty() || self.project == trace.project)
+            && (self.project.is_empty() || self.project == name(&trace.project))
             && match self.status.as_str() {
                 "" => true,
                 "error" => trace.errors > 0,
@@ -77,9 +80,8 @@ pub(super) fn page(core: &Core, request: &MockRequest) -> MockResponse {
         (facts::traces(&state), facts::counts(core, &state))
     };
     let filter = Filter::read(request);
-    let mut projects: Vec<String> = traces.iter().map(|trace| trace.project.clone()).collect();
-    projects.sort();
-    projects.dedup();
+    let projects = traces.iter().map(|trace| name(&trace.project));
+    let projects: BTreeSet<String> = projects.collect();
     let total = traces.len();
     let found: Vec<TraceFacts> = traces
         .into_iter()
@@ -136,7 +138,7 @@ fn summary(found: &[TraceFacts], counts: &Counts, total: usize) -> Markup {
     }
 }
 
-fn form(filter: &Filter, projects: &[String]) -> Markup {
+fn form(filter: &Filter, projects: &BTreeSet<String>) -> Markup {
     let states = [
         ("", "any status"),
         ("success", "success"),
@@ -155,7 +157,7 @@ fn form(filter: &Filter, projects: &[String]) -> Markup {
                 select #project name="project" {
                     option value="" { "any project" }
                     @for project in projects {
-                        option value=(project) selected[*project == filter.project] { (name(project)) }
+                        option value=(project) selected[*project == filter.project] { (project) }
                     }
                 }
             }
@@ -208,7 +210,7 @@ fn row(trace: &TraceFacts) -> Markup {
             td data-label="Status" {
                 (status(trace.status))
                 @if trace.errors > 0 && trace.status != RunStatus::Error {
-                    " " small .bad { (trace.errors) " inside" }
+                    " " small .bad { (count(trace.errors, "error")) " inside" }
                 }
             }
             td .said data-label="Project" { (name(&trace.project)) }

@@ -2,6 +2,8 @@
 //!
 //! Start at [`page`].
 
+use std::collections::HashSet;
+
 use maud::{Markup, html};
 
 use super::facts::{self, Counts};
@@ -83,9 +85,9 @@ fn first(tree: &TraceTree) -> Option<&Run> {
 
 fn about(trace: TraceId, tree: &TraceTree, top: &Run, counts: &Counts) -> Markup {
     let runs = || tree.nodes().iter().map(|node| &node.run);
+    let mut seen = HashSet::new();
     let mut services: Vec<&str> = runs().filter_map(facts::sender).collect();
-    services.sort_unstable();
-    services.dedup();
+    services.retain(|service| seen.insert(*service));
     let tokens = runs().map(facts::tokens).fold(0, u64::saturating_add);
     let errors = runs().filter(|run| run.status() == RunStatus::Error);
     let pending = runs().filter(|run| run.end_time.is_none()).count();

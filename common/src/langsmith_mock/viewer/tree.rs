@@ -142,7 +142,7 @@ impl<'a> Rows<'a> {
                     " " span .type .said { (row.run_type(24)) }
                     @if run.status() != RunStatus::Success { " " (status(run.status())) }
                     @if let Some(service) = told {
-                        " " span .chip .crossed[crossed] .said {
+                        " " span .chip .said .crossed[crossed] {
                             @if crossed { span aria-hidden="true" { "→ " } span .hidden { "in service " } }
                             (line(service, 32))
                         }
@@ -179,7 +179,7 @@ impl<'a> Rows<'a> {
                     @match to {
                         Some(_) => rect .(class) x=(percent(x)) y="5" width=(percent(width))
                             height="10" rx="3" {}
-                        None => rect .(class) .open x=(percent(x)) y="5" width=(percent(width))
+                        None => rect .open.(class) x=(percent(x)) y="5" width=(percent(width))
                             height="10" rx="3" {}
                     }
                     text x=(percent(x + width)) dx="6" y="14" { (row.latency()) }

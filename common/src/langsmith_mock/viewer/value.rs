@@ -22,16 +22,25 @@ pub(super) const LONGEST: usize = 6_000;
 const ALL: usize = 40_000;
 /// Most fields of an object.
 const FIELDS: usize = 60;
+/// Most messages of a list.
+const MESSAGES: usize = 50;
 /// Read beyond the cut, so that no key is cut before it is found.
 const SLACK: usize = 2_000;
 
 /// A value as a page shows it.
 #[derive(Debug)]
-pub(super) struct Shown {
+struct Shown {
     key: String,
-    text: String,
-    is_words: bool,
+    body: Body,
     is_cut: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    Words(String),
+    Json(String),
+    /// What was said to a model and by it: role and words.
+    Messages(Vec<(String, String)>),
 }
 
 /// The fields of an object as a page shows them.
@@ -50,7 +59,7 @@ impl Fields {
                 break;
             }
             let shown = Shown::read(key, value, left.min(LONGEST), state);
-            left = left.saturating_sub(shown.text.chars().count());
+            left = left.saturating_sub(shown.body.size());
             fields.shown.push(shown);
         }
         fields.left_out = object.len() - fields.shown.len();
@@ -64,19 +73,62 @@ impl Fields {
 
 impl Shown {
     fn read(key: &str, value: &Value, limit: usize, state: &State) -> Self {
-        let (text, is_words) = match value {
-            Value::String(text) => (cut(text, limit + SLACK).0.to_owned(), true),
-            other => (indented(other, 4 * (limit + SLACK)), false),
+        let fit = |text: &str| {
+            let text = visible(&state.scrub(text));
+            let (text, is_cut) = cut(&text, limit);
+            (text.to_owned(), is_cut)
         };
-        let text = visible(&state.scrub(&text));
-        let (text, is_cut) = cut(&text, limit);
+        let (body, is_cut) = match value {
+            Value::String(text) => {
+                let (text, is_cut) = fit(cut(text, limit + SLACK).0);
+                (Body::Words(text), is_cut)
+            }
+            other => match messages(other) {
+                Some(messages) => {
+                    let fitted = messages.iter().take(MESSAGES).map(|(role, text)| {
+                        let (text, is_cut) = fit(cut(text, limit + SLACK).0);
+                        ((line(&state.scrub(role), 40), text), is_cut)
+                    });
+                    let (shown, cuts): (Vec<_>, Vec<bool>) = fitted.unzip();
+                    let is_cut = messages.len() > MESSAGES || cuts.contains(&true);
+                    (Body::Messages(shown), is_cut)
+                }
+                None => {
+                    let (text, is_cut) = fit(&indented(other, 4 * (limit + SLACK)));
+                    (Body::Json(text), is_cut)
+                }
+            },
+        };
         Self {
             key: line(&state.scrub(cut(key, SLACK).0), 80),
-            text: text.to_owned(),
-            is_words,
+            body,
             is_cut,
         }
     }
+}
+
+impl Body {
+    fn size(&self) -> usize {
+        match self {
+            Self::Words(text) | Self::Json(text) => text.chars().count(),
+            Self::Messages(list) => list.iter().map(|(_, text)| text.chars().count()).sum(),
+        }
+    }
+}
+
+/// Reads a list of messages in the form that most providers share; none if it is something else.
+fn messages(value: &Value) -> Option<Vec<(String, String)>> {
+    let list = value.as_array().filter(|list| !list.is_empty())?;
+    let message = |message: &Value| {
+        let fields = message.as_object()?;
+        let role = fields.get("role")?.as_str()?;
+        let words = fields.get("content")?.as_str()?;
+        let known = ["role", "content", "name", "id"];
+        // What would not be seen, such as calls of tools, is better told as JSON.
+        let is_all = fields.keys().all(|key| known.contains(&key.as_str()));
+        is_all.then(|| (role.to_owned(), words.to_owned()))
+    };
+    list.iter().map(message).collect()
 }
 
 /// Writes fields one below the other; `raw` leads to all of it.
@@ -97,17 +149,36 @@ pub(super) fn fields(fields: &Fields, raw: &str) -> Markup {
 }
 
 fn body(shown: &Shown, raw: &str) -> Markup {
-    let is_long = shown.text.lines().count() > 12 || shown.text.len() > 1_200;
     html! {
-        @if shown.is_words && shown.text.is_empty() {
-            p .quiet { "empty text" }
-        } @else {
-            // A box that scrolls has to be reached by the keyboard.
-            pre .words[shown.is_words] .json[!shown.is_words] .said
-                tabindex=[is_long.then_some("0")] { (shown.text) }
+        @match &shown.body {
+            Body::Words(text) => (words(text)),
+            // A box that may scroll has to be reached by the keyboard.
+            Body::Json(text) => pre .json.said tabindex=[is_long(text).then_some("0")] { (text) },
+            Body::Messages(messages) => {
+                @for (role, text) in messages {
+                    div .message {
+                        p .role.said { (role) }
+                        (words(text))
+                    }
+                }
+            }
         }
         @if shown.is_cut { p .more { "cut here: " a href=(raw) { "all of it as raw JSON" } } }
     }
+}
+
+fn words(text: &str) -> Markup {
+    html! {
+        @if text.is_empty() {
+            p .quiet { "empty text" }
+        } @else {
+            pre .words.said tabindex=[is_long(text).then_some("0")] { (text) }
+        }
+    }
+}
+
+fn is_long(text: &str) -> bool {
+    text.lines().count() > 12 || text.len() > 1_200
 }
 
 /// Writes JSON with line breaks, at most about so many bytes of it.
