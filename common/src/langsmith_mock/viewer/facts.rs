@@ -10,6 +10,7 @@
 //! Pages are written after the lock is free. Start at [`traces`].
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,7 +21,9 @@ use crate::langsmith_mock::decode::{Attachment, read_id, run as decode_run};
 use crate::langsmith_mock::merge::StoredRun;
 use crate::langsmith_mock::store::{IngestOutcome, RejectedOp};
 use crate::langsmith_mock::violation::Violation;
-use crate::model::{JsonMap, Run, RunId, RunStatus, RunType, Timestamp, TraceId, TraceTree};
+use crate::model::{
+    DottedOrder, JsonMap, Run, RunId, RunStatus, RunType, Timestamp, TraceId, TraceTree,
+};
 
 /// Longest name, project or error that a list keeps, in characters.
 const SHORT: usize = 1_000;
@@ -262,46 +265,46 @@ pub(super) fn sender(run: &Run) -> Option<&str> {
 }
 
 fn light(stored: &StoredRun, state: &State) -> Option<Run> {
-    let mut fields = JsonMap::new();
-    for key in [
-        "id",
-        "trace_id",
-        "parent_run_id",
-        "dotted_order",
-        "run_type",
-        "start_time",
-        "end_time",
-    ] {
-        if let Some(value) = stored.field(key) {
-            fields.insert(key.to_owned(), value.clone());
-        }
-    }
-    for key in ["name", "session_name", "error"] {
-        if let Some(text) = stored.field(key).and_then(Value::as_str) {
-            fields.insert(key.to_owned(), state.scrub(cut(text, SHORT).0).into());
-        }
-    }
+    let text = |key: &str| stored.field(key).and_then(Value::as_str);
+    let short = |text: &str| state.scrub(cut(text, SHORT).0);
+    let time = |key: &str| decode_run::time_of(stored.field(key));
+    let order: DottedOrder = text("dotted_order")?.parse().ok()?;
+    let start = time("start_time").or(order.start_time())?;
+    let run_type = RunType::from(text("run_type").unwrap_or_default());
+    let mut run = Run::begin(
+        order,
+        short(text("name").unwrap_or("Unnamed")),
+        run_type,
+        start,
+    );
+    run.id = RunId(stored.field("id").and_then(id_of)?);
+    run.trace_id = TraceId(stored.field("trace_id").and_then(id_of)?);
+    run.parent_run_id = stored.field("parent_run_id").and_then(id_of).map(RunId);
+    run.end_time = time("end_time");
+    run.project = text("session_name").map(short);
+    run.error = stored.field("error").map(|error| match error {
+        Value::String(text) => short(text),
+        other => short(&other.to_string()),
+    });
     let extra = |part: &str, key: &str| stored.field("extra")?.get(part)?.get(key);
-    let text = |part: &str, key: &str| {
-        let text = extra(part, key).and_then(Value::as_str);
-        text.map(|text| state.scrub(cut(text, SHORT).0))
-    };
     let mut metadata = JsonMap::new();
-    if let Some(service) = text("metadata", "service") {
-        metadata.insert("service".to_owned(), service.into());
+    let service = extra("metadata", "service").and_then(Value::as_str);
+    if let Some(service) = service {
+        metadata.insert("service".to_owned(), short(service).into());
     }
     if let Some(interrupt) = extra("metadata", "ls_is_error_interrupt") {
         metadata.insert("ls_is_error_interrupt".to_owned(), interrupt.clone());
     }
-    let total = usage_of(stored).map_or(0, total);
-    metadata.insert(
-        "usage_metadata".to_owned(),
-        json!({ "total_tokens": total }),
-    );
-    let runtime = json!({ "sdk": text("runtime", "sdk") });
-    let extra = json!({ "metadata": metadata, "runtime": runtime });
-    fields.insert("extra".to_owned(), extra);
-    decode_run::read(&fields).0
+    if let Some(usage) = usage_of(stored) {
+        let total = json!({ "total_tokens": total(usage) });
+        metadata.insert("usage_metadata".to_owned(), total);
+    }
+    run.extra.metadata = Arc::new(metadata);
+    if let Some(sdk) = extra("runtime", "sdk").and_then(Value::as_str) {
+        let runtime = JsonMap::from_iter([("sdk".to_owned(), short(sdk).into())]);
+        run.extra.runtime = Some(Arc::new(runtime));
+    }
+    Some(run)
 }
 
 fn position(stored: &StoredRun) -> Option<(Uuid, Uuid, Timestamp)> {
