@@ -23,6 +23,8 @@ pub(super) const SHOWN: usize = 250;
 const LEVELS: usize = 16;
 /// Right end of the axis; a bar that has not ended is drawn to here.
 const WIDTH: f64 = 1_000.0;
+/// Least distance of two labels of the axis.
+const APART: f64 = 135.0;
 /// Room for the label of the last bar.
 const LABEL: f64 = 130.0;
 
@@ -85,9 +87,16 @@ impl<'a> Rows<'a> {
     }
 
     fn ticks(&self) -> Markup {
+        let mut ticks = self.axis.ticks();
+        let mut last = -WIDTH;
+        ticks.retain(|tick| {
+            let has_room = tick.x - last >= APART;
+            last = if has_room { tick.x } else { last };
+            has_room
+        });
         html! {
             svg width="100%" height="18" {
-                @for (at, tick) in self.axis.ticks().iter().enumerate() {
+                @for (at, tick) in ticks.iter().enumerate() {
                     text x=(percent(tick.x)) y="13" text-anchor=[(at > 0).then_some("middle")] {
                         (tick.words)
                     }
