@@ -97,7 +97,7 @@ function listen() {
   source.addEventListener("change", (event) => {
     clearTimeout(lost);
     lost = 0;
-    if (!state.startsWith("Live")) say("Live");
+    if (!paused && !state.startsWith("Live")) say("Live");
     if (event.data !== main.dataset.version) renew();
   });
   source.addEventListener("error", () => {
