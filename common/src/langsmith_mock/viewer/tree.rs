@@ -25,6 +25,8 @@ const LEVELS: usize = 16;
 const WIDTH: f64 = 1_000.0;
 /// Least distance of two labels of the axis.
 const APART: f64 = 135.0;
+/// A mark so near to a cut is the first one after it.
+const AFTER_CUT: f64 = 20.0;
 /// Room for the label of the last bar.
 const LABEL: f64 = 130.0;
 
@@ -48,10 +50,12 @@ impl<'a> Rows<'a> {
         let rows = analysis::rows(tree);
         let starts = rows.iter().map(|row| row.run.start_time.timestamp_micros());
         let origin = starts.min().unwrap_or(0);
-        let spans = rows.iter().map(|row| {
-            let (from, to) = span(row, origin);
-            (from, to.unwrap_or(from))
-        });
+        let spans: Vec<_> = rows.iter().map(|row| span(row, origin)).collect();
+        // A run that has not ended is still at work as far as is known.
+        let latest = spans.iter().map(|(from, to)| to.unwrap_or(*from));
+        let latest = latest.fold(0.0, f64::max);
+        let spans = spans.into_iter();
+        let spans = spans.map(|(from, to)| (from, to.unwrap_or(latest)));
         Self {
             axis: TimeAxis::new(spans.collect(), 0.0, WIDTH - LABEL),
             trace,
@@ -87,22 +91,27 @@ impl<'a> Rows<'a> {
     }
 
     fn ticks(&self) -> Markup {
-        let mut ticks = self.axis.ticks();
-        let mut last = -WIDTH;
-        ticks.retain(|tick| {
-            let has_room = tick.x - last >= APART;
-            last = if has_room { tick.x } else { last };
-            has_room
-        });
+        let cuts = self.axis.cuts();
+        let begins = |x: f64| cuts.iter().any(|cut| (0.0..AFTER_CUT).contains(&(x - cut)));
+        let mut ticks: Vec<(f64, String, bool)> = Vec::new();
+        for tick in self.axis.ticks() {
+            let has_room = |ticks: &[(f64, String, bool)]| {
+                ticks.last().is_none_or(|last| tick.x - last.0 >= APART)
+            };
+            if begins(tick.x) {
+                // Where time was cut out counts more than the mark before it.
+                if ticks.len() > 1 && !has_room(&ticks) {
+                    ticks.pop();
+                }
+                ticks.push((tick.x, format!("╱╱ {}", tick.words), true));
+            } else if has_room(&ticks) {
+                ticks.push((tick.x, tick.words, ticks.is_empty()));
+            }
+        }
         html! {
             svg width="100%" height="18" {
-                @for (at, tick) in ticks.iter().enumerate() {
-                    text x=(percent(tick.x)) y="13" text-anchor=[(at > 0).then_some("middle")] {
-                        (tick.words)
-                    }
-                }
-                @for x in self.axis.cuts() {
-                    text x=(percent(x)) y="13" text-anchor="middle" { "╱╱" }
+                @for (x, words, begins) in ticks {
+                    text x=(percent(x)) y="13" text-anchor=[(!begins).then_some("middle")] { (words) }
                 }
             }
         }

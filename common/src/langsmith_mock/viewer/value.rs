@@ -22,6 +22,8 @@ pub(super) const LONGEST: usize = 6_000;
 const ALL: usize = 40_000;
 /// Most fields of an object.
 const FIELDS: usize = 60;
+/// Longest value that stands beside its name, in characters.
+const SHORT: usize = 44;
 /// Most messages of a list.
 const MESSAGES: usize = 50;
 /// Read beyond the cut, so that no key is cut before it is found.
@@ -114,6 +116,16 @@ impl Body {
             Self::Messages(list) => list.iter().map(|(_, text)| text.chars().count()).sum(),
         }
     }
+
+    /// Says whether there is room for it beside its name.
+    fn is_short(&self) -> bool {
+        match self {
+            Self::Words(text) | Self::Json(text) => {
+                (1..=SHORT).contains(&text.chars().count()) && !text.contains('\n')
+            }
+            Self::Messages(_) => false,
+        }
+    }
 }
 
 /// Reads a list of messages in the form that most providers share; none if it is something else.
@@ -136,7 +148,7 @@ pub(super) fn fields(fields: &Fields, raw: &str) -> Markup {
     html! {
         dl .fields {
             @for shown in &fields.shown {
-                div {
+                div .short[shown.body.is_short()] {
                     dt .said { (shown.key) }
                     dd { (body(shown, raw)) }
                 }
