@@ -38,6 +38,9 @@ pub use text::{TextTree, text_tree};
 pub use tree_diagram::tree_diagram;
 pub use waterfall::waterfall;
 
+#[cfg(all(test, feature = "langsmith_mock"))]
+pub(crate) use palette::of_type;
+
 /// What the pages of the stand-in are made of as well.
 #[cfg(feature = "langsmith_mock")]
 pub(crate) use {

@@ -258,3 +258,29 @@ pub(super) fn kind(run_type: &RunType) -> &'static str {
         RunType::Other(_) => "other",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_type_has_the_color_that_it_has_in_pictures() {
+        let styles = include_str!("assets/viewer.css");
+        for name in [
+            "llm",
+            "tool",
+            "retriever",
+            "embedding",
+            "prompt",
+            "parser",
+            "chain",
+            "other",
+        ] {
+            let run_type = RunType::from(name);
+            assert_eq!(kind(&run_type), name);
+            let fill = analysis::of_type(&run_type).fill;
+            assert!(styles.contains(&format!("--{name}: {fill};")), "{name}");
+            assert!(styles.contains(&format!(".{name} {{")), "{name}");
+        }
+    }
+}
