@@ -24,11 +24,11 @@ const LEVELS: usize = 16;
 /// Right end of the axis; a bar that has not ended is drawn to here.
 const WIDTH: f64 = 1_000.0;
 /// Least distance of two labels of the axis.
-const APART: f64 = 135.0;
+const APART: f64 = 180.0;
 /// A mark so near to a cut is the first one after it.
 const AFTER_CUT: f64 = 20.0;
 /// Room for the label of the last bar.
-const LABEL: f64 = 130.0;
+const LABEL: f64 = 160.0;
 
 /// All runs of a trace, and where their bars are.
 pub(super) struct Rows<'a> {
