@@ -235,7 +235,10 @@ fn a_key_that_stands_in_a_run_is_shown_nowhere() {
     run["error"] = json!(leak);
     run["extra"] = json!({"metadata": {"service": leak}});
     // The stand-in knows a key once a request has shown it.
-    batch(&mock, &[run], &[]);
+    let mut dropped = post(2, &[]);
+    dropped["name"] = json!(leak);
+    dropped["dotted_order"] = json!(leak);
+    batch(&mock, &[run, dropped], &[]);
     for target in [
         "/".to_owned(),
         format!("/?trace={}", id(1)),

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::text::cut;
 use crate::langsmith_mock::core::{Core, State};
-use crate::langsmith_mock::decode::{Attachment, read_id, run as decode_run};
+use crate::langsmith_mock::decode::{Attachment, OpKind, read_id, run as decode_run};
 use crate::langsmith_mock::merge::StoredRun;
 use crate::langsmith_mock::store::{IngestOutcome, RejectedOp};
 use crate::langsmith_mock::violation::Violation;
@@ -79,6 +79,27 @@ pub(super) struct RunFacts {
     pub(super) raw: JsonMap,
     pub(super) attachments: Vec<Attachment>,
     pub(super) feedback: Vec<Value>,
+}
+
+/// An operation that was answered with 202 and not stored; without its body, which may be large.
+#[derive(Debug)]
+pub(super) struct Dropped {
+    pub(super) kind: OpKind,
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) violations: Vec<Violation>,
+}
+
+impl Dropped {
+    fn read(op: &RejectedOp, state: &State) -> Self {
+        let name = op.body.get("name").and_then(Value::as_str);
+        Self {
+            kind: op.kind,
+            id: op.id.clone(),
+            name: name.map(|name| state.scrub(cut(name, SHORT).0)),
+            violations: op.violations.clone(),
+        }
+    }
 }
 
 pub(super) fn counts(core: &Core, state: &State) -> Counts {
@@ -214,8 +235,9 @@ pub(super) fn run(state: &State, id: RunId) -> Option<RunFacts> {
 }
 
 /// Gathers the operations that were dropped, and the violations that do not stand there.
-pub(super) fn all_wrong(state: &State) -> (Vec<Violation>, Vec<RejectedOp>) {
-    let rejected: Vec<RejectedOp> = state.store.rejected.iter().cloned().collect();
+pub(super) fn all_wrong(state: &State) -> (Vec<Violation>, Vec<Dropped>) {
+    let rejected = state.store.rejected.iter();
+    let rejected: Vec<Dropped> = rejected.map(|op| Dropped::read(op, state)).collect();
     (others(state, &rejected, |_| true), rejected)
 }
 
@@ -224,18 +246,18 @@ pub(super) fn wrong(
     state: &State,
     trace: TraceId,
     tree: &TraceTree,
-) -> (Vec<Violation>, Vec<RejectedOp>) {
+) -> (Vec<Violation>, Vec<Dropped>) {
     let runs: HashSet<RunId> = tree.nodes().iter().map(|node| node.run.id).collect();
     let of_trace = |op: &&RejectedOp| op.body.get("trace_id").and_then(id_of) == Some(trace.0);
     let rejected = state.store.rejected.iter().filter(of_trace);
-    let rejected: Vec<RejectedOp> = rejected.cloned().collect();
+    let rejected: Vec<Dropped> = rejected.map(|op| Dropped::read(op, state)).collect();
     let of_tree = |v: &Violation| v.run.is_some_and(|run| runs.contains(&run));
     (others(state, &rejected, of_tree), rejected)
 }
 
 fn others(
     state: &State,
-    rejected: &[RejectedOp],
+    rejected: &[Dropped],
     fits: impl Fn(&Violation) -> bool,
 ) -> Vec<Violation> {
     let key = |v: &Violation| (v.code, v.run, v.message.clone());

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use maud::{Markup, html};
 
-use super::facts::{self, Counts};
+use super::facts::{self, Counts, Dropped};
 use super::run::{self, RunView};
 use super::shell::{self, Here, page_number, pager, trace_href};
 use super::text::{line, moment, name, number, status};
@@ -15,7 +15,6 @@ use super::violations;
 use crate::analysis::{count, duration, finding, text_tree};
 use crate::langsmith_mock::core::Core;
 use crate::langsmith_mock::request::{MockRequest, MockResponse};
-use crate::langsmith_mock::store::RejectedOp;
 use crate::langsmith_mock::violation::Violation;
 use crate::model::{Run, RunId, RunStatus, TraceId, TraceTree};
 
@@ -127,7 +126,7 @@ fn about(trace: TraceId, tree: &TraceTree, top: &Run, counts: &Counts) -> Markup
     }
 }
 
-fn wrong_here((violations, rejected): &(Vec<Violation>, Vec<RejectedOp>)) -> Markup {
+fn wrong_here((violations, rejected): &(Vec<Violation>, Vec<Dropped>)) -> Markup {
     html! {
         @if !rejected.is_empty() {
             section .notice .bad aria-labelledby="dropped-title" {

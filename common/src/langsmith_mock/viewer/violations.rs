@@ -4,14 +4,13 @@
 
 use maud::{Markup, html};
 
-use super::facts;
+use super::facts::{self, Dropped};
 use super::shell::{self, Here, page_number, pager};
 use super::text::{name, visible};
 use crate::analysis::count;
 use crate::langsmith_mock::core::Core;
 use crate::langsmith_mock::decode::OpKind;
 use crate::langsmith_mock::request::{MockRequest, MockResponse};
-use crate::langsmith_mock::store::RejectedOp;
 use crate::langsmith_mock::violation::{Severity, Violation};
 
 /// Violations, and dropped operations, on one page at most.
@@ -68,7 +67,7 @@ pub(super) fn list<'a>(violations: impl Iterator<Item = &'a Violation>) -> Marku
 }
 
 /// Lists operations that were dropped, each with its reasons.
-pub(super) fn dropped<'a>(rejected: impl Iterator<Item = &'a RejectedOp>) -> Markup {
+pub(super) fn dropped<'a>(rejected: impl Iterator<Item = &'a Dropped>) -> Markup {
     html! {
         ul .violations {
             @for op in rejected {
@@ -79,7 +78,7 @@ pub(super) fn dropped<'a>(rejected: impl Iterator<Item = &'a RejectedOp>) -> Mar
                                 OpKind::Post => "create of ",
                                 OpKind::Patch => "update of ",
                             }
-                            @if let Some(words) = op.body.get("name").and_then(|name| name.as_str()) {
+                            @if let Some(words) = &op.name {
                                 span .said { (name(words)) }
                             } @else {
                                 "a run without a name"
