@@ -345,14 +345,14 @@ fn an_unbatched_child_gets_its_place_from_its_parent() {
 
 #[test]
 fn a_repeated_request_changes_nothing_and_can_be_a_conflict() {
-    for (conflict, status) in [(false, 202), (true, 409)] {
-        let builder = LangSmithMock::builder();
-        let mock = if conflict {
-            builder.conflict_on_repeat()
-        } else {
-            builder
-        }
-        .unmounted();
+    let builder = LangSmithMock::builder;
+    for (builder, status) in [
+        (builder(), 409),
+        (builder().accept_repeats(), 202),
+        (builder().lenient(), 202),
+        (builder().lenient().conflict_on_repeat(), 409),
+    ] {
+        let mock = builder.unmounted();
         assert_eq!(batch(&mock, &[post(1, &[])], &[]).status, 202);
         assert_eq!(batch(&mock, &[post(1, &[])], &[]).status, status);
         assert_eq!(mock.runs().len(), 1);

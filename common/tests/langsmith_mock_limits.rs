@@ -32,7 +32,7 @@ fn rejected_bodies_and_feedback_count_against_the_total() {
             &[json!({"id": id(2), "inputs": {"q": "x".repeat(30_000)}})],
             &[],
         );
-        let feedback = json!({"comment": "x".repeat(30_000)});
+        let feedback = json!({"key": "k", "run_id": id(1), "comment": "x".repeat(30_000)});
         mock.handle(json_request(Method::POST, "/feedback", &feedback));
     }
     let held: usize = mock
@@ -153,7 +153,7 @@ fn a_page_names_the_runs_below_in_order_of_arrival() {
         post(2, &[1]),
         post(5, &[1, 2, 3]),
         post(9, &[]),
-        post(6, &[9]),
+        post(10, &[9]),
     ];
     batch(&mock, &posts, &[]);
     let answer = body_json(&mock.handle(json_request(
@@ -164,7 +164,7 @@ fn a_page_names_the_runs_below_in_order_of_arrival() {
     let ids = |numbers: &[u64]| json!(numbers.iter().map(|n| id(*n)).collect::<Vec<_>>());
     assert_eq!(answer["runs"][0]["child_run_ids"], ids(&[4, 3, 2, 5]));
     assert_eq!(answer["runs"][0]["direct_child_run_ids"], ids(&[4, 2]));
-    assert_eq!(answer["runs"][1]["child_run_ids"], ids(&[6]));
+    assert_eq!(answer["runs"][1]["child_run_ids"], ids(&[10]));
     let target = format!("/runs/{}", id(2));
     let middle = body_json(&mock.handle(request(Method::GET, &target, "")));
     assert_eq!(middle["child_run_ids"], ids(&[3, 5]));

@@ -12,6 +12,7 @@ use std::time::Duration;
 use common::langsmith_mock::{
     ConnectionFault, Fault, LangSmithMock, MockRequest, Route, ServeError, ServerInfo,
 };
+use common::model::SteppingClock;
 use http::Method;
 use langsmith_mock_support::*;
 use serde_json::{Value, json};
@@ -115,6 +116,30 @@ fn conversation() -> Vec<MockRequest> {
             &json!({"name": "tests"}),
         ),
         json_request(Method::POST, "/sessions", &json!({"name": "tests"})),
+        json_request(
+            Method::POST,
+            "/feedback",
+            &json!({"id": id(8), "key": "k", "run_id": id(1), "score": 1,
+                "created_at": start(1), "modified_at": start(1)}),
+        ),
+        get(&format!("/feedback?run={}", id(1))),
+        request(Method::DELETE, &format!("/feedback/{}", id(8)), ""),
+        request(Method::PUT, &format!("/runs/{}/share", id(1)), "{}"),
+        get(&format!("/runs/{}/share", id(1))),
+        json_request(Method::POST, "/runs/stats", &json!({})),
+        json_request(
+            Method::POST,
+            "/api/v2/runs/query",
+            &json!({"project_ids": [id(7)], "selects": ["NAME"]}),
+        ),
+        json_request(Method::POST, "/otel/v1/traces", &json!({})),
+        json_request(
+            Method::POST,
+            "/sessions",
+            &json!({"name": "gone", "id": id(7)}),
+        ),
+        request(Method::DELETE, &format!("/sessions/{}", id(7)), ""),
+        get("/sessions/nonsense"),
         get("/settings"),
         get("/no/such/route"),
         request(Method::DELETE, "/runs", ""),
@@ -126,9 +151,13 @@ fn conversation() -> Vec<MockRequest> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_mounts_give_the_same_answers() {
-    let wiremock = LangSmithMock::start().await;
-    let axum = LangSmithMock::serve(ANY_PORT.into()).await.unwrap();
-    let direct = LangSmithMock::builder().unmounted();
+    let builder = || {
+        let begin = start(0).parse().unwrap();
+        LangSmithMock::builder().clock(SteppingClock::new(begin, Duration::from_secs(1)))
+    };
+    let wiremock = builder().start().await;
+    let axum = builder().serve(ANY_PORT.into()).await.unwrap();
+    let direct = builder().unmounted();
     for request in conversation() {
         let what = format!("{} {}", request.method, request.path);
         let one = send(wiremock.url(), request.clone()).await.unwrap();
@@ -140,6 +169,7 @@ async fn both_mounts_give_the_same_answers() {
     assert_eq!(wiremock.runs().len(), 3);
     assert_eq!(wiremock.violations(), axum.violations());
     assert_eq!(wiremock.ingest_log(), axum.ingest_log());
+    assert_eq!(wiremock.dump(), axum.dump());
 }
 
 #[test]
@@ -426,7 +456,7 @@ fn runs_are_found_by_what_they_are() {
             &json!({"filter": "x"})
         ))
         .status,
-        422
+        400
     );
 }
 

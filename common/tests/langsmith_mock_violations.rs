@@ -40,6 +40,11 @@ fn main_part() -> Part {
     json_part(format!("post.{}", id(1)), &post(1, &[]))
 }
 
+fn span(span: &Value) -> MockRequest {
+    let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [span] }] }] });
+    json_request(Method::POST, "/otel/v1/traces", &body)
+}
+
 /// For each rule: requests that break it and no other, and the statuses of their answers.
 fn cases() -> Vec<(V, Vec<MockRequest>, u16)> {
     let root = || post(1, &[]);
@@ -318,15 +323,72 @@ fn cases() -> Vec<(V, Vec<MockRequest>, u16)> {
             both(&[root(), changed(root(), "name", json!("again"))], &[]),
             202,
         ),
+        (
+            V::IntTooBig,
+            vec![with(
+                request(
+                    Method::POST,
+                    "/runs/batch",
+                    r#"{"post": [{"extra": 123456789012345678901234567890}]}"#,
+                ),
+                &[("content-type", "application/json")],
+            )],
+            422,
+        ),
+        (
+            V::TraceTooLarge,
+            both(&[root(), child(), post(3, &[1]), post(4, &[1])], &[]),
+            202,
+        ),
+        (
+            V::WorkspaceChanged,
+            vec![
+                with(one(root()).remove(0), &[("x-tenant-id", "one")]),
+                with(one(child()).remove(0), &[("x-tenant-id", "other")]),
+            ],
+            202,
+        ),
+        (
+            V::FeedbackOrphan,
+            vec![json_request(
+                Method::POST,
+                "/feedback",
+                &json!({"key": "k", "run_id": other}),
+            )],
+            200,
+        ),
+        (
+            V::SpanMalformed,
+            vec![span(&json!({"name": "no ids"}))],
+            200,
+        ),
+        (
+            V::SpanOrphan,
+            vec![
+                span(&json!({
+                    "traceId": "0102030405060708090a0b0c0d0e0f10",
+                    "spanId": "0102030405060708",
+                    "parentSpanId": "1112131415161718",
+                    "name": "child",
+                    "startTimeUnixNano": "1795342674001000000",
+                })),
+                request(Method::GET, "/settings", ""),
+            ],
+            200,
+        ),
     ]
 }
 
 fn mock() -> LangSmithMock {
     let limits = Limits {
         body_bytes: 100_000,
+        runs_per_trace: 3,
         ..Limits::default()
     };
-    LangSmithMock::builder().limits(limits).unmounted()
+    LangSmithMock::builder()
+        .limits(limits)
+        .orphan_window(std::time::Duration::ZERO)
+        .unmounted()
 }
 
 #[test]

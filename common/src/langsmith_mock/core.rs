@@ -4,19 +4,19 @@ use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use chrono::Utc;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
 
+use super::api;
 use super::builder::Settings;
-use super::decode::{self, Decoded, OpKind, Refusal};
+use super::decode::{self, Refusal};
 use super::fault::{Fault, FaultPlan};
 use super::keys::{Entry, Keys};
-use super::query;
+use super::otlp::Waiting;
 use super::request::{MockRequest, MockResponse, ReceivedRequest};
 use super::route::{self, Found, Route};
-use super::store::{IngestOutcome, Store};
+use super::store::Store;
 use super::violation::{Violation, ViolationCode, cut_name};
 use crate::model::Timestamp;
 
@@ -33,7 +33,8 @@ pub(super) struct Core {
 pub(super) struct State {
     pub(super) store: Store,
     pub(super) faults: FaultPlan,
-    keys: Keys,
+    pub(super) keys: Keys,
+    pub(super) waiting: Waiting,
 }
 
 /// The answer to a request, and what else is worth recording.
@@ -69,7 +70,8 @@ impl Core {
             state: Mutex::new(State {
                 store: Store::new(settings.limits, settings.strict),
                 faults,
-                keys: Keys::new(settings.keys.clone()),
+                keys: Keys::new(settings.doors.clone()),
+                waiting: Waiting::new(settings.orphan_window, &settings.limits),
             }),
             settings,
             arrived: Condvar::new(),
@@ -87,10 +89,10 @@ impl Core {
     }
 
     pub(super) fn handle(&self, request: &MockRequest) -> MockResponse {
-        let at = Utc::now();
+        let at = self.settings.clock.now();
         let found = route::find(&request.method, &request.path);
-        let (route, id) = match found {
-            Found::Route(route, id) => (route, id),
+        let (route, ids) = match found {
+            Found::Route(route, ids) => (route, ids),
             Found::Nothing => {
                 let answer = MockResponse::detail(StatusCode::NOT_FOUND, "Not Found");
                 return self.record(request, at, answer.into());
@@ -101,14 +103,15 @@ impl Core {
                 return self.record(request, at, answer.into());
             }
         };
-        if route == Route::Viewer {
+        self.state().expire_orphans(Some(at));
+        if route.is_page() {
             // Whoever looks on must not use up a fault, nor be counted as a client.
-            return super::viewer::answer(self, request);
+            return self.page(request, route, &ids);
         }
         let met = self.state().faults.meet(route);
         let mut answer = match &met {
             Some(met) if !met.processes() => MockResponse::json(StatusCode::OK, &json!({})).into(),
-            _ => self.answer(request, route, id, at),
+            _ => self.answer(request, route, ids, at),
         };
         if let Some(met) = met {
             answer.response = met.spoil(answer.response);
@@ -122,11 +125,22 @@ impl Core {
         self.record(request, at, answer)
     }
 
+    /// Answers what people look at: no key is asked for, but the name of this machine.
+    fn page(&self, request: &MockRequest, route: Route, ids: &[String]) -> MockResponse {
+        if !request.is_for_this_machine() {
+            return MockResponse::detail(StatusCode::FORBIDDEN, "open this page by its address");
+        }
+        match route {
+            Route::Viewer => super::viewer::answer(self, request),
+            _ => api::page(self, route, ids),
+        }
+    }
+
     /// Answers a request whose body broke off: what there is of it must not pass for the whole.
     pub(super) fn cut_off(&self, request: &MockRequest) -> MockResponse {
         let detail = "the connection broke before the end of the body";
         let answer = MockResponse::detail(StatusCode::BAD_REQUEST, detail);
-        self.record(request, Utc::now(), answer.into())
+        self.record(request, self.settings.clock.now(), answer.into())
     }
 
     fn record(&self, request: &MockRequest, at: Timestamp, answer: Answer) -> MockResponse {
@@ -152,47 +166,47 @@ impl Core {
         &self,
         request: &MockRequest,
         route: Route,
-        id: Option<String>,
+        ids: Vec<String>,
         at: Timestamp,
     ) -> Answer {
         if route == Route::Info {
-            return query::info(&self.settings.info).into();
+            return api::info(&self.settings.info).into();
         }
-        let entry = self.state().keys.enter(&request.headers);
-        match entry {
-            Entry::Welcome => {}
-            Entry::NoKey => {
-                let detail = "Invalid token: send x-api-key or Authorization: Bearer";
-                return MockResponse::detail(StatusCode::UNAUTHORIZED, detail).into();
-            }
-            Entry::WrongKey => {
-                return MockResponse::detail(StatusCode::UNAUTHORIZED, "Invalid token").into();
-            }
-        }
-        match route {
-            Route::ReadRun => {
-                return query::read_run(&self.state().store, &id.unwrap_or_default()).into();
-            }
-            Route::Settings => return query::settings().into(),
-            Route::Sessions if request.method == http::Method::GET => {
-                return query::sessions(&self.state().store, id.as_deref(), request).into();
-            }
-            _ => {}
+        if !route.is_public()
+            && let Some(refusal) = self.at_the_door(request)
+        {
+            return refusal.into();
         }
         let body = match self.body(request) {
             Ok(body) => body,
             Err(refusal) => return self.refuse(&refusal).into(),
         };
-        let decoded_bytes = body.len();
-        let response = match route {
-            Route::QueryRuns => query::query_runs(&self.state().store, &body),
-            Route::Sessions => query::create_session(&mut self.state().store, request, &body, at),
-            Route::Feedback => self.feedback(&body),
-            _ => self.ingest(request, route, id, body, at),
-        };
         Answer {
-            response,
-            decoded_bytes,
+            decoded_bytes: body.len(),
+            response: match route {
+                Route::Multipart | Route::Batch | Route::CreateRun | Route::UpdateRun => {
+                    self.ingest(request, route, ids, body, at)
+                }
+                Route::OtlpTraces => self.take_spans(request, &body, at),
+                _ => api::answer(self, request, route, &ids, &body, at),
+            },
+        }
+    }
+
+    /// Returns the answer to who may not enter.
+    fn at_the_door(&self, request: &MockRequest) -> Option<MockResponse> {
+        let unauthorized = |why| Some(MockResponse::detail(StatusCode::UNAUTHORIZED, why));
+        match self.state().keys.enter(&request.headers) {
+            Entry::Welcome => None,
+            Entry::NoKey => unauthorized("Invalid token: send x-api-key or Authorization: Bearer"),
+            Entry::WrongKey => unauthorized("Invalid token"),
+            Entry::RealKey => unauthorized(
+                "this is a stand-in for LangSmith on this machine, and the key looks like a real one",
+            ),
+            Entry::NoWorkspace => Some(MockResponse::json(
+                StatusCode::FORBIDDEN,
+                &json!({ "error": "org_scoped_key_requires_workspace" }),
+            )),
         }
     }
 
@@ -217,83 +231,13 @@ impl Core {
         Ok(body)
     }
 
-    fn refuse(&self, refusal: &Refusal) -> MockResponse {
+    pub(super) fn refuse(&self, refusal: &Refusal) -> MockResponse {
         let mut state = self.state();
         let violation = Violation::new(refusal.code, None, refusal.message.clone());
         let violation = violation.tidied(&state.keys);
         let answer = MockResponse::detail(refusal.status, &violation.message);
         state.store.object(violation);
         answer
-    }
-
-    fn feedback(&self, body: &Bytes) -> MockResponse {
-        match serde_json::from_slice::<Value>(body) {
-            Ok(feedback) => {
-                self.state().store.add_feedback(feedback.clone());
-                MockResponse::json(StatusCode::OK, &feedback)
-            }
-            Err(_) => MockResponse::detail(StatusCode::UNPROCESSABLE_ENTITY, "no JSON"),
-        }
-    }
-
-    fn ingest(
-        &self,
-        request: &MockRequest,
-        route: Route,
-        id: Option<String>,
-        body: Bytes,
-        at: Timestamp,
-    ) -> MockResponse {
-        let content_type = request.header("content-type");
-        let decoded = match route {
-            Route::Multipart => decode::multipart(content_type, body),
-            Route::Batch => decode::batch(content_type, &body),
-            Route::UpdateRun => decode::one_run(OpKind::Patch, id, content_type, &body),
-            _ => decode::one_run(OpKind::Post, None, content_type, &body),
-        };
-        let batched = matches!(route, Route::Multipart | Route::Batch);
-        match decoded {
-            Ok(decoded) => self.store(decoded, batched, at),
-            Err(refusal) => self.refuse(&refusal),
-        }
-    }
-
-    fn store(&self, decoded: Decoded, batched: bool, at: Timestamp) -> MockResponse {
-        let mut state = self.state();
-        let State { store, keys, .. } = &mut *state;
-        let request = store.request_count;
-        for violation in decoded.violations {
-            store.object(violation.tidied(keys));
-        }
-        let (mut repeated, mut reason) = (!decoded.ops.is_empty(), None);
-        for mut op in decoded.ops {
-            op.id = cut_name(keys.scrub(&op.id));
-            let (outcome, violations) = store.apply(op, batched, request, at, keys);
-            repeated &= outcome == IngestOutcome::Repeated;
-            if outcome == IngestOutcome::Rejected {
-                let error = violations.into_iter().find(Violation::is_error);
-                reason = reason.or(error.map(|violation| violation.message));
-            }
-        }
-        for (run, attachment) in decoded.attachments {
-            store.attach(run, attachment, keys);
-        }
-        for feedback in decoded.feedback {
-            store.add_feedback(feedback);
-        }
-        drop(state);
-        if repeated && self.settings.conflict_on_repeat {
-            return MockResponse::detail(StatusCode::CONFLICT, "payload already received");
-        }
-        match reason {
-            // The real batch routes answer before they look: "202 now, rejected later".
-            Some(reason) if !batched => MockResponse::detail(StatusCode::BAD_REQUEST, &reason),
-            _ if batched => MockResponse::json(
-                StatusCode::ACCEPTED,
-                &json!({ "message": "Runs batch ingested" }),
-            ),
-            _ => MockResponse::json(StatusCode::OK, &json!({})),
-        }
     }
 
     pub(super) fn add_fault(&self, fault: Fault) {

@@ -10,8 +10,19 @@ const MOST: usize = 64;
 /// The keys that requests have shown, and those that are allowed.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    allowed: Option<Vec<SecretString>>,
+    doors: Doors,
     seen: Vec<SecretString>,
+}
+
+/// Which keys open.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Doors {
+    /// These alone; none for any.
+    pub(super) allowed: Option<Vec<SecretString>>,
+    /// Keys of an organization, which have to name a workspace.
+    pub(super) of_organization: Vec<SecretString>,
+    /// Whether keys in the form of LangSmith's own are sent away.
+    pub(super) refuse_real: bool,
 }
 
 /// What a request's headers say about who sends it.
@@ -20,13 +31,18 @@ pub(super) enum Entry {
     Welcome,
     NoKey,
     WrongKey,
+    /// The key is an organization's, and no workspace is named.
+    NoWorkspace,
+    /// The key looks like one of LangSmith's own, and was not meant for a stand-in.
+    RealKey,
 }
 
 impl Keys {
-    pub(super) fn new(allowed: Option<Vec<SecretString>>) -> Self {
+    pub(super) fn new(doors: Doors) -> Self {
+        let known = doors.allowed.iter().flatten();
         Self {
-            seen: allowed.clone().unwrap_or_default(),
-            allowed,
+            seen: known.chain(&doors.of_organization).cloned().collect(),
+            doors,
         }
     }
 
@@ -44,16 +60,17 @@ impl Keys {
         else {
             return Entry::NoKey;
         };
-        if key.len() >= SHORTEST
-            && self.seen.len() < MOST
-            && !self.seen.iter().any(|seen| seen.expose_secret() == key)
-        {
+        if key.len() >= SHORTEST && self.seen.len() < MOST && !holds(&self.seen, key) {
             self.seen.push(key.into());
         }
-        match &self.allowed {
-            Some(allowed) if !allowed.iter().any(|has| has.expose_secret() == key) => {
-                Entry::WrongKey
-            }
+        if self.doors.refuse_real && is_like_a_real_one(key) {
+            return Entry::RealKey;
+        }
+        let workspace = text("x-tenant-id").is_some_and(|id| !id.trim().is_empty());
+        let of_organization = holds(&self.doors.of_organization, key);
+        match &self.doors.allowed {
+            Some(allowed) if !of_organization && !holds(allowed, key) => Entry::WrongKey,
+            _ if of_organization && !workspace => Entry::NoWorkspace,
             _ => Entry::Welcome,
         }
     }
@@ -103,6 +120,29 @@ impl Keys {
             })
             .collect()
     }
+}
+
+/// Tells whether a list holds a key. Every entry and every byte is compared, so that the time it takes
+/// says nothing of where two keys begin to differ.
+fn holds(list: &[SecretString], key: &str) -> bool {
+    list.iter().fold(false, |found, has| {
+        found | same(has.expose_secret().as_bytes(), key.as_bytes())
+    })
+}
+
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let differing = a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a ^ b));
+    (a.len() == b.len()) & (std::hint::black_box(differing) == 0)
+}
+
+/// `lsv2_pt_` or `lsv2_sk_`, 32 hexadecimal digits, an underscore and ten more.
+fn is_like_a_real_one(key: &str) -> bool {
+    let body = key
+        .strip_prefix("lsv2_pt_")
+        .or_else(|| key.strip_prefix("lsv2_sk_"));
+    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    body.and_then(|body| body.split_once('_'))
+        .is_some_and(|(id, check)| id.len() == 32 && check.len() == 10 && hex(id) && hex(check))
 }
 
 /// Leaves the last four characters, and of a short text none.

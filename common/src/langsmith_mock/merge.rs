@@ -22,13 +22,21 @@ pub(super) enum Merge {
     Merged,
     /// Nothing new.
     Repeated,
-    /// A second create, unlike the first; ignored.
+    /// A second create or update, unlike the first; ignored.
     Differs,
 }
 
 impl StoredRun {
     /// Takes an operation in; its fields hold no null.
-    pub(super) fn take(&mut self, kind: OpKind, fields: JsonMap, bytes: usize) -> Merge {
+    ///
+    /// LangSmith takes each operation once. A lenient stand-in adds a second update to the first.
+    pub(super) fn take(
+        &mut self,
+        kind: OpKind,
+        fields: JsonMap,
+        bytes: usize,
+        strict: bool,
+    ) -> Merge {
         let new = self.post.is_none() && self.patch.is_none();
         match (kind, &mut self.post, &mut self.patch) {
             (OpKind::Post, Some(earlier), _) if *earlier == fields => return Merge::Repeated,
@@ -38,6 +46,9 @@ impl StoredRun {
                 let known = |(key, value): (&String, &Value)| earlier.get(key) == Some(value);
                 if fields.iter().all(known) {
                     return Merge::Repeated;
+                }
+                if strict {
+                    return Merge::Differs;
                 }
                 earlier.extend(fields);
             }

@@ -165,8 +165,45 @@ impl LangSmithMock {
 
     /// Forgets all that arrived; faults stay in force.
     pub fn clear(&self) {
-        self.core.state().store.clear();
+        let mut state = self.core.state();
+        state.store.clear();
+        state.waiting.clear();
+        drop(state);
         self.core.arrived_async.notify_waiters();
+    }
+
+    /// Drops all spans that wait for a parent, as LangSmith does when their window is over; returns
+    /// how many. Each shows in [`ingest_log`](Self::ingest_log) and among the violations.
+    ///
+    /// ```
+    /// use common::langsmith_mock::LangSmithMock;
+    ///
+    /// let mock = LangSmithMock::builder().unmounted();
+    /// // … an OpenTelemetry exporter sends a span whose parent was filtered out: 200 …
+    /// assert_eq!(mock.expire_orphans(), mock.errors().len());
+    /// ```
+    pub fn expire_orphans(&self) -> usize {
+        self.core.state().expire_orphans(None)
+    }
+
+    /// Returns how many spans wait for a parent.
+    pub fn waiting_spans(&self) -> usize {
+        self.core.state().waiting.count()
+    }
+
+    /// Returns everything stored as one JSON value: projects, traces with their runs as the API shows
+    /// them, feedback, violations. Sorted by place, so two executions can be compared.
+    ///
+    /// A served stand-in gives the same at `GET /_stand_in/dump`, a path that LangSmith has not.
+    ///
+    /// ```
+    /// use common::langsmith_mock::LangSmithMock;
+    ///
+    /// let mock = LangSmithMock::builder().unmounted();
+    /// assert_eq!(mock.dump()["traces"], serde_json::json!([]));
+    /// ```
+    pub fn dump(&self) -> Value {
+        super::api::dump(&self.core.state().store)
     }
 
     /// Orders a failure.

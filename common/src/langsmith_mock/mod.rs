@@ -1,9 +1,10 @@
 //! A strict LangSmith on loopback.
 //!
 //! ```text
-//! wiremock (tests, notebooks) ─┐                                 ┌─► violations
+//! wiremock (tests, notebooks) ─┐                                 ┌─► violations, ingest log
 //!                              ├─► core ─► decode ─► validate ─► store ─► Vec<Run> ─► TraceTree
-//! axum (a process of its own) ─┘     └ fault      bytes → JSON       └─► query, viewer page
+//! axum (a process of its own) ─┘     ├ otlp: spans ──────┘         └─► query ─► api, viewer page
+//!                                    └ fault
 //! ```
 //!
 //! It takes what any LangSmith SDK sends, checks it as closely as the real service is known to, and
@@ -24,28 +25,33 @@
 //! # });
 //! ```
 
+mod api;
 mod builder;
 mod core;
 mod decode;
 mod family;
 mod fault;
+mod feedback;
+mod intake;
 mod keys;
 mod merge;
 mod mock;
 mod on_axum;
 mod on_wiremock;
+mod otlp;
 mod projects;
 mod query;
 mod records;
 mod request;
 mod route;
+mod shares;
 mod store;
 mod validate;
 mod viewer;
 mod violation;
 mod wait;
 
-pub use builder::{MockBuilder, ServerInfo};
+pub use builder::{MockBuilder, QueryBackend, ServerInfo};
 pub use decode::{Attachment, OpKind};
 pub use fault::{ConnectionFault, Fault};
 pub use mock::LangSmithMock;

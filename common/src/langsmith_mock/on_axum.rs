@@ -98,21 +98,21 @@ async fn answer(
     let core = served.core;
     let limit = core.settings().limits.body_bytes;
     let (head, body) = request.into_parts();
-    #[cfg(feature = "analysis")]
-    if live::is_asked_for(&head.method, head.uri.path(), &head.headers) {
-        return live::stream(core, served.stopped);
-    }
-    let read = read_within(body, limit).await;
-    let whole = read.is_ok();
-    let (body, truncated) = read.unwrap_or_default();
-    let request = MockRequest {
+    let mut request = MockRequest {
         method: head.method,
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,
-        body,
-        truncated,
+        body: Bytes::new(),
+        truncated: false,
     };
+    #[cfg(feature = "analysis")]
+    if live::is_asked_for(&request) {
+        return live::stream(core, served.stopped);
+    }
+    let read = read_within(body, limit).await;
+    let whole = read.is_ok();
+    (request.body, request.truncated) = read.unwrap_or_default();
     if !whole {
         return respond(core.cut_off(&request), scissors);
     }

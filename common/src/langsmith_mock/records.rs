@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 pub(super) struct Records<T> {
     entries: VecDeque<(T, usize)>,
     bytes: usize,
+    pushed: usize,
 }
 
 impl<T> Default for Records<T> {
@@ -14,6 +15,7 @@ impl<T> Default for Records<T> {
         Self {
             entries: VecDeque::new(),
             bytes: 0,
+            pushed: 0,
         }
     }
 }
@@ -26,6 +28,23 @@ impl<T> Records<T> {
         }
         self.entries.push_back((entry, bytes));
         self.bytes += bytes;
+        self.pushed += 1;
+    }
+
+    /// Puts another entry in the place of one.
+    pub(super) fn replace(&mut self, at: usize, entry: T, bytes: usize) {
+        if let Some(place) = self.entries.get_mut(at) {
+            self.bytes = self.bytes - place.1 + bytes;
+            *place = (entry, bytes);
+        }
+    }
+
+    pub(super) fn remove(&mut self, at: usize) {
+        self.bytes -= self.entries.remove(at).map_or(0, |(_, bytes)| bytes);
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<&T> {
+        self.entries.get(at).map(|(entry, _)| entry)
     }
 
     /// Forgets the oldest entry, but never the only one; returns false if nothing was forgotten.
@@ -44,6 +63,11 @@ impl<T> Records<T> {
     /// Returns the bytes that all entries take together.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Returns how many entries there have ever been.
+    pub(super) fn pushed(&self) -> usize {
+        self.pushed
     }
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {

@@ -1,6 +1,7 @@
 //! Requests and responses, free of any HTTP library's body types.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,7 +48,44 @@ impl MockRequest {
 
     /// Returns the first value of a query parameter, percent-decoded.
     pub(super) fn query_value(&self, name: &str) -> Option<String> {
-        self.query.split('&').find_map(|pair| {
+        self.query_each(name).next()
+    }
+
+    /// Returns all values of a query parameter that may be repeated.
+    pub(super) fn query_values(&self, name: &str) -> Vec<String> {
+        self.query_each(name).collect()
+    }
+
+    /// Returns a query parameter that is a whole number.
+    pub(super) fn query_number(&self, name: &str) -> Option<usize> {
+        self.query_value(name)?.parse().ok()
+    }
+
+    /// Returns true if a query parameter is `true`, which Python writes `True`.
+    pub(super) fn query_flag(&self, name: &str) -> Option<bool> {
+        Some(self.query_value(name)?.eq_ignore_ascii_case("true"))
+    }
+
+    /// Returns false if the request came under a name of somebody else's: a web page may let its own
+    /// name point at this machine, to read what a browser then shows it.
+    pub(super) fn is_for_this_machine(&self) -> bool {
+        let Some(host) = self.headers.get(http::header::HOST) else {
+            return true;
+        };
+        let host = host.to_str().unwrap_or_default();
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => host,
+        };
+        let name = name.trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost")
+            || name
+                .parse()
+                .is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
+    fn query_each(&self, name: &str) -> impl Iterator<Item = String> {
+        self.query.split('&').filter_map(move |pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = value.replace('+', " ");
             (key == name).then(|| {
@@ -106,6 +144,19 @@ impl MockResponse {
             delay: None,
             connection: None,
         }
+    }
+
+    /// The answer to what went well and has nothing to say.
+    pub(super) fn no_content() -> Self {
+        Self::text(StatusCode::NO_CONTENT, "application/json", Bytes::new())
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::detail(StatusCode::NOT_FOUND, &format!("{what} not found"))
+    }
+
+    pub(super) fn unprocessable(why: &str) -> Self {
+        Self::detail(StatusCode::UNPROCESSABLE_ENTITY, why)
     }
 
     /// An error in the form that LangSmith's API gives it.

@@ -14,12 +14,20 @@ pub(super) const METADATA_BYTES: usize = 64 * 1024;
 pub(super) struct Context {
     /// True for the batch and multipart routes, where a run must say its place in the trace itself.
     pub(super) batched: bool,
+    /// True for spans, whose ids carry no time.
+    pub(super) spans: bool,
     /// What other operations on the same run gave.
     pub(super) start: Option<Timestamp>,
     pub(super) end: Option<Timestamp>,
     pub(super) dotted_order: Option<String>,
+    /// When the parent started, if it is there.
+    pub(super) parent_start: Option<Timestamp>,
     /// The project that an earlier run of the same trace named.
     pub(super) project_of_trace: Option<String>,
+    /// The workspaces of an earlier run of the same trace and of this one, if they differ.
+    pub(super) tenants: Option<(String, String)>,
+    /// The number of runs that a trace may have, if this one is over it.
+    pub(super) over: Option<usize>,
 }
 
 /// Checks an operation; what decoding found wrong with it comes first in the list.
@@ -152,15 +160,18 @@ fn times(run: &Run, context: &Context, object: &mut Object<'_>) {
             );
         }
     }
-    if let [.., parent, own] = run.dotted_order.segments().as_slice()
-        && own.start < parent.start
-    {
+    let segments = run.dotted_order.segments();
+    let said = match segments.as_slice() {
+        [.., parent, own] if own.start < parent.start => Some((own.start, parent.start)),
+        _ => None,
+    };
+    // The place may be made up; what the parent itself said counts as well.
+    let known = context.parent_start.map(|parent| (start, parent));
+    let known = known.filter(|(own, parent)| own < parent);
+    if let Some((own, parent)) = said.or(known) {
         object(
             ViolationCode::ChildBeforeParent,
-            format!(
-                "dotted_order has a timestamp {} earlier than parent timestamp {}",
-                own.start, parent.start
-            ),
+            earlier_than_parent(own, parent),
         );
     }
     if run
@@ -176,7 +187,8 @@ fn times(run: &Run, context: &Context, object: &mut Object<'_>) {
             ),
         );
     }
-    if run.id.0.get_version_num() == 7
+    if !context.spans
+        && run.id.0.get_version_num() == 7
         && let Some(made) = run.id.0.get_timestamp().map(|time| time.to_unix())
         && (i64::try_from(made.0).ok(), made.1 / 1_000_000)
             != (Some(start.timestamp()), start.timestamp_subsec_millis())
@@ -186,6 +198,10 @@ fn times(run: &Run, context: &Context, object: &mut Object<'_>) {
             format!("the UUIDv7 {} was not made from start_time {start}", run.id),
         );
     }
+}
+
+pub(super) fn earlier_than_parent(own: Timestamp, parent: Timestamp) -> String {
+    format!("dotted_order has a timestamp {own} earlier than parent timestamp {parent}")
 }
 
 fn description(op: &ReceivedOp, run: &Run, context: &Context, object: &mut Object<'_>) {
@@ -214,6 +230,21 @@ fn description(op: &ReceivedOp, run: &Run, context: &Context, object: &mut Objec
         object(
             ViolationCode::ProjectChanged,
             format!("the trace belongs to project {earlier:?}, this run names {now:?}"),
+        );
+    }
+    if let Some((earlier, now)) = &context.tenants {
+        object(
+            ViolationCode::WorkspaceChanged,
+            format!("the trace came for workspace {earlier:?}, this run for {now:?}"),
+        );
+    }
+    if let Some(limit) = context.over {
+        object(
+            ViolationCode::TraceTooLarge,
+            format!(
+                "the trace {} has {limit} runs already, the maximum",
+                run.trace_id
+            ),
         );
     }
     if !run.extra.metadata.is_empty() {

@@ -91,6 +91,10 @@ impl fmt::Display for Violation {
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident $severity:ident $text:literal,)*) => {
         /// The rules, each with a name that stays the same between versions.
+        ///
+        /// What is broken is listed in both modes. A strict stand-in keeps a run with an error out, as
+        /// LangSmith does after its 202 (unbatched: 400 at once); a lenient one stores what can be read
+        /// of it. A warning keeps nothing out in either mode. Where more is to say, the rule says it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ViolationCode {
@@ -163,17 +167,20 @@ codes! {
     ChildWithoutAncestors Error "child_without_ancestors",
     /// A run ends before it starts.
     EndBeforeStart Error "end_before_start",
-    /// A run starts before its parent: clocks differ.
-    ChildBeforeParent Warning "child_before_parent",
+    /// A run starts before its parent: clocks differ. If the parent comes later, the run is dropped
+    /// then.
+    ChildBeforeParent Error "child_before_parent",
     /// The start time is not that of the dotted order's last segment.
     StartTimeDiffers Warning "start_time_differs",
-    /// The time within a UUIDv7 is not the start time; LangSmith may not find such a run again.
+    /// The time within a UUIDv7 is not the start time. Strict: lists show the run, opening it gives
+    /// 404, as at LangSmith. Lenient: it opens.
     IdTimeDiffers Warning "id_time_differs",
     /// The run type is none that LangSmith knows.
     RunTypeUnknown Warning "run_type_unknown",
     /// Neither project nor address is named, so the run goes to `default`.
     ProjectMissing Warning "project_missing",
-    /// Two runs of one trace name different projects.
+    /// Two runs of one trace name different projects. In both modes the run goes to the project that
+    /// the trace began in.
     ProjectChanged Warning "project_changed",
     /// The metadata is larger than people can read.
     MetadataTooLarge Warning "metadata_too_large",
@@ -183,8 +190,24 @@ codes! {
     AttachmentOrphan Warning "attachment_orphan",
     /// An API key stands in the body.
     KeyInBody Error "key_in_body",
-    /// A run was created a second time, with other content. The first creation counts.
+    /// A run was created or updated a second time, with other content. Strict: the first operation of
+    /// its kind counts, and a request of nothing else is answered with 409. Lenient: the first creation
+    /// counts, and a second update is added to the first.
     AlreadyReceived Warning "already_received",
+    /// An integer needs more than 64 bits. Strict: the whole request is answered with 422. Lenient: it
+    /// is read as a broken number, and not listed.
+    IntTooBig Error "int_too_big",
+    /// A trace has more runs than [`Limits::runs_per_trace`](super::Limits).
+    TraceTooLarge Error "trace_too_large",
+    /// Two runs of one trace came for different workspaces: a batch mixed them.
+    WorkspaceChanged Warning "workspace_changed",
+    /// Feedback is about a run that is not known. In both modes it is kept.
+    FeedbackOrphan Warning "feedback_orphan",
+    /// A span has no trace id, no id, no start time, or a parent's id of the wrong length. In both modes
+    /// the others of its request are taken, and the answer counts it.
+    SpanMalformed Error "span_malformed",
+    /// A span's parent never came, so it was dropped after its 200. In both modes.
+    SpanOrphan Error "span_orphan",
 }
 
 impl fmt::Display for ViolationCode {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::Value;
 
-use super::{Decoded, OpKind, ReceivedOp, Refusal};
+use super::{Decoded, OpKind, ReceivedOp, Refusal, check_numbers};
 use crate::langsmith_mock::violation::{Violation, ViolationCode};
 use crate::model::JsonMap;
 
@@ -12,8 +12,9 @@ use crate::model::JsonMap;
 pub(in crate::langsmith_mock) fn batch(
     content_type: Option<&str>,
     body: &Bytes,
+    strict: bool,
 ) -> Result<Decoded, Refusal> {
-    let mut object = object(content_type, body)?;
+    let mut object = object(content_type, body, strict)?;
     let mut decoded = Decoded::default();
     for kind in [OpKind::Post, OpKind::Patch] {
         let list = match object.remove(&kind.to_string()) {
@@ -42,8 +43,9 @@ pub(in crate::langsmith_mock) fn one_run(
     path_id: Option<String>,
     content_type: Option<&str>,
     body: &Bytes,
+    strict: bool,
 ) -> Result<Decoded, Refusal> {
-    let fields = object(content_type, body)?;
+    let fields = object(content_type, body, strict)?;
     Ok(Decoded {
         ops: vec![op(kind, path_id, fields)],
         ..Decoded::default()
@@ -71,7 +73,7 @@ pub(in crate::langsmith_mock) fn weight(value: &Value) -> usize {
     }
 }
 
-fn object(content_type: Option<&str>, body: &Bytes) -> Result<JsonMap, Refusal> {
+fn object(content_type: Option<&str>, body: &Bytes, strict: bool) -> Result<JsonMap, Refusal> {
     let media_type = content_type.and_then(|value| value.split(';').next());
     if !media_type.is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json")) {
         return Err(Refusal::new(
@@ -80,6 +82,7 @@ fn object(content_type: Option<&str>, body: &Bytes) -> Result<JsonMap, Refusal> 
             "Content-Type is not application/json",
         ));
     }
+    check_numbers(body, strict)?;
     match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(unprocessable("the body is no JSON object")),

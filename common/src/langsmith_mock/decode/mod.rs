@@ -12,6 +12,7 @@
 mod encoding;
 mod json;
 mod multipart;
+mod numbers;
 mod parts;
 pub(super) mod run;
 mod time;
@@ -89,7 +90,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: StatusCode, code: ViolationCode, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, code: ViolationCode, message: impl Into<String>) -> Self {
         Self {
             status,
             code,
@@ -106,10 +107,31 @@ impl Refusal {
     }
 }
 
+/// Refuses JSON with an integer that LangSmith cannot hold; a lenient stand-in reads it as a float.
+fn check_numbers(json: &[u8], strict: bool) -> Result<(), Refusal> {
+    match numbers::too_big(json).filter(|_| strict) {
+        None => Ok(()),
+        Some(number) => Err(Refusal::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            ViolationCode::IntTooBig,
+            format!("int too big to convert: {number}"),
+        )),
+    }
+}
+
 /// Reads a multipart body.
-pub(super) fn multipart(content_type: Option<&str>, body: Bytes) -> Result<Decoded, Refusal> {
+pub(super) fn multipart(
+    content_type: Option<&str>,
+    body: Bytes,
+    strict: bool,
+) -> Result<Decoded, Refusal> {
     let mut decoded = Decoded::default();
     let read = multipart::read(content_type, body, &mut decoded.violations)?;
+    for part in &read {
+        if !part.name.starts_with("attachment.") {
+            check_numbers(&part.data, strict)?;
+        }
+    }
     parts::assemble(read, &mut decoded);
     Ok(decoded)
 }

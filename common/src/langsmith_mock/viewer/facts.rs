@@ -66,6 +66,10 @@ pub(super) struct Counts {
     pub(super) merged: usize,
     pub(super) repeated: usize,
     pub(super) feedback: usize,
+    /// Spans that were answered with 200 and dropped, because their parents never came.
+    pub(super) spans_dropped: usize,
+    /// Spans that still wait for their parents.
+    pub(super) spans_waiting: usize,
     pub(super) forgotten: u64,
     pub(super) strict: bool,
     /// Grows with everything that arrives.
@@ -111,6 +115,7 @@ pub(super) fn counts(core: &Core, state: &State) -> Counts {
         rejected: store.rejected.len(),
         requests: store.request_count,
         feedback: store.feedback.len(),
+        spans_waiting: state.waiting.count(),
         forgotten: store.forgotten,
         strict: core.settings().strict,
         version: store.request_count,
@@ -128,7 +133,8 @@ pub(super) fn counts(core: &Core, state: &State) -> Counts {
             IngestOutcome::Created => counts.created += 1,
             IngestOutcome::Merged => counts.merged += 1,
             IngestOutcome::Repeated => counts.repeated += 1,
-            IngestOutcome::Rejected => {}
+            IngestOutcome::Dropped => counts.spans_dropped += 1,
+            IngestOutcome::Waiting | IngestOutcome::Rejected => {}
         }
     }
     counts

@@ -15,12 +15,11 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use tokio::sync::watch;
 
-use super::is_asked_by_this_machine;
 use crate::langsmith_mock::core::Core;
-use crate::langsmith_mock::request::MockResponse;
+use crate::langsmith_mock::request::{MockRequest, MockResponse};
 
 const PATH: &str = "/viewer/events";
 const MEDIA: &str = "text/event-stream";
@@ -32,12 +31,8 @@ const TOGETHER: Duration = Duration::from_millis(100);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Says whether a request wants the stream; another one with this path is answered by the core.
-pub(in crate::langsmith_mock) fn is_asked_for(
-    method: &Method,
-    path: &str,
-    headers: &HeaderMap,
-) -> bool {
-    path == PATH && *method == Method::GET && is_asked_by_this_machine(headers)
+pub(in crate::langsmith_mock) fn is_asked_for(request: &MockRequest) -> bool {
+    request.path == PATH && request.method == Method::GET && request.is_for_this_machine()
 }
 
 /// Answers with what is known now, and ends.

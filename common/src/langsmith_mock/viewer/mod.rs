@@ -34,9 +34,7 @@ mod value;
 #[cfg(feature = "analysis")]
 mod violations;
 
-use std::net::IpAddr;
-
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 
 use super::core::Core;
 use super::request::{MockRequest, MockResponse};
@@ -46,10 +44,6 @@ pub(super) const PATHS: [&str; 3] = ["traces", "viewer", "violations"];
 
 /// Answers a request for a page: HTML for browsers, at `/` a line of text for everyone else.
 pub(super) fn answer(core: &Core, request: &MockRequest) -> MockResponse {
-    // A web page elsewhere may let its own name point here, to read what a browser then shows it.
-    if !is_asked_by_this_machine(&request.headers) {
-        return MockResponse::detail(StatusCode::FORBIDDEN, "open this page by its address");
-    }
     let wants_html = request
         .header("accept")
         .is_some_and(|accept| accept.contains("text/html"));
@@ -80,25 +74,4 @@ fn page(core: &Core, request: &MockRequest) -> MockResponse {
         ["viewer", file] => files::find(core, request, file),
         _ => shell::missing(core, "There is no such page."),
     }
-}
-
-/// Says whether the name under which a browser found this server is one of this machine.
-pub(super) fn is_asked_by_this_machine(headers: &HeaderMap) -> bool {
-    match headers.get(header::HOST).map(|host| host.to_str()) {
-        None => true,
-        Some(Ok(host)) => names_this_machine(host),
-        Some(Err(_)) => false,
-    }
-}
-
-fn names_this_machine(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
 }

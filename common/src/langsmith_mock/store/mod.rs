@@ -1,85 +1,28 @@
 //! What has arrived: operations merged into runs, in any order of arrival.
 
+mod forget;
+mod record;
+mod traces;
+
 use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::decode::{self, Attachment, OpKind, ReceivedOp, read_id};
+use super::feedback::FeedbackBook;
 use super::keys::Keys;
 use super::merge::{Merge, StoredRun};
 use super::projects::Projects;
 use super::records::Records;
 use super::request::ReceivedRequest;
+use super::shares::Shares;
 use super::validate::{self, Context};
 use super::violation::{Violation, ViolationCode};
-use crate::model::{DottedOrder, JsonMap, Run, RunId, Segment, Timestamp, TraceId};
+use crate::model::{DottedOrder, JsonMap, Run, RunId, Segment, TraceId};
 
-/// How much the stand-in holds before it forgets what is oldest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest body, on the wire and decompressed. Default: 32 MiB, above the 20 MiB that `/info`
-    /// advertises, because clients count data without part headers.
-    pub body_bytes: usize,
-    /// Number of runs. Default: 100,000.
-    pub runs: usize,
-    /// Bytes of all runs, rejected operations, feedback and requests' headers together, as they came.
-    /// Default: 512 MiB. Runs are forgotten last.
-    pub total_bytes: usize,
-    /// Number of requests, violations, rejected operations, feedback and log entries, each.
-    /// Default: 10,000.
-    pub records: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 32 * 1024 * 1024,
-            runs: 100_000,
-            total_bytes: 512 * 1024 * 1024,
-            records: 10_000,
-        }
-    }
-}
-
-/// What became of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IngestOutcome {
-    /// The run is new.
-    Created,
-    /// The run was known, and is now what both operations say.
-    Merged,
-    /// The same operation had arrived before; nothing changed.
-    Repeated,
-    /// The operation has a violation; LangSmith would drop it after its 202.
-    Rejected,
-}
-
-/// One operation in the order of arrival.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IngestEntry {
-    /// Number of the request that brought it, from 0.
-    pub request: u64,
-    /// Create or update.
-    pub kind: OpKind,
-    /// The run's id as it was sent.
-    pub id: String,
-    /// What became of it.
-    pub outcome: IngestOutcome,
-}
-
-/// An operation that was not stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RejectedOp {
-    /// Create or update.
-    pub kind: OpKind,
-    /// The run's id as it was sent.
-    pub id: String,
-    /// The whole operation as JSON.
-    pub body: Value,
-    /// Why.
-    pub violations: Vec<Violation>,
-}
+pub(super) use record::Sender;
+pub use record::{IngestEntry, IngestOutcome, Limits, RejectedOp};
 
 /// A run and what is counted about it.
 #[derive(Debug, Default)]
@@ -88,7 +31,12 @@ struct Slot {
     run: StoredRun,
     readable: bool,
     ended: bool,
+    // Dropped from the middle of the line; it stays as an empty place.
+    gone: bool,
+    // LangSmith looks where the id's time says, and does not find the run there.
+    hidden: bool,
     trace: Option<Uuid>,
+    awaited: Option<Uuid>,
 }
 
 /// What is known of a trace as long as one of its runs is stored.
@@ -96,6 +44,7 @@ struct Slot {
 struct TraceRecord {
     runs: usize,
     project: Option<String>,
+    tenant: Option<String>,
 }
 
 /// Everything that the stand-in remembers.
@@ -111,13 +60,16 @@ pub(super) struct Store {
     ended: usize,
     readable: usize,
     traces: HashMap<Uuid, TraceRecord>,
+    // Parents that have not come, each with those who named it.
+    awaited: HashMap<Uuid, Vec<Uuid>>,
     pub(super) projects: Projects,
     pub(super) forgotten: u64,
     pub(super) violations: VecDeque<Violation>,
     pub(super) rejected: Records<RejectedOp>,
     pub(super) log: VecDeque<IngestEntry>,
     pub(super) requests: Records<ReceivedRequest>,
-    pub(super) feedback: Records<Value>,
+    pub(super) feedback: FeedbackBook,
+    pub(super) shares: Shares,
     pub(super) request_count: u64,
 }
 
@@ -126,6 +78,7 @@ impl Store {
         Self {
             limits,
             strict,
+            feedback: FeedbackBook::new(limits.records),
             ..Self::default()
         }
     }
@@ -154,16 +107,35 @@ impl Store {
     }
 
     pub(super) fn stored(&self) -> impl Iterator<Item = &StoredRun> {
-        self.runs.iter().map(|slot| &slot.run)
+        let there = self.runs.iter().filter(|slot| !slot.gone);
+        there.map(|slot| &slot.run)
+    }
+
+    /// Returns a run if it opens: LangSmith does not find one whose id tells another time.
+    pub(super) fn open(&self, id: Uuid) -> Option<&StoredRun> {
+        let slot = self.runs.get(self.position(id)?)?;
+        (!slot.hidden).then_some(&slot.run)
+    }
+
+    /// Returns the project that a run is in: that of its trace, which the first run decided.
+    pub(super) fn session_of(&self, run: &Run) -> Uuid {
+        let of_trace = self.traces.get(&run.trace_id.0);
+        let pinned = of_trace.and_then(|trace| trace.project.as_deref());
+        let name = pinned.or(run.project.as_deref()).unwrap_or("default");
+        self.projects.id_of(name)
     }
 
     pub(super) fn runs_of(&self, trace: TraceId) -> impl Iterator<Item = Run> {
+        self.stored_of(trace).filter_map(StoredRun::run)
+    }
+
+    pub(super) fn stored_of(&self, trace: TraceId) -> impl Iterator<Item = &StoredRun> {
         // Comparing one field first spares reading every run whole.
         let of_trace = move |run: &&StoredRun| {
             let id = run.field("trace_id").and_then(Value::as_str);
             id.and_then(read_id) == Some(trace.0)
         };
-        self.stored().filter(of_trace).filter_map(StoredRun::run)
+        self.stored().filter(of_trace)
     }
 
     pub(super) fn object(&mut self, violation: Violation) {
@@ -174,12 +146,6 @@ impl Store {
         let text = |(name, value): &(String, String)| name.len() + value.len();
         let bytes = request.headers.iter().map(text).sum();
         self.requests.push(request, bytes, self.limits.records);
-        self.forget_oldest();
-    }
-
-    pub(super) fn add_feedback(&mut self, feedback: Value) {
-        let bytes = decode::weight(&feedback);
-        self.feedback.push(feedback, bytes, self.limits.records);
         self.forget_oldest();
     }
 
@@ -201,13 +167,12 @@ impl Store {
     pub(super) fn apply(
         &mut self,
         mut op: ReceivedOp,
-        batched: bool,
+        sender: &Sender,
         request: u64,
-        now: Timestamp,
         keys: &Keys,
     ) -> (IngestOutcome, Vec<Violation>) {
-        self.complete(&mut op, batched, now);
-        let context = self.context(&op, batched);
+        self.complete(&mut op, sender);
+        let context = self.context(&op, sender);
         let (run, mut violations) = validate::check(&op, &context);
         op.fields.retain(|_, value| !value.is_null());
         let rejected = violations.iter().any(Violation::is_error);
@@ -216,7 +181,11 @@ impl Store {
             None => IngestOutcome::Rejected,
             Some(id) => {
                 let fields = std::mem::take(&mut op.fields);
-                match self.merge(id.0, op.kind, fields, op.bytes, run) {
+                let hidden = self.strict
+                    && violations
+                        .iter()
+                        .any(|violation| violation.code == ViolationCode::IdTimeDiffers);
+                match self.merge(id.0, op.kind, fields, op.bytes, run, sender, hidden) {
                     Merge::Created => IngestOutcome::Created,
                     Merge::Merged => IngestOutcome::Merged,
                     Merge::Repeated => IngestOutcome::Repeated,
@@ -256,12 +225,37 @@ impl Store {
             outcome,
         };
         push(&mut self.log, entry, limit);
+        if matches!(outcome, IngestOutcome::Created | IngestOutcome::Merged)
+            && let Some(id) = stored
+        {
+            self.look_back(id.0, request, keys);
+        }
         (outcome, violations)
     }
 
+    /// Writes down that something accepted is gone.
+    pub(super) fn log_drop(&mut self, id: String, request: u64) {
+        self.log(id, request, IngestOutcome::Dropped);
+    }
+
+    /// Writes down that a span was accepted without its parent.
+    pub(super) fn log_waiting(&mut self, id: String, request: u64) {
+        self.log(id, request, IngestOutcome::Waiting);
+    }
+
+    fn log(&mut self, id: String, request: u64, outcome: IngestOutcome) {
+        let entry = IngestEntry {
+            request,
+            kind: OpKind::Post,
+            id,
+            outcome,
+        };
+        push(&mut self.log, entry, self.limits.records);
+    }
+
     /// Gives an unbatched run the place in its trace that it leaves to the server.
-    fn complete(&self, op: &mut ReceivedOp, batched: bool, now: Timestamp) {
-        if batched {
+    fn complete(&self, op: &mut ReceivedOp, sender: &Sender) {
+        if sender.batched {
             return;
         }
         if !op.fields.contains_key("id") {
@@ -271,7 +265,7 @@ impl Store {
         let Some(id) = validate::id_of(op).filter(|_| op.kind == OpKind::Post && !placed) else {
             return;
         };
-        let start = decode::run::time_of(op.fields.get("start_time")).unwrap_or(now);
+        let start = decode::run::time_of(op.fields.get("start_time")).unwrap_or(sender.at);
         let segment = Segment { start, id };
         let parent = op.fields.get("parent_run_id").and_then(Value::as_str);
         let above = parent
@@ -287,23 +281,31 @@ impl Store {
             .insert("dotted_order".to_owned(), order.as_str().into());
     }
 
-    fn context(&self, op: &ReceivedOp, batched: bool) -> Context {
+    fn context(&self, op: &ReceivedOp, sender: &Sender) -> Context {
         let known = validate::id_of(op).and_then(|id| self.get(id.0));
         let time = |key| known.and_then(|known| decode::run::time_of(known.field(key)));
-        let trace = op.fields.get("trace_id").and_then(Value::as_str);
+        let id = |key| op.fields.get(key).and_then(Value::as_str).and_then(read_id);
+        let trace = id("trace_id").and_then(|trace| self.traces.get(&trace));
+        let full = trace.is_some_and(|trace| trace.runs >= self.limits.runs_per_trace);
         Context {
-            batched,
+            batched: sender.batched,
+            spans: sender.spans,
             start: decode::run::time_of(op.fields.get("start_time")).or_else(|| time("start_time")),
             end: time("end_time"),
+            parent_start: id("parent_run_id")
+                .and_then(|parent| Some(self.get(parent)?.run()?.start_time)),
             dotted_order: known
                 .and_then(|known| known.field("dotted_order")?.as_str())
                 .map(str::to_owned),
-            project_of_trace: trace
-                .and_then(read_id)
-                .and_then(|trace| self.traces.get(&trace)?.project.clone()),
+            project_of_trace: trace.and_then(|trace| trace.project.clone()),
+            tenants: trace
+                .and_then(|trace| Some((trace.tenant.clone()?, sender.tenant.clone()?)))
+                .filter(|(earlier, now)| earlier != now),
+            over: (full && known.is_none()).then_some(self.limits.runs_per_trace),
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the operation, taken apart")]
     fn merge(
         &mut self,
         id: Uuid,
@@ -311,6 +313,8 @@ impl Store {
         fields: JsonMap,
         bytes: usize,
         run: Option<Run>,
+        sender: &Sender,
+        hidden: bool,
     ) -> Merge {
         let at = self.position(id).unwrap_or_else(|| {
             self.at.insert(id, self.first + self.runs.len());
@@ -322,8 +326,9 @@ impl Store {
         });
         let slot = &mut self.runs[at];
         self.bytes -= slot.run.bytes();
-        let merge = slot.run.take(kind, fields, bytes);
+        let merge = slot.run.take(kind, fields, bytes, self.strict);
         self.bytes += slot.run.bytes();
+        slot.hidden |= hidden;
         // One readable operation makes a readable run: it names id, trace and place.
         if run.is_some() && !slot.readable {
             slot.readable = true;
@@ -334,61 +339,10 @@ impl Store {
             self.ended += 1;
         }
         if let Some(run) = run {
-            let trace = run.trace_id.0;
-            if slot.trace.is_none() {
-                slot.trace = Some(trace);
-                self.traces.entry(trace).or_default().runs += 1;
-            }
-            match run.project {
-                Some(project) => {
-                    self.projects.ensure(&project, run.start_time);
-                    if let Some(record) = self.traces.get_mut(&trace) {
-                        record.project.get_or_insert(project);
-                    }
-                }
-                None if kind == OpKind::Post => self.projects.ensure("default", run.start_time),
-                None => {}
-            }
+            self.join_trace(at, &run, kind, sender);
         }
         self.forget_oldest();
         merge
-    }
-
-    fn forget_oldest(&mut self) {
-        // Runs are what everybody came for, so the rest goes before them.
-        while self.too_many_bytes()
-            && (self.rejected.forget() || self.feedback.forget() || self.requests.forget())
-        {
-        }
-        while self.runs.len() > 1 && (self.runs.len() > self.limits.runs || self.too_many_bytes()) {
-            let Some(slot) = self.runs.pop_front() else {
-                return;
-            };
-            self.at.remove(&slot.id);
-            self.leave_trace(slot.trace);
-            self.first += 1;
-            self.bytes -= slot.run.bytes();
-            self.readable -= usize::from(slot.readable);
-            self.ended -= usize::from(slot.ended);
-            self.forgotten += 1;
-        }
-    }
-}
-
-impl Store {
-    fn too_many_bytes(&self) -> bool {
-        let records = self.rejected.bytes() + self.feedback.bytes() + self.requests.bytes();
-        self.bytes + records > self.limits.total_bytes
-    }
-
-    fn leave_trace(&mut self, trace: Option<Uuid>) {
-        let Some(trace) = trace else { return };
-        if let Some(record) = self.traces.get_mut(&trace) {
-            record.runs -= 1;
-            if record.runs == 0 {
-                self.traces.remove(&trace);
-            }
-        }
     }
 }
 

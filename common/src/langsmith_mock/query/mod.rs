@@ -1,0 +1,23 @@
+//! Reading back: what is stored, as a reader asks for it.
+//!
+//! ```text
+//! Store ─► Scene: runs with usage, thread, feedback ─► Conditions: body, filter ─► page ─► render
+//!                                                                              └─► stats
+//! ```
+//!
+//! Start at [`Scene`].
+
+mod conditions;
+mod fields;
+mod filter;
+mod page;
+mod render;
+mod scene;
+mod stats;
+mod tally;
+
+pub(super) use conditions::{Body, Conditions, Unclear};
+pub(super) use page::cut;
+pub(super) use render::{first, preview, second, selected};
+pub(super) use scene::{Scene, Seen};
+pub(super) use stats::{feedback_stats, stats};
