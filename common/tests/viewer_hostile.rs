@@ -61,13 +61,18 @@ fn every_page_with(text: &str) -> Vec<pages::Page> {
     run["events"] =
         json!([{"name": text, "time": start(2), "message": text, "kwargs": {text: text}}]);
     run["extra"] = json!({
-        "metadata": {"service": text, text: text},
+        "metadata": {"service": text, "thread_id": text, text: text},
         "runtime": {"sdk": text, text: text},
         text: text,
     });
     let mut child = post(2, &[1]);
     child["name"] = json!(text);
-    child["extra"] = json!({"metadata": {"service": format!("{text}!")}});
+    child["run_type"] = json!("llm");
+    child["extra"] = json!({"metadata": {
+        "service": format!("{text}!"),
+        "usage_metadata": {"input_tokens": u64::MAX, "total_tokens": text, "total_cost": text},
+    }});
+    child["events"] = json!([{"name": "new_token", "time": start(1)}]);
     let mut orphan = post(4, &[3]);
     orphan["name"] = json!(text);
     orphan["dotted_order"] = json!(text);
@@ -78,7 +83,10 @@ fn every_page_with(text: &str) -> Vec<pages::Page> {
     dropped["name"] = json!(text);
     dropped["dotted_order"] = json!(text);
     batch(&strict, &[post(1, &[]), dropped], &[]);
-    let feedback = json!({"run_id": id(1), "key": text, "comment": text, "value": text});
+    let feedback = json!({
+        "run_id": id(1), "key": text, "comment": text, "value": text, "correction": {text: text},
+        "feedback_source": {"type": text},
+    });
     mock.handle(json_request(http::Method::POST, "/feedback", &feedback));
     // Only what a header can carry.
     let printable: String = text
@@ -233,12 +241,14 @@ fn a_key_that_stands_in_a_run_is_shown_nowhere() {
     run["name"] = json!(leak);
     run["inputs"] = json!({"prompt": leak, "list": [leak], leak.clone(): 1});
     run["error"] = json!(leak);
-    run["extra"] = json!({"metadata": {"service": leak}});
+    run["extra"] = json!({"metadata": {"service": leak, "thread_id": leak}});
     // The stand-in knows a key once a request has shown it.
     let mut dropped = post(2, &[]);
     dropped["name"] = json!(leak);
     dropped["dotted_order"] = json!(leak);
     batch(&mock, &[run, dropped], &[]);
+    let feedback = json!({"run_id": id(1), "key": leak, "value": leak, "comment": leak});
+    mock.handle(json_request(http::Method::POST, "/feedback", &feedback));
     for target in [
         "/".to_owned(),
         format!("/?trace={}", id(1)),

@@ -20,4 +20,5 @@ pub(super) use conditions::{Body, Conditions, Unclear};
 pub(super) use page::cut;
 pub(super) use render::{first, preview, second, selected};
 pub(super) use scene::{Scene, Seen};
-pub(super) use stats::{feedback_stats, stats};
+pub(super) use stats::{feedback_stats, stats, total};
+pub(super) use tally::Tally;

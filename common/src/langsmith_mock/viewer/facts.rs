@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Store ──traces──► [TraceFacts]      one per trace, for the list
-//!       ──tree────► TraceTree         runs without inputs, outputs and events
+//!       ──tree────► Traced            runs without inputs, outputs and events, and what is derived
 //!       ──run─────► RunFacts          one run whole
 //!       ──counts──► Counts
 //! ```
@@ -12,15 +12,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::derived::Derived;
 use super::text::cut;
 use crate::langsmith_mock::core::{Core, State};
 use crate::langsmith_mock::decode::{Attachment, OpKind, read_id, run as decode_run};
+use crate::langsmith_mock::feedback;
 use crate::langsmith_mock::merge::StoredRun;
+use crate::langsmith_mock::query::{Scene, Seen};
 use crate::langsmith_mock::store::{IngestOutcome, RejectedOp};
-use crate::langsmith_mock::violation::Violation;
+use crate::langsmith_mock::violation::{Violation, ViolationCode};
 use crate::model::{
     DottedOrder, JsonMap, Run, RunId, RunStatus, RunType, Timestamp, TraceId, TraceTree,
 };
@@ -47,7 +50,30 @@ pub(super) struct TraceFacts {
     pub(super) error: Option<String>,
     pub(super) start: Timestamp,
     pub(super) end: Option<Timestamp>,
-    pub(super) tokens: u64,
+    pub(super) derived: Derived,
+}
+
+/// The runs of a trace.
+#[derive(Debug)]
+pub(super) struct Traced {
+    pub(super) tree: TraceTree,
+    pub(super) whole: Derived,
+    each: HashMap<RunId, Derived>,
+}
+
+impl Traced {
+    pub(super) fn derived(&self, run: RunId) -> Option<&Derived> {
+        self.each.get(&run)
+    }
+}
+
+/// What clients did wrong, each told once.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub(super) dropped: Vec<Dropped>,
+    /// Spans that were answered with 200 and dropped.
+    pub(super) spans: Vec<Violation>,
+    pub(super) others: Vec<Violation>,
 }
 
 /// What arrived, in numbers.
@@ -146,7 +172,8 @@ pub(super) fn traces(state: &State) -> Vec<TraceFacts> {
     let mut place: HashMap<Uuid, usize> = HashMap::new();
     let mut ids: HashSet<(Uuid, Uuid)> = HashSet::new();
     let mut parents: Vec<(usize, Uuid, Uuid)> = Vec::new();
-    for stored in state.store.stored() {
+    let store = &state.store;
+    for stored in store.stored() {
         let Some((id, trace, start)) = position(stored) else {
             continue;
         };
@@ -164,6 +191,23 @@ pub(super) fn traces(state: &State) -> Vec<TraceFacts> {
     }
     for (at, trace, parent) in parents {
         found[at].orphans += usize::from(!ids.contains(&(trace, parent)));
+    }
+    let judged: HashSet<Uuid> = store.feedback.iter().filter_map(feedback::run_of).collect();
+    // Nothing is derived of a trace but by its root, its calls to models, and what was judged.
+    let tells = |stored: &&StoredRun| {
+        let is_judged = || {
+            stored
+                .field("id")
+                .and_then(id_of)
+                .is_some_and(|id| judged.contains(&id))
+        };
+        stored.field("parent_run_id").is_none() || is_call(stored) || is_judged()
+    };
+    let telling = store.stored().filter(tells);
+    let scene = Scene::of(store, telling, |stored| light(stored, state));
+    for facts in &mut found {
+        let seen: Vec<&Seen<'_>> = scene.trace(facts.id).collect();
+        facts.derived = Derived::of_trace(&seen, state);
     }
     found.sort_by_key(|facts| std::cmp::Reverse((facts.start, facts.id)));
     found
@@ -185,7 +229,7 @@ impl TraceFacts {
             error: None,
             start,
             end: None,
-            tokens: 0,
+            derived: Derived::default(),
         }
     }
 
@@ -197,7 +241,6 @@ impl TraceFacts {
         self.pending += usize::from(status == RunStatus::Pending);
         self.errors += usize::from(status == RunStatus::Error);
         self.start = self.start.min(start);
-        self.tokens = self.tokens.saturating_add(tokens_of(stored));
         if let Some(service) = sender_of(stored).map(short)
             && !self.services.contains(&service)
         {
@@ -216,10 +259,17 @@ impl TraceFacts {
 }
 
 /// Gathers the runs of a trace, without what only the page of one run shows.
-pub(super) fn tree(state: &State, trace: TraceId) -> TraceTree {
-    let of_trace = |stored: &&StoredRun| stored.field("trace_id").and_then(id_of) == Some(trace.0);
-    let runs = state.store.stored().filter(of_trace);
-    TraceTree::build(runs.filter_map(|stored| light(stored, state)))
+pub(super) fn tree(state: &State, trace: TraceId) -> Traced {
+    let store = &state.store;
+    let scene = Scene::of(store, store.stored_of(trace), |stored| light(stored, state));
+    let seen: Vec<&Seen<'_>> = scene.seen.iter().collect();
+    let whole = Derived::of_trace(&seen, state);
+    let each = |seen: &&Seen<'_>| (seen.run.id, Derived::of_run(seen, state));
+    Traced {
+        whole,
+        each: seen.iter().map(each).collect(),
+        tree: TraceTree::build(scene.seen.into_iter().map(|seen| seen.run)),
+    }
 }
 
 /// Finds the trace of a run.
@@ -230,7 +280,7 @@ pub(super) fn trace_of(state: &State, run: RunId) -> Option<TraceId> {
 
 pub(super) fn run(state: &State, id: RunId) -> Option<RunFacts> {
     let stored = state.store.get(id.0)?;
-    let is_of_run = |feedback: &&Value| feedback.get("run_id").and_then(id_of) == Some(id.0);
+    let is_of_run = |entry: &&Value| feedback::run_of(entry) == Some(id.0);
     let feedback = state.store.feedback.iter().filter(is_of_run);
     Some(RunFacts {
         run: stored.run()?,
@@ -240,48 +290,40 @@ pub(super) fn run(state: &State, id: RunId) -> Option<RunFacts> {
     })
 }
 
-/// Gathers the operations that were dropped, and the violations that do not stand there.
-pub(super) fn all_wrong(state: &State) -> (Vec<Violation>, Vec<Dropped>) {
-    let rejected = state.store.rejected.iter();
-    let rejected: Vec<Dropped> = rejected.map(|op| Dropped::read(op, state)).collect();
-    (others(state, &rejected, |_| true), rejected)
+/// Gathers the operations and spans that were dropped, and the violations that do not stand there.
+pub(super) fn all_wrong(state: &State) -> Wrong {
+    gather(state, |_| true, |_| true)
 }
 
 /// The same for one trace.
-pub(super) fn wrong(
-    state: &State,
-    trace: TraceId,
-    tree: &TraceTree,
-) -> (Vec<Violation>, Vec<Dropped>) {
+pub(super) fn wrong(state: &State, trace: TraceId, tree: &TraceTree) -> Wrong {
     let runs: HashSet<RunId> = tree.nodes().iter().map(|node| node.run.id).collect();
-    let of_trace = |op: &&RejectedOp| op.body.get("trace_id").and_then(id_of) == Some(trace.0);
-    let rejected = state.store.rejected.iter().filter(of_trace);
-    let rejected: Vec<Dropped> = rejected.map(|op| Dropped::read(op, state)).collect();
+    let of_trace = |op: &RejectedOp| op.body.get("trace_id").and_then(id_of) == Some(trace.0);
     let of_tree = |v: &Violation| v.run.is_some_and(|run| runs.contains(&run));
-    (others(state, &rejected, of_tree), rejected)
+    gather(state, of_trace, of_tree)
 }
 
-fn others(
+fn gather(
     state: &State,
-    rejected: &[Dropped],
+    is_asked: impl Fn(&RejectedOp) -> bool,
     fits: impl Fn(&Violation) -> bool,
-) -> Vec<Violation> {
+) -> Wrong {
+    let dropped = state.store.rejected.iter().filter(|op| is_asked(op));
+    let dropped: Vec<Dropped> = dropped.map(|op| Dropped::read(op, state)).collect();
     let key = |v: &Violation| (v.code, v.run, v.message.clone());
-    let told: HashSet<_> = rejected
+    let told: HashSet<_> = dropped
         .iter()
         .flat_map(|op| &op.violations)
         .map(key)
         .collect();
     let violations = state.store.violations.iter();
     let violations = violations.filter(|v| fits(v) && !told.contains(&key(v)));
-    violations.cloned().collect()
-}
-
-/// Returns the tokens of a run of a tree that [`tree`] made.
-pub(super) fn tokens(run: &Run) -> u64 {
-    match run.run_type {
-        RunType::Llm => run.extra.metadata.get("usage_metadata").map_or(0, total),
-        _ => 0,
+    let is_span = |v: &Violation| v.code == ViolationCode::SpanOrphan;
+    let (spans, others) = violations.cloned().partition(is_span);
+    Wrong {
+        dropped,
+        spans,
+        others,
     }
 }
 
@@ -314,21 +356,15 @@ fn light(stored: &StoredRun, state: &State) -> Option<Run> {
         Value::String(text) => short(text),
         other => short(&other.to_string()),
     });
-    let extra = |part: &str, key: &str| stored.field("extra")?.get(part)?.get(key);
     let mut metadata = JsonMap::new();
-    let service = extra("metadata", "service").and_then(Value::as_str);
-    if let Some(service) = service {
+    if let Some(service) = stored.metadata("service").and_then(Value::as_str) {
         metadata.insert("service".to_owned(), short(service).into());
     }
-    if let Some(interrupt) = extra("metadata", "ls_is_error_interrupt") {
+    if let Some(interrupt) = stored.metadata("ls_is_error_interrupt") {
         metadata.insert("ls_is_error_interrupt".to_owned(), interrupt.clone());
     }
-    if let Some(usage) = usage_of(stored) {
-        let total = json!({ "total_tokens": total(usage) });
-        metadata.insert("usage_metadata".to_owned(), total);
-    }
     run.extra.metadata = Arc::new(metadata);
-    if let Some(sdk) = extra("runtime", "sdk").and_then(Value::as_str) {
+    if let Some(sdk) = sdk_of(stored) {
         let runtime = JsonMap::from_iter([("sdk".to_owned(), short(sdk).into())]);
         run.extra.runtime = Some(Arc::new(runtime));
     }
@@ -344,8 +380,7 @@ fn position(stored: &StoredRun) -> Option<(Uuid, Uuid, Timestamp)> {
 }
 
 fn status_of(stored: &StoredRun) -> RunStatus {
-    let metadata = || stored.field("extra")?.get("metadata");
-    let interrupted = || metadata()?.get("ls_is_error_interrupt")?.as_bool();
+    let interrupted = || stored.metadata("ls_is_error_interrupt")?.as_bool();
     match (stored.field("error"), stored.field("end_time")) {
         (Some(_), _) if interrupted() == Some(true) => RunStatus::Interrupted,
         (Some(_), _) => RunStatus::Error,
@@ -355,33 +390,17 @@ fn status_of(stored: &StoredRun) -> RunStatus {
 }
 
 fn sender_of(stored: &StoredRun) -> Option<&str> {
-    let extra = stored.field("extra")?;
-    let service = extra
-        .get("metadata")
-        .and_then(|map| map.get("service")?.as_str());
-    service.or_else(|| extra.get("runtime")?.get("sdk")?.as_str())
+    let service = stored.metadata("service").and_then(Value::as_str);
+    service.or_else(|| sdk_of(stored))
 }
 
-fn tokens_of(stored: &StoredRun) -> u64 {
-    // Chains repeat what their models used, so only models count.
-    match stored.field("run_type").and_then(Value::as_str) {
-        Some("llm") => usage_of(stored).map_or(0, total),
-        _ => 0,
-    }
+fn sdk_of(stored: &StoredRun) -> Option<&str> {
+    stored.field("extra")?.get("runtime")?.get("sdk")?.as_str()
 }
 
-fn usage_of(stored: &StoredRun) -> Option<&Value> {
-    let of = |key: &str| stored.field(key);
-    let metadata = || of("extra")?.get("metadata")?.get("usage_metadata");
-    metadata().or_else(|| of("outputs")?.get("usage_metadata"))
-}
-
-fn total(usage: &Value) -> u64 {
-    let count = |key: &str| usage.get(key).and_then(Value::as_u64);
-    count("total_tokens").unwrap_or_else(|| {
-        let (input, output) = (count("input_tokens"), count("output_tokens"));
-        input.unwrap_or(0).saturating_add(output.unwrap_or(0))
-    })
+fn is_call(stored: &StoredRun) -> bool {
+    let run_type = stored.field("run_type").and_then(Value::as_str);
+    run_type.is_some_and(|run_type| RunType::from(run_type) == RunType::Llm)
 }
 
 fn id_of(value: &Value) -> Option<Uuid> {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::derived::thread_link;
 use super::facts::{self, Counts, TraceFacts};
 use super::shell::{self, Here, endpoint, page_number, pager, trace_href};
 use super::text::{bytes, line, moment, name, number, status};
@@ -51,6 +52,7 @@ impl Filter {
                 || has(&trace.id.to_string())
                 || trace.services.iter().any(|service| has(service))
                 || trace.error.as_deref().is_some_and(has)
+                || trace.derived.thread().is_some_and(has)
         };
         (text.is_empty() || words())
             && (self.project.is_empty() || self.project == name(&trace.project))
@@ -134,6 +136,14 @@ fn summary(found: &[TraceFacts], counts: &Counts, total: usize) -> Markup {
                     "⚠ " (count(counts.rejected, "operation")) " answered 202 and dropped"
                 }
             }
+            @if counts.spans_dropped > 0 {
+                " · " a #to-spans .bad href="/violations" {
+                    "⚠ " (count(counts.spans_dropped, "span")) " answered 200 and dropped"
+                }
+            }
+            @if counts.spans_waiting > 0 {
+                " · " (count(counts.spans_waiting, "span")) " without a parent so far"
+            }
         }
     }
 }
@@ -151,7 +161,7 @@ fn form(filter: &Filter, projects: &BTreeSet<String>) -> Markup {
         form .filter method="get" action="/" role="search" aria-label="Filter traces" {
             label { "Text "
                 input #q type="search" name="q" value=(filter.text)
-                    placeholder="name, service, error, id";
+                    placeholder="name, service, error, thread, id";
             }
             label { "Project "
                 select #project name="project" {
@@ -175,28 +185,33 @@ fn form(filter: &Filter, projects: &BTreeSet<String>) -> Markup {
 }
 
 fn table(traces: &[&TraceFacts]) -> Markup {
+    let has_costs = traces.iter().any(|trace| trace.derived.cost().is_some());
     html! {
         div .scroll {
             table .traces {
                 thead { tr {
                     @for title in ["Trace", "Status", "Project", "Services"] { th scope="col" { (title) } }
-                    @for title in ["Runs", "Latency", "Tokens", "Started"] {
-                        th .number scope="col" { (title) }
+                    @for title in ["Runs", "Latency", "Tokens", "Cost", "Started"] {
+                        @if title != "Cost" || has_costs { th .number scope="col" { (title) } }
                     }
                 } }
-                tbody { @for trace in traces { (row(trace)) } }
+                tbody { @for trace in traces { (row(trace, has_costs)) } }
             }
         }
     }
 }
 
-fn row(trace: &TraceFacts) -> Markup {
+fn row(trace: &TraceFacts, has_costs: bool) -> Markup {
     let latency = trace.end.map(|end| duration(end - trace.start));
     html! {
         tr {
             th scope="row" data-label="Trace" {
                 a #{ "trace-" (trace.id) } .said href=(trace_href(trace.id, None, None)) {
                     (name(&trace.name))
+                }
+                (trace.derived.chips())
+                @if let Some(thread) = trace.derived.thread() {
+                    div { small .said { "thread " (thread_link(thread)) } }
                 }
                 @if let Some(error) = &trace.error {
                     div .why .said { (line(first_line(error), 100)) }
@@ -224,7 +239,10 @@ fn row(trace: &TraceFacts) -> Markup {
             td .number data-label="Runs" { (number(trace.runs as u64)) }
             td .number data-label="Latency" { (latency.as_deref().unwrap_or("–")) }
             td .number data-label="Tokens" {
-                @if trace.tokens > 0 { (number(trace.tokens)) } @else { "–" }
+                (trace.derived.tokens().as_deref().unwrap_or("–"))
+            }
+            @if has_costs {
+                td .number data-label="Cost" { (trace.derived.cost().as_deref().unwrap_or("–")) }
             }
             td .number data-label="Started" { (moment(trace.start)) }
         }
@@ -248,6 +266,9 @@ fn arrived(counts: &Counts) -> Markup {
         h2 #arrived-title { "What arrived" }
         dl .tiles {
             @for (words, value) in entries { div { dt { (words) } dd { (value) } } }
+            @if counts.spans_dropped > 0 {
+                div { dt { "spans dropped after a 200" } dd { (number(counts.spans_dropped as u64)) } }
+            }
             @if counts.forgotten > 0 {
                 div { dt { "oldest runs forgotten" } dd { (number(counts.forgotten)) } }
             }

@@ -1,7 +1,7 @@
 //! The pages of the stand-in: what arrived, for people.
 //!
 //! ```text
-//!             ┌─ facts ──► list · trace (tree with times) · run · violations ──► shell ──► HTML
+//!             ┌─ facts, derived ──► list · trace (tree with times) · run · violations ──► shell ──► HTML
 //! GET ──host──┤
 //!             └─ live (a number that grows) · files (raw JSON, attachments, style, script)
 //! ```
@@ -11,6 +11,8 @@
 //! read well without one, and none is shown under another name than this machine's. Start at
 //! [`answer`].
 
+#[cfg(feature = "analysis")]
+mod derived;
 #[cfg(feature = "analysis")]
 mod facts;
 #[cfg(feature = "analysis")]

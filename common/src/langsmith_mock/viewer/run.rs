@@ -5,10 +5,10 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::facts::{self, tokens};
+use super::facts::{self, Traced};
 use super::files::{attachment_href, is_image, raw_href};
 use super::shell::trace_href;
-use super::text::{bytes, cut, line, moment, name, number, status, visible};
+use super::text::{bytes, cut, line, moment, name, status, visible};
 use super::tree::kind;
 use super::value::{self, Fields, LONGEST};
 use crate::analysis::{duration, short_id};
@@ -52,7 +52,9 @@ struct Event {
 struct Judgement {
     key: String,
     score: String,
-    comment: String,
+    source: String,
+    /// The comment, and what would have been right.
+    words: Vec<String>,
 }
 
 impl RunView {
@@ -111,13 +113,18 @@ fn described(file: &Attachment) -> (String, String, usize) {
     )
 }
 
-fn judgement(value: &Value, scrub: &impl Fn(&str) -> String) -> Judgement {
-    let text = |key: &str| match value.get(key) {
+fn judgement(judged: &Value, scrub: &impl Fn(&str) -> String) -> Judgement {
+    let text = |key: &str| match judged.get(key) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => scrub(text),
         Some(other) => scrub(&value::indented(other, 2_000)),
     };
     let (score, value) = (text("score"), text("value"));
+    let correction = text("correction");
+    let correction = (!correction.is_empty()).then(|| format!("correction: {correction}"));
+    let source = judged
+        .get("feedback_source")
+        .and_then(|from| from.get("type")?.as_str());
     Judgement {
         key: text("key"),
         score: [score, value]
@@ -125,19 +132,25 @@ fn judgement(value: &Value, scrub: &impl Fn(&str) -> String) -> Judgement {
             .filter(|words| !words.is_empty())
             .collect::<Vec<_>>()
             .join(" "),
-        comment: text("comment"),
+        source: source.map(scrub).unwrap_or_default(),
+        words: [Some(text("comment")), correction]
+            .into_iter()
+            .flatten()
+            .filter(|words| !words.is_empty())
+            .collect(),
     }
 }
 
 /// Writes all of a run that is part of `tree`.
-pub(super) fn details(view: &RunView, tree: &TraceTree, trace: TraceId) -> Markup {
+pub(super) fn details(view: &RunView, traced: &Traced, trace: TraceId) -> Markup {
+    let tree = &traced.tree;
     let Some(node) = tree.nodes().iter().find(|node| node.run.id == view.id) else {
         return html! {};
     };
     let raw = raw_href(view.id);
     html! {
         h2 #run-title .said { (name(&node.run.name)) }
-        (facts_of(view, &node.run))
+        (facts_of(view, &node.run, traced))
         @if let Some(error) = &view.error {
             section .part aria-labelledby="error-title" {
                 h3 #error-title .bad { "✗ Error" }
@@ -165,7 +178,7 @@ pub(super) fn details(view: &RunView, tree: &TraceTree, trace: TraceId) -> Marku
     }
 }
 
-fn facts_of(view: &RunView, run: &Run) -> Markup {
+fn facts_of(view: &RunView, run: &Run, traced: &Traced) -> Markup {
     let runtime = |key: &str| run.extra.runtime.as_ref()?.get(key)?.as_str();
     let took = view.end.map(|end| duration(end - view.start));
     html! {
@@ -176,7 +189,7 @@ fn facts_of(view: &RunView, run: &Run) -> Markup {
                 (line(run.run_type.as_str(), 40))
             } }
             div { dt { "Latency" } dd { (took.as_deref().unwrap_or("–")) } }
-            @if tokens(run) > 0 { div { dt { "Tokens" } dd { (number(tokens(run))) } } }
+            @if let Some(derived) = traced.derived(view.id) { (derived.facts()) }
             @if let Some(service) = facts::sender(run) {
                 div { dt { "Service" } dd .said {
                     span .chip { (line(service, 60)) }
@@ -274,9 +287,10 @@ fn feedback(view: &RunView) -> Markup {
                     @for judgement in &view.feedback {
                         li {
                             strong .said { (name(&judgement.key)) } " " span .said { (judgement.score) }
-                            @if !judgement.comment.is_empty() {
-                                pre .words .said { (judgement.comment) }
+                            @if !judgement.source.is_empty() {
+                                " " small .said { "from " (line(&judgement.source, 40)) }
                             }
+                            @for words in &judgement.words { pre .words .said { (words) } }
                         }
                     }
                 }

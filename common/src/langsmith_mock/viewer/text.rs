@@ -60,6 +60,29 @@ pub(super) fn number(value: u64) -> String {
     out
 }
 
+/// Returns a number without zeros at its end.
+pub(super) fn decimal(value: f64, digits: usize) -> String {
+    if value.abs() >= 1e15 {
+        return format!("{value:e}");
+    }
+    let text = format!("{value:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// Returns dollars, with as many digits as a single call to a model needs.
+pub(super) fn cost(dollars: f64) -> String {
+    let exact = decimal(dollars, 6);
+    let digits = exact.split_once('.').map_or(0, |(_, digits)| digits.len());
+    match dollars {
+        _ if dollars > 0.0 && exact == "0" => "< $0.000001".to_owned(),
+        _ if digits < 2 && dollars.abs() < 1e15 => format!("${dollars:.2}"),
+        _ => format!("${exact}"),
+    }
+}
+
 /// Returns a number of bytes in the unit that reads best.
 pub(super) fn bytes(count: usize) -> String {
     let value = count as f64;
@@ -95,6 +118,24 @@ pub(super) fn status(status: RunStatus) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn money_and_scores_have_the_digits_that_they_need() {
+        let told = [0.0, 0.0123, 0.000_001_5, 3e-9, 1.5, 1_234.0, f64::NAN].map(cost);
+        let words = [
+            "$0.00",
+            "$0.0123",
+            "$0.000002",
+            "< $0.000001",
+            "$1.50",
+            "$1234.00",
+            "$NaN",
+        ];
+        assert_eq!(told, words);
+        assert_eq!(decimal(0.25, 4), "0.25");
+        assert_eq!(decimal(100.0, 0), "100");
+        assert_eq!(decimal(1e300, 4), "1e300");
+    }
 
     #[test]
     fn what_hides_in_a_text_shows() {

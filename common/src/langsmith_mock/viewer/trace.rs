@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use maud::{Markup, html};
 
-use super::facts::{self, Counts, Dropped};
+use super::facts::{self, Counts, Traced, Wrong};
 use super::run::{self, RunView};
 use super::shell::{self, Here, page_number, pager, trace_href};
 use super::text::{line, moment, name, number, status};
@@ -15,7 +15,6 @@ use super::violations;
 use crate::analysis::{count, duration, finding, text_tree};
 use crate::langsmith_mock::core::Core;
 use crate::langsmith_mock::request::{MockRequest, MockResponse};
-use crate::langsmith_mock::violation::Violation;
 use crate::model::{Run, RunId, RunStatus, TraceId, TraceTree};
 
 /// Answers for a run of which only the id is known.
@@ -31,23 +30,25 @@ pub(super) fn page(core: &Core, request: &MockRequest, trace: Option<TraceId>) -
         return shell::missing(core, gone);
     };
     let wanted: Option<RunId> = request.query_value("run").and_then(|id| id.parse().ok());
-    let (tree, run, wrong, counts) = {
+    let (traced, run, wrong, counts) = {
         let state = core.state();
-        let tree = facts::tree(&state, trace);
+        let traced = facts::tree(&state, trace);
+        let tree = &traced.tree;
         let here = |id: &RunId| tree.nodes().iter().any(|node| node.run.id == *id);
         // Without a wish, the first run is looked at: most often it is the root.
         let id = wanted
             .filter(here)
-            .or_else(|| first(&tree).map(|run| run.id));
+            .or_else(|| first(tree).map(|run| run.id));
         let run = id.and_then(|id| RunView::read(&state, id));
-        let wrong = facts::wrong(&state, trace, &tree);
-        (tree, run, wrong, facts::counts(core, &state))
+        let wrong = facts::wrong(&state, trace, tree);
+        (traced, run, wrong, facts::counts(core, &state))
     };
-    let Some(top) = first(&tree) else {
+    let tree = &traced.tree;
+    let Some(top) = first(tree) else {
         return shell::missing(core, gone);
     };
     let seen = run.as_ref().map(RunView::id);
-    let rows = Rows::of(trace, &tree);
+    let rows = Rows::of(trace, &traced);
     let page = page_number(request)
         .or_else(|| rows.page_of(seen?))
         .unwrap_or(1)
@@ -56,7 +57,7 @@ pub(super) fn page(core: &Core, request: &MockRequest, trace: Option<TraceId>) -
         nav .path aria-label="Where you are" {
             a href="/" { "Traces" } " › " span aria-current="page" .said { (name(&top.name)) }
         }
-        header #about data-live { (about(trace, &tree, top, &counts)) }
+        header #about data-live { (about(trace, &traced, top, &counts)) }
         div #wrong data-live { (wrong_here(&wrong)) }
         div .columns {
             section #runs data-live aria-labelledby="runs-title" {
@@ -65,11 +66,11 @@ pub(super) fn page(core: &Core, request: &MockRequest, trace: Option<TraceId>) -
                 (pager(page, rows.pages(), |page| trace_href(trace, None, Some(page))))
                 details #as-text .how {
                     summary { "The same as text" }
-                    pre .code .said tabindex="0" { (text_tree(&tree)) }
+                    pre .code .said tabindex="0" { (text_tree(tree)) }
                 }
             }
             section #run data-live aria-labelledby="run-title" {
-                @if let Some(run) = &run { (run::details(run, &tree, trace)) }
+                @if let Some(run) = &run { (run::details(run, &traced, trace)) }
             }
         }
     };
@@ -82,12 +83,12 @@ fn first(tree: &TraceTree) -> Option<&Run> {
     root.or_else(|| tops.next())
 }
 
-fn about(trace: TraceId, tree: &TraceTree, top: &Run, counts: &Counts) -> Markup {
+fn about(trace: TraceId, traced: &Traced, top: &Run, counts: &Counts) -> Markup {
+    let tree = &traced.tree;
     let runs = || tree.nodes().iter().map(|node| &node.run);
     let mut seen = HashSet::new();
     let mut services: Vec<&str> = runs().filter_map(facts::sender).collect();
     services.retain(|service| seen.insert(*service));
-    let tokens = runs().map(facts::tokens).fold(0, u64::saturating_add);
     let errors = runs().filter(|run| run.status() == RunStatus::Error);
     let pending = runs().filter(|run| run.end_time.is_none()).count();
     html! {
@@ -113,7 +114,7 @@ fn about(trace: TraceId, tree: &TraceTree, top: &Run, counts: &Counts) -> Markup
                     @if services.len() > 8 { "+" (services.len() - 8) }
                 } }
             }
-            @if tokens > 0 { div { dt { "Tokens" } dd { (number(tokens)) } } }
+            (traced.whole.facts())
             div { dt { "Project" } dd .said {
                 (name(top.project.as_deref().unwrap_or("default")))
             } }
@@ -126,7 +127,8 @@ fn about(trace: TraceId, tree: &TraceTree, top: &Run, counts: &Counts) -> Markup
     }
 }
 
-fn wrong_here((violations, rejected): &(Vec<Violation>, Vec<Dropped>)) -> Markup {
+fn wrong_here(wrong: &Wrong) -> Markup {
+    let (violations, rejected) = (&wrong.others, &wrong.dropped);
     html! {
         @if !rejected.is_empty() {
             section .notice .bad aria-labelledby="dropped-title" {

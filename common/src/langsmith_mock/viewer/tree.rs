@@ -11,11 +11,12 @@
 
 use maud::{Markup, html};
 
-use super::facts::{sender, tokens};
+use super::derived::Derived;
+use super::facts::{Traced, sender};
 use super::shell::trace_href;
-use super::text::{line, number, status};
+use super::text::{line, status};
 use crate::analysis::{self, Row, TimeAxis, duration, first_line};
-use crate::model::{RunId, RunStatus, RunType, TraceId, TraceTree};
+use crate::model::{RunId, RunStatus, RunType, TraceId};
 
 /// Runs on one page at most.
 pub(super) const SHOWN: usize = 250;
@@ -33,7 +34,7 @@ const LABEL: f64 = 160.0;
 /// All runs of a trace, and where their bars are.
 pub(super) struct Rows<'a> {
     trace: TraceId,
-    tree: &'a TraceTree,
+    traced: &'a Traced,
     rows: Vec<Row<'a>>,
     axis: TimeAxis,
     origin: i64,
@@ -46,8 +47,8 @@ struct Branch<'r, 'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(trace: TraceId, tree: &'a TraceTree) -> Self {
-        let rows = analysis::rows(tree);
+    pub(super) fn of(trace: TraceId, traced: &'a Traced) -> Self {
+        let rows = analysis::rows(&traced.tree);
         let starts = rows.iter().map(|row| row.run.start_time.timestamp_micros());
         let origin = starts.min().unwrap_or(0);
         let spans: Vec<_> = rows.iter().map(|row| span(row, origin)).collect();
@@ -59,7 +60,7 @@ impl<'a> Rows<'a> {
         Self {
             axis: TimeAxis::new(spans.collect(), 0.0, WIDTH - LABEL),
             trace,
-            tree,
+            traced,
             rows,
             origin,
         }
@@ -119,7 +120,7 @@ impl<'a> Rows<'a> {
 
     fn branch(&self, branch: &Branch<'_, 'a>, page: usize, current: Option<RunId>) -> Markup {
         let row = branch.row;
-        let (id, total) = (row.run.id, self.tree.nodes()[row.at].children.len());
+        let (id, total) = (row.run.id, self.traced.tree.nodes()[row.at].children.len());
         html! {
             li {
                 @if let Some(mark) = row.mark {
@@ -140,9 +141,11 @@ impl<'a> Rows<'a> {
 
     fn line(&self, row: &Row<'a>, page: usize, is_current: bool) -> Markup {
         let run = row.run;
-        let parent = self.tree.nodes()[row.at]
-            .parent
-            .map(|at| &self.tree.nodes()[at].run);
+        let nodes = self.traced.tree.nodes();
+        let parent = nodes[row.at].parent.map(|at| &nodes[at].run);
+        let derived = self.traced.derived(run.id);
+        // What a chain used is what its models used, which stands beside them.
+        let used = derived.filter(|_| run.run_type == RunType::Llm);
         let from = sender(run);
         // A service is told where it begins: at the top, and where a request crossed to it.
         let crossed = parent.is_some_and(|parent| sender(parent) != from);
@@ -169,7 +172,9 @@ impl<'a> Rows<'a> {
                         " " small .said { "project " (line(project, 32)) }
                     }
                     @if row.depth >= LEVELS { " " small { "level " (row.depth + 1) } }
-                    @if tokens(run) > 0 { " " small { (number(tokens(run))) " tokens" } }
+                    @if let Some(tokens) = used.and_then(Derived::tokens) { " " small { (tokens) " tokens" } }
+                    @if let Some(cost) = used.and_then(Derived::cost) { " " small { (cost) } }
+                    @if let Some(derived) = derived { (derived.chips()) }
                     @if failed {
                         @if let Some(error) = &run.error {
                             " " small .why .said { (line(first_line(error), 60)) }

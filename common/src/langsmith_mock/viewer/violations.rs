@@ -1,4 +1,4 @@
-//! What clients did wrong: operations that were dropped, and everything else that was noticed.
+//! What clients did wrong: operations and spans that were dropped, and all else that was noticed.
 //!
 //! Start at [`page`].
 
@@ -13,22 +13,23 @@ use crate::langsmith_mock::decode::OpKind;
 use crate::langsmith_mock::request::{MockRequest, MockResponse};
 use crate::langsmith_mock::violation::{Severity, Violation};
 
-/// Violations, and dropped operations, on one page at most.
+/// Violations, dropped operations and dropped spans on one page at most, each.
 const SHOWN: usize = 100;
 
 pub(super) fn page(core: &Core, request: &MockRequest) -> MockResponse {
-    let ((violations, rejected), counts) = {
+    let (wrong, counts) = {
         let state = core.state();
         (facts::all_wrong(&state), facts::counts(core, &state))
     };
-    let longer = violations.len().max(rejected.len());
+    let (violations, rejected, spans) = (&wrong.others, &wrong.dropped, &wrong.spans);
+    let longer = violations.len().max(rejected.len()).max(spans.len());
     let pages = longer.div_ceil(SHOWN).max(1);
     let now = page_number(request).unwrap_or(1).min(pages);
     let skip = (now - 1) * SHOWN;
     let news = format!(
         "{}, {} dropped",
         count(counts.errors + counts.warnings, "violation"),
-        counts.rejected
+        counts.rejected + counts.spans_dropped
     );
     let content = html! {
         h1 { "Violations" }
@@ -47,9 +48,20 @@ pub(super) fn page(core: &Core, request: &MockRequest) -> MockResponse {
                 (dropped(rejected.iter().rev().skip(skip).take(SHOWN)))
             }
         }
+        section #spans data-live aria-labelledby="spans-title" {
+            @if !spans.is_empty() {
+                h2 #spans-title { "⚠ Answered 200 and dropped" }
+                p .quiet {
+                    "LangSmith keeps a span of OpenTelemetry back until its parent has come. If none                      comes, most often because a filter or a sampler left it out, the span is dropped                      without a word."
+                }
+                ul .violations {
+                    @for span in spans.iter().rev().skip(skip).take(SHOWN) { li { (one(span, false)) } }
+                }
+            }
+        }
         section #others data-live aria-labelledby="others-title" {
             h2 #others-title {
-                @if rejected.is_empty() { "All violations" } @else { "Everything else" }
+                @if rejected.is_empty() && spans.is_empty() { "All violations" } @else { "Everything else" }
             }
             @if violations.is_empty() { p .empty { "✓ None." } }
             (list(violations.iter().rev().skip(skip).take(SHOWN)))
