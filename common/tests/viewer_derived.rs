@@ -74,9 +74,9 @@ fn a_trace_adds_up_what_the_calls_in_it_used_and_cost() {
     }
     // In the tree only calls do.
     let runs = page(&mock, &trace(1)).by_id("runs").text.clone();
-    assert!(runs.contains("1,234 tokens $0.0025"), "{runs}");
-    assert!(runs.contains("106 tokens $0.00023"), "{runs}");
-    assert!(!runs.contains("1,340 tokens"), "{runs}");
+    assert!(runs.contains("1,234\u{a0}tokens $0.0025"), "{runs}");
+    assert!(runs.contains("106\u{a0}tokens $0.00023"), "{runs}");
+    assert!(!runs.contains("1,340\u{a0}tokens"), "{runs}");
     let list = page(&mock, "/").by_id("traces").text.clone();
     assert!(
         list.contains("1,340") && list.contains("$0.00273"),

@@ -172,7 +172,7 @@ impl<'a> Rows<'a> {
                         " " small .said { "project " (line(project, 32)) }
                     }
                     @if row.depth >= LEVELS { " " small { "level " (row.depth + 1) } }
-                    @if let Some(tokens) = used.and_then(Derived::tokens) { " " small { (tokens) " tokens" } }
+                    @if let Some(tokens) = used.and_then(Derived::tokens) { " " small { (tokens) "\u{a0}tokens" } }
                     @if let Some(cost) = used.and_then(Derived::cost) { " " small { (cost) } }
                     @if let Some(derived) = derived { (derived.chips()) }
                     @if failed {
