@@ -49,10 +49,14 @@ impl Recipe<'_> {
 
     /// Lists the flags with which cells and stubs are compiled.
     pub(crate) fn rustc_flags(&self) -> Vec<String> {
+        let library = self.library.display();
         vec![
             "-Cprefer-dynamic".into(),
             "--extern".into(),
-            format!("facade={}", self.library.display()),
+            format!("facade={library}"),
+            // What `#[traceable]` writes names the crate by its own name.
+            "--extern".into(),
+            format!("common={library}"),
             format!("-Ldependency={}", self.dependencies.display()),
             format!("-Clink-arg=-Wl,-rpath,{}", self.dependencies.display()),
         ]
