@@ -180,7 +180,8 @@ async fn a_link_opens_the_stand_ins_page_at_the_trace() {
     let stored = client.read_run(id).await.expect("stored");
     assert_eq!(client.run_url(&stored).await.expect("a link"), expected);
     let page = get(&mock, &expected);
-    assert!(page.contains("answer") && page.contains("retrieve"));
+    // Without the pictures the stand-in has a page that says which feature draws them.
+    assert_eq!(page.contains("retrieve"), cfg!(feature = "analysis"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
