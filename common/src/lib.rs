@@ -28,6 +28,7 @@
 //! | [`langsmith_mock`] | a strict LangSmith on loopback | `langsmith_mock` |
 //! | [`analysis`] | trees, waterfalls, tables | `analysis` |
 //! | [`lab`] | lessons | `lab` |
+//! | [`traceable`](macro@traceable) | the attribute that makes a run of every call | `macros` |
 
 pub mod model;
 pub mod propagation;
@@ -46,6 +47,19 @@ pub mod langsmith_mock;
 #[cfg(feature = "middleware")]
 pub mod middleware;
 pub mod prelude;
+
+/// What [`traceable`] expands to; no part of the interface.
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod __private;
+
+#[cfg(feature = "macros")]
+pub use common_macros::traceable;
+
+// The attribute names this crate by its name, also within it.
+#[cfg(feature = "macros")]
+#[allow(unused_extern_crates)]
+extern crate self as common;
 
 /// Compiles the programs of the repository's front page.
 #[cfg(all(doctest, feature = "full"))]

@@ -5,7 +5,7 @@ pub use crate::model::{
     TraceTree,
 };
 pub use crate::propagation::{LangSmithPropagator, TrustPolicy};
-pub use crate::trace::{RunTree, TraceFutureExt, Tracer, current};
+pub use crate::trace::{RunTree, Scope, TraceFutureExt, Tracer, current, with_scope};
 pub use serde_json::{Value, json};
 
 #[cfg(feature = "analysis")]
@@ -21,5 +21,7 @@ pub use crate::lab::{
 pub use crate::langsmith_mock::LangSmithMock;
 #[cfg(feature = "middleware")]
 pub use crate::middleware::{IncomingTrace, TraceRequestExt, TracingLayer};
+#[cfg(feature = "macros")]
+pub use crate::traceable;
 #[cfg(feature = "lab")]
 pub use {axum, reqwest, serde, tokio, tracing};

@@ -43,7 +43,10 @@ async fn answer(client: &Client) -> (RunId, TraceId) {
 /// Opens a page of the stand-in's.
 fn get(mock: &LangSmithMock, page: &str) -> String {
     let target = page.strip_prefix(mock.url()).expect("a page of its own");
-    let answer = mock.handle(MockRequest::new(http::Method::GET, target, ""));
+    let mut request = MockRequest::new(http::Method::GET, target, "");
+    let html = http::HeaderValue::from_static("text/html");
+    request.headers.insert(http::header::ACCEPT, html);
+    let answer = mock.handle(request);
     String::from_utf8(answer.body.to_vec()).expect("a page")
 }
 

@@ -4,8 +4,12 @@
 use std::time::Duration;
 
 use common::client::Client;
+use common::export::{BatchConfig, BatchExporter, Destination};
 use common::langsmith_mock::{Fault, LangSmithMock, Route, ServerInfo};
-use common::model::{Run, RunStatus, TraceTree};
+use common::model::{
+    Attachment, DottedOrder, Feedback, IdGenerator as _, RandomIds, Run, RunOp, RunStatus, Segment,
+    TraceTree,
+};
 use serde_json::json;
 
 const KEY: &str = "a-key-for-tests-only-0001";
@@ -58,6 +62,51 @@ fn judged(mock: &LangSmithMock, runs: &[Run]) {
     );
     let shown = format!("{:?}{:?}", mock.requests(), mock.ingest_log());
     assert!(!shown.contains(KEY));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attachments_and_feedback_break_no_rule_packed_or_not() {
+    for zstd in [true, false] {
+        let info = ServerInfo {
+            zstd,
+            ..ServerInfo::default()
+        };
+        let mock = LangSmithMock::builder().info(info).start().await;
+        let to = Destination::new(mock.url()).api_key(KEY);
+        let exporter = BatchExporter::start(&to, BatchConfig::default()).expect("an exporter");
+        let picture: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+        let start = chrono::Utc::now();
+        let id = RandomIds.run_id(start);
+        let order = DottedOrder::root(Segment { start, id });
+        let mut run = Run::begin(order, "draw", "tool".into(), start);
+        run.project = Some("tests".to_owned());
+        run.attachments = vec![Attachment::new("first", "image/png", picture.clone())];
+        exporter.submit(RunOp::Post(Box::new(run.clone())));
+        exporter.flush_async(LONG).await.expect("delivered");
+        run.end_time = Some(chrono::Utc::now());
+        run.attachments = vec![Attachment::new("second", "text/plain", "late")];
+        exporter.submit(RunOp::Patch(Box::new(run.clone())));
+        let judged = Feedback::on(id, "quality", start).trace_id(run.trace_id);
+        exporter.submit(RunOp::Feedback(Box::new(judged.score(0.5))));
+        exporter.flush_async(LONG).await.expect("delivered");
+        exporter.shutdown_async(LONG).await.expect("nothing left");
+
+        assert_eq!(mock.violations(), []);
+        assert_eq!(mock.rejected(), []);
+        let attachments = mock.attachments_of(id);
+        let named: Vec<_> = attachments
+            .iter()
+            .map(|a| (&*a.name, a.data.len()))
+            .collect();
+        assert_eq!(named, [("first", picture.len()), ("second", 4)]);
+        assert_eq!(attachments[0].data, picture);
+        assert_eq!(mock.feedback()[0]["score"], 0.5);
+        let packed = mock
+            .requests()
+            .into_iter()
+            .filter(|request| request.header("content-encoding") == Some("zstd"));
+        assert_eq!(packed.count(), if zstd { 2 } else { 0 });
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use common::client::{Client, ClientBuilder, Config, ConfigError, DEFAULT_PROJECT};
+use common::client::{Client, ClientBuilder, Config, ConfigError, DEFAULT_PROJECT, Region};
 use common::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
 use secrecy::ExposeSecret as _;
 
@@ -124,6 +124,144 @@ fn addresses_and_keys_lose_blanks_quotes_and_the_last_slash() {
 }
 
 #[test]
+fn every_variable_is_read_under_both_prefixes_and_explained_with_its_name() {
+    // variable, value, setting, as it is shown
+    let table = [
+        ("TRACING_V2", "true", "tracing", "on"),
+        ("TRACING", "true", "tracing", "on"),
+        ("ENDPOINT", "'http://h/'", "endpoint", "http://h"),
+        ("API_KEY", "a-secret", "API key", "set, not shown"),
+        ("WORKSPACE_ID", "\"w\"", "workspace", "w"),
+        ("TENANT_ID", "w", "workspace", "w"),
+        ("PROJECT", "p", "project", "p"),
+        ("SESSION", "p", "project", "p"),
+        (
+            "RUNS_ENDPOINTS",
+            "{\"http://h/\": \"k\"}",
+            "replicas",
+            "http://h (the run's project)",
+        ),
+        (
+            "CUSTOM_HEADERS",
+            "X-A: a-secret\n\n x-b : 2:3 ",
+            "headers",
+            "X-A, x-b",
+        ),
+        ("REVISION_ID", "v1.2-3-gabc", "revision", "v1.2-3-gabc"),
+        (
+            "EXCLUDE_INPUTS_ON_PATCH",
+            "false",
+            "inputs on patch",
+            "sent again",
+        ),
+        ("BATCH_INGEST_SIZE_LIMIT", "7", "operations a request", "7"),
+        ("TRACING_QUEUE_MAX_SIZE", " 8 ", "operations held", "8"),
+        ("MAX_INGEST_MEMORY_BYTES", "9", "bytes held", "9"),
+        ("DISABLE_RUN_COMPRESSION", "1", "compression", "off"),
+        ("RUN_COMPRESSION_LEVEL", "9", "compression level", "9"),
+        ("TRACING_SAMPLING_RATE", "0.25", "sampling rate", "0.25"),
+        ("HIDE_OUTPUTS", "true", "masking", "hides outputs"),
+        (
+            "ALLOW_UNPROCESSED_PAYLOADS",
+            "True",
+            "unprocessed payloads",
+            "sent",
+        ),
+        ("TRACING_SAMPLING_RATE", "0.25", "sampling rate", "0.25"),
+        ("HIDE_OUTPUTS", "true", "masking", "hides outputs"),
+        (
+            "ALLOW_UNPROCESSED_PAYLOADS",
+            "True",
+            "unprocessed payloads",
+            "sent",
+        ),
+    ];
+    let page = include_str!("../src/client/config/mod.rs");
+    for (name, value, setting, shown) in table {
+        for prefix in ["LANGSMITH_", "LANGCHAIN_"] {
+            let variable = format!("{prefix}{name}");
+            let config = config(&[(&variable, value)]);
+            let told = config.explain();
+            let row = told.settings.iter().find(|row| row.name == setting);
+            let row = row.expect(setting);
+            assert_eq!((&*row.value, &row.source), (shown, &variable));
+            assert!(told.warnings.is_empty(), "{told}");
+            assert!(!told.to_string().contains("a-secret"), "{told}");
+            assert!(!format!("{config:?}").contains("a-secret"));
+        }
+        assert!(
+            page.contains(&format!("`LANGSMITH_{name}`")),
+            "no row for {name}"
+        );
+    }
+    // What else is set is the default's, and said to be.
+    let told = config(&[]).explain();
+    assert!(
+        told.settings.iter().all(|row| row.source == "default"),
+        "{told}"
+    );
+    assert_eq!(told.settings.len(), 18);
+}
+
+#[test]
+fn the_first_variable_of_a_setting_wins_and_is_the_one_that_is_named() {
+    for (first, second, setting) in [
+        ("LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "tracing"),
+        (
+            "LANGSMITH_WORKSPACE_ID",
+            "LANGCHAIN_WORKSPACE_ID",
+            "workspace",
+        ),
+        ("LANGCHAIN_WORKSPACE_ID", "LANGSMITH_TENANT_ID", "workspace"),
+        (
+            "HOSTED_LANGSERVE_PROJECT_NAME",
+            "LANGSMITH_PROJECT",
+            "project",
+        ),
+        ("LANGCHAIN_PROJECT", "LANGSMITH_SESSION", "project"),
+        ("LANGSMITH_REVISION_ID", "LANGCHAIN_REVISION_ID", "revision"),
+        ("LANGSMITH_API_KEY", "LANGCHAIN_API_KEY", "API key"),
+    ] {
+        let source = |variables: &[(&str, &str)]| {
+            let told = config(variables).explain().settings;
+            let row = told.into_iter().find(|row| row.name == setting);
+            row.expect(setting).source
+        };
+        assert_eq!(source(&[(second, "true"), (first, "true")]), first);
+        assert_eq!(source(&[(second, "true"), (first, " ")]), second);
+    }
+}
+
+#[test]
+fn a_switch_is_on_for_true_in_any_case_or_1() {
+    for (value, again) in [
+        ("true", false),
+        ("TRUE", false),
+        ("1", false),
+        ("", false),
+        ("false", true),
+        ("0", true),
+        ("yes", true),
+    ] {
+        let config = config(&[("LANGSMITH_EXCLUDE_INPUTS_ON_PATCH", value)]);
+        assert_eq!(config.inputs_on_patch, again, "{value:?}");
+    }
+}
+
+#[test]
+fn every_region_has_its_address() {
+    let names = Region::ALL.map(|region| region.to_string());
+    assert_eq!(names[0], DEFAULT_ENDPOINT);
+    for (name, prefix) in names[1..].iter().zip(["eu", "apac", "aws"]) {
+        assert_eq!(*name, format!("https://{prefix}.api.smith.langchain.com"));
+    }
+    for region in Region::ALL {
+        let missing = Client::builder().endpoint(region).build();
+        assert_eq!(missing.expect_err("hosted"), ConfigError::MissingApiKey);
+    }
+}
+
+#[test]
 fn bounds_are_numbers_above_zero() {
     let config = config(&[
         ("LANGSMITH_TRACING_QUEUE_MAX_SIZE", "7"),
@@ -140,6 +278,47 @@ fn bounds_are_numbers_above_zero() {
             "LANGCHAIN_TRACING_QUEUE_MAX_SIZE must be a whole number above zero"
         );
     }
+}
+
+#[test]
+fn compression_is_on_unless_it_is_switched_off_and_its_level_is_checked() {
+    for (value, off) in [
+        ("true", true),
+        ("True", true),
+        (" TRUE ", true),
+        ("1", true),
+        ("yes", false),
+        ("on", false),
+        ("0", false),
+        ("false", false),
+        ("", false),
+    ] {
+        let config = config(&[("LANGCHAIN_DISABLE_RUN_COMPRESSION", value)]);
+        assert_eq!(config.batch.compress, !off, "{value:?}");
+    }
+    for level in [-7, 0, 1, 22] {
+        let config = config(&[("LANGSMITH_RUN_COMPRESSION_LEVEL", &level.to_string())]);
+        assert_eq!(config.batch.compression_level, level);
+    }
+    for value in ["-8", "23", "fast", "1.5", "99999999999"] {
+        let error = read(&[("LANGCHAIN_RUN_COMPRESSION_LEVEL", value)]).expect_err(value);
+        assert_eq!(
+            error.to_string(),
+            "LANGCHAIN_RUN_COMPRESSION_LEVEL must be a whole number from -7 to 22"
+        );
+    }
+    let variables = [
+        ("LANGSMITH_DISABLE_RUN_COMPRESSION", "true"),
+        ("LANGSMITH_RUN_COMPRESSION_LEVEL", "9"),
+    ];
+    let built = ClientBuilder::from(config(&variables))
+        .compress(true)
+        .compression_level(3);
+    let shown = format!("{built:?}");
+    assert!(
+        shown.contains("compress: true, compression_level: 3"),
+        "{shown}"
+    );
 }
 
 #[test]

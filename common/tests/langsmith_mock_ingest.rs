@@ -192,6 +192,25 @@ fn javascript_runs_end_in_milliseconds() {
 }
 
 #[test]
+fn a_short_run_of_javascript_may_end_in_the_millisecond_it_started() {
+    let ended = |end: &str| {
+        let text = post(1, &[]).to_string();
+        // The SDK counts its runs in the microseconds of their starts.
+        let text = text.replace("54.001000Z", "54.001003Z");
+        let text = text.replace("T101754001000Z", "T101754001003Z");
+        let mut run: Value = serde_json::from_str(&text).unwrap();
+        run["end_time"] = json!(format!("2026-11-22T10:17:54.{end}Z"));
+        let mock = LangSmithMock::builder().unmounted();
+        batch(&mock, &[run], &[]);
+        codes(&mock.errors())
+    };
+    assert!(ended("001").is_empty());
+    for too_early in ["000", "001002"] {
+        assert_eq!(ended(too_early), [ViolationCode::EndBeforeStart]);
+    }
+}
+
+#[test]
 fn gzip_of_javascript_is_read_with_its_attachment() {
     let mock = replay("js_02_zstd_or_gzip");
     let run = &mock.runs()[0];

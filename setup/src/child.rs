@@ -187,7 +187,7 @@ impl Ended {
 
 /// Guesses from a program's last lines what would help.
 fn remedy(lines: &str) -> &'static str {
-    const NETWORK: [&str; 12] = [
+    const NETWORK: [&str; 17] = [
         "could not resolve",
         "name resolution",
         "failed to download",
@@ -200,6 +200,11 @@ fn remedy(lines: &str) -> &'static str {
         "timed out",
         "no matching distribution",
         "failed to fetch",
+        "enotfound",
+        "eai_again",
+        "econnrefused",
+        "econnreset",
+        "etimedout",
     ];
     let lines = lines.to_lowercase();
     if lines.contains("no space left") {
@@ -243,6 +248,7 @@ mod tests {
     #[test]
     fn a_network_failure_says_so() {
         assert!(remedy("error: Could not resolve host: example").contains("network"));
+        assert!(remedy("npm error code: 'ECONNREFUSED'").contains("network"));
         assert!(remedy("OSError: No space left on device").contains("room on the disk"));
         assert!(remedy("error[E0308]: mismatched types").contains("lines above"));
     }

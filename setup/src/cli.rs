@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::kernel::launch;
 use crate::problem::{OK, Problem};
-use crate::{clean, doctor, open, run, serve, test};
+use crate::{clean, compat, doctor, open, run, serve, test};
 
 /// Sets up, opens, runs and tests the workbook on distributed traces.
 ///
@@ -67,6 +67,14 @@ enum Command {
         The last line counts what passed, failed and was skipped. With CI=true a skip of\n\
         something required is a failure.")]
     Test,
+    /// Compares what `common` and the official SDKs send, scenario by scenario.
+    #[command(after_help = "Examples:\n  cargo workbook compat\n  \
+        cargo workbook compat --sdk python simple nested_error\n  \
+        cargo workbook compat --list         the scenarios\n  \
+        cargo workbook compat --write        docs/compatibility.md, from its sources\n\n\
+        A difference is in setup/compat/differences.toml with its reason, or it is a failure.\n\
+        Nothing leaves this machine but what installs the SDKs.")]
+    Compat(compat::Options),
     /// Examines the environment and says how to mend it.
     #[command(after_help = "Example:\n  cargo workbook doctor")]
     Doctor {
@@ -108,6 +116,7 @@ impl Cli {
             Command::Run { numbers, timeout } => run::run(&numbers, timeout, run::Mode::Check),
             Command::Refresh { numbers, timeout } => run::run(&numbers, timeout, run::Mode::Save),
             Command::Test => test::test(),
+            Command::Compat(options) => compat::compat(&options),
             Command::Doctor { capture: None } => doctor::environment(),
             Command::Doctor {
                 capture: Some(capture),

@@ -57,6 +57,11 @@ impl Places {
         self.venv().join("bin/python")
     }
 
+    /// The folder with the JavaScript SDK in its `node_modules`.
+    pub(crate) fn javascript(&self) -> PathBuf {
+        self.state.join("javascript")
+    }
+
     /// What the kernel reads: its configuration, its stand-in cargo home, its run slots.
     pub(crate) fn kernel(&self) -> PathBuf {
         self.state.join("kernel")

@@ -5,23 +5,24 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::asking::Asking;
-use super::config::{Config, ConfigError, is_hosted};
-use super::exporters::Exporters;
-use super::handle::Client;
-use crate::export::{BatchConfig, BatchExporter, Destination, trimmed_key};
-use crate::model::{Clock, IdGenerator};
-use crate::trace::{RunSink, TeeSink, Tracer};
+use super::config::{Config, ConfigError, copy_into, set_revision};
+use super::handle::{Client, Origin};
+use super::privacy::sampler;
+use super::replica::Replica;
+use crate::export::{
+    BatchConfig, Delivery, Destination, DropReason, OnDrop, Transform, trimmed_key,
+};
+use crate::model::{Clock, IdGenerator, RunOp};
+use crate::trace::{RunSink, Tracer};
 
 /// Configures a [`Client`]. Made by [`Client::builder`]; a setting in code wins over the environment.
 #[derive(Debug)]
 pub struct ClientBuilder {
-    config: Config,
+    pub(super) config: Config,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdGenerator>>,
     service: Option<String>,
     omit_runtime: bool,
-    also: Vec<Destination>,
     sink: Option<Arc<dyn RunSink>>,
 }
 
@@ -33,14 +34,14 @@ impl From<Config> for ClientBuilder {
             ids: None,
             service: None,
             omit_runtime: false,
-            also: Vec::new(),
             sink: None,
         }
     }
 }
 
 impl ClientBuilder {
-    /// Sets the address of LangSmith, with or without a `/` at its end.
+    /// Sets the address of LangSmith, with or without a `/` at its end, or a
+    /// [`Region`](super::Region) of the hosted one.
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.config.endpoint = endpoint.into();
@@ -68,7 +69,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Switches tracing on or off. Off, runs are handles that do nothing and no thread is started.
+    /// Switches tracing on or off. Off, runs are handles that do nothing and no thread is started; so no
+    /// scope can switch it on again. A program where a few scopes are to be on builds a client that is
+    /// on, and calls [`configure(Scope::off())`](crate::trace::configure).
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.config.tracing = enabled;
@@ -79,6 +82,41 @@ impl ClientBuilder {
     #[must_use]
     pub fn batch(mut self, batch: BatchConfig) -> Self {
         self.config.batch = batch;
+        self
+    }
+
+    /// Allows or forbids compression; allowed, it is done if the server's `/info` says so.
+    #[must_use]
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.config.batch.compress = compress;
+        self
+    }
+
+    /// Sets how hard bodies are compressed, from -7 (fast) to 22 (small); what is beyond is cut.
+    #[must_use]
+    pub fn compression_level(mut self, level: i32) -> Self {
+        self.config.batch.compression_level = level;
+        self
+    }
+
+    /// Sends each operation in a request of its own: `POST /runs`, `PATCH /runs/{id}`.
+    #[must_use]
+    pub fn unbatched(mut self) -> Self {
+        self.config.batch.delivery = Delivery::Unbatched;
+        self
+    }
+
+    /// Changes operations before they are written; see [`Transform`].
+    #[must_use]
+    pub fn transform(mut self, change: impl Fn(&mut [RunOp]) + Send + Sync + 'static) -> Self {
+        self.config.batch.transform = Some(Transform::new(change));
+        self
+    }
+
+    /// Tells a function of operations that are given up; see [`OnDrop`].
+    #[must_use]
+    pub fn on_drop(mut self, hear: impl Fn(DropReason, u64) + Send + Sync + 'static) -> Self {
+        self.config.batch.on_drop = Some(OnDrop::new(hear));
         self
     }
 
@@ -140,14 +178,77 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends every run to a second place as well, under the same ids.
+    /// Sends every run to one more place: another project, workspace or server.
     ///
-    /// The lessons use it to send to the real service and to the stand-in that draws the figures. The
-    /// second place gets its own queue, key and books; headers and certificates of the first are not
-    /// shared with it.
+    /// The client's own place stays, unless [`only_replicas`](Self::only_replicas) says otherwise. Each
+    /// destination has a queue, a key and books of its own.
     #[must_use]
-    pub fn also_send_to(mut self, destination: Destination) -> Self {
-        self.also.push(destination);
+    pub fn replica(mut self, replica: Replica) -> Self {
+        self.config.replicas.push(replica);
+        self
+    }
+
+    /// Sends runs to the replicas and to no other place, as the official SDKs do once they have any.
+    /// [`Replica::own`] among them is the client's own place.
+    #[must_use]
+    pub fn only_replicas(mut self) -> Self {
+        self.config.only_replicas = true;
+        self
+    }
+
+    /// Sends every run to a second place as well, under the same ids: the replica
+    /// `Replica::at(destination).same_ids()`.
+    ///
+    /// The lessons use it to send to the real service and to the stand-in that draws the figures.
+    /// Headers and certificates of the first place are not shared with it.
+    #[must_use]
+    pub fn also_send_to(self, destination: Destination) -> Self {
+        self.replica(Replica::at(destination).same_ids())
+    }
+
+    /// Names the revision of the program, in the metadata `revision_id` of every run.
+    #[must_use]
+    pub fn revision_id(mut self, revision: impl Into<String>) -> Self {
+        set_revision(&mut self.config.metadata, revision.into());
+        self
+    }
+
+    /// Copies variables of the environment into the metadata of every run, under their own names.
+    ///
+    /// None is copied unless it is named here. A name that may hold a secret (`…KEY…`, `…TOKEN…` and the
+    /// like) is refused with a warning.
+    ///
+    /// ```
+    /// use common::client::Client;
+    ///
+    /// let builder = Client::builder().metadata_from_env(["DEPLOYMENT", "LANGSMITH_PROJECT"]);
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn metadata_from_env<T: Into<String>>(self, names: impl IntoIterator<Item = T>) -> Self {
+        self.metadata_from(names, |name| std::env::var(name).ok())
+    }
+
+    /// Copies variables as [`metadata_from_env`](Self::metadata_from_env) does, from any source of them.
+    #[must_use]
+    pub fn metadata_from<T: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = T>,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let names = names.into_iter().map(Into::into);
+        for refused in copy_into(&mut self.config.metadata, names, lookup) {
+            tracing::warn!("{refused}");
+            self.config.sources.warn(refused);
+        }
+        self
+    }
+
+    /// Sends the inputs again with each run's end, for the case that its beginning is lost. A run then
+    /// holds its inputs until it ends. Off by default.
+    #[must_use]
+    pub fn inputs_on_patch(mut self, again: bool) -> Self {
+        self.config.inputs_on_patch = again;
         self
     }
 
@@ -163,31 +264,30 @@ impl ClientBuilder {
     /// # Errors
     /// If a setting cannot be used; the error says which, and what to do.
     pub fn build(self) -> Result<Client, ConfigError> {
-        let config = self.config;
-        let asking = Asking::new(&config);
-        let mut exporters = Vec::new();
-        if config.tracing {
-            let mut destinations = self.also;
-            if self.sink.is_none() {
-                destinations.insert(0, config.destination());
-            }
-            for destination in destinations {
-                let key = destination.api_key.as_ref().and_then(trimmed_key);
-                if key.is_none() && is_hosted(&destination.endpoint) {
-                    return Err(ConfigError::MissingApiKey);
-                }
-                let exporter = BatchExporter::start(&destination, config.batch.clone())?;
-                exporters.push((destination.endpoint, exporter));
-            }
+        let mut config = self.config;
+        let sampler = sampler(config.sampling_rate)?;
+        let mut replicas = std::mem::take(&mut config.replicas);
+        if !config.only_replicas && self.sink.is_none() {
+            replicas.insert(0, Replica::own());
         }
-        let exporters = Arc::new(Exporters::new(exporters, config.batch.shutdown_timeout));
-        let sink: Arc<dyn RunSink> = match self.sink {
-            Some(sink) => Arc::new(TeeSink::new(sink, exporters.clone())),
-            None => exporters.clone(),
-        };
+        // Without an exporter and a sink of the caller's there is nowhere to go, whatever a scope says.
+        let nowhere = !config.tracing && self.sink.is_none();
+        if !config.tracing {
+            replicas.clear();
+        }
+        let origin = Origin::new(&config, self.sink);
+        let (sink, main) = origin.sink(replicas)?;
         let mut tracer = Tracer::builder(sink)
             .project(Some(config.project))
-            .enabled(config.tracing);
+            .metadata(config.metadata)
+            .inputs_on_patch(config.inputs_on_patch)
+            .enabled(config.tracing)
+            .sampler(sampler)
+            .allow_unprocessed(config.redactor.allows_unprocessed())
+            .redactor(config.redactor);
+        if nowhere {
+            tracer = tracer.never();
+        }
         if let Some(clock) = self.clock {
             tracer = tracer.clock(clock);
         }
@@ -200,6 +300,6 @@ impl ClientBuilder {
         if self.omit_runtime {
             tracer = tracer.omit_runtime();
         }
-        Ok(Client::new(tracer.build(), exporters, asking))
+        Ok(Client::new(tracer.build(), origin, main))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::export::{HttpRequest, HttpResponse, ServerInfo, TransportError};
+use crate::export::{HttpRequest, HttpResponse, ServerInfo, TransportError, names_workspace};
 
 /// What a successful check found.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,9 +161,4 @@ fn read(
         408 | 425 | 429 | 500..=599 => Err(CheckError::Unavailable { endpoint, status }),
         _ => Err(CheckError::NotLangSmith { endpoint, status }),
     }
-}
-
-/// The code by which the service says that a key is good for several workspaces.
-pub(super) fn names_workspace(body: &[u8]) -> bool {
-    String::from_utf8_lossy(body).contains("org_scoped_key_requires_workspace")
 }

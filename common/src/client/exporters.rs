@@ -1,10 +1,39 @@
-//! The way from `trace` to `export`: every destination of a client, under one deadline.
+//! Every destination of a client, under one deadline.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use crate::export::{BatchExporter, FlushError};
-use crate::model::RunOp;
-use crate::trace::RunSink;
+use super::config::{ConfigError, is_hosted};
+use crate::export::{
+    BatchConfig, BatchExporter, Destination, FlushError, show_endpoint, trimmed_key,
+};
+
+/// One destination with its queue, its thread and its books. Runs of two workspaces never share one.
+#[derive(Debug)]
+pub(super) struct Lane {
+    destination: Destination,
+    // The address as configured, for the books; with the workspace where the address is not enough.
+    pub(super) label: String,
+    pub(super) exporter: BatchExporter,
+}
+
+impl Lane {
+    /// Returns the address as configured.
+    pub(super) fn endpoint(&self) -> &str {
+        &self.destination.endpoint
+    }
+
+    /// Returns where it sends, with what must not show.
+    pub(super) fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// Returns the address as it may be shown.
+    pub(super) fn shown(&self) -> String {
+        show_endpoint(&self.destination.endpoint)
+    }
+}
 
 /// The exporters of a client. They live as long as its last handle or its last run.
 ///
@@ -12,38 +41,84 @@ use crate::trace::RunSink;
 /// uses up the deadline, and meanwhile the others do their work.
 #[derive(Debug)]
 pub(super) struct Exporters {
-    // The address as configured, for the books; the main destination is first.
-    each: Vec<(String, BatchExporter)>,
-    shutdown_timeout: Duration,
+    // In order of first mention; the main destination is first.
+    lanes: RwLock<Vec<Arc<Lane>>>,
+    closed: AtomicBool,
+    batch: BatchConfig,
 }
 
+/// Most destinations of one client. Each costs a thread, for as long as the client lives.
+const MAX_DESTINATIONS: usize = 64;
+
 impl Exporters {
-    pub(super) fn new(each: Vec<(String, BatchExporter)>, shutdown_timeout: Duration) -> Self {
+    pub(super) fn new(batch: BatchConfig) -> Self {
         Self {
-            each,
-            shutdown_timeout,
+            lanes: RwLock::new(Vec::new()),
+            closed: AtomicBool::new(false),
+            batch,
         }
     }
 
-    pub(super) fn main(&self) -> Option<&(String, BatchExporter)> {
-        self.each.first()
+    /// Returns the exporter to a destination; it is started if there is none yet.
+    pub(super) fn lane(&self, mut to: Destination) -> Result<Arc<Lane>, ConfigError> {
+        to.endpoint = to.endpoint.trim().trim_end_matches('/').to_owned();
+        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.iter().find(|lane| lane.destination.is_same(&to)) {
+            return Ok(lane.clone());
+        }
+        let key = to.api_key.as_ref().and_then(trimmed_key);
+        if key.is_none() && is_hosted(&to.endpoint) {
+            return Err(ConfigError::MissingApiKey);
+        }
+        if lanes.len() == MAX_DESTINATIONS {
+            return Err(ConfigError::TooManyDestinations(MAX_DESTINATIONS));
+        }
+        let exporter = BatchExporter::start(&to, self.batch.clone())?;
+        if self.closed.load(Ordering::Acquire) {
+            exporter.close();
+        }
+        let mut label = to.endpoint.clone();
+        if lanes.iter().any(|lane| lane.label == label) {
+            label = match &to.workspace_id {
+                Some(workspace) => format!("{label} (workspace {workspace})"),
+                None => format!("{label} (another key)"),
+            };
+        }
+        let lane = Arc::new(Lane {
+            destination: to,
+            label,
+            exporter,
+        });
+        lanes.push(lane.clone());
+        Ok(lane)
     }
 
-    pub(super) fn each(&self) -> &[(String, BatchExporter)] {
-        &self.each
+    pub(super) fn each(&self) -> Vec<Arc<Lane>> {
+        let lanes = self.lanes.read();
+        lanes.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes nothing in any more; returns what there is to end.
+    fn close(&self) -> Vec<Arc<Lane>> {
+        self.closed.store(true, Ordering::Release);
+        let lanes = self.each();
+        exporters(&lanes).for_each(BatchExporter::close);
+        lanes
     }
 
     /// Flushes all within one deadline; the first problem is the result.
     pub(super) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
-        let begun: Vec<_> = self.exporters().map(BatchExporter::begin_flush).collect();
+        let lanes = self.each();
+        let begun: Vec<_> = exporters(&lanes).map(BatchExporter::begin_flush).collect();
         let ends = begun.into_iter().map(|flush| flush.wait(deadline.left()));
         ends.fold(Ok(()), Result::and)
     }
 
     pub(super) async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
-        let begun: Vec<_> = self.exporters().map(BatchExporter::begin_flush).collect();
+        let lanes = self.each();
+        let begun: Vec<_> = exporters(&lanes).map(BatchExporter::begin_flush).collect();
         let mut result = Ok(());
         for flush in begun {
             result = result.and(flush.wait_async(deadline.left()).await);
@@ -54,44 +129,31 @@ impl Exporters {
     /// Shuts all down within one deadline; the first problem is the result.
     pub(super) fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
-        self.exporters().for_each(BatchExporter::close);
-        let ends = self
-            .exporters()
-            .map(|exporter| exporter.shutdown(deadline.left()));
+        let lanes = self.close();
+        let ends = exporters(&lanes).map(|exporter| exporter.shutdown(deadline.left()));
         ends.fold(Ok(()), Result::and)
     }
 
     pub(super) async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
-        self.exporters().for_each(BatchExporter::close);
+        let lanes = self.close();
         let mut result = Ok(());
-        for exporter in self.exporters() {
+        for exporter in exporters(&lanes) {
             result = result.and(exporter.shutdown_async(deadline.left()).await);
         }
         result
     }
-
-    fn exporters(&self) -> impl Iterator<Item = &BatchExporter> {
-        self.each.iter().map(|(_, exporter)| exporter)
-    }
 }
 
-impl RunSink for Exporters {
-    fn submit(&self, op: RunOp) {
-        if let Some(((_, last), others)) = self.each.split_last() {
-            for (_, exporter) in others {
-                exporter.submit(op.clone());
-            }
-            last.submit(op);
-        }
-    }
+fn exporters(lanes: &[Arc<Lane>]) -> impl Iterator<Item = &BatchExporter> {
+    lanes.iter().map(|lane| &lane.exporter)
 }
 
 impl Drop for Exporters {
     fn drop(&mut self) {
-        let deadline = Deadline::after(self.shutdown_timeout);
-        self.exporters().for_each(BatchExporter::close);
-        for exporter in self.exporters() {
+        let deadline = Deadline::after(self.batch.shutdown_timeout);
+        let lanes = self.close();
+        for exporter in exporters(&lanes) {
             // What was lost is told by the exporter itself, which is dropped next.
             exporter.end(deadline.left());
         }

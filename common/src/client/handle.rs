@@ -7,10 +7,12 @@ use super::asking::Asking;
 use super::builder::ClientBuilder;
 use super::check::{self, CheckError, CheckReport};
 use super::config::{Config, ConfigError};
-use super::exporters::Exporters;
+use super::exporters::{Exporters, Lane};
 use super::guard::FlushGuard;
-use crate::export::{BatchExporter, ExportStats, FlushError};
-use crate::trace::{RunBuilder, Tracer};
+use super::replica::Replica;
+use super::routes::Routes;
+use crate::export::{Destination, ExportStats, FlushError};
+use crate::trace::{RunBuilder, RunSink, TeeSink, Tracer};
 
 /// Starts runs and sees them delivered. A cheap clone; all clones are one client.
 ///
@@ -33,18 +35,86 @@ use crate::trace::{RunBuilder, Tracer};
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(super) tracer: Tracer,
+    pub(super) origin: Arc<Origin>,
+    pub(super) main: Option<Arc<Lane>>,
+}
+
+/// What a client and the handles with other replicas have in common.
+#[derive(Debug)]
+pub(super) struct Origin {
     exporters: Arc<Exporters>,
-    pub(super) asking: Arc<Asking>,
+    own: Destination,
+    project: String,
+    local: Option<Arc<dyn RunSink>>,
+    pub(super) asking: Asking,
+}
+
+type Wired = (Arc<dyn RunSink>, Option<Arc<Lane>>);
+
+impl Origin {
+    pub(super) fn new(config: &Config, local: Option<Arc<dyn RunSink>>) -> Self {
+        Self {
+            exporters: Arc::new(Exporters::new(config.batch.clone())),
+            own: config.destination(),
+            project: config.project.clone(),
+            local,
+            asking: Asking::new(config),
+        }
+    }
+
+    /// Returns where the operations for these replicas go, and the first of their exporters.
+    pub(super) fn sink(&self, replicas: Vec<Replica>) -> Result<Wired, ConfigError> {
+        let routes = Routes::new(self.exporters.clone(), &self.own, &self.project, replicas)?;
+        let main = routes.main().cloned();
+        let sink: Arc<dyn RunSink> = match &self.local {
+            Some(local) => Arc::new(TeeSink::new(local.clone(), Arc::new(routes))),
+            None => Arc::new(routes),
+        };
+        Ok((sink, main))
+    }
 }
 
 impl Client {
-    pub(super) fn new(tracer: Tracer, exporters: Arc<Exporters>, asking: Asking) -> Self {
-        let asking = Arc::new(asking);
+    pub(super) fn new(tracer: Tracer, origin: Origin, main: Option<Arc<Lane>>) -> Self {
         Self {
             tracer,
-            exporters,
-            asking,
+            origin: Arc::new(origin),
+            main,
         }
+    }
+
+    /// Returns a handle whose new traces go to these replicas and to no other place; for one request, or
+    /// for one part of a program.
+    ///
+    /// A destination that is new to the client gets an exporter that lives as long as the client.
+    /// A run below one of them ([`RunTree::child`](crate::trace::RunTree::child)) follows it. Queues, books
+    /// and end are shared with this client.
+    ///
+    /// ```
+    /// use common::client::{Client, Replica};
+    ///
+    /// let client = Client::builder().endpoint("http://127.0.0.1:1984").build()?;
+    /// let copied = client.only_replicas([Replica::own(), Replica::in_project("audit")])?;
+    /// copied.run("answer").start().end();
+    /// # client.shutdown(std::time::Duration::ZERO).ok();
+    /// # Ok::<(), common::client::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a replica cannot be used as it is written, or contradicts another.
+    pub fn only_replicas(
+        &self,
+        replicas: impl IntoIterator<Item = Replica>,
+    ) -> Result<Self, ConfigError> {
+        if !self.is_enabled() {
+            return Ok(self.clone());
+        }
+        let (sink, main) = self.origin.sink(replicas.into_iter().collect())?;
+        Ok(Self {
+            tracer: self.tracer.with_sink(sink),
+            origin: self.origin.clone(),
+            main,
+        })
     }
 
     /// Begins the configuration of a client in code: tracing is on, and the environment is not read.
@@ -80,12 +150,7 @@ impl Client {
 
     /// Returns the address of the main destination; empty if runs are not sent.
     pub fn endpoint(&self) -> &str {
-        self.exporters.main().map_or("", |(endpoint, _)| endpoint)
-    }
-
-    /// Returns the exporter that carries questions.
-    pub(super) fn main_exporter(&self) -> Option<&BatchExporter> {
-        self.exporters.main().map(|(_, exporter)| exporter)
+        self.main.as_ref().map_or("", |lane| lane.endpoint())
     }
 
     /// Waits until every operation so far is delivered, to each destination, for at most `timeout`.
@@ -98,7 +163,7 @@ impl Client {
     /// # Errors
     /// If time ran out, or operations were dropped or refused since the last flush.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.exporters.flush(timeout)
+        self.origin.exporters.flush(timeout)
     }
 
     /// Waits as [`flush`](Self::flush) does, without blocking; on any runtime.
@@ -106,7 +171,7 @@ impl Client {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.exporters.flush_async(timeout).await
+        self.origin.exporters.flush_async(timeout).await
     }
 
     /// Records nothing more, sends what is held for at most `timeout`, and ends the exporters.
@@ -114,7 +179,7 @@ impl Client {
     /// # Errors
     /// As [`flush`](Self::flush). What was left is dropped and counted.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.exporters.shutdown(timeout)
+        self.origin.exporters.shutdown(timeout)
     }
 
     /// Shuts down as [`shutdown`](Self::shutdown) does, without blocking; on any runtime.
@@ -122,23 +187,21 @@ impl Client {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.exporters.shutdown_async(timeout).await
+        self.origin.exporters.shutdown_async(timeout).await
     }
 
     /// Returns the books of the main destination; empty if runs are not sent.
     pub fn stats(&self) -> ExportStats {
-        self.exporters
-            .main()
-            .map(|(_, exporter)| exporter.stats())
-            .unwrap_or_default()
+        let main = self.main.as_ref();
+        main.map(|lane| lane.exporter.stats()).unwrap_or_default()
     }
 
     /// Returns the books of every destination, the main one first.
     pub fn stats_by_destination(&self) -> Vec<(String, ExportStats)> {
-        self.exporters
-            .each()
+        let lanes = self.origin.exporters.each();
+        lanes
             .iter()
-            .map(|(endpoint, exporter)| (endpoint.clone(), exporter.stats()))
+            .map(|lane| (lane.label.clone(), lane.exporter.stats()))
             .collect()
     }
 
@@ -153,7 +216,8 @@ impl Client {
     /// # Errors
     /// If not; the error says what is wrong and what to do.
     pub async fn check(&self) -> Result<CheckReport, CheckError> {
-        let (endpoint, exporter) = self.exporters.main().ok_or(CheckError::NotSending)?;
+        let lane = self.main.as_ref().ok_or(CheckError::NotSending)?;
+        let (endpoint, exporter) = (lane.endpoint(), &lane.exporter);
         let info = exporter.exchange(check::info_request()).await;
         let report = check::read_info(endpoint, info)?;
         let sessions = exporter.exchange(check::key_request()).await;
@@ -166,7 +230,8 @@ impl Client {
     /// # Errors
     /// As [`check`](Self::check).
     pub fn check_blocking(&self) -> Result<CheckReport, CheckError> {
-        let (endpoint, exporter) = self.exporters.main().ok_or(CheckError::NotSending)?;
+        let lane = self.main.as_ref().ok_or(CheckError::NotSending)?;
+        let (endpoint, exporter) = (lane.endpoint(), &lane.exporter);
         let info = exporter.exchange_blocking(check::info_request());
         let report = check::read_info(endpoint, info)?;
         let sessions = exporter.exchange_blocking(check::key_request());

@@ -4,9 +4,9 @@
 //! environment ──► Config ─┐
 //!                         ├─► ClientBuilder ──build()──► Client ──run()──► RunTree     (room: trace)
 //! code ───────────────────┘                               │                   │ RunOp
-//!                                         flush · stats · check · read_run   RunSink
+//!                                         flush · stats · check · read_run   routes, one a replica
 //!                                                         │                   │
-//!                                                         └──► exporter ◄─────┘        (room: export)
+//!                                                         └──► exporters ◄────┘        (room: export)
 //! ```
 //!
 //! This is the only room that knows both `trace` and `export`. A client is a handle that is passed
@@ -16,9 +16,14 @@ mod asking;
 mod builder;
 mod check;
 mod config;
+mod default;
 mod exporters;
 mod guard;
 mod handle;
+mod privacy;
+mod replica;
+mod routes;
+mod slices;
 
 pub use asking::{
     AskError, DEFAULT_ASK_TIMEOUT, DEFAULT_SELECT, FeedbackQuery, FeedbackUpdate, MAX_ANSWER_BYTES,
@@ -27,8 +32,10 @@ pub use asking::{
 };
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};
-pub use config::{Config, ConfigError, DEFAULT_PROJECT};
+pub use config::{Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Setting, Sources};
+pub use default::{DefaultClientGuard, default_client};
 pub use guard::FlushGuard;
 pub use handle::Client;
+pub use replica::Replica;
 
 pub use crate::export::DEFAULT_ENDPOINT;

@@ -1,10 +1,12 @@
 //! Where runs go, and how they are gathered on the way.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::callbacks::{OnDrop, Transform};
 use super::retry::RetryPolicy;
 
 /// Where runs are sent if nobody says otherwise: `LANGSMITH_ENDPOINT`.
@@ -33,6 +35,34 @@ pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long dropping the last handle of an exporter waits for what it holds.
 pub const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How hard bodies are compressed: `LANGSMITH_RUN_COMPRESSION_LEVEL`. The fastest that still packs well.
+pub const DEFAULT_COMPRESSION_LEVEL: i32 = 1;
+
+/// The levels of compression there are, from fast to small.
+pub const COMPRESSION_LEVELS: RangeInclusive<i32> = -7..=22;
+
+/// In how many requests operations travel.
+///
+/// ```
+/// use common::export::{BatchConfig, Delivery};
+///
+/// let config = BatchConfig {
+///     delivery: Delivery::Unbatched,
+///     ..BatchConfig::default()
+/// };
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// Many in one request, to `/runs/multipart` or, for servers without it, `/runs/batch`.
+    #[default]
+    Batched,
+    /// Each in a request of its own, without waiting for others: `POST /runs`, `PATCH /runs/{id}`. It
+    /// is what the Python SDK does with `auto_batch_tracing=False`; for servers and proxies that know
+    /// nothing else, and slow. Attachments have no place there, so they are counted as
+    /// [`AttachmentLoss`](super::AttachmentLoss).
+    Unbatched,
+}
+
 /// How operations are gathered, bounded and sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchConfig {
@@ -54,6 +84,17 @@ pub struct BatchConfig {
     pub shutdown_timeout: Duration,
     /// When and how long to try again.
     pub retry: RetryPolicy,
+    /// In how many requests operations travel.
+    pub delivery: Delivery,
+    /// Whether bodies are compressed with Zstandard if the server's `/info` allows it; true, unless
+    /// `LANGSMITH_DISABLE_RUN_COMPRESSION` is set.
+    pub compress: bool,
+    /// How hard bodies are compressed, within [`COMPRESSION_LEVELS`]; [`DEFAULT_COMPRESSION_LEVEL`].
+    pub compression_level: i32,
+    /// Changes each batch before it is written; none by default.
+    pub transform: Option<Transform>,
+    /// Is told of operations that are given up; nobody by default.
+    pub on_drop: Option<OnDrop>,
 }
 
 impl Default for BatchConfig {
@@ -67,6 +108,11 @@ impl Default for BatchConfig {
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
             retry: RetryPolicy::default(),
+            delivery: Delivery::default(),
+            compress: true,
+            compression_level: DEFAULT_COMPRESSION_LEVEL,
+            transform: None,
+            on_drop: None,
         }
     }
 }
@@ -103,6 +149,26 @@ impl Destination {
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = trimmed_key(&SecretString::from(key.into()));
         self
+    }
+
+    /// Sets the workspace.
+    #[must_use]
+    pub fn workspace_id(mut self, workspace: impl Into<String>) -> Self {
+        self.workspace_id = Some(workspace.into());
+        self
+    }
+
+    /// Returns true if both are one address with one key, one workspace and the same headers.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let key = |it: &Self| it.api_key.as_ref().and_then(trimmed_key);
+        let (ours, theirs) = (key(self), key(other));
+        let shown =
+            |key: &Option<SecretString>| key.as_ref().map(|it| it.expose_secret().to_owned());
+        self.endpoint == other.endpoint
+            && shown(&ours) == shown(&theirs)
+            && self.workspace_id == other.workspace_id
+            && self.headers == other.headers
+            && self.extra_ca_pem == other.extra_ca_pem
     }
 }
 

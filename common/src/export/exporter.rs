@@ -61,12 +61,8 @@ impl BatchExporter {
         transport: Arc<dyn Transport>,
         config: BatchConfig,
     ) -> Result<Self, StartError> {
-        let queue = Arc::new(Queue::new(
-            config.queue_ops,
-            config.queue_bytes,
-            config.linger,
-            limits(&config, &ServerInfo::default()),
-        ));
+        let limits = limits(&config, &ServerInfo::default());
+        let queue = Arc::new(Queue::new(&config, limits));
         let shutdown_timeout = config.shutdown_timeout;
         let (tell, told) = mpsc::sync_channel(1);
         let thread = {

@@ -7,8 +7,20 @@ use serde_json::{Map, Value};
 pub struct ServerInfo {
     /// The server's version.
     pub version: Option<String>,
+    /// What it can do.
+    pub instance_flags: InstanceFlags,
     /// How it wants its batches.
     pub batch_ingest_config: Option<BatchIngestConfig>,
+}
+
+/// What a server can do, as far as it matters for sending. What is unsaid it cannot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InstanceFlags {
+    /// Whether bodies may be compressed with Zstandard.
+    pub zstd_compression_enabled: bool,
+    /// Whether bodies may be compressed with gzip. The JavaScript SDK does it where its runtime has no
+    /// Zstandard; we always have it, so we never do.
+    pub gzip_body_enabled: bool,
 }
 
 /// How a server wants its batches; whatever is missing takes our default.
@@ -30,10 +42,52 @@ impl ServerInfo {
         let fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
         let version = fields.get("version").and_then(Value::as_str);
         let batch = fields.get("batch_ingest_config").and_then(Value::as_object);
+        let flags = fields.get("instance_flags").and_then(Value::as_object);
         Some(Self {
             version: version.map(str::to_owned),
+            instance_flags: flags.map(InstanceFlags::read).unwrap_or_default(),
             batch_ingest_config: batch.map(BatchIngestConfig::read),
         })
+    }
+
+    /// Returns true if the server says a version and it is this one or a later one.
+    ///
+    /// ```
+    /// use common::export::ServerInfo;
+    ///
+    /// let info = ServerInfo::parse(br#"{"version": "0.18.5"}"#).expect("an answer");
+    /// assert!(info.is_at_least([0, 8, 10]));
+    /// assert!(!info.is_at_least([0, 19, 0]));
+    /// ```
+    pub fn is_at_least(&self, wanted: [u64; 3]) -> bool {
+        let Some(version) = &self.version else {
+            return false;
+        };
+        let version = version.trim().trim_start_matches('v');
+        let numbers_end = version.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let (numbers, rest) = version.split_at(numbers_end.unwrap_or(version.len()));
+        let mut said = [0; 3];
+        if numbers.is_empty() {
+            return false;
+        }
+        for (said, number) in said.iter_mut().zip(numbers.split('.')) {
+            // A number too large to read is a late version.
+            *said = number
+                .parse()
+                .unwrap_or(if number.is_empty() { 0 } else { u64::MAX });
+        }
+        // What follows the numbers makes it an earlier one (`0.8.10rc1`), unless it names the build.
+        said > wanted || (said == wanted && (rest.is_empty() || rest.starts_with('+')))
+    }
+}
+
+impl InstanceFlags {
+    fn read(fields: &Map<String, Value>) -> Self {
+        let is_on = |name| fields.get(name).and_then(Value::as_bool) == Some(true);
+        Self {
+            zstd_compression_enabled: is_on("zstd_compression_enabled"),
+            gzip_body_enabled: is_on("gzip_body_enabled"),
+        }
     }
 }
 

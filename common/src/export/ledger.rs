@@ -26,6 +26,9 @@ pub struct ExportStats {
     pub requests: u64,
     /// Requests that repeated an earlier one.
     pub retries: u64,
+    /// Attachments that did not arrive although their run did, by reason. They are no operations, so
+    /// they do not count in the balance.
+    pub attachments_lost: BTreeMap<AttachmentLoss, u64>,
 }
 
 impl ExportStats {
@@ -67,6 +70,9 @@ impl fmt::Display for ExportStats {
         for (reason, count) in &self.refused {
             write!(f, "; refused, {reason}: {count}")?;
         }
+        for (reason, count) in &self.attachments_lost {
+            write!(f, "; attachments lost, {reason}: {count}")?;
+        }
         write!(f, "; {} requests, {} again", self.requests, self.retries)
     }
 }
@@ -77,6 +83,9 @@ pub enum DropReason {
     /// 401 or 403. Check the key, the workspace and the region of the endpoint.
     #[error("the key was refused")]
     KeyRefused,
+    /// 403, because the key is for a whole organization. Name the workspace.
+    #[error("the key is for a whole organization; set LANGSMITH_WORKSPACE_ID")]
+    WorkspaceNeeded,
     /// 404 on both ingest paths. Check the endpoint; a self-hosted one often ends in `/api/v1`.
     #[error("the endpoint has no ingest path")]
     NotFound,
@@ -84,22 +93,44 @@ pub enum DropReason {
     /// the server points to.
     #[error("the endpoint redirects elsewhere")]
     Redirected,
-    /// 413 to a single run; a batch of several is halved and sent again. Send smaller inputs and
-    /// outputs.
+    /// 413 to a single run without its attachments; a batch of several is halved and sent again. Send
+    /// smaller inputs and outputs.
     #[error("too large for the server")]
     TooLarge,
-    /// Another 4xx: the server does not accept what was sent.
+    /// Another 4xx: the server does not accept what was sent. Also a 404 to feedback, or to an update
+    /// sent by itself: there is no such run.
     #[error("rejected by the server")]
     Rejected,
     /// Tried again for as long as [`RetryPolicy::budget`](super::RetryPolicy::budget) allows.
     #[error("no success within the retry budget")]
     RetriesExhausted,
+    /// The program's own [`Transform`](super::Transform) panicked, or changed what it must not: an id, a
+    /// place in a trace, the order. The batch it was given is lost, because what it was to remove may
+    /// still be in there. Mend the function.
+    #[error("the transform failed")]
+    TransformFailed,
     /// Still held when the deadline of a shutdown passed. Give it more time, or flush before.
     #[error("not sent before shutdown")]
     Shutdown,
     /// A fault of this crate, counted so that the books balance. Please report it.
     #[error("the exporter failed")]
     ExporterFailed,
+}
+
+/// Why an attachment did not arrive although its run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum AttachmentLoss {
+    /// Its name is empty, or has a `.`, a quote, a backslash or a control character. Rename it; the
+    /// official SDKs leave out names with a `.` too.
+    #[error("a name that cannot travel")]
+    Name,
+    /// The server has no `/runs/multipart`, or runs are sent unbatched; JSON has no place for files.
+    #[error("no multipart")]
+    NoMultipart,
+    /// The server answered 413 to the run alone; without its attachments it was taken. Send smaller
+    /// files.
+    #[error("too large for the server")]
+    TooLarge,
 }
 
 /// Why an operation was not taken in.

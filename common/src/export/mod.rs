@@ -4,8 +4,8 @@
 //! caller's thread │ exporter's thread
 //!                 │
 //! submit(RunOp) ──► queue ──► batch ──► encode ──► transport ──► LangSmith
-//!    never blocks │ bounded   count,    multipart    │   ▲
-//!                 │ in count  bytes,    or JSON      ▼   │ again
+//!    never blocks │ bounded   count,    multipart,   │   ▲
+//!                 │ in count  bytes,    JSON; zstd   ▼   │ again
 //!                 │ and bytes time                 retry ─┘
 //!                 │   └──────────── ledger ◄────────┘ delivered, or dropped with a reason
 //! ```
@@ -15,30 +15,38 @@
 //! `accepted = delivered + dropped + spooled + queued`. Start at [`BatchExporter`].
 
 mod batch;
+mod callbacks;
+mod chunks;
 mod config;
 mod encode;
 mod exporter;
+mod in_flight;
 mod info;
 mod ledger;
 mod queue;
 mod retry;
+mod route;
+mod size;
 mod tls;
 mod transport;
 mod worker;
 
 pub use batch::{Batch, Group};
+pub use callbacks::{OnDrop, Transform};
 pub(crate) use config::trimmed_key;
 pub use config::{
-    BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, DEFAULT_ENDPOINT, DEFAULT_LINGER,
-    DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT,
-    Destination,
+    BatchConfig, COMPRESSION_LEVELS, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS,
+    DEFAULT_COMPRESSION_LEVEL, DEFAULT_ENDPOINT, DEFAULT_LINGER, DEFAULT_QUEUE_BYTES,
+    DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT, Delivery, Destination,
 };
 pub use encode::{EncodedBody, Encoder, Encoding};
 pub use exporter::BatchExporter;
-pub use info::{BatchIngestConfig, ServerInfo};
-pub use ledger::{DropReason, ExportStats, FlushError, RefuseReason};
+pub use info::{BatchIngestConfig, InstanceFlags, ServerInfo};
+pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
+pub(crate) use retry::names_workspace;
 pub use retry::{RetryPolicy, Verdict, judge};
 pub(crate) use transport::is_loopback;
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
+pub(crate) use transport::{check_endpoint, show_endpoint};

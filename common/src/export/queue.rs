@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::ledger::{DropReason, ExportStats, FlushError, RefuseReason};
-use crate::model::{JsonMap, RunOp};
+use super::callbacks::OnDrop;
+use super::config::{BatchConfig, Delivery};
+use super::ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
+use super::size::estimated_size;
+use crate::model::RunOp;
 
 /// An operation in the queue, with what it counts against the bounds.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub(super) struct Queue {
     max_ops: u64,
     max_bytes: usize,
     linger: Duration,
+    on_drop: Option<OnDrop>,
     // Wakes the exporter's thread: something to send, or an order to stop.
     work: Notify,
     // Wakes the exporter's thread to log the first refusal of its kind.
@@ -61,7 +64,7 @@ struct State {
 }
 
 impl Queue {
-    pub(super) fn new(max_ops: usize, max_bytes: usize, linger: Duration, limits: Limits) -> Self {
+    pub(super) fn new(config: &BatchConfig, limits: Limits) -> Self {
         Self {
             state: Mutex::new(State {
                 ops: VecDeque::new(),
@@ -78,9 +81,13 @@ impl Queue {
                 reported_refused: 0,
                 last_refusal: None,
             }),
-            max_ops: max_ops as u64,
-            max_bytes,
-            linger,
+            max_ops: config.queue_ops as u64,
+            max_bytes: config.queue_bytes,
+            linger: match config.delivery {
+                Delivery::Batched => config.linger.min(MAX_LINGER),
+                Delivery::Unbatched => Duration::ZERO,
+            },
+            on_drop: config.on_drop.clone(),
             work: Notify::new(),
             refused: Notify::new(),
             settled: Notify::new(),
@@ -169,7 +176,7 @@ impl Queue {
                     None if state.closed => return None,
                     None => None,
                     Some(oldest) => {
-                        let due = oldest + self.linger.min(MAX_LINGER);
+                        let due = oldest + self.linger;
                         let now = state.closed
                             || state.ops.len() >= state.limits.ops
                             || state.waiting_bytes >= state.limits.bytes
@@ -207,7 +214,8 @@ impl Queue {
         self.lock().limits
     }
 
-    /// Books the fate of operations that were taken.
+    /// Books the fate of operations that were taken. Called on the exporter's thread only, because
+    /// code of the program's may run here.
     pub(super) fn settle(&self, ops: u64, bytes: usize, fate: Result<(), DropReason>) {
         {
             let mut state = self.lock();
@@ -220,6 +228,9 @@ impl Queue {
                     state.last_drop = Some(reason);
                 }
             }
+        }
+        if let (Err(reason), Some(on_drop)) = (fate, &self.on_drop) {
+            on_drop.tell(reason, ops);
         }
         self.settled.notify_waiters();
         self.settled_blocking.notify_all();
@@ -244,6 +255,12 @@ impl Queue {
         let mut state = self.lock();
         state.stats.requests += 1;
         state.stats.retries += u64::from(again);
+    }
+
+    /// Counts attachments that runs arrived without.
+    pub(super) fn count_attachments_lost(&self, reason: AttachmentLoss, count: u64) {
+        let mut state = self.lock();
+        *state.stats.attachments_lost.entry(reason).or_default() += count;
     }
 
     /// Takes nothing in any more; what is held is still sent.
@@ -375,53 +392,5 @@ impl State {
         let taken = self.ops.drain(..count).collect();
         self.oldest = (!self.ops.is_empty()).then(Instant::now);
         taken
-    }
-}
-
-/// What an operation costs besides its inputs, outputs, metadata and events: names, ids, part headers.
-const FIXED_SIZE: usize = 1_024;
-
-/// Estimates the bytes that an operation takes, in memory and on the wire.
-fn estimated_size(op: &RunOp) -> usize {
-    let Some(run) = op.run() else {
-        return FIXED_SIZE;
-    };
-    let map = |map: &JsonMap| -> usize { map.iter().map(|(key, v)| key.len() + 4 + size(v)).sum() };
-    FIXED_SIZE
-        + run.name.len()
-        + 3 * run.dotted_order.as_str().len()
-        + run.inputs.as_ref().map_or(0, map)
-        + run.outputs.as_ref().map_or(0, map)
-        + map(&run.extra.metadata)
-        + map(&run.extra.other)
-        + run.error.as_ref().map_or(0, String::len)
-        + run.tags.iter().map(|tag| tag.len() + 3).sum::<usize>()
-        + run
-            .events
-            .iter()
-            .map(|event| {
-                64 + event.message.as_ref().map_or(0, String::len)
-                    + event.kwargs.as_ref().map_or(0, size)
-            })
-            .sum::<usize>()
-        + run
-            .attachments
-            .iter()
-            .map(|attachment| 256 + attachment.data.len())
-            .sum::<usize>()
-}
-
-fn size(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) => 5,
-        Value::Number(_) => 12,
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => 2 + items.iter().map(|item| 1 + size(item)).sum::<usize>(),
-        Value::Object(map) => {
-            2 + map
-                .iter()
-                .map(|(k, v)| k.len() + 4 + size(v))
-                .sum::<usize>()
-        }
     }
 }

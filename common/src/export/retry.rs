@@ -4,8 +4,9 @@
 //! |---|---|
 //! | 2xx, 409 | delivered (409: the server has it already) |
 //! | 408, 425, 429, 500, 502, 503, 504, no answer | try again |
-//! | 404 | no such path: `/runs/multipart` falls back to `/runs/batch` |
-//! | 413 | too large: a batch of several runs is halved, a single run is dropped |
+//! | 404 | no such path: `/runs/multipart` falls back to `/runs/batch`; to feedback: no such run yet |
+//! | 413 | too large: a batch of several runs is halved, a single one leaves its attachments behind |
+//! | 415 to a compressed body | sent again as it is, and so are later ones |
 //! | 3xx, 401, 403, any other | dropped, with the reason |
 
 use std::time::{Duration, SystemTime};
@@ -91,10 +92,16 @@ pub fn judge(outcome: &Result<HttpResponse, TransportError>) -> Verdict {
         }
         404 => Verdict::NotFound,
         300..=399 => Verdict::Drop(DropReason::Redirected),
+        403 if names_workspace(&response.body) => Verdict::Drop(DropReason::WorkspaceNeeded),
         401 | 403 => Verdict::Drop(DropReason::KeyRefused),
         413 => Verdict::Drop(DropReason::TooLarge),
         _ => Verdict::Drop(DropReason::Rejected),
     }
+}
+
+/// Returns true if a 403 says that the key is good for several workspaces and none is named.
+pub(crate) fn names_workspace(body: &[u8]) -> bool {
+    String::from_utf8_lossy(body).contains("org_scoped_key_requires_workspace")
 }
 
 /// Reads a `Retry-After`: seconds, whole or not, or a date, whose past is now. Anything else is as if
@@ -170,5 +177,17 @@ mod tests {
             assert_eq!(judge(status), Verdict::Drop(reason), "{status}");
         }
         assert_eq!(judge(404), Verdict::NotFound);
+        let no_workspace = HttpResponse {
+            status: 403,
+            body: r#"{"error":"org_scoped_key_requires_workspace"}"#.into(),
+            ..HttpResponse::default()
+        };
+        let verdict = super::judge(&Ok(no_workspace));
+        assert_eq!(verdict, Verdict::Drop(DropReason::WorkspaceNeeded));
+        assert!(
+            DropReason::WorkspaceNeeded
+                .to_string()
+                .contains("LANGSMITH_WORKSPACE_ID")
+        );
     }
 }

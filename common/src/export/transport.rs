@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Url, redirect};
 use secrecy::ExposeSecret as _;
 
+use super::chunks::in_chunks;
 use super::config::{Destination, trimmed_key};
 use super::encode::EncodedBody;
 use super::tls;
@@ -178,11 +179,10 @@ impl ReqwestTransport {
         let url = format!("{}{}", self.base, request.path);
         let mut builder = self.client.request(request.method, url);
         if let Some(body) = request.body {
-            builder = builder.header(CONTENT_TYPE, body.content_type);
-            if let Some(encoding) = body.encoding.header() {
-                builder = builder.header(CONTENT_ENCODING, encoding);
+            for (name, value) in body.headers() {
+                builder = builder.header(name, value);
             }
-            builder = builder.body(body.bytes);
+            builder = builder.body(in_chunks(body.chunks));
         }
         builder = builder.timeout(request.timeout);
         let mut response = builder.send().await.map_err(explain)?;
@@ -232,7 +232,7 @@ impl fmt::Debug for ReqwestTransport {
 /// Returns an address as it may be shown: scheme, host, port and path, and nothing that may be secret.
 ///
 /// Of what is no address not one character shows: it may be a key that was put into the wrong variable.
-pub(super) fn show_endpoint(endpoint: &str) -> String {
+pub(crate) fn show_endpoint(endpoint: &str) -> String {
     let url = Url::parse(endpoint.trim()).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
     match url.as_ref().map(|url| (url, url.host_str())) {
@@ -251,22 +251,26 @@ pub(super) fn show_endpoint(endpoint: &str) -> String {
 }
 
 fn parse_endpoint(endpoint: &str) -> Result<Url, StartError> {
-    let invalid = |why| StartError::InvalidEndpoint {
+    check_endpoint(endpoint).map_err(|why| StartError::InvalidEndpoint {
         endpoint: show_endpoint(endpoint),
         why,
-    };
-    let url = Url::parse(endpoint).map_err(|_| invalid("it is no URL"))?;
+    })
+}
+
+/// Reads an address; if it cannot be used, says why, and nothing of what it holds.
+pub(crate) fn check_endpoint(endpoint: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(endpoint).map_err(|_| "it is no URL")?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(invalid("it begins with neither https:// nor http://"));
+        return Err("it begins with neither https:// nor http://");
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(invalid("it names no host"));
+        return Err("it names no host");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("it holds a user name or password"));
+        return Err("it holds a user name or password");
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("it has a query or a fragment"));
+        return Err("it has a query or a fragment");
     }
     Ok(url)
 }

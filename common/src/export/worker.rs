@@ -7,41 +7,53 @@ use http::Method;
 use tokio::time::Instant;
 
 use super::batch::Batch;
-use super::config::{BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS};
-use super::encode::{EncodedBody, Encoder};
+use super::config::{BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, Delivery};
+use super::encode::{EncodedBody, Encoder, Encoding};
+use super::in_flight::InFlight;
 use super::info::ServerInfo;
-use super::ledger::DropReason;
-use super::queue::{Limits, Queue};
+use super::ledger::{AttachmentLoss, DropReason};
+use super::queue::{Limits, Queue, Queued};
 use super::retry::{Verdict, judge};
+use super::route::{Form, Load, divide};
 use super::transport::{HttpRequest, HttpResponse, Transport, TransportError};
+use crate::model::RunOp;
 
 /// Longer than this nobody waits to hear what the server prefers.
 const INFO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A server that did not say what it prefers is asked again after this long.
+const INFO_AGAIN: Duration = Duration::from_secs(60);
+
+/// The first version of LangSmith that takes feedback among the runs.
+const FEEDBACK_AS_PART: [u64; 3] = [0, 8, 10];
+
+/// How often feedback on a run that the server does not know is sent: it may know the run soon. The
+/// Python SDK tries ten times; we do not hold up the runs for that long.
+const FEEDBACK_ATTEMPTS: u32 = 4;
 
 pub(super) struct Worker {
     queue: Arc<Queue>,
     transport: Arc<dyn Transport>,
     config: BatchConfig,
     encoder: Encoder,
-    asked_info: bool,
+    // When to ask the server what it prefers; none once it has said so.
+    ask_info_at: Option<Instant>,
     form: Form,
+    feedback_as_part: bool,
+    compress: bool,
     warned: Vec<&'static str>,
 }
 
-/// The two bodies that the ingest API takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Multipart,
-    Json,
-}
-
-impl Form {
-    fn path(self) -> &'static str {
-        match self {
-            Self::Multipart => "/runs/multipart",
-            Self::Json => "/runs/batch",
-        }
-    }
+/// What became of a load.
+enum Fate {
+    Delivered,
+    Dropped(DropReason),
+    /// It may go through in smaller pieces.
+    TooLarge,
+    /// The server has no `/runs/multipart`.
+    NoMultipart,
+    /// The server does not unpack bodies.
+    NoUnpacking,
 }
 
 /// Returns what one request may hold: what the user says, else the server, else the default.
@@ -87,10 +99,15 @@ impl Worker {
         Self {
             queue,
             transport,
+            encoder: Encoder::with_level(config.compression_level),
+            ask_info_at: (config.delivery == Delivery::Batched).then(Instant::now),
+            form: match config.delivery {
+                Delivery::Batched => Form::Multipart,
+                Delivery::Unbatched => Form::One,
+            },
+            feedback_as_part: false,
+            compress: false,
             config,
-            encoder: Encoder::new(),
-            asked_info: false,
-            form: Form::Multipart,
             warned: Vec::new(),
         }
     }
@@ -99,21 +116,26 @@ impl Worker {
     /// learned of the server is kept, so that the same question does not fail twice.
     pub(super) async fn run(&mut self) {
         while self.queue.wait_for_work().await {
-            if !self.asked_info {
-                self.asked_info = true;
+            if self.ask_info_at.is_some_and(|due| due <= Instant::now()) {
+                // Set before asking: the question must not fail twice in a row.
+                self.ask_info_at = Some(Instant::now() + INFO_AGAIN);
                 self.ask_info().await;
             }
             let Some(taken) = self.queue.next_batch().await else {
                 break;
             };
             let mut in_flight = InFlight::new(self.queue.clone(), &taken);
-            let batch =
-                Batch::merge_sized(taken.into_iter().map(|queued| (queued.op, queued.bytes)));
-            self.deliver(batch, &mut in_flight).await;
+            match self.gather(taken) {
+                Ok(batch) => self.deliver(batch, &mut in_flight).await,
+                Err(reason) => {
+                    self.warn_dropped(reason);
+                    in_flight.give_up(reason);
+                }
+            }
         }
     }
 
-    /// Asks the server once what it prefers; no answer means the defaults.
+    /// Asks the server what it prefers; until it answers, the defaults count: multipart, uncompressed.
     async fn ask_info(&mut self) {
         let timeout = self.config.request_timeout.min(INFO_TIMEOUT);
         let request = HttpRequest::new(Method::GET, "/info", timeout);
@@ -126,7 +148,10 @@ impl Worker {
             tracing::debug!("LangSmith's /info gave no answer; using defaults");
             return;
         };
+        self.ask_info_at = None;
         self.queue.set_limits(limits(&self.config, &info));
+        self.compress = self.config.compress && info.instance_flags.zstd_compression_enabled;
+        self.feedback_as_part = info.is_at_least(FEEDBACK_AS_PART);
         let multipart = info
             .batch_ingest_config
             .and_then(|batch| batch.use_multipart_endpoint);
@@ -135,77 +160,138 @@ impl Worker {
         }
     }
 
+    /// Lets the program change what was taken, and merges what is sent together.
+    fn gather(&self, taken: Vec<Queued>) -> Result<Batch, DropReason> {
+        let (mut ops, sizes): (Vec<RunOp>, Vec<usize>) = taken
+            .into_iter()
+            .map(|queued| (queued.op, queued.bytes))
+            .unzip();
+        if let Some(transform) = &self.config.transform {
+            transform.apply(&mut ops)?;
+        }
+        let sized = ops.into_iter().zip(sizes);
+        Ok(match self.config.delivery {
+            Delivery::Batched => Batch::merge_sized(sized),
+            Delivery::Unbatched => Batch::apart_sized(sized),
+        })
+    }
+
     async fn deliver(&mut self, batch: Batch, in_flight: &mut InFlight) {
-        // A batch that turns out too large is halved; its halves wait here.
-        let mut waiting = vec![batch];
-        while let Some(batch) = waiting.pop() {
-            let body = match self.encode(self.form, &batch) {
-                Ok(body) => body,
-                Err(reason) => {
-                    in_flight.settle(&batch, Err(reason));
-                    continue;
+        // The next load is last. A load that does not go through as it is comes back changed.
+        let mut waiting = divide(batch, self.form, self.feedback_as_part);
+        while let Some(mut load) = waiting.pop() {
+            match self.carry(&load).await {
+                Fate::Delivered => {
+                    if load.form == Form::Json {
+                        // Remembered only now: a wrong endpoint has neither path.
+                        self.form = Form::Json;
+                    }
+                    self.book_attachments(&load);
+                    in_flight.settle(&load.batch, Ok(()));
                 }
-            };
-            if body.bytes.len() > self.queue.limits().bytes && batch.groups().len() > 1 {
-                let (first, second) = batch.split();
-                waiting.extend([second, first]);
-                continue;
-            }
-            let fate = self.send(&batch, body).await;
-            if fate == Err(DropReason::TooLarge) && batch.groups().len() > 1 {
+                Fate::NoMultipart => waiting.extend(divide(load.batch, Form::Json, false)),
+                Fate::NoUnpacking => {
+                    self.compress = false;
+                    waiting.push(load);
+                }
                 // The server or a proxy takes less than anybody said; only what is too large by
                 // itself is lost.
-                let (first, second) = batch.split();
-                waiting.extend([second, first]);
-                continue;
+                Fate::TooLarge if load.is_divisible() => waiting.extend(load.halves()),
+                Fate::TooLarge if load.lighten() => waiting.push(load),
+                Fate::TooLarge => self.drop_load(&load, DropReason::TooLarge, in_flight),
+                Fate::Dropped(reason) => self.drop_load(&load, reason, in_flight),
             }
-            if let Err(reason) = fate {
-                self.warn_dropped(reason);
-            }
-            in_flight.settle(&batch, fate);
         }
     }
 
-    fn encode(&mut self, form: Form, batch: &Batch) -> Result<EncodedBody, DropReason> {
-        match form {
-            Form::Multipart => self.encoder.multipart(batch),
-            Form::Json => self.encoder.json_batch(batch),
+    async fn carry(&mut self, load: &Load) -> Fate {
+        let written = match (load.form, load.only()) {
+            (Form::Multipart, _) => self.encoder.multipart(&load.batch),
+            (Form::One, Some(op)) => self.encoder.json_one(op),
+            (Form::Json | Form::One, _) => self.encoder.json_batch(&load.batch),
+        };
+        let Ok(body) = written else {
+            return Fate::Dropped(DropReason::ExporterFailed);
+        };
+        if body.len() > self.queue.limits().bytes && load.is_divisible() {
+            return Fate::TooLarge;
         }
-        .map_err(|_| DropReason::ExporterFailed)
+        let body = self.pack(load.form, body);
+        self.send(load, body).await
     }
 
-    async fn send(&mut self, batch: &Batch, body: EncodedBody) -> Result<(), DropReason> {
-        let mut form = self.form;
-        let mut body = body;
+    fn pack(&mut self, form: Form, body: EncodedBody) -> EncodedBody {
+        if !self.compress || form != Form::Multipart {
+            return body;
+        }
+        match self.encoder.compress(&body) {
+            Ok(packed) => {
+                self.encoder.recycle(body);
+                packed
+            }
+            Err(_) => body,
+        }
+    }
+
+    async fn send(&mut self, load: &Load, body: EncodedBody) -> Fate {
+        let (method, path) = load.request_line();
         let begun = Instant::now();
         let mut attempt: u32 = 0;
         loop {
             self.queue.count_request(attempt > 0);
-            let request = HttpRequest::new(Method::POST, form.path(), self.config.request_timeout)
-                .body(body.clone());
+            let request =
+                HttpRequest::new(method.clone(), path.clone(), self.config.request_timeout)
+                    .body(body.clone());
             let outcome = self.transport.exchange(request).await;
-            match judge(&outcome) {
+            let after = match judge(&outcome) {
                 Verdict::Delivered => {
-                    // Remembered only now: a wrong endpoint has neither path.
-                    self.form = form;
                     self.encoder.recycle(body);
-                    return Ok(());
+                    return Fate::Delivered;
                 }
-                Verdict::NotFound if form == Form::Multipart => {
-                    form = Form::Json;
-                    body = self.encode(form, batch)?;
+                Verdict::NotFound => match (load.form, load.only()) {
+                    (Form::Multipart, _) => return Fate::NoMultipart,
+                    (Form::One, Some(RunOp::Feedback(_))) if attempt + 1 < FEEDBACK_ATTEMPTS => {
+                        None
+                    }
+                    (Form::One, Some(RunOp::Feedback(_) | RunOp::Patch(_))) => {
+                        return Fate::Dropped(DropReason::Rejected);
+                    }
+                    _ => return Fate::Dropped(DropReason::NotFound),
+                },
+                Verdict::Drop(DropReason::TooLarge) => return Fate::TooLarge,
+                Verdict::Drop(_) if is_packing_refused(&outcome, &body) => {
+                    return Fate::NoUnpacking;
                 }
-                Verdict::NotFound => return Err(DropReason::NotFound),
-                Verdict::Drop(reason) => return Err(reason),
+                Verdict::Drop(reason) => return Fate::Dropped(reason),
                 Verdict::Retry(after) => {
                     self.warn_retry(&outcome);
-                    let wait = self.config.retry.wait(attempt, after);
-                    if begun.elapsed().saturating_add(wait) >= self.config.retry.budget {
-                        return Err(DropReason::RetriesExhausted);
-                    }
-                    tokio::time::sleep(wait).await;
-                    attempt = attempt.saturating_add(1);
+                    after
                 }
+            };
+            let wait = self.config.retry.wait(attempt, after);
+            if begun.elapsed().saturating_add(wait) >= self.config.retry.budget {
+                return Fate::Dropped(DropReason::RetriesExhausted);
+            }
+            tokio::time::sleep(wait).await;
+            attempt = attempt.saturating_add(1);
+        }
+    }
+
+    fn drop_load(&mut self, load: &Load, reason: DropReason, in_flight: &mut InFlight) {
+        self.warn_dropped(reason);
+        in_flight.settle(&load.batch, Err(reason));
+    }
+
+    fn book_attachments(&mut self, load: &Load) {
+        for (reason, count) in load.attachments_lost() {
+            self.queue.count_attachments_lost(reason, count);
+            let kind = match reason {
+                AttachmentLoss::Name => "attachment: name",
+                AttachmentLoss::NoMultipart => "attachment: form",
+                AttachmentLoss::TooLarge => "attachment: size",
+            };
+            if self.first_of_kind(kind) {
+                tracing::warn!("attachments are left out: {reason}; later ones are counted only");
             }
         }
     }
@@ -225,10 +311,12 @@ impl Worker {
     fn warn_dropped(&mut self, reason: DropReason) {
         let kind = match reason {
             DropReason::KeyRefused => "dropped: key",
+            DropReason::WorkspaceNeeded => "dropped: workspace",
             DropReason::NotFound => "dropped: path",
             DropReason::Redirected => "dropped: redirect",
             DropReason::TooLarge => "dropped: size",
             DropReason::Rejected => "dropped: rejected",
+            DropReason::TransformFailed => "dropped: transform",
             DropReason::RetriesExhausted => "dropped: retries",
             DropReason::Shutdown => "dropped: shutdown",
             DropReason::ExporterFailed => "dropped: failed",
@@ -247,41 +335,7 @@ impl Worker {
     }
 }
 
-/// Operations that left the queue and whose fate is open.
-///
-/// However the sending ends, also by a panic or because the future is dropped, what is left here is
-/// booked, so that the ledger balances.
-struct InFlight {
-    queue: Arc<Queue>,
-    ops: u64,
-    bytes: usize,
-}
-
-impl InFlight {
-    fn new(queue: Arc<Queue>, taken: &[super::queue::Queued]) -> Self {
-        Self {
-            queue,
-            ops: taken.len() as u64,
-            bytes: taken.iter().map(|queued| queued.bytes).sum(),
-        }
-    }
-
-    fn settle(&mut self, batch: &Batch, fate: Result<(), DropReason>) {
-        self.ops -= batch.ops();
-        self.bytes -= batch.bytes();
-        self.queue.settle(batch.ops(), batch.bytes(), fate);
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if self.ops > 0 {
-            let reason = if self.queue.is_stopped() {
-                DropReason::Shutdown
-            } else {
-                DropReason::ExporterFailed
-            };
-            self.queue.settle(self.ops, self.bytes, Err(reason));
-        }
-    }
+/// Returns true if the server says that it cannot read a packed body (415, RFC 9110).
+fn is_packing_refused(outcome: &Result<HttpResponse, TransportError>, body: &EncodedBody) -> bool {
+    body.encoding != Encoding::Identity && outcome.as_ref().is_ok_and(|answer| answer.status == 415)
 }

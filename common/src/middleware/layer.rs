@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use tower_layer::Layer;
 
+use super::limit::ContinueLimit;
 use super::make_run::MakeRun;
 use super::service::TracingService;
 use crate::propagation::{LangSmithPropagator, PropagationCounters, TrustPolicy};
@@ -71,6 +72,11 @@ impl TracingLayer {
     /// extensions; it takes the place of the policy.
     pub fn trust_request(self, test: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.change(|make| make.trust_request = Some(Arc::new(test)))
+    }
+
+    /// Bounds how often each peer may continue a trace.
+    pub fn limit_continued(self, limit: ContinueLimit) -> Self {
+        self.change(|make| make.limit = Some(limit))
     }
 
     /// Lets a trusted caller choose one of these projects for the trace.

@@ -6,8 +6,11 @@ use http::request::Parts;
 use serde_json::json;
 
 use super::incoming::IncomingTrace;
-use crate::propagation::{Extracted, LangSmithPropagator, Propagator as _, TrustPolicy};
-use crate::trace::{NoSink, RunBuilder, RunTree, Tracer};
+use super::limit::ContinueLimit;
+use crate::propagation::{
+    Extracted, LangSmithPropagator, Propagator as _, TRACE_HEADER, TrustPolicy,
+};
+use crate::trace::{RunBuilder, RunTree, Tracer};
 
 type Test = dyn Fn(&Parts) -> bool + Send + Sync;
 type Name = dyn Fn(&Parts) -> String + Send + Sync;
@@ -21,6 +24,7 @@ pub(super) struct MakeRun {
     off: Tracer,
     pub(super) propagator: LangSmithPropagator,
     pub(super) trust_request: Option<Arc<Test>>,
+    pub(super) limit: Option<ContinueLimit>,
     pub(super) filter: Option<Arc<Test>>,
     pub(super) name: Option<Arc<Name>>,
     pub(super) describe: Option<Arc<Describe>>,
@@ -31,9 +35,10 @@ impl MakeRun {
     pub(super) fn new(tracer: Tracer) -> Self {
         Self {
             tracer,
-            off: Tracer::builder(Arc::new(NoSink)).enabled(false).build(),
+            off: Tracer::never(),
             propagator: LangSmithPropagator::new(),
             trust_request: None,
+            limit: None,
             filter: None,
             name: None,
             describe: None,
@@ -62,6 +67,14 @@ impl MakeRun {
     }
 
     fn extract(&self, request: &Parts) -> Extracted {
+        let past_the_limit = self.limit.as_ref().is_some_and(|limit| {
+            request.headers.contains_key(TRACE_HEADER) && !limit.take(request)
+        });
+        if past_the_limit {
+            return self
+                .propagator
+                .extract_under(&TrustPolicy::Restart, &request.headers);
+        }
         match &self.trust_request {
             None => self.propagator.extract(&request.headers),
             Some(test) => {

@@ -6,6 +6,7 @@
 //!               └ starts a run below the caller's, ends it with the response's status
 //!
 //! RunTree ──TraceRequestExt::trace──► reqwest request with langsmith-trace and baggage ──► next service
+//! client ──PropagationLayer──► the same for every request, to the hosts of an Egress list
 //! ```
 //!
 //! The layer never refuses, delays or changes a request or a response, whatever its headers say. By
@@ -15,12 +16,16 @@
 mod future;
 mod incoming;
 mod layer;
+mod limit;
 mod make_run;
 mod outgoing;
+mod propagate;
 mod service;
 
 pub use future::ResponseFuture;
 pub use incoming::IncomingTrace;
 pub use layer::TracingLayer;
+pub use limit::ContinueLimit;
 pub use outgoing::TraceRequestExt;
+pub use propagate::{OutgoingRequest, PropagationLayer, PropagationService};
 pub use service::TracingService;

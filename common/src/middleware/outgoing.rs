@@ -6,12 +6,13 @@ use std::sync::LazyLock;
 use http::{HeaderName, HeaderValue};
 use reqwest::{Request, RequestBuilder};
 
+use super::propagate;
 use crate::model::RunContext;
-use crate::propagation::{LangSmithPropagator, Propagator};
+use crate::propagation::{Egress, LangSmithPropagator, Propagator};
 use crate::trace::RunTree;
 
 /// Writing needs no configuration, so all requests share one.
-static OUTGOING: LazyLock<LangSmithPropagator> = LazyLock::new(LangSmithPropagator::new);
+pub(super) static OUTGOING: LazyLock<LangSmithPropagator> = LazyLock::new(LangSmithPropagator::new);
 
 /// Lets the service that answers a request continue the trace.
 ///
@@ -40,6 +41,10 @@ pub trait TraceRequestExt: Sized {
         self.trace_with(&*OUTGOING, context)
     }
 
+    /// Writes the context of `run` into the headers if the request goes to one of these hosts; takes
+    /// every header of LangSmith out of it if not.
+    fn trace_to(self, run: &RunTree, egress: &Egress) -> Self;
+
     /// Writes the context of `run` into the headers; leaves the request as it is when tracing is off.
     fn trace(self, run: &RunTree) -> Self {
         match run.context() {
@@ -54,25 +59,38 @@ impl TraceRequestExt for Request {
         propagator.inject(context, self.headers_mut());
         self
     }
+
+    fn trace_to(mut self, run: &RunTree, egress: &Egress) -> Self {
+        propagate::write(&mut self, run.context().as_ref(), egress);
+        self
+    }
 }
 
 /// A builder that holds an error keeps it, for `send` to return.
 impl TraceRequestExt for RequestBuilder {
     fn trace_with(self, propagator: &dyn Propagator, context: &RunContext) -> Self {
-        let sound = Cell::new(false);
-        let builder = self.header(Probe(&sound), HeaderValue::from_static(""));
-        if !sound.get() {
-            return builder;
+        change(self, |request| request.trace_with(propagator, context))
+    }
+
+    fn trace_to(self, run: &RunTree, egress: &Egress) -> Self {
+        change(self, |request| request.trace_to(run, egress))
+    }
+}
+
+/// Changes the request of a builder; of one that holds an error there is none.
+fn change(builder: RequestBuilder, change: impl FnOnce(Request) -> Request) -> RequestBuilder {
+    let sound = Cell::new(false);
+    let builder = builder.header(Probe(&sound), HeaderValue::from_static(""));
+    if !sound.get() {
+        return builder;
+    }
+    match builder.build_split() {
+        (client, Ok(mut request)) => {
+            request.headers_mut().remove(PROBE);
+            RequestBuilder::from_parts(client, change(request))
         }
-        match builder.build_split() {
-            (client, Ok(mut request)) => {
-                request.headers_mut().remove(PROBE);
-                let request = request.trace_with(propagator, context);
-                Self::from_parts(client, request)
-            }
-            // Not reached: a sound builder takes a valid header.
-            (client, Err(_)) => client.request(http::Method::GET, ""),
-        }
+        // Not reached: a sound builder takes a valid header.
+        (client, Err(_)) => client.request(http::Method::GET, ""),
     }
 }
 

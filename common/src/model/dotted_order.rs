@@ -5,8 +5,10 @@
 //! └ start, UTC, 6 digits ┘└ run id, 36 characters ──────────┘   └ one segment a level, root first
 //! ```
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -120,13 +122,16 @@ fn parse_time(text: &str) -> Option<Timestamp> {
 /// assert_eq!(root.trace_id().to_string(), root.run_id().to_string());
 /// # Ok::<(), common::model::ParseDottedOrderError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone)]
 pub struct DottedOrder {
     text: Arc<str>,
     // Derived from the text once, because every run asks for them.
     trace: TraceId,
     parent: Option<RunId>,
     run: RunId,
+    // How much of the text came from elsewhere: where a replica may be rooted anew. No part of what
+    // the order is, so it is not compared.
+    received: usize,
 }
 
 impl DottedOrder {
@@ -137,6 +142,7 @@ impl DottedOrder {
             trace: segment.id.into(),
             parent: None,
             run: segment.id,
+            received: 0,
         }
     }
 
@@ -152,6 +158,7 @@ impl DottedOrder {
             trace: self.trace,
             parent: Some(self.run),
             run: segment.id,
+            received: self.received,
         }
     }
 
@@ -209,6 +216,62 @@ impl DottedOrder {
         })
     }
 
+    /// Returns the nearest ancestor in another process: the last one of the text that was received.
+    /// None if the whole trace was started here.
+    pub fn remote_parent(&self) -> Option<RunId> {
+        // An order that was received whole is its own run's, which is nobody's child here.
+        let above = self.text.get(..self.received)?;
+        let above = self.text[above.len()..].starts_with('.').then_some(above)?;
+        above.get(above.len().checked_sub(36)?..)?.parse().ok()
+    }
+
+    /// Returns the order with every id replaced, and all else as it was.
+    pub(super) fn map_ids(&self, id: impl Fn(RunId) -> RunId) -> Self {
+        let mut text = String::with_capacity(self.text.len());
+        for segment in self.text.split('.') {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            let (time, own) = segment.split_at(segment.len().saturating_sub(36));
+            text.push_str(time);
+            match own.parse::<RunId>() {
+                // Writing to a String cannot fail.
+                Ok(own) => drop(write!(text, "{}", id(own))),
+                Err(_) => text.push_str(own),
+            }
+        }
+        Self {
+            text: text.into(),
+            trace: id(self.trace.into()).into(),
+            parent: self.parent.map(&id),
+            run: id(self.run),
+            received: self.received,
+        }
+    }
+
+    /// Returns the order without the ancestor `above` and all that is above it; none if there is no
+    /// such ancestor.
+    pub fn below(&self, above: RunId) -> Option<Self> {
+        let mut at = 0;
+        let mut segments = self.text.split('.');
+        loop {
+            let segment = segments.next()?;
+            at += segment.len() + 1;
+            if segment.parse::<Segment>().is_ok_and(|it| it.id == above) {
+                break;
+            }
+        }
+        let text = self.text.get(at..)?;
+        let first: Segment = segments.next()?.parse().ok()?;
+        Some(Self {
+            text: text.into(),
+            trace: first.id.into(),
+            parent: self.parent.filter(|parent| *parent != above),
+            run: self.run,
+            received: self.received.saturating_sub(at),
+        })
+    }
+
     /// Returns true if `ancestor` is a proper prefix of this order, level by level.
     pub fn is_below(&self, ancestor: &Self) -> bool {
         self.text
@@ -250,7 +313,34 @@ impl FromStr for DottedOrder {
             trace: (*first).into(),
             parent: ids.len().checked_sub(2).map(|at| ids[at]),
             run: *last,
+            received: text.len(),
         })
+    }
+}
+
+impl PartialEq for DottedOrder {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for DottedOrder {}
+
+impl PartialOrd for DottedOrder {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for DottedOrder {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl Hash for DottedOrder {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
     }
 }
 

@@ -78,6 +78,9 @@ pub struct Feedback {
     /// that must not do so is sent by a request of its own.
     #[serde(skip, default = "kept_longer")]
     pub extend_trace_retention: bool,
+    /// The run's project, if it is not the client's: it decides which id the run has in a replica.
+    #[serde(skip)]
+    pub project: Option<String>,
 }
 
 fn kept_longer() -> bool {
@@ -122,6 +125,7 @@ impl Feedback {
             extra: None,
             error: None,
             extend_trace_retention: kept_longer(),
+            project: None,
         }
     }
 

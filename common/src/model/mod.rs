@@ -17,8 +17,10 @@ mod dotted_order;
 mod feedback;
 mod ids;
 mod op;
+mod replica;
 mod run;
 mod tree;
+mod usage;
 
 pub use attachment::Attachment;
 pub use clock::{Clock, SteppingClock, SystemClock, Timestamp};
@@ -29,8 +31,10 @@ pub(crate) use feedback::round_score;
 pub use feedback::{Feedback, FeedbackCategory, FeedbackConfig};
 pub use ids::{IdGenerator, RandomIds, RunId, SeededIds, TraceId};
 pub use op::{RunOp, merge_ops};
-pub use run::{Extra, Run, RunEvent, RunStatus, RunType};
+pub use replica::replica_id;
+pub use run::{Extra, NEW_TOKEN, Run, RunEvent, RunStatus, RunType};
 pub use tree::{TraceTree, TreeNode};
+pub use usage::{ParseUsageError, USAGE_METADATA, Usage};
 
 /// A JSON object with its keys in the order of insertion.
 pub type JsonMap = serde_json::Map<String, serde_json::Value>;

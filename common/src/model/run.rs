@@ -12,6 +12,7 @@ use super::attachment::Attachment;
 use super::clock::Timestamp;
 use super::dotted_order::DottedOrder;
 use super::ids::{RunId, TraceId};
+use super::usage::{USAGE_METADATA, Usage};
 
 /// One unit of work: what OpenTelemetry calls a span.
 ///
@@ -125,6 +126,20 @@ impl Run {
     /// Returns how long the work took; none while it is running.
     pub fn latency(&self) -> Option<chrono::TimeDelta> {
         self.end_time.map(|end| end - self.start_time)
+    }
+
+    /// Returns what a call of a language model used up: from its metadata, else from its outputs.
+    pub fn usage(&self) -> Option<Usage> {
+        let outputs = self.outputs.as_ref();
+        let told = self.extra.metadata.get(USAGE_METADATA);
+        let told = told.or_else(|| outputs?.get(USAGE_METADATA));
+        told.and_then(|usage| Usage::parse(usage).ok())
+    }
+
+    /// Returns when the first token came; none if the run streamed none.
+    pub fn first_token_time(&self) -> Option<Timestamp> {
+        let tokens = self.events.iter().filter(|event| event.name == NEW_TOKEN);
+        tokens.map(|event| event.time).min()
     }
 
     /// Returns true if the run is the root of its trace.
@@ -250,6 +265,9 @@ impl fmt::Display for RunStatus {
         })
     }
 }
+
+/// The name of the event that marks the first streamed token.
+pub const NEW_TOKEN: &str = "new_token";
 
 /// Something that happened within a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -16,6 +16,7 @@
 mod baggage;
 mod carrier;
 mod counters;
+mod egress;
 mod extracted;
 mod langsmith;
 pub mod limits;
@@ -25,6 +26,7 @@ use std::fmt;
 
 pub use carrier::{Extractor, Injector};
 pub use counters::PropagationCounters;
+pub use egress::{Egress, EgressCounters};
 pub use extracted::{Extracted, INCOMING_RUN_ID, INCOMING_TRACE_ID, IgnoredEntries, Outcome};
 pub use langsmith::LangSmithPropagator;
 pub use trust::{ProjectAllowList, TrustPolicy, TrustPredicate};
@@ -41,6 +43,9 @@ pub trait Propagator: Send + Sync + fmt::Debug {
     /// Writes `context` into `carrier`, in place of one that is there already. One that is over the
     /// [`limits`] is not written.
     fn inject(&self, context: &RunContext, carrier: &mut dyn Injector);
+
+    /// Takes out of `carrier` what [`inject`](Self::inject) writes, and leaves the entries of others.
+    fn strip(&self, carrier: &mut dyn Injector);
 
     /// Reads what the carrier says, as far as the trust policy allows.
     fn extract(&self, carrier: &dyn Extractor) -> Extracted;

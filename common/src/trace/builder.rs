@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
+use uuid::Uuid;
 
-use super::current::current;
+use super::current::surroundings;
 use super::run_tree::RunTree;
-use super::tracer::{SERVICE, Tracer};
+#[cfg(feature = "macros")]
+use super::scope::Parent;
+use super::tracer::Tracer;
 use crate::model::{
-    DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunContext, RunId, RunType, Segment,
-    Timestamp,
+    Attachment, DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunContext, RunId, RunType,
+    Segment, Timestamp,
 };
 
 /// Says what a run is before it starts. Made by [`Tracer::run`] and [`RunTree::child`].
@@ -20,13 +23,19 @@ pub struct RunBuilder {
     tracer: Tracer,
     name: String,
     run_type: RunType,
-    parent: Option<RunContext>,
+    // None until somebody names one, or says that there is none.
+    parent: Option<Option<RunContext>>,
+    // Whether the handle above is recorded; the run is recorded just so.
+    below: Option<bool>,
     id: Option<RunId>,
     start: Option<Timestamp>,
     inputs: Option<JsonMap>,
     metadata: JsonMap,
     tags: Vec<String>,
     project: Option<String>,
+    extra: JsonMap,
+    attachments: Vec<Attachment>,
+    reference_example_id: Option<Uuid>,
 }
 
 impl RunBuilder {
@@ -36,12 +45,16 @@ impl RunBuilder {
             name,
             run_type: RunType::default(),
             parent: None,
+            below: None,
             id: None,
             start: None,
             inputs: None,
             metadata: JsonMap::new(),
             tags: Vec::new(),
             project: None,
+            extra: JsonMap::new(),
+            attachments: Vec::new(),
+            reference_example_id: None,
         }
     }
 
@@ -70,6 +83,37 @@ impl RunBuilder {
         self
     }
 
+    /// Adds several keys of metadata, each as [`metadata`](Self::metadata) does.
+    pub fn metadata_from(mut self, metadata: JsonMap) -> Self {
+        self.metadata.extend(metadata);
+        self
+    }
+
+    /// Adds several tags, each as [`tag`](Self::tag) does.
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags.extend(tags.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a file that the work was given. Names with a `.` are not sent: LangSmith takes none.
+    pub fn attachment(mut self, attachment: Attachment) -> Self {
+        self.attachments.push(attachment);
+        self
+    }
+
+    /// Adds one key to what rides along in `extra` beside metadata, such as `invocation_params` or
+    /// `tool_call_id`. Children do not inherit it.
+    pub fn extra(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extra.insert(key.into(), value.into());
+        self
+    }
+
+    /// Names the dataset example that an evaluation runs on.
+    pub fn reference_example_id(mut self, example: Uuid) -> Self {
+        self.reference_example_id = Some(example);
+        self
+    }
+
     /// Sets the project, for this run and those below it.
     pub fn project(mut self, project: impl Into<String>) -> Self {
         self.project = Some(project.into());
@@ -78,14 +122,26 @@ impl RunBuilder {
 
     /// Puts the run below another one, here or in another process; `None` makes a root.
     pub fn parent(mut self, parent: impl Into<Option<RunContext>>) -> Self {
-        self.parent = parent.into();
+        self.parent = Some(parent.into());
         self
     }
 
     /// Puts the run below the current run of this task or thread, if there is one.
-    pub fn parent_from_current(self) -> Self {
-        let parent = current().and_then(|run| run.context());
-        self.parent(parent)
+    pub fn parent_from_current(mut self) -> Self {
+        let around = surroundings();
+        self.below = around.below(&self.tracer);
+        self.parent(around.current_context())
+    }
+
+    pub(super) fn below(mut self, run: &RunTree) -> Self {
+        self.below = Some(run.has_place());
+        self.parent(run.inherited())
+    }
+
+    #[cfg(feature = "macros")]
+    pub(crate) fn below_parent(mut self, parent: &Parent) -> Self {
+        self.below = parent.below(&self.tracer);
+        self.parent(parent.inherited())
     }
 
     /// Sets the run's id; without it the tracer's generator makes one. An id that can name no run here,
@@ -104,21 +160,26 @@ impl RunBuilder {
 
     /// Starts the run and submits it.
     pub fn start(self) -> RunTree {
-        if !self.tracer.is_enabled() {
+        let around = surroundings();
+        let below = match self.parent {
+            Some(_) => self.below,
+            None => around.named_below(&self.tracer),
+        };
+        if !around.records(&self.tracer, below) {
             return RunTree::disabled(self.tracer);
         }
+        let parent = self.parent.unwrap_or_else(|| around.named_context());
         let now = self
             .start
             .unwrap_or_else(|| writable(self.tracer.clock().now()));
-        let start = match self
-            .parent
+        let start = match parent
             .as_ref()
             .and_then(|parent| parent.dotted_order.start_time())
         {
             Some(earliest) if self.start.is_some() => now.max(earliest),
             _ => now,
         };
-        let above = self.parent.as_ref().map(|parent| &parent.dotted_order);
+        let above = parent.as_ref().map(|parent| &parent.dotted_order);
         let free = |id: &RunId| !id.is_nil() && !above.is_some_and(|above| above.names(*id));
         let given = self.id.filter(|id| {
             let usable = free(id);
@@ -132,12 +193,12 @@ impl RunBuilder {
             // The tracer's generator repeats itself.
             .unwrap_or_else(|| RandomIds.run_id(start));
         let segment = Segment { start, id };
-        let (order, inherited) = match self.parent {
+        let (order, inherited) = match parent {
             Some(parent) => (parent.dotted_order.child(segment), Some(parent.baggage)),
             None => (DottedOrder::root(segment), None),
         };
         let mut run = Run::begin(order, self.name, self.run_type, start);
-        let inherited = inherited.unwrap_or_default();
+        let inherited = around.join(inherited.unwrap_or_default(), self.tracer.service());
         run.tags = inherited.tags;
         for tag in self.tags {
             if !run.tags.contains(&tag) {
@@ -145,15 +206,17 @@ impl RunBuilder {
             }
         }
         run.extra.metadata = inherited.metadata;
-        let service = self.tracer.service();
-        if service != run.extra.metadata.get(SERVICE) && service.is_some() {
-            let metadata = Arc::make_mut(&mut run.extra.metadata);
-            metadata.extend(service.map(|name| (SERVICE.to_owned(), name.clone())));
-        }
         if !self.metadata.is_empty() {
             Arc::make_mut(&mut run.extra.metadata).extend(self.metadata);
         }
+        // `extra` has a place for these two, and a key written twice is no JSON object.
+        run.extra.other = self.extra;
+        for taken in ["metadata", "runtime"] {
+            run.extra.other.shift_remove(taken);
+        }
         run.extra.runtime = self.tracer.runtime();
+        run.attachments = self.attachments;
+        run.reference_example_id = self.reference_example_id;
         run.project = self
             .project
             .or(inherited.project)

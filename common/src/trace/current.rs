@@ -1,4 +1,4 @@
-//! The current run of a task or a thread.
+//! The current run of a task or a thread, and the scopes around it.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -8,30 +8,76 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::run_tree::RunTree;
+use super::scope::{InScope, Scope};
+use super::surroundings::Surroundings;
+#[cfg(feature = "macros")]
+use super::tracer::Tracer;
 
-thread_local! {
-    static CURRENT: RefCell<Vec<RunTree>> = const { RefCell::new(Vec::new()) };
+/// Something that was entered and not left: a run or a scope.
+#[derive(Debug, Clone)]
+pub(super) enum Layer {
+    Run(RunTree),
+    Scope(Scope),
 }
 
-/// Returns the current run: the one whose [`TraceFutureExt::in_run`] or [`with_run`] is being executed.
+/// The layers of a thread, the outermost first.
+struct Layers {
+    layers: Vec<Layer>,
+    // How many of them are scopes.
+    scopes: usize,
+}
+
+thread_local! {
+    static ENTERED: RefCell<Layers> = const {
+        RefCell::new(Layers {
+            layers: Vec::new(),
+            scopes: 0,
+        })
+    };
+}
+
+/// Returns the current run: the one whose [`TraceFutureExt::in_run`] or [`with_run`] is being executed,
+/// or that a [`Scope`] names as parent.
 ///
-/// A spawned task or thread has none, until it is given one; nor has a thread whose thread-local values
-/// are being dropped.
+/// A spawned task or thread has none, until it is given one; nor has a scope that is off, nor a thread
+/// whose thread-local values are being dropped.
 pub fn current() -> Option<RunTree> {
-    // `with` would panic in the destructor of another thread-local, and abort the process.
-    CURRENT
-        .try_with(|stack| stack.borrow().last().cloned())
-        .ok()
-        .flatten()
+    surroundings().current()
 }
 
 /// Calls `work` with `run` as the current run of this thread.
 pub fn with_run<T>(run: &RunTree, work: impl FnOnce() -> T) -> T {
-    let _entered = Entered::new(run.clone());
+    let _entered = Entered::run(run.clone());
     work()
 }
 
-/// Makes a run the current one while a future is polled.
+/// Adds one key of metadata to the current run; does nothing if there is none. Python's
+/// `set_run_metadata`.
+pub fn add_metadata(key: impl Into<String>, value: impl Into<serde_json::Value>) {
+    if let Some(run) = current() {
+        run.add_metadata(key, value);
+    }
+}
+
+/// Returns the tracer that code uses here which was given none: that of the nearest run or scope, else
+/// the process's default.
+#[cfg(feature = "macros")]
+pub(crate) fn tracer_here() -> Option<Tracer> {
+    surroundings().tracer()
+}
+
+/// Reads what is around this place.
+pub(super) fn surroundings() -> Surroundings {
+    // `with` would panic in the destructor of another thread-local, and abort the process.
+    ENTERED
+        .try_with(|entered| {
+            let entered = entered.borrow();
+            Surroundings::of(&entered.layers, entered.scopes)
+        })
+        .unwrap_or_else(|_| Surroundings::of(&[], 0))
+}
+
+/// Gives a future what is current while it is polled.
 pub trait TraceFutureExt: Future + Sized {
     /// Wraps the future: whatever it does, between its awaits and on any thread, has `run` as current.
     fn in_run(self, run: &RunTree) -> InRun<Self> {
@@ -39,6 +85,11 @@ pub trait TraceFutureExt: Future + Sized {
             future: self,
             run: run.clone(),
         }
+    }
+
+    /// Wraps the future: whatever it does, between its awaits and on any thread, is inside of `scope`.
+    fn in_scope(self, scope: &Scope) -> InScope<Self> {
+        InScope::new(self, scope.clone())
     }
 }
 
@@ -60,27 +111,46 @@ impl<F: Future> Future for InRun<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let _entered = Entered::new(this.run.clone());
+        let _entered = Entered::run(this.run.clone());
         this.future.poll(cx)
     }
 }
 
-/// Takes the run off the stack again, also when the work panics.
-struct Entered;
+/// Takes a layer off again, also when the work panics.
+pub(super) struct Entered;
 
 impl Entered {
-    fn new(run: RunTree) -> Self {
-        // A stack that is gone stays gone, so `drop` finds none either.
-        let _ = CURRENT.try_with(|stack| stack.borrow_mut().push(run));
+    pub(super) fn run(run: RunTree) -> Self {
+        Self::push(Layer::Run(run), 0)
+    }
+
+    pub(super) fn scope(scope: Scope) -> Self {
+        Self::push(Layer::Scope(scope), 1)
+    }
+
+    fn push(layer: Layer, scopes: usize) -> Self {
+        // Layers that are gone stay gone, so `drop` finds none either.
+        let _ = ENTERED.try_with(|entered| {
+            let mut entered = entered.borrow_mut();
+            entered.layers.push(layer);
+            entered.scopes += scopes;
+        });
         Self
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // The run is dropped outside of the borrow: its end may look at the current run.
-        let run = CURRENT.try_with(|stack| stack.borrow_mut().pop());
-        drop(run);
+        // The layer is dropped outside of the borrow: the end of a run may look at the current one.
+        let layer = ENTERED.try_with(|entered| {
+            let mut entered = entered.borrow_mut();
+            let layer = entered.layers.pop();
+            if matches!(layer, Some(Layer::Scope(_))) {
+                entered.scopes -= 1;
+            }
+            layer
+        });
+        drop(layer);
     }
 }
 

@@ -5,7 +5,7 @@
 //!                                        │          │ child · event · metadata
 //!                                   RunOp::Post     └─ end · fail · last handle dropped ──► RunOp::Patch
 //!                                        └───────────────────┬──────────────────────────────────┘
-//!                                                     RunSink::submit
+//!                                         Sampler ──► Redactor ──► RunSink::submit
 //! ```
 //!
 //! This room never sends anything: an operation goes to a [`RunSink`], and whoever built the [`Tracer`]
@@ -13,12 +13,32 @@
 
 mod builder;
 mod current;
+mod gate;
+mod process;
+mod provider;
+mod redact;
 mod run_tree;
+mod sampler;
+mod scope;
+mod secret;
 mod sink;
+mod surroundings;
 mod tracer;
 
 pub use builder::RunBuilder;
-pub use current::{InRun, TraceFutureExt, current, with_run};
+#[cfg(feature = "macros")]
+pub(crate) use current::tracer_here;
+pub use current::{InRun, TraceFutureExt, add_metadata, current, with_run};
+pub use gate::GateCounts;
+pub use process::{AlreadyInstalled, DefaultGuard, configure, default_tracer, install_default};
+pub use provider::{Anthropic, Gemini, OpenAi, Provider};
+pub use redact::{
+    Anonymizer, AnonymizerBuilder, AnonymizerError, DEFAULT_MASKED_BYTES, Field, MAX_MASKED_DEPTH,
+    PathPart, REDACTED, Redactor, SECRET_PLACEHOLDER, TextPath,
+};
 pub use run_tree::RunTree;
+pub use sampler::{InvalidSamplingRate, SAMPLE_RATE, Sampler, SamplingRate};
+pub use scope::{InScope, Parent, Scope, with_scope};
+pub use secret::{SECRET_MASK, Secret};
 pub use sink::{MemorySink, NoSink, RunSink, TeeSink};
 pub use tracer::{SERVICE, Tracer, TracerBuilder};

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::builder::{RunBuilder, into_object};
 use super::tracer::Tracer;
 use crate::model::{
-    Baggage, DottedOrder, Run, RunContext, RunEvent, RunId, RunOp, RunType, TraceId,
+    Attachment, Baggage, DottedOrder, JsonMap, NEW_TOKEN, Run, RunContext, RunEvent, RunId, RunOp,
+    RunType, TraceId, USAGE_METADATA, Usage,
 };
 
 /// A run that has started: the handle to describe it, end it, and start runs below it.
@@ -31,11 +32,13 @@ struct Inner {
     tracer: Tracer,
     // Outside of the lock, because children and headers ask for it all the time and it never changes.
     dotted_order: DottedOrder,
+    // False if the trace is not in the sample: the run is a place in its trace and nothing else.
+    sampled: bool,
     state: Mutex<State>,
 }
 
 struct State {
-    // Everything of the run but its inputs, which left with the post.
+    // Everything of the run but its inputs, which left with the post, unless the patch repeats them.
     run: Run,
     ended: bool,
 }
@@ -59,6 +62,7 @@ impl RunTree {
         // It is ended from the first, for this process: nothing changes it and nothing is sent.
         let inner = Inner {
             tracer: tracer.clone(),
+            sampled: tracer.keeps(dotted_order.trace_id()),
             dotted_order,
             state: Mutex::new(State { run, ended: true }),
         };
@@ -69,13 +73,21 @@ impl RunTree {
     }
 
     pub(super) fn begin(tracer: Tracer, mut run: Run) -> Self {
-        let inputs = run.inputs.take();
-        let mut post = run.clone();
-        post.inputs = inputs;
-        tracer.submit(RunOp::Post(Box::new(post)));
+        let sampled = tracer.admits(run.trace_id);
+        let (inputs, attachments) = (run.inputs.take(), std::mem::take(&mut run.attachments));
+        if sampled && tracer.inputs_on_patch() {
+            run.inputs.clone_from(&inputs);
+        }
+        if sampled {
+            let mut post = run.clone();
+            post.inputs = inputs;
+            post.attachments = attachments;
+            tracer.submit(RunOp::Post(Box::new(post)));
+        }
         let inner = Inner {
             tracer: tracer.clone(),
             dotted_order: run.dotted_order.clone(),
+            sampled,
             state: Mutex::new(State { run, ended: false }),
         };
         Self {
@@ -86,17 +98,36 @@ impl RunTree {
 
     /// Begins a run below this one.
     pub fn child(&self, name: impl Into<String>) -> RunBuilder {
-        self.tracer.run(name).parent(self.context())
+        self.tracer.run(name).below(self)
+    }
+
+    /// Returns the tracer that started the run.
+    pub fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// Returns what another process needs to continue below this run; none when tracing is off.
+    ///
+    /// Metadata and tags are masked as in the run itself. A run that is not in the sample has a context
+    /// too: the others, with the same rate, come to the same decision.
     pub fn context(&self) -> Option<RunContext> {
+        // Masked outside of the lock: a function of the user's may look at this very run.
+        Some(self.tracer.masked(self.inherited()?))
+    }
+
+    /// Returns what runs below inherit in this process, where it is masked when it leaves.
+    pub(super) fn inherited(&self) -> Option<RunContext> {
         let inner = self.inner.as_ref()?;
         let state = inner.lock();
+        let mut metadata = state.run.extra.metadata.clone();
+        if metadata.contains_key(USAGE_METADATA) {
+            // A run's usage is its own: inherited, it would be counted again for each child.
+            Arc::make_mut(&mut metadata).shift_remove(USAGE_METADATA);
+        }
         Some(RunContext {
             dotted_order: inner.dotted_order.clone(),
             baggage: Baggage {
-                metadata: state.run.extra.metadata.clone(),
+                metadata,
                 tags: state.run.tags.clone(),
                 project: state.run.project.clone(),
             },
@@ -118,8 +149,14 @@ impl RunTree {
         self.dotted_order().map(DottedOrder::trace_id)
     }
 
-    /// Returns true if the run is recorded.
+    /// Returns true if the run is recorded: not when tracing is off, nor when its trace is not in the
+    /// sample. Then it is not worth the work to describe it.
     pub fn is_recording(&self) -> bool {
+        self.inner.as_ref().is_some_and(|inner| inner.sampled)
+    }
+
+    /// Returns true if the run has a place in a trace, be it in the sample or not.
+    pub(super) fn has_place(&self) -> bool {
         self.inner.is_some()
     }
 
@@ -145,7 +182,7 @@ impl RunTree {
 
     /// Records that something happened, in words.
     pub fn add_event(&self, message: impl Into<String>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else { return };
         let event = RunEvent {
             name: "event".to_owned(),
             message: Some(message.into()),
@@ -155,10 +192,67 @@ impl RunTree {
         inner.change(|run| run.events.push(event));
     }
 
+    /// Records that something with a name happened, with values for programs. An object is best; use
+    /// [`Value::Null`] for none.
+    pub fn record_event(&self, name: impl Into<String>, kwargs: impl Into<Value>) {
+        let Some(inner) = self.recorded() else { return };
+        let event = RunEvent {
+            name: name.into(),
+            message: None,
+            kwargs: Some(kwargs.into()).filter(|kwargs| !kwargs.is_null()),
+            time: inner.tracer.clock().now(),
+        };
+        inner.change(|run| run.events.push(event));
+    }
+
+    /// Records that a streamed token arrived: the first one, from which LangSmith derives the time to
+    /// the first token. Later calls do nothing, and the token's text is not kept.
+    pub fn new_token(&self) {
+        let streams = |run: &Run| run.events.iter().any(|event| event.name == NEW_TOKEN);
+        let Some(inner) = self.recorded().filter(|inner| !streams(&inner.lock().run)) else {
+            return;
+        };
+        let time = inner.tracer.clock().now();
+        inner.change(|run| {
+            if !streams(run) {
+                run.events.push(RunEvent {
+                    name: NEW_TOKEN.to_owned(),
+                    time,
+                    message: None,
+                    kwargs: None,
+                });
+            }
+        });
+    }
+
+    /// Says what a call of a language model used up. Children do not inherit it.
+    pub fn set_usage(&self, usage: Usage) {
+        self.add_metadata(USAGE_METADATA, usage);
+    }
+
+    /// Adds a file to the run; it leaves when the run ends. One of the same name is replaced.
+    pub fn attach(&self, attachment: Attachment) {
+        let Some(inner) = self.recorded() else { return };
+        inner.change(|run| {
+            run.attachments
+                .retain(|known| known.name != attachment.name);
+            run.attachments.push(attachment);
+        });
+    }
+
+    /// Adds one key to what the work gives back, and keeps the others.
+    pub fn add_output(&self, key: impl Into<String>, value: impl Into<Value>) {
+        let Some(inner) = self.recorded() else { return };
+        let (key, value) = (key.into(), value.into());
+        inner.change(|run| {
+            run.outputs.get_or_insert_default().insert(key, value);
+        });
+    }
+
     /// Sets what the work gave back, without ending the run. A value that is no object is sent as
     /// `{"output": value}`.
     pub fn set_outputs(&self, outputs: impl Into<Value>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else { return };
         let outputs = into_object(outputs.into(), "output");
         inner.change(|run| run.outputs = Some(outputs));
     }
@@ -172,7 +266,9 @@ impl RunTree {
 
     /// Ends the run with what the work gave back.
     pub fn end_with(&self, outputs: impl Into<Value>) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else {
+            return self.end();
+        };
         let outputs = into_object(outputs.into(), "output");
         inner.finish(|run| run.outputs = Some(outputs));
     }
@@ -180,7 +276,9 @@ impl RunTree {
     /// Ends the run with an error. Without outputs set before, `{"output": null}` is sent, as the
     /// Python SDK does.
     pub fn fail(&self, error: impl fmt::Display) {
-        let Some(inner) = self.open() else { return };
+        let Some(inner) = self.recorded() else {
+            return self.end();
+        };
         let mut text = String::new();
         // Unlike `to_string`, this keeps what was written when a `Display` returns an error.
         let _ = write!(text, "{error}");
@@ -198,6 +296,11 @@ impl RunTree {
     fn open(&self) -> Option<&Inner> {
         self.inner.as_deref().filter(|inner| !inner.lock().ended)
     }
+
+    /// Returns the run if what it did will be sent; what children inherit is set in any case.
+    fn recorded(&self) -> Option<&Inner> {
+        self.open().filter(|inner| inner.sampled)
+    }
 }
 
 impl Inner {
@@ -214,6 +317,10 @@ impl Inner {
     }
 
     fn finish(&self, last: impl FnOnce(&mut Run)) {
+        if !self.sampled {
+            self.lock().ended = true;
+            return;
+        }
         let now = self.tracer.clock().now();
         let patch = {
             let mut state = self.lock();
@@ -221,12 +328,31 @@ impl Inner {
                 return;
             }
             last(&mut state.run);
+            keep_usage(&mut state.run);
             state.run.end_time = Some(now.max(state.run.start_time));
             let patch = state.run.clone();
             state.ended = true;
             patch
         };
         self.tracer.submit(RunOp::Patch(Box::new(patch)));
+    }
+}
+
+/// Copies the usage of a model's answer to where LangSmith counts it, unless it is there.
+///
+/// The Python SDK does so for a run of any type; then a chain that returns its model's answer counts
+/// the tokens again.
+fn keep_usage(run: &mut Run) {
+    let told = |map: &JsonMap| {
+        map.get(USAGE_METADATA)
+            .filter(|usage| usage.is_object())
+            .cloned()
+    };
+    if run.run_type == RunType::Llm
+        && !run.extra.metadata.contains_key(USAGE_METADATA)
+        && let Some(usage) = run.outputs.as_ref().and_then(told)
+    {
+        Arc::make_mut(&mut run.extra.metadata).insert(USAGE_METADATA.to_owned(), usage);
     }
 }
 

@@ -5,9 +5,15 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::builder::RunBuilder;
+use super::current::surroundings;
+use super::gate::{Gate, GateCounts};
+use super::redact::Redactor;
 use super::run_tree::RunTree;
-use super::sink::RunSink;
-use crate::model::{Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock};
+use super::sampler::Sampler;
+use super::sink::{NoSink, RunSink};
+use crate::model::{
+    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock, TraceId,
+};
 
 /// The key of metadata that names the service a run is of.
 pub const SERVICE: &str = "service";
@@ -34,7 +40,7 @@ pub struct Tracer {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Shared {
     sink: Arc<dyn RunSink>,
     clock: Arc<dyn Clock>,
@@ -42,7 +48,19 @@ struct Shared {
     project: Option<String>,
     service: Option<Value>,
     runtime: Option<Arc<JsonMap>>,
-    enabled: bool,
+    metadata: JsonMap,
+    inputs_on_patch: bool,
+    gate: Gate,
+    recording: Recording,
+    allow_unprocessed: bool,
+}
+
+/// Whether runs are recorded where nobody nearer says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recording {
+    On,
+    Off,
+    Never,
 }
 
 impl Tracer {
@@ -56,12 +74,24 @@ impl Tracer {
                 project: None,
                 service: None,
                 runtime: Some(Arc::new(describe_sender())),
-                enabled: true,
+                metadata: JsonMap::new(),
+                inputs_on_patch: false,
+                gate: Gate::default(),
+                recording: Recording::On,
+                allow_unprocessed: false,
             },
         }
     }
 
-    /// Begins a run: a root, unless the builder is given a parent.
+    /// Makes a tracer that records nothing, whatever a scope says.
+    pub fn never() -> Self {
+        Self::builder(Arc::new(NoSink))
+            .omit_runtime()
+            .never()
+            .build()
+    }
+
+    /// Begins a run: a root, unless the builder or a [`Scope`](super::Scope) names a parent.
     pub fn run(&self, name: impl Into<String>) -> RunBuilder {
         RunBuilder::new(self.clone(), name.into())
     }
@@ -79,9 +109,40 @@ impl Tracer {
         }
     }
 
-    /// Returns true if runs of this tracer are recorded.
+    /// Returns true if a run that starts here and now is recorded: the [`Scope`](super::Scope)s
+    /// around are asked first.
     pub fn is_enabled(&self) -> bool {
-        self.shared.enabled
+        surroundings().records(self, None)
+    }
+
+    /// Returns true if a run is recorded that starts here and now below `parent`, or else below what is
+    /// current.
+    #[cfg(feature = "macros")]
+    pub(crate) fn records_below(&self, parent: Option<&super::Parent>) -> bool {
+        let around = surroundings();
+        let below = match parent {
+            Some(parent) => parent.below(self),
+            None => around.below(self),
+        };
+        around.records(self, below)
+    }
+
+    /// Returns true if a payload leaves raw whose hook failed.
+    #[cfg(feature = "macros")]
+    pub(crate) fn allows_unprocessed(&self) -> bool {
+        self.shared.allow_unprocessed
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.shared.recording == Recording::On
+    }
+
+    pub(super) fn can_record(&self) -> bool {
+        self.shared.recording != Recording::Never
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Returns the project that new traces go to.
@@ -100,9 +161,57 @@ impl Tracer {
         }
     }
 
-    /// Returns an operation as it may leave; none if it must not. For one that goes by a way of its own.
-    pub(crate) fn admit(&self, op: RunOp) -> Option<RunOp> {
-        Some(op)
+    /// Returns what may leave of an operation, sampled and masked; none if nothing may.
+    ///
+    /// The tracer's own operations pass here by themselves. It is for operations that go out by another
+    /// way, such as feedback by a request of its own.
+    pub fn admit(&self, mut op: RunOp) -> Option<RunOp> {
+        // Before the gate, so that what hides metadata hides this too.
+        self.describe(&mut op);
+        self.shared.gate.pass(op)
+    }
+
+    /// Returns how often something was kept from leaving: by sampling, and by masking that failed.
+    pub fn gate_counts(&self) -> GateCounts {
+        self.shared.gate.counts()
+    }
+
+    pub(super) fn admits(&self, trace_id: TraceId) -> bool {
+        self.shared.gate.admits(trace_id.0)
+    }
+
+    pub(super) fn keeps(&self, trace_id: TraceId) -> bool {
+        self.shared.gate.sampler.keeps(trace_id.0)
+    }
+
+    pub(super) fn masked(&self, context: RunContext) -> RunContext {
+        self.shared.gate.pass_context(context)
+    }
+
+    /// Adds the metadata that every run has. Not in the run itself: its children, here and in other
+    /// processes, would inherit what is said of this process alone.
+    fn describe(&self, op: &mut RunOp) {
+        if let Some(run) = op.run_mut() {
+            for (key, value) in &self.shared.metadata {
+                if !run.extra.metadata.contains_key(key) {
+                    Arc::make_mut(&mut run.extra.metadata).insert(key.clone(), value.clone());
+                }
+            }
+        }
+    }
+
+    pub(super) fn inputs_on_patch(&self) -> bool {
+        self.shared.inputs_on_patch
+    }
+
+    /// Returns a tracer that is like this one and gives its operations to another sink.
+    #[must_use]
+    pub fn with_sink(&self, sink: Arc<dyn RunSink>) -> Self {
+        let mut shared = Shared::clone(&self.shared);
+        shared.sink = sink;
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
@@ -155,9 +264,44 @@ impl TracerBuilder {
     }
 
     /// Switches recording on or off; off, runs are handles that do nothing. On by default.
+    ///
+    /// A [`Scope`](super::Scope) may say otherwise for its inside; see [`Tracer::never`].
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
-        self.shared.enabled = enabled;
+        self.shared.recording = if enabled {
+            Recording::On
+        } else {
+            Recording::Off
+        };
+        self
+    }
+
+    /// Records nothing, whatever a scope says: for a sink that could not take it.
+    #[must_use]
+    pub fn never(mut self) -> Self {
+        self.shared.recording = Recording::Never;
+        self
+    }
+
+    /// Lets a payload leave raw if its `process_inputs` or `process_outputs` hook fails; by default it is
+    /// replaced by a marker.
+    #[must_use]
+    pub fn allow_unprocessed(mut self, allow: bool) -> Self {
+        self.shared.allow_unprocessed = allow;
+        self
+    }
+
+    /// Sets which traces are kept; all by default.
+    #[must_use]
+    pub fn sampler(mut self, sampler: Sampler) -> Self {
+        self.shared.gate.sampler = sampler;
+        self
+    }
+
+    /// Sets what is masked; nothing by default.
+    #[must_use]
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.shared.gate.redactor = redactor.masks().then_some(redactor);
         self
     }
 
@@ -165,6 +309,21 @@ impl TracerBuilder {
     #[must_use]
     pub fn omit_runtime(mut self) -> Self {
         self.shared.runtime = None;
+        self
+    }
+
+    /// Sets metadata that every run has, where the run has none of that key. Children do not inherit it,
+    /// and it does not travel to other services.
+    #[must_use]
+    pub fn metadata(mut self, metadata: JsonMap) -> Self {
+        self.shared.metadata = metadata;
+        self
+    }
+
+    /// Sends the inputs again with each run's end. Off by default.
+    #[must_use]
+    pub fn inputs_on_patch(mut self, again: bool) -> Self {
+        self.shared.inputs_on_patch = again;
         self
     }
 

@@ -177,7 +177,7 @@ pub fn silent_port() -> (String, TcpListener) {
     (format!("http://{address}"), listener)
 }
 
-/// A part of a multipart body.
+/// A part of a multipart body; the JSON of one that has another type is the list of its bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     pub name: String,
@@ -223,10 +223,15 @@ pub fn parse_multipart(content_type: &str, body: &[u8]) -> Vec<Part> {
             .strip_prefix("form-data; name=\"")
             .and_then(|name| name.strip_suffix('"'))
             .expect("a name");
+        let data = &rest[..length];
+        let is_json = headers[1].1 == "application/json";
         parts.push(Part {
             name: name.to_owned(),
             headers: headers.clone(),
-            json: serde_json::from_slice(&rest[..length]).expect("JSON"),
+            json: match is_json {
+                true => serde_json::from_slice(data).expect("JSON"),
+                false => data.into(),
+            },
         });
         rest = rest[length..].strip_prefix(b"\r\n").expect("a line break");
     }
@@ -236,6 +241,15 @@ pub fn parse_multipart(content_type: &str, body: &[u8]) -> Vec<Part> {
 pub fn parts_of(request: &Received) -> Vec<Part> {
     parse_multipart(
         request.header("content-type").expect("a type"),
-        &request.body,
+        &unpacked(request),
     )
+}
+
+/// Returns the body of a request, unpacked as its header says.
+pub fn unpacked(request: &Received) -> Vec<u8> {
+    match request.header("content-encoding") {
+        None => request.body.clone(),
+        Some("zstd") => zstd::decode_all(&*request.body).expect("whole frames"),
+        Some(other) => panic!("nobody asked for {other}"),
+    }
 }

@@ -3,6 +3,8 @@
 //! ```text
 //!   rust-src ─► python ─► evcxr ─► facade ─► kernel files
 //!   (RA reads)  (Jupyter)  (cache)  (dylib)   (configuration, kernelspec, crate graph)
+//!
+//!   javascript                                for `compat` only, where there is Node
 //! ```
 //!
 //! A step writes its mark only when it has ended well. Whatever interrupts it, the next command
@@ -10,6 +12,7 @@
 
 mod evcxr;
 pub(crate) mod facade;
+pub(crate) mod javascript;
 mod kernel_files;
 mod python;
 mod rust_src;
@@ -126,6 +129,11 @@ pub(crate) fn ensure(workshop: &Workshop) -> Result<()> {
         prerequisites(workshop)?;
         Ok(())
     })
+}
+
+/// Does what the peers in Python need, and nothing of what notebooks need besides.
+pub(crate) fn ensure_python(workshop: &Workshop) -> Result<()> {
+    ensure_each(workshop, &[python::STEP], |_| Ok(()))
 }
 
 /// Does the steps that are not done; `prepare` runs once, before the first of them.

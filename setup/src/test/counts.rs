@@ -16,6 +16,8 @@ impl Counts {
     pub(crate) fn read(&mut self, line: &str) {
         if let Some(result) = line.trim().strip_prefix("test result: ") {
             self.read_cargo(result);
+        } else if let Some(result) = line.strip_prefix("compared: ") {
+            self.read_parts(result.split(','));
         } else if let Some(ran) = line.strip_prefix("Ran ") {
             self.passed += first_number(ran);
         } else if line.starts_with("OK") || line.starts_with("FAILED (") {
@@ -50,7 +52,12 @@ impl Counts {
         let Some((_, counts)) = result.split_once(". ") else {
             return;
         };
-        for part in counts.split(';') {
+        self.read_parts(counts.split(';'));
+    }
+
+    /// Reads parts like `12 passed`.
+    fn read_parts<'a>(&mut self, parts: impl Iterator<Item = &'a str>) {
+        for part in parts {
             let count = first_number(part);
             match part.trim().split(' ').nth(1) {
                 Some("passed") => self.passed += count,
@@ -141,6 +148,12 @@ mod tests {
                 skipped: 2
             }
         );
+    }
+
+    #[test]
+    fn comparisons_count_as_tests() {
+        let counts = read(&["compared: 29 passed, 3 failed [9.0 s]"]);
+        assert_eq!((counts.passed, counts.failed), (29, 3));
     }
 
     #[test]

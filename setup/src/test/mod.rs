@@ -11,11 +11,12 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::child::{self, Logged};
+use crate::compat::{self, Sdk};
 use crate::notebooks;
 use crate::problem::{FAILED, OK};
 use crate::progress::{Meter, seconds, tell};
 use crate::run::{self, Mode};
-use crate::steps::{self, Workshop};
+use crate::steps::{self, Workshop, javascript};
 use counts::Counts;
 
 /// How a stage ended.
@@ -58,6 +59,8 @@ pub(crate) fn test() -> Result<u8> {
     }
     outcomes.push(cargo(&workshop, "tests", &TESTS)?);
     outcomes.push(python(&workshop)?);
+    outcomes.push(compat(&workshop, Sdk::Python)?);
+    outcomes.push(compat(&workshop, Sdk::JavaScript)?);
     outcomes.push(executed_notebooks(&workshop)?);
     Ok(report(&outcomes, is_ci()))
 }
@@ -184,6 +187,21 @@ fn python(workshop: &Workshop) -> Result<Outcome> {
     stage(workshop, NAME, &mut command)
 }
 
+/// Compares with an official SDK. Python is part of the workbook; JavaScript needs Node.
+fn compat(workshop: &Workshop, sdk: Sdk) -> Result<Outcome> {
+    let name = format!("compat {}", sdk.name());
+    if sdk == Sdk::JavaScript {
+        match javascript::ensure(workshop) {
+            Ok(None) => {}
+            Ok(Some(reason)) => return Ok(skipped(&name, &reason, false)),
+            Err(error) => return Ok(failed(&name, &error)),
+        }
+    }
+    let mut command = compat::program(workshop);
+    command.args(["--sdk", sdk.name()]);
+    stage(workshop, &name, &mut command)
+}
+
 fn executed_notebooks(workshop: &Workshop) -> Result<Outcome> {
     const NAME: &str = "notebooks";
     let notebooks = notebooks::all(&workshop.places.root);
@@ -209,6 +227,21 @@ fn executed_notebooks(workshop: &Workshop) -> Result<Outcome> {
         counts,
         took,
     })
+}
+
+/// Tells of a stage that could not be prepared; the others go on.
+fn failed(name: &str, error: &anyhow::Error) -> Outcome {
+    let meter = Meter::start(name, "");
+    meter.keep(&format!("    {error:#}"));
+    Outcome {
+        name: name.to_owned(),
+        verdict: Verdict::Failed,
+        counts: Counts {
+            failed: 1,
+            ..Counts::default()
+        },
+        took: meter.failed("could not be prepared"),
+    }
 }
 
 fn skipped(name: &str, reason: &str, required: bool) -> Outcome {

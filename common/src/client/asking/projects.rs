@@ -340,7 +340,7 @@ impl Client {
         let path = Path::of("sessions").id(id);
         let question = Question::send(Method::PATCH, path, &update.0, project.to_string())?;
         let answer = self.ask(question).await?;
-        self.asking.places().clear();
+        self.origin.asking.places().clear();
         decode(&answer)
     }
 
@@ -365,7 +365,7 @@ impl Client {
         let path = Path::of("sessions").id(id);
         self.ask(Question::delete(path, project.to_string()))
             .await?;
-        self.asking.places().clear();
+        self.origin.asking.places().clear();
         Ok(())
     }
 

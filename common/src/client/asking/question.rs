@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 use super::detail::detail;
 use super::error::AskError;
 use super::path::Path;
-use crate::client::check::names_workspace;
 use crate::export::{
     EncodedBody, HttpRequest, HttpResponse, RetryPolicy, Transport, TransportError, Verdict, judge,
+    names_workspace,
 };
 
 /// Most of an answer that is read.

@@ -18,12 +18,17 @@ use crate::propagation::{BAGGAGE_HEADER, TRACE_HEADER};
 pub(super) fn inject(context: &RunContext, carrier: &mut dyn Injector) -> Option<u64> {
     let order = &context.dotted_order;
     if order.as_str().len() > MAX_TRACE_BYTES || order.depth() >= MAX_TRACE_SEGMENTS {
-        carrier.remove(TRACE_HEADER);
-        write_baggage(&Baggage::default(), carrier);
+        strip(carrier);
         return None;
     }
     carrier.set(TRACE_HEADER, order.as_str().to_owned());
     Some(write_baggage(&context.baggage, carrier))
+}
+
+/// Takes both headers out, and leaves the members of others.
+pub(super) fn strip(carrier: &mut dyn Injector) {
+    carrier.remove(TRACE_HEADER);
+    write_baggage(&Baggage::default(), carrier);
 }
 
 fn write_baggage(baggage: &Baggage, carrier: &mut dyn Injector) -> u64 {

@@ -125,6 +125,10 @@ impl Propagator for LangSmithPropagator {
         self.counting.injected(inject::inject(context, carrier));
     }
 
+    fn strip(&self, carrier: &mut dyn Injector) {
+        inject::strip(carrier);
+    }
+
     fn extract(&self, carrier: &dyn Extractor) -> Extracted {
         self.extract_under(&self.rules.policy, carrier)
     }

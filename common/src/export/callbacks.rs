@@ -1,0 +1,141 @@
+//! The program's own code on the way out: what changes a batch, and what hears of losses.
+//!
+//! ```text
+//! queue ──► Transform ──► batch ──► encode ──► transport
+//!               └──────────────────────────────────┴──► given up ──► OnDrop
+//! ```
+//!
+//! With several destinations each calls both, on its own thread. Start at [`Transform`].
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::ledger::DropReason;
+use crate::model::{DottedOrder, RunId, RunOp, TraceId};
+
+/// A function that changes operations before they are written: the Python SDK's
+/// `process_buffered_run_ops`.
+///
+/// It is called on the exporter's thread with what is about to be sent together, in order; nothing is
+/// sent while it works. It may change what it likes but the ids, the places in traces and the order. If
+/// it does, or panics, that batch is dropped as
+/// [`TransformFailed`](super::DropReason::TransformFailed): it may hold what the function was to remove.
+///
+/// ```
+/// use common::export::{BatchConfig, Transform};
+///
+/// let config = BatchConfig {
+///     transform: Some(Transform::new(|ops| {
+///         for run in ops.iter_mut().filter_map(|op| op.run_mut()) {
+///             run.tags.push("nightly".to_owned());
+///         }
+///     })),
+///     ..BatchConfig::default()
+/// };
+/// # assert_eq!(config.clone(), config);
+/// ```
+#[derive(Clone)]
+pub struct Transform(Arc<Change>);
+
+type Change = dyn Fn(&mut [RunOp]) + Send + Sync;
+
+/// What a transform must leave as it is.
+type Identity = (
+    std::mem::Discriminant<RunOp>,
+    Uuid,
+    Option<(TraceId, Option<RunId>, DottedOrder)>,
+);
+
+impl Transform {
+    /// Wraps a function.
+    pub fn new(change: impl Fn(&mut [RunOp]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(change))
+    }
+
+    /// Changes operations.
+    ///
+    /// # Errors
+    /// If the function panicked, or changed what it must not.
+    pub(super) fn apply(&self, ops: &mut [RunOp]) -> Result<(), DropReason> {
+        let before: Vec<Identity> = ops.iter().map(identity).collect();
+        catch_unwind(AssertUnwindSafe(|| (self.0)(ops)))
+            .ok()
+            .filter(|()| ops.iter().map(identity).eq(before))
+            .ok_or(DropReason::TransformFailed)
+    }
+}
+
+fn identity(op: &RunOp) -> Identity {
+    let place = op
+        .run()
+        .map(|run| (run.trace_id, run.parent_run_id, run.dotted_order.clone()));
+    (std::mem::discriminant(op), op.id(), place)
+}
+
+/// A function that hears of operations that were taken in and given up: the Python SDK's
+/// `tracing_error_callback`.
+///
+/// It is called on the exporter's thread with the reason and the number of operations, after they are
+/// booked; nothing is sent while it works, so it should only take note. It must neither flush nor hold a
+/// client, which would keep the exporter alive for ever. A panic of its own is caught and changes
+/// nothing. What was never taken in is in [`ExportStats::refused`](super::ExportStats::refused).
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+/// use common::export::{BatchConfig, OnDrop};
+///
+/// let lost = Arc::new(AtomicU64::new(0));
+/// let counter = lost.clone();
+/// let config = BatchConfig {
+///     on_drop: Some(OnDrop::new(move |_reason, count| {
+///         counter.fetch_add(count, Ordering::Relaxed);
+///     })),
+///     ..BatchConfig::default()
+/// };
+/// # assert_eq!(config.clone(), config);
+/// ```
+#[derive(Clone)]
+pub struct OnDrop(Arc<dyn Fn(DropReason, u64) + Send + Sync>);
+
+impl OnDrop {
+    /// Wraps a function.
+    pub fn new(hear: impl Fn(DropReason, u64) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    pub(super) fn tell(&self, reason: DropReason, count: u64) {
+        let told = catch_unwind(AssertUnwindSafe(|| (self.0)(reason, count)));
+        if told.is_err() {
+            tracing::warn!("the function that hears of dropped runs panicked");
+        }
+    }
+}
+
+/// Two are equal if they are clones of one.
+impl PartialEq for Transform {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Two are equal if they are clones of one.
+impl PartialEq for OnDrop {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Transform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transform")
+    }
+}
+
+impl fmt::Debug for OnDrop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnDrop")
+    }
+}

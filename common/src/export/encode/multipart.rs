@@ -1,0 +1,190 @@
+//! The body that carries runs, their files and judgements of them.
+//!
+//! ```text
+//! --B                                                    one group of a batch:
+//! Content-Disposition: form-data; name="post.<id>"         post.<id>          ids, names, times
+//! Content-Type: application/json                           post.<id>.inputs   ┐
+//! Content-Length: 346                                      post.<id>.outputs  │ large or free-form
+//!                                                          post.<id>.events   │ fields, each a
+//! {"id":"<id>","start_time":…}                             post.<id>.extra    │ part of its own
+//! --B …                                                    post.<id>.error    ┘
+//! --B--                                                    attachment.<id>.<name>   its bytes
+//!                                                        feedback.<id>        a judgement
+//! ```
+//!
+//! `Content-Length` in a part's headers is the way of the Python and Go SDKs. The boundary is drawn at
+//! random for each body, after everything that goes in is known: data cannot contain it but by a chance
+//! of 2⁻¹²⁸, and nobody can prepare data for it. Start at [`Encoder::multipart`].
+
+use bytes::Bytes;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::parts::{FeedbackRoute, MainPart, Outputs, feedback, is_usable_name, media_type};
+use super::{EncodedBody, Encoder, Encoding, MAX_KEPT_BUFFER};
+use crate::export::batch::{Batch, Group};
+use crate::model::{Attachment, RunOp};
+
+/// A smaller attachment is copied: a chunk of its own would cost more.
+const MIN_CHUNK: usize = 16 * 1024;
+
+/// What names a part: boundary, event, id, field.
+type Name<'a> = [&'a str; 4];
+
+impl Encoder {
+    /// Writes the body of `POST /runs/multipart`.
+    ///
+    /// An attachment whose name cannot travel is left out (see
+    /// [`AttachmentLoss`](crate::export::AttachmentLoss)). A large one is not copied: it becomes a chunk
+    /// of the body.
+    ///
+    /// ```
+    /// use common::export::{Batch, Encoder};
+    /// use common::model::{Attachment, RunOp};
+    /// use common::trace::{MemorySink, Tracer};
+    ///
+    /// let sink = std::sync::Arc::new(MemorySink::new());
+    /// Tracer::builder(sink.clone()).build().run("draw").start().end();
+    /// let mut ops = sink.ops();
+    /// if let RunOp::Post(run) = &mut ops[0] {
+    ///     run.attachments.push(Attachment::new("picture", "image/png", vec![0; 100_000]));
+    /// }
+    /// let body = Encoder::new().multipart(&Batch::merge(ops))?;
+    /// assert_eq!(body.chunks.len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Only if a value cannot be written as JSON, which plain values always can.
+    pub fn multipart(&mut self, batch: &Batch) -> serde_json::Result<EncodedBody> {
+        let boundary = Uuid::from_u128(rand::random()).simple().to_string();
+        self.text.clear();
+        self.inserts.clear();
+        self.data_size = 0;
+        for group in batch.groups() {
+            self.group(&boundary, group)?;
+        }
+        self.put(&["--", &boundary, "--\r\n"]);
+        Ok(EncodedBody {
+            content_type: format!("multipart/form-data; boundary={boundary}"),
+            encoding: Encoding::Identity,
+            chunks: self.chunks(),
+            data_size: self.data_size,
+        })
+    }
+
+    fn group(&mut self, boundary: &str, group: &Group) -> serde_json::Result<()> {
+        let mut id_buffer = Uuid::encode_buffer();
+        let id: &str = group.op.id().hyphenated().encode_lower(&mut id_buffer);
+        let (event, created, run) = match &group.op {
+            RunOp::Post(run) => ("post.", true, run),
+            RunOp::Patch(run) => ("patch.", false, run),
+            RunOp::Feedback(judged) => {
+                let fields = feedback(judged, FeedbackRoute::Part)?;
+                return self.part([boundary, "feedback.", id, ""], &fields);
+            }
+        };
+        let name = |field| [boundary, event, id, field];
+        self.part(name(""), &MainPart::of(run))?;
+        if let Some(inputs) = &run.inputs {
+            self.part(name(".inputs"), inputs)?;
+        }
+        if let Some(outputs) = Outputs::of(run, created) {
+            self.part(name(".outputs"), &outputs)?;
+        }
+        self.part(name(".events"), &run.events)?;
+        self.part(name(".extra"), &run.extra)?;
+        if let Some(error) = &run.error {
+            self.part(name(".error"), error)?;
+        }
+        for attachment in &run.attachments {
+            if is_usable_name(&attachment.name) {
+                self.attachment(boundary, id, attachment);
+            }
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, name: Name<'_>, value: &impl Serialize) -> serde_json::Result<()> {
+        let mut part = std::mem::take(&mut self.part);
+        part.clear();
+        let written = serde_json::to_writer(&mut part, value);
+        self.head(name, "application/json", part.len());
+        self.text.extend_from_slice(&part);
+        self.put(&["\r\n"]);
+        if part.capacity() <= MAX_KEPT_BUFFER {
+            self.part = part;
+        }
+        written
+    }
+
+    fn attachment(&mut self, boundary: &str, id: &str, attachment: &Attachment) {
+        let Attachment {
+            name,
+            mime_type,
+            data,
+        } = attachment;
+        let field = format!(".{name}");
+        let name = [boundary, "attachment.", id, &field];
+        self.head(name, media_type(mime_type), data.len());
+        if data.len() < MIN_CHUNK {
+            self.text.extend_from_slice(data);
+        } else {
+            self.inserts.push((self.text.len(), data.clone()));
+        }
+        self.put(&["\r\n"]);
+    }
+
+    fn head(&mut self, [boundary, event, id, field]: Name<'_>, media_type: &str, length: usize) {
+        self.data_size += length;
+        let mut digits = [0_u8; 20];
+        self.text.reserve(length.min(MIN_CHUNK) + 256);
+        self.put(&[
+            "--",
+            boundary,
+            "\r\nContent-Disposition: form-data; name=\"",
+            event,
+            id,
+            field,
+            "\"\r\nContent-Type: ",
+            media_type,
+            "\r\nContent-Length: ",
+            decimal(length, &mut digits),
+            "\r\n\r\n",
+        ]);
+    }
+
+    fn put(&mut self, pieces: &[&str]) {
+        for piece in pieces {
+            self.text.extend_from_slice(piece.as_bytes());
+        }
+    }
+
+    /// Cuts the text where an attachment goes in. Nothing is copied.
+    fn chunks(&mut self) -> Vec<Bytes> {
+        let mut rest = std::mem::take(&mut self.text).freeze();
+        let mut chunks = Vec::with_capacity(2 * self.inserts.len() + 1);
+        let mut cut = 0;
+        for (at, data) in self.inserts.drain(..) {
+            chunks.push(rest.split_to(at - cut));
+            chunks.push(data);
+            cut = at;
+        }
+        chunks.push(rest);
+        chunks
+    }
+}
+
+/// Writes a number in decimal without allocating.
+fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &str {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    std::str::from_utf8(&digits[at..]).unwrap_or("0")
+}

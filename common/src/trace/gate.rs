@@ -1,0 +1,178 @@
+//! What stands between a run and the sink: first the sampler, then the redactor.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use uuid::Uuid;
+
+use super::redact::{Redactor, Withheld, drop_tokens, is_masking};
+use super::sampler::{SAMPLE_RATE, Sampler};
+use crate::model::{RunContext, RunOp};
+
+/// How often something was kept from leaving, since a tracer was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GateCounts {
+    /// Runs that were not recorded, because their trace is not in the sample.
+    pub sampled_out_runs: u64,
+    /// Judgements that were not sent, because their trace is not in the sample.
+    pub sampled_out_feedback: u64,
+    /// Fields withheld because a function that masks them panicked. Repair the function.
+    pub withheld_by_panic: u64,
+    /// Fields withheld because they were more text than the anonymizer may read; see
+    /// [`AnonymizerBuilder::max_bytes`](super::AnonymizerBuilder::max_bytes).
+    pub withheld_over_budget: u64,
+    /// Operations dropped because a function that masks made them. Record nothing there.
+    pub made_while_masking: u64,
+}
+
+impl fmt::Display for GateCounts {
+    /// Writes the counts that are not zero in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (name, count) in [
+            ("sampled_out_runs", self.sampled_out_runs),
+            ("sampled_out_feedback", self.sampled_out_feedback),
+            ("withheld_by_panic", self.withheld_by_panic),
+            ("withheld_over_budget", self.withheld_over_budget),
+            ("made_while_masking", self.made_while_masking),
+        ] {
+            if count > 0 {
+                write!(f, "{separator}{name} {count}")?;
+                separator = ", ";
+            }
+        }
+        if separator.is_empty() {
+            f.write_str("nothing yet")?;
+        }
+        Ok(())
+    }
+}
+
+/// Every operation passes here. Without sampler and redactor it passes as it is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Gate {
+    pub(super) sampler: Sampler,
+    pub(super) redactor: Option<Redactor>,
+    // Clones of a tracer count together.
+    counting: Arc<Counting>,
+}
+
+#[derive(Debug, Default)]
+struct Counting {
+    sampled_out_runs: AtomicU64,
+    sampled_out_feedback: AtomicU64,
+    withheld_by_panic: AtomicU64,
+    withheld_over_budget: AtomicU64,
+    made_while_masking: AtomicU64,
+}
+
+impl Gate {
+    /// Returns true if the runs of that trace are recorded; counts a run that is not.
+    pub(super) fn admits(&self, trace_id: Uuid) -> bool {
+        let keeps = self.sampler.keeps(trace_id);
+        if !keeps {
+            add(&self.counting.sampled_out_runs, 1);
+        }
+        keeps
+    }
+
+    /// Returns what leaves of an operation; none if nothing does.
+    pub(super) fn pass(&self, mut op: RunOp) -> Option<RunOp> {
+        match &mut op {
+            RunOp::Post(run) | RunOp::Patch(run) => {
+                if !self.sampler.keeps(run.trace_id.0) {
+                    return None;
+                }
+                if let Some(rate) = self.sampler.rate() {
+                    let metadata = Arc::make_mut(&mut run.extra.metadata);
+                    metadata.insert(SAMPLE_RATE.to_owned(), rate.into());
+                }
+                drop_tokens(&mut run.events);
+            }
+            RunOp::Feedback(feedback) => {
+                // What is said of a whole project is of no one trace.
+                let run = feedback.run_id.map(|run| run.0);
+                let key = feedback.trace_id.map(|trace| trace.0).or(run);
+                if key.is_some_and(|key| !self.sampler.keeps(key)) {
+                    add(&self.counting.sampled_out_feedback, 1);
+                    return None;
+                }
+            }
+        }
+        if let Some(redactor) = &self.redactor {
+            if self.is_masking() {
+                return None;
+            }
+            let withheld = redactor.redact_counted(&mut op);
+            self.count(withheld);
+        }
+        Some(op)
+    }
+
+    /// Returns what another process is told of a context.
+    pub(super) fn pass_context(&self, mut context: RunContext) -> RunContext {
+        if let Some(redactor) = &self.redactor {
+            if self.is_masking() {
+                return RunContext::new(context.dotted_order);
+            }
+            let withheld = redactor.redact_context_counted(&mut context);
+            self.count(withheld);
+        }
+        context
+    }
+
+    pub(super) fn counts(&self) -> GateCounts {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counting = &self.counting;
+        GateCounts {
+            sampled_out_runs: of(&counting.sampled_out_runs),
+            sampled_out_feedback: of(&counting.sampled_out_feedback),
+            withheld_by_panic: of(&counting.withheld_by_panic),
+            withheld_over_budget: of(&counting.withheld_over_budget),
+            made_while_masking: of(&counting.made_while_masking),
+        }
+    }
+
+    fn is_masking(&self) -> bool {
+        let masking = is_masking();
+        if masking {
+            static WARNED: AtomicBool = AtomicBool::new(false);
+            add(&self.counting.made_while_masking, 1);
+            warn_once(
+                &WARNED,
+                "a function that masks runs records a run itself; it is dropped",
+            );
+        }
+        masking
+    }
+
+    fn count(&self, withheld: Withheld) {
+        static PANICKED: AtomicBool = AtomicBool::new(false);
+        static OVER_BUDGET: AtomicBool = AtomicBool::new(false);
+        if withheld.panicked > 0 {
+            add(&self.counting.withheld_by_panic, withheld.panicked);
+            warn_once(
+                &PANICKED,
+                "a function that masks runs panicked; what it was given is not sent as it is",
+            );
+        }
+        if withheld.over_budget > 0 {
+            add(&self.counting.withheld_over_budget, withheld.over_budget);
+            warn_once(
+                &OVER_BUDGET,
+                "a run holds more text than its anonymizer may read; the field is withheld",
+            );
+        }
+    }
+}
+
+fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Ordering::Relaxed);
+}
+
+fn warn_once(warned: &AtomicBool, what: &str) {
+    if !warned.swap(true, Ordering::Relaxed) {
+        tracing::warn!("{what} (logged once)");
+    }
+}

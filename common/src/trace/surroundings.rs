@@ -1,0 +1,177 @@
+//! What the layers around a place in the program add up to.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::current::Layer;
+use super::process::configured;
+use super::run_tree::RunTree;
+use super::scope::{Parent, Says, Scope};
+use super::tracer::{SERVICE, Tracer};
+use crate::model::{Baggage, RunContext};
+
+/// What a run finds that starts here and now.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    process: Option<Scope>,
+    enabled: Option<bool>,
+    above: Above,
+    // Both with the outermost first: the scopes around what is above, and those inside of it.
+    around: Vec<Scope>,
+    within: Vec<Scope>,
+}
+
+#[derive(Debug)]
+enum Above {
+    Nothing,
+    Current(RunTree),
+    Named(Parent),
+}
+
+impl Surroundings {
+    /// Reads layers, the outermost first. No code of others runs here.
+    pub(super) fn of(layers: &[Layer], scopes: usize) -> Self {
+        let mut found = Self {
+            process: configured(),
+            enabled: None,
+            above: Above::Nothing,
+            around: Vec::new(),
+            within: Vec::new(),
+        };
+        // Deep recursion makes many runs and few scopes: without any, the innermost run says it all.
+        let read = if scopes == 0 { 1 } else { layers.len() };
+        let mut decided = false;
+        for layer in layers.iter().rev().take(read) {
+            match layer {
+                Layer::Run(run) if !decided => {
+                    found.above = Above::Current(run.clone());
+                    decided = true;
+                }
+                Layer::Run(_) => {}
+                Layer::Scope(scope) => {
+                    let says = scope.says();
+                    found.enabled = found.enabled.or(says.enabled);
+                    if decided {
+                        found.around.push(scope.clone());
+                        continue;
+                    }
+                    found.within.push(scope.clone());
+                    let named = match (says.enabled, &says.parent) {
+                        (Some(false), _) => Some(Parent::Root),
+                        (_, parent) => parent.clone(),
+                    };
+                    if let Some(parent) = named {
+                        found.above = Above::Named(parent);
+                        decided = true;
+                    }
+                }
+            }
+        }
+        found.around.reverse();
+        found.within.reverse();
+        found
+    }
+
+    /// Returns the current run, or what stands for it.
+    pub(super) fn current(&self) -> Option<RunTree> {
+        match &self.above {
+            Above::Current(run) | Above::Named(Parent::Run(run)) => Some(run.clone()),
+            Above::Named(Parent::Context(context)) => Some(self.tracer()?.remote(context.clone())),
+            Above::Named(Parent::Root) | Above::Nothing => None,
+        }
+    }
+
+    /// Returns where a run below the current one goes; none for a root.
+    pub(super) fn current_context(&self) -> Option<RunContext> {
+        match &self.above {
+            Above::Current(run) => run.inherited(),
+            Above::Named(parent) => parent.inherited(),
+            Above::Nothing => None,
+        }
+    }
+
+    /// Returns where a run goes whose builder names no parent: below what a scope names, else nowhere.
+    pub(super) fn named_context(&self) -> Option<RunContext> {
+        match &self.above {
+            Above::Named(parent) => parent.inherited(),
+            Above::Current(_) | Above::Nothing => None,
+        }
+    }
+
+    /// Says whether the run is recorded that [`named_context`](Self::named_context) is of, if it is one
+    /// of `tracer`'s.
+    pub(super) fn named_below(&self, tracer: &Tracer) -> Option<bool> {
+        match &self.above {
+            Above::Named(_) => self.below(tracer),
+            Above::Current(_) | Above::Nothing => None,
+        }
+    }
+
+    /// Returns the tracer that code uses here which was given none.
+    pub(super) fn tracer(&self) -> Option<Tracer> {
+        let of = |scopes: &[Scope]| {
+            let mut inner = scopes.iter().rev();
+            inner.find_map(|scope| scope.says().tracer.clone())
+        };
+        let of_run = || match &self.above {
+            Above::Current(run) | Above::Named(Parent::Run(run)) => Some(run.tracer().clone()),
+            Above::Named(_) | Above::Nothing => None,
+        };
+        of(&self.within)
+            .or_else(of_run)
+            .or_else(|| of(&self.around))
+            .or_else(super::process::default_tracer)
+    }
+
+    /// Decides whether a run of `tracer` is recorded. `below` is what its parent's handle says.
+    pub(super) fn records(&self, tracer: &Tracer, below: Option<bool>) -> bool {
+        let process = || self.process.as_ref().and_then(|scope| scope.says().enabled);
+        let decided = self.enabled.or(below);
+        let decided = decided.or_else(|| self.below(tracer).filter(|recorded| *recorded));
+        tracer.can_record() && decided.or_else(process).unwrap_or_else(|| tracer.is_on())
+    }
+
+    /// Says whether the run above is recorded, if it is one of `tracer`'s.
+    pub(super) fn below(&self, tracer: &Tracer) -> Option<bool> {
+        match &self.above {
+            Above::Current(run) => run.tracer().is(tracer).then(|| run.has_place()),
+            Above::Named(parent) => parent.below(tracer),
+            Above::Nothing => None,
+        }
+    }
+
+    /// Joins what scopes around say, what a run inherits, and what scopes within say.
+    ///
+    /// `service` is the tracer's own, which replaces an inherited one.
+    pub(super) fn join(&self, inherited: Baggage, service: Option<&Value>) -> Baggage {
+        let mut joined = inherited;
+        let mut outer = Baggage::default();
+        for says in self.process.iter().chain(&self.around).map(Scope::says) {
+            says.add_to(&mut outer);
+        }
+        if !outer.is_empty() {
+            let Baggage {
+                metadata,
+                tags,
+                project,
+            } = joined;
+            joined = outer;
+            let below = Says {
+                metadata: (*metadata).clone(),
+                tags,
+                project,
+                ..Says::default()
+            };
+            below.add_to(&mut joined);
+        }
+        if let Some(name) = service.filter(|name| joined.metadata.get(SERVICE) != Some(name)) {
+            let metadata = Arc::make_mut(&mut joined.metadata);
+            metadata.insert(SERVICE.to_owned(), name.clone());
+        }
+        for says in self.within.iter().map(Scope::says) {
+            says.add_to(&mut joined);
+        }
+        joined
+    }
+}

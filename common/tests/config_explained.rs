@@ -1,0 +1,184 @@
+//! What was understood of the settings, and what of them reaches the runs.
+#![cfg(feature = "client")]
+
+use std::sync::Arc;
+
+use common::client::{Client, ClientBuilder, Config};
+use common::trace::MemorySink;
+
+fn config(variables: &[(&str, &str)]) -> Config {
+    Config::from_lookup(|name| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    })
+    .expect("valid settings")
+}
+
+#[test]
+fn a_value_that_was_meant_to_switch_tracing_on_is_answered_with_the_one_that_does() {
+    for value in ["True", "TRUE", "1", "yes", "on", " true "] {
+        let config = config(&[("LANGSMITH_TRACING", value)]);
+        assert!(!config.tracing);
+        let warning = format!(
+            "LANGSMITH_TRACING is {value:?}, and tracing stays off: exactly `true` is needed"
+        );
+        assert_eq!(config.sources.warnings(), [warning]);
+    }
+    for value in ["true", "false", "False", "0", "off", " "] {
+        let config = config(&[("LANGSMITH_TRACING", value)]);
+        assert!(config.sources.warnings().is_empty(), "{value:?}");
+    }
+}
+
+#[test]
+fn what_is_set_and_not_read_is_said() {
+    let config = config(&[
+        ("LANGSMITH_TRACING_MODE", "otel"),
+        ("LANGSMITH_AGENT_ID", "a"),
+        ("LANGSMITH_CUSTOM_HEADERS", "a-secret-without-a-colon"),
+    ]);
+    assert_eq!(
+        config.sources.warnings(),
+        [
+            "LANGSMITH_CUSTOM_HEADERS: a line is left out, it is no `Name: value`",
+            "LANGSMITH_TRACING_MODE is set, and this client does not read it",
+            "LANGSMITH_AGENT_ID is set, and this client does not read it",
+        ]
+    );
+}
+
+#[test]
+fn the_mode_that_there_is_anyway_is_not_worth_a_word() {
+    let config = config(&[("LANGSMITH_TRACING_MODE", "langsmith")]);
+    assert!(config.sources.warnings().is_empty());
+}
+
+#[test]
+fn replicas_from_the_environment_are_told_with_the_variable_that_names_them() {
+    let list = r#"[{"api_url": "http://h/api/v1", "api_key": "a-secret", "project_name": "p", "primary": true}]"#;
+    let told = config(&[("LANGSMITH_RUNS_ENDPOINTS", list)]).explain();
+    for (name, value) in [
+        ("endpoint", "none, only replicas"),
+        ("replicas", "http://h/api/v1 (p, primary)"),
+    ] {
+        let row = told
+            .settings
+            .iter()
+            .find(|row| row.name == name)
+            .expect(name);
+        assert_eq!(
+            (&*row.value, &*row.source),
+            (value, "LANGSMITH_RUNS_ENDPOINTS")
+        );
+    }
+}
+
+#[test]
+fn the_table_has_a_line_for_each_setting_and_each_warning() {
+    let config = config(&[("LANGSMITH_PROJECT", "p"), ("LANGSMITH_TRACING", "True")]);
+    let told = config.explain().to_string();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 18 + 1);
+    assert_eq!(lines[0], "tracing               LANGSMITH_TRACING  off");
+    assert_eq!(lines[4], "project               LANGSMITH_PROJECT  p");
+    assert!(lines[18].starts_with("warning: LANGSMITH_TRACING is \"True\""));
+}
+
+#[test]
+fn what_code_changes_is_said_to_come_from_code() {
+    let mut config = config(&[("LANGSMITH_PROJECT", "p"), ("LANGSMITH_API_KEY", "k-1")]);
+    config.api_key = Some("k-2".into());
+    config.batch.queue_ops = 3;
+    let told = config.explain();
+    let source = |name| {
+        let row = told.settings.iter().find(|row| row.name == name);
+        row.expect(name).source.clone()
+    };
+    assert_eq!(source("project"), "LANGSMITH_PROJECT");
+    assert_eq!(source("API key"), "code");
+    assert_eq!(source("operations held"), "code");
+    assert_eq!(source("bytes held"), "default");
+}
+
+#[test]
+fn the_environment_is_copied_into_metadata_by_name_only_and_never_a_secret() {
+    let variables = [
+        ("LANGSMITH_TRACING", "true"),
+        ("LANGSMITH_PROJECT", "p"),
+        ("LANGSMITH_REVISION_ID", "v1"),
+        ("LANGSMITH_API_KEY", "a-secret"),
+        ("DEPLOYMENT", "blue"),
+        ("DATABASE_PASSWORD", "a-secret"),
+        ("LANGSMITH_RUNS_ENDPOINTS_OF_OLD", "a-secret"),
+        ("GITHUB_SHA", "abc"),
+    ];
+    let sink = Arc::new(MemorySink::new());
+    let lookup = |name: &str| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let named = [
+        "DEPLOYMENT",
+        "ABSENT",
+        "LANGSMITH_API_KEY",
+        "DATABASE_PASSWORD",
+        "LANGSMITH_RUNS_ENDPOINTS_OF_OLD",
+    ];
+    let metadata = |builder: ClientBuilder| {
+        let client = builder.sink(sink.clone()).build().expect("a client");
+        let run = client.run("r").metadata("own", 1).start();
+        let inherited = run.context().expect("recorded").baggage.metadata;
+        assert_eq!(
+            inherited.keys().collect::<Vec<_>>(),
+            ["own"],
+            "it does not travel"
+        );
+        let id = run.id();
+        run.end();
+        let run = sink.runs().into_iter().find(|it| Some(it.id) == id);
+        serde_json::Value::Object((*run.expect("the run").extra.metadata).clone())
+    };
+    let plain = ClientBuilder::from(config(&variables));
+    assert_eq!(
+        metadata(plain),
+        serde_json::json!({"own": 1, "revision_id": "v1"})
+    );
+    let asked = ClientBuilder::from(config(&variables)).metadata_from(named, lookup);
+    let expected = serde_json::json!({"own": 1, "revision_id": "v1", "DEPLOYMENT": "blue"});
+    assert_eq!(metadata(asked), expected);
+}
+
+#[test]
+fn a_runs_own_metadata_wins_over_what_every_run_has() {
+    let sink = Arc::new(MemorySink::new());
+    let client = Client::builder()
+        .revision_id("v1")
+        .sink(sink.clone())
+        .build();
+    let run = client
+        .expect("a client")
+        .run("r")
+        .metadata("revision_id", "own");
+    run.start().end();
+    assert_eq!(sink.runs()[0].extra.metadata["revision_id"], "own");
+}
+
+#[test]
+fn inputs_go_again_with_the_end_only_if_that_is_asked_for() {
+    for (value, again) in [("true", false), ("false", true)] {
+        let sink = Arc::new(MemorySink::new());
+        let variables = [
+            ("LANGSMITH_TRACING", "true"),
+            ("LANGSMITH_EXCLUDE_INPUTS_ON_PATCH", value),
+        ];
+        let builder = ClientBuilder::from(config(&variables)).sink(sink.clone());
+        let client = builder.build().expect("a client");
+        client.run("r").inputs("q").start().end();
+        let inputs: Vec<bool> = sink
+            .ops()
+            .iter()
+            .map(|op| op.run().is_some_and(|run| run.inputs.is_some()))
+            .collect();
+        assert_eq!(inputs, [true, again]);
+    }
+}
