@@ -5,13 +5,14 @@ mod answering;
 
 use std::time::Duration;
 
-use answering::{Answering, KEY, Reply};
+use answering::{Answering, KEY, Reply, client_of};
 use common::client::{
     AskError, Client, FeedbackQuery, FeedbackUpdate, NewProject, ProjectQuery, ProjectUpdate,
     RunQuery,
 };
 use common::langsmith_mock::LangSmithMock;
 use common::model::{Clock, Feedback, FeedbackConfig, RunId, SystemClock, TraceId};
+use common::trace::Anonymizer;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -158,6 +159,25 @@ async fn feedback_requests_are_those_of_the_python_sdk() {
         .map(|asked| (asked.line(), without_times(asked.body)))
         .collect();
     assert_eq!(sent, recorded);
+}
+
+#[tokio::test]
+async fn feedback_by_itself_is_masked_and_sampled_like_the_runs() {
+    let server = Answering::start([Reply::json(200, &json!({}))]).await;
+    let said = || {
+        let run = RunId(Uuid::from_u128(1));
+        Feedback::on(run, "user", now()).comment("my pin is 1234")
+    };
+    let masks = Anonymizer::builder().redact(r"\d{4}").build();
+    let masking = client_of(&server.url).anonymizer(masks.expect("a rule"));
+    let masking = masking.build().expect("a client");
+    masking.create_feedback(said()).await.expect("accepted");
+    let nothing = client_of(&server.url).sampling_rate(0.0);
+    let nothing = nothing.build().expect("a client");
+    nothing.create_feedback(said()).await.expect("left out");
+    let asked = server.asked();
+    assert_eq!(asked.len(), 1, "not sampled is not sent");
+    assert_eq!(asked[0].body["comment"], "my pin is [redacted]");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::error::AskError;
-use super::projects::ProjectRef;
+use super::project::ProjectRef;
 use super::stored_run::StoredRun;
 use super::wait::block_on;
 use super::web_app::WebApp;

@@ -45,6 +45,7 @@ mod fields;
 mod links;
 mod pages;
 mod path;
+mod project;
 mod projects;
 mod question;
 mod run_query;
@@ -59,7 +60,7 @@ pub use error::AskError;
 pub use feedback::{FeedbackQuery, FeedbackUpdate};
 pub use links::RunLocator;
 pub use pages::Pages;
-pub use projects::{
+pub use project::{
     NewProject, Project, ProjectQuery, ProjectRef, ProjectUpdate, WorkspaceSettings,
 };
 pub use question::MAX_ANSWER_BYTES;
