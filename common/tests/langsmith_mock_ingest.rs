@@ -534,3 +534,26 @@ fn send(mock: &LangSmithMock, ops: &[(OpKind, Value)]) {
     };
     batch(mock, &of(OpKind::Post), &of(OpKind::Patch));
 }
+
+#[test]
+fn an_id_may_hold_the_millisecond_before_a_whole_one_as_the_python_sdk_rounds() {
+    let codes_of = |id: u64, start: &str| {
+        let mock = LangSmithMock::builder().unmounted();
+        let mut run = post(id, &[]);
+        run["start_time"] = json!(start);
+        let place = format!(
+            "{}{}",
+            start.replace(['-', ':', '.'], ""),
+            langsmith_mock_support::id(id)
+        );
+        run["dotted_order"] = json!(place);
+        batch(&mock, &[run], &[]);
+        codes(&mock.violations())
+    };
+    assert_eq!(codes_of(2, &start(2)), []);
+    assert_eq!(codes_of(1, &start(2)), []);
+    let differs = [ViolationCode::IdTimeDiffers];
+    assert_eq!(codes_of(0, &start(2)), differs);
+    assert_eq!(codes_of(3, &start(2)), differs);
+    assert_eq!(codes_of(1, "2026-11-22T10:17:54.002001Z"), differs);
+}

@@ -5,10 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use chrono::DateTime;
-use common::model::{
-    Attachment, Feedback, FeedbackCategory, FeedbackConfig, JsonMap, Run, RunEvent, RunId, RunOp,
-    Segment,
-};
+use common::model::{Attachment, Feedback, JsonMap, Run, RunEvent, RunId, RunOp, Segment};
 use common::propagation::{LangSmithPropagator, Propagator as _};
 use common::trace::{
     Anonymizer, AnonymizerBuilder, AnonymizerError, Field, GateCounts, MemorySink, PathPart,
@@ -82,9 +79,6 @@ fn judgement() -> Feedback {
         .correction(json!({CANARY: [CANARY]}));
     feedback.feedback_source = json!({"type": "api", "metadata": {"who": CANARY}});
     feedback.extra = json!({"more": CANARY}).as_object().cloned();
-    let (value, label) = (1.0, Some(CANARY.to_owned()));
-    let categories = vec![FeedbackCategory { value, label }];
-    feedback.feedback_config = Some(FeedbackConfig::Categorical { categories });
     feedback
 }
 
@@ -173,7 +167,7 @@ fn what_an_anonymizer_is_told_to_leave_it_leaves_and_only_that() {
     }
     assert_eq!(
         left(Field::Feedback, RunOp::Feedback(Box::new(judgement()))),
-        8
+        7
     );
 }
 

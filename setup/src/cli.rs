@@ -82,16 +82,14 @@ enum Command {
         #[arg(value_name = "FILE|URL")]
         capture: Option<String>,
     },
-    /// Serves the stand-in for LangSmith on loopback.
-    #[command(after_help = "Example:\n  cargo workbook serve --port 1984")]
-    Serve {
-        /// Listens on this port; without it, on the stand-in's own choice.
-        #[arg(long, value_name = "N")]
-        port: Option<u16>,
-        /// Further arguments of the stand-in, after `--`.
-        #[arg(last = true)]
-        rest: Vec<String>,
-    },
+    /// Serves the stand-in for LangSmith on loopback, with its viewer page.
+    #[command(after_help = "Examples:\n  cargo workbook serve\n  \
+        cargo workbook serve --port 0 --lenient      any free port, keep faulty runs\n  \
+        cargo workbook serve --latency 200 --fail 20:503    a slow and busy LangSmith\n\n\
+        The first line on standard output is the URL, for programs; everything else that happens\n\
+        before it goes to standard error. Open the URL to look at traces. Ctrl-C ends it with a\n\
+        summary.")]
+    Serve(serve::Wishes),
     /// Removes what this clone installed; sources and notebooks stay.
     #[command(after_help = "Examples:\n  cargo workbook clean\n  \
         cargo workbook clean --all    the cache that all clones share, too")]
@@ -124,7 +122,7 @@ impl Cli {
                 format!("doctor cannot read {capture} yet: that comes with notebook 06"),
                 "cargo workbook doctor  without an argument examines the environment",
             )),
-            Command::Serve { port, rest } => serve::serve(port, &rest).map(|()| OK),
+            Command::Serve(wishes) => serve::serve(&wishes).map(|()| OK),
             Command::Clean { all } => clean::clean(all).map(|()| OK),
             Command::Kernel { connection_file } => launch::kernel(&connection_file).map(|()| OK),
             Command::Announce { server } => open::announce(server).map(|()| OK),
@@ -149,6 +147,21 @@ mod tests {
                     .unwrap_or_default();
                 assert!(help.contains("cargo workbook"), "{}", sub.get_name());
             }
+        }
+    }
+
+    #[test]
+    fn what_serve_is_told_it_takes_directly() {
+        let words = "workbook serve --port 0 --strict --latency 5 --fail 20:503";
+        assert!(Cli::try_parse_from(words.split(' ')).is_ok());
+        for wrong in [
+            "--strict --lenient",
+            "--fail 20",
+            "--port 70000",
+            "--latency soon",
+        ] {
+            let words = format!("workbook serve {wrong}");
+            assert!(Cli::try_parse_from(words.split(' ')).is_err(), "{wrong}");
         }
     }
 

@@ -1,22 +1,159 @@
-//! Starts the stand-in for LangSmith.
+//! Starts the stand-in for LangSmith. Start at [`serve`].
+//!
+//! ```text
+//!   cargo build ──► stderr: progress          stdout: nothing, until the stand-in prints its URL
+//!        └─ path of the program ──exec──► langsmith-mock
+//! ```
 
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::Value;
 
-use crate::child;
+use crate::child::{self, Logged};
+use crate::progress::Meter;
 use crate::steps::Workshop;
 
-/// Becomes `langsmith-mock`, so that signals reach it.
-pub(crate) fn serve(port: Option<u16>, rest: &[String]) -> Result<()> {
+const PROGRAM: &str = "langsmith-mock";
+
+/// What the stand-in is to do; each is an argument of its own.
+#[derive(Debug, Args)]
+pub(crate) struct Wishes {
+    /// Listens on this port; without it, on 1984. 0 is any free one.
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// Drops runs with errors after a 202, as LangSmith does. The default.
+    #[arg(long, conflicts_with = "lenient")]
+    strict: bool,
+    /// Keeps runs in spite of their errors.
+    #[arg(long)]
+    lenient: bool,
+    /// Waits so many milliseconds before each answer.
+    #[arg(long, value_name = "MS")]
+    latency: Option<u64>,
+    /// Answers this share of the requests that bring runs with this status.
+    #[arg(long, value_name = "PERCENT:STATUS", value_parser = share)]
+    fail: Option<String>,
+}
+
+impl Wishes {
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        let mut add = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                arguments.extend([name.to_owned(), value]);
+            }
+        };
+        add("--port", self.port.map(|port| port.to_string()));
+        add("--latency", self.latency.map(|latency| latency.to_string()));
+        add("--fail", self.fail.clone());
+        if self.strict {
+            arguments.push("--strict".to_owned());
+        }
+        if self.lenient {
+            arguments.push("--lenient".to_owned());
+        }
+        arguments
+    }
+}
+
+/// Refuses here what the stand-in would refuse after it was built.
+fn share(text: &str) -> Result<String, String> {
+    let parts = text.split_once(':');
+    let number = |part: &str| part.trim_end_matches('%').parse::<u16>().ok();
+    match parts.map(|(percent, status)| (number(percent), number(status))) {
+        Some((Some(0..=100), Some(400..=599))) => Ok(text.to_owned()),
+        _ => Err(
+            "give a share from 0 to 100 and a status from 400 to 599, such as 20:503".to_owned(),
+        ),
+    }
+}
+
+/// Builds the stand-in if it has to, and becomes it, so that signals reach it.
+pub(crate) fn serve(wishes: &Wishes) -> Result<()> {
     let workshop = Workshop::enter()?;
+    let program = build(&workshop)?;
+    let mut command = child::command(program);
+    Err(command.args(wishes.arguments()).exec()).context("starting the stand-in")
+}
+
+fn build(workshop: &Workshop) -> Result<PathBuf> {
     let mut command = child::command("cargo");
     command
-        .args(["run", "--quiet", "--locked", "--package", "common"])
-        .args(["--features", "serve", "--bin", "langsmith-mock", "--"])
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "common",
+            "--features",
+            "serve",
+        ])
+        .args([
+            "--bin",
+            PROGRAM,
+            "--message-format",
+            "json-render-diagnostics",
+        ])
         .current_dir(&workshop.places.root);
-    if let Some(port) = port {
-        command.args(["--port", &port.to_string()]);
+    let (mut program, mut crates) = (None, 0);
+    let meter = Meter::start("compiling the stand-in", "1–3 minutes the first time");
+    let built = Logged::new("compiling the stand-in", workshop.places.log("serve")).run(
+        &mut command,
+        |line| {
+            if line.starts_with('{') {
+                program = executable(line).or(program.take());
+            } else {
+                crates += usize::from(line.trim_start().starts_with("Compiling"));
+                meter.say(&format!("{crates} crates · {}", line.trim()));
+            }
+        },
+    );
+    match built {
+        Ok(()) => meter.done(""),
+        Err(error) => {
+            meter.failed("");
+            return Err(error);
+        }
+    };
+    program.context("cargo named no program for the stand-in")
+}
+
+/// Reads the path of the program from a message of cargo.
+fn executable(line: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let is_it = message["target"]["name"] == PROGRAM;
+    message["executable"]
+        .as_str()
+        .filter(|_| is_it)
+        .map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_that_makes_no_sense_is_refused_before_anything_is_built() {
+        for good in ["20:503", "0:400", "100%:599"] {
+            assert_eq!(share(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "", "20", "101:503", "20:200", "20:600", "-1:503", "a:b", "20:503:1",
+        ] {
+            assert!(share(bad).is_err(), "{bad}");
+        }
     }
-    Err(command.args(rest).exec()).context("starting cargo")
+
+    #[test]
+    fn the_program_is_found_among_the_messages_of_cargo() {
+        let line = r#"{"reason":"compiler-artifact","target":{"name":"langsmith-mock"},"executable":"/t/x"}"#;
+        assert_eq!(executable(line), Some(PathBuf::from("/t/x")));
+        assert_eq!(
+            executable(r#"{"target":{"name":"common"},"executable":null}"#),
+            None
+        );
+        assert_eq!(executable("{ no JSON"), None);
+    }
 }

@@ -438,3 +438,34 @@ fn an_unknown_command_is_a_usage_error() {
     let machine = Machine::new("command");
     says(&machine.run(&["bench"]), 2, &["unrecognized subcommand"]);
 }
+
+#[test]
+fn serve_tells_its_url_first_and_refuses_nonsense_before_it_builds() {
+    let machine = Machine::new("serve");
+    machine.program("stand-in", "echo http://127.0.0.1:1; echo \"$@\"");
+    let program = machine.programs().join("stand-in");
+    let message = format!(
+        r#"{{"target":{{"name":"langsmith-mock"}},"executable":"{}"}}"#,
+        program.display()
+    );
+    machine.program(
+        "cargo",
+        &format!("echo '   Compiling bytes v1' >&2; echo '{message}'"),
+    );
+    let flags = "--port 0 --lenient --latency 5 --fail 20:503";
+    let arguments: Vec<&str> = std::iter::once("serve").chain(flags.split(' ')).collect();
+    let output = machine.run(&arguments);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "http://127.0.0.1:1", "{text}");
+    for flag in ["--port 0", "--lenient", "--latency 5", "--fail 20:503"] {
+        assert!(lines[1].contains(flag), "{text}");
+    }
+    let refused = machine.run(&["serve", "--fail", "20"]);
+    assert_eq!(refused.status.code(), Some(2));
+    machine.program("cargo", "echo 'error: could not compile' >&2; exit 101");
+    let broken = machine.run(&["serve"]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(broken.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("could not compile"));
+}

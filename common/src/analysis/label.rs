@@ -19,7 +19,7 @@ pub(super) fn columns(text: &str) -> usize {
 /// or is illegal in XML 1.0.
 ///
 /// White space of every kind becomes one blank, other control characters their visible picture.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut marks = 0;
     for c in text.chars() {
@@ -49,7 +49,7 @@ pub(super) fn clean(text: &str) -> String {
 const MAX_MARKS: usize = 3;
 
 /// Tells characters that would hide, reorder the line, or break XML.
-fn is_unfit(c: char) -> bool {
+pub(crate) fn is_unfit(c: char) -> bool {
     matches!(c,
         '\x7f'..='\u{9f}'                 // DEL and the C1 controls
         | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
@@ -60,7 +60,7 @@ fn is_unfit(c: char) -> bool {
 }
 
 /// Returns the cleaned text, cut with an ellipsis to at most `width` columns.
-pub(super) fn fit(text: &str, width: usize) -> String {
+pub(crate) fn fit(text: &str, width: usize) -> String {
     fit_by(text, width as f64, |c| c.width().unwrap_or(0) as f64)
 }
 
@@ -116,7 +116,7 @@ fn char_px(c: char, size: f64) -> f64 {
 }
 
 /// Returns the text, or, if there is none, what stands for it.
-pub(super) fn or_else(text: String, absent: &str) -> String {
+pub(crate) fn or_else(text: String, absent: &str) -> String {
     if text.is_empty() {
         absent.to_owned()
     } else {
@@ -125,7 +125,7 @@ pub(super) fn or_else(text: String, absent: &str) -> String {
 }
 
 /// Returns the first line of a text that says something.
-pub(super) fn first_line(text: &str) -> &str {
+pub(crate) fn first_line(text: &str) -> &str {
     text.lines()
         .map(str::trim)
         .find(|line| !line.is_empty())
@@ -136,14 +136,14 @@ pub(super) fn first_line(text: &str) -> &str {
 ///
 /// The first eight alone are the same for all runs of about a minute: a UUIDv7 begins with the
 /// time.
-pub(super) fn short_id(id: Uuid) -> String {
+pub(crate) fn short_id(id: Uuid) -> String {
     let text = id.to_string();
     format!("{}…{}", &text[..8], &text[text.len() - 4..])
 }
 
 /// Returns a span of time in the unit that reads best: `0 ms`, `850 µs`, `12.4 ms`, `412 ms`,
 /// `3.21 s`, `4 min 5 s`, `2 h 10 min`, `3 d 4 h`.
-pub(super) fn duration(span: TimeDelta) -> String {
+pub(crate) fn duration(span: TimeDelta) -> String {
     let micros = span
         .num_microseconds()
         .unwrap_or_else(|| span.num_milliseconds().saturating_mul(1_000));
@@ -187,7 +187,7 @@ pub(super) fn trimmed(value: f64, digits: usize) -> String {
 }
 
 /// Returns a count with its noun: `1 run`, `2 runs`.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         _ => format!("{number} {noun}s"),

@@ -37,3 +37,14 @@ pub use table::Table;
 pub use text::{TextTree, text_tree};
 pub use tree_diagram::tree_diagram;
 pub use waterfall::waterfall;
+
+#[cfg(all(test, feature = "langsmith_mock"))]
+pub(crate) use palette::of_type;
+
+/// What the pages of the stand-in are made of as well.
+#[cfg(feature = "langsmith_mock")]
+pub(crate) use {
+    label::{count, duration, first_line, fit, is_unfit, or_else, short_id},
+    rows::{Row, finding, rows},
+    time_axis::TimeAxis,
+};

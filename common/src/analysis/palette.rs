@@ -32,16 +32,16 @@ pub(super) const BROKEN_TINT: &str = "#fbeee9";
 
 /// How a run type is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TypeColor {
+pub(crate) struct TypeColor {
     /// The face.
-    pub(super) fill: &'static str,
+    pub(crate) fill: &'static str,
     /// The edge, where the face is too light to stand alone.
-    pub(super) edge: &'static str,
+    pub(crate) edge: &'static str,
 }
 
 /// Returns the color of a run type. In gray their lightness runs from 30 % (`llm`) to 93 %
 /// (`parser`).
-pub(super) fn of_type(run_type: &RunType) -> TypeColor {
+pub(crate) fn of_type(run_type: &RunType) -> TypeColor {
     let (fill, edge) = match run_type {
         RunType::Llm => ("#26466b", "#26466b"),
         RunType::Retriever => ("#35705c", "#35705c"),

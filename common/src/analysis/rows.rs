@@ -16,7 +16,7 @@ use crate::model::{Run, RunId, RunStatus, TraceId, TraceTree};
 
 /// Why a run stands at the top of a tree although it might not belong there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// A root that is not the first one.
     AnotherRoot(TraceId),
     /// Its parent was named but never captured.
@@ -27,7 +27,7 @@ pub(super) enum Mark {
 
 impl Mark {
     /// Says it in words, as all pictures do.
-    pub(super) fn in_words(self) -> String {
+    pub(crate) fn in_words(self) -> String {
         match self {
             Self::AnotherRoot(trace) => format!("another root: {}", short_id(trace.0)),
             Self::NoParent(parent) => format!("no parent here: {}", short_id(parent.0)),
@@ -38,47 +38,47 @@ impl Mark {
 
 /// One run, in the order of reading.
 #[derive(Debug, Clone)]
-pub(super) struct Row<'a> {
-    pub(super) run: &'a Run,
+pub(crate) struct Row<'a> {
+    pub(crate) run: &'a Run,
     /// Position in [`TraceTree::nodes`].
-    pub(super) at: usize,
-    pub(super) depth: usize,
+    pub(crate) at: usize,
+    pub(crate) depth: usize,
     /// No sibling comes after it.
-    pub(super) is_last: bool,
-    pub(super) is_top: bool,
-    pub(super) mark: Option<Mark>,
+    pub(crate) is_last: bool,
+    pub(crate) is_top: bool,
+    pub(crate) mark: Option<Mark>,
     /// The metadata key `service`.
-    pub(super) service: Option<&'a str>,
+    pub(crate) service: Option<&'a str>,
     /// The run's project, where it is not the parent's.
-    pub(super) other_project: Option<&'a str>,
+    pub(crate) other_project: Option<&'a str>,
 }
 
 impl Row<'_> {
     /// Returns the run's name, cut to so many columns.
-    pub(super) fn name(&self, width: usize) -> String {
+    pub(crate) fn name(&self, width: usize) -> String {
         label::or_else(label::fit(&self.run.name, width), "(no name)")
     }
 
     /// Returns the run's type, cut to so many columns.
-    pub(super) fn run_type(&self, width: usize) -> String {
+    pub(crate) fn run_type(&self, width: usize) -> String {
         label::or_else(label::fit(self.run.run_type.as_str(), width), "(no type)")
     }
 
     /// Returns how long the run took, or that it has not ended.
-    pub(super) fn latency(&self) -> String {
+    pub(crate) fn latency(&self) -> String {
         self.run
             .latency()
             .map_or_else(|| "pending".to_owned(), label::duration)
     }
 
     /// Returns true if the run ended in an error.
-    pub(super) fn failed(&self) -> bool {
+    pub(crate) fn failed(&self) -> bool {
         self.run.status() == RunStatus::Error
     }
 }
 
 /// Returns the rows of a tree, each parent before its children.
-pub(super) fn rows(tree: &TraceTree) -> Vec<Row<'_>> {
+pub(crate) fn rows(tree: &TraceTree) -> Vec<Row<'_>> {
     let nodes = tree.nodes();
     let has_orphan = nodes.iter().any(|node| node.is_orphan());
     // Needed only to tell an absent parent from a circle.
@@ -129,7 +129,7 @@ fn service(run: &Run) -> Option<&str> {
 }
 
 /// States in one sentence what the runs show: the default title of a picture.
-pub(super) fn finding(tree: &TraceTree) -> String {
+pub(crate) fn finding(tree: &TraceTree) -> String {
     let nodes = tree.nodes();
     let name = |run: &Run| label::or_else(label::fit(&run.name, 32), "(no name)");
     let orphans = tree.orphans().len();
@@ -195,7 +195,7 @@ pub(super) fn finding(tree: &TraceTree) -> String {
 }
 
 /// Counts what the runs are made of: the line below a picture's title.
-pub(super) fn inventory(rows: &[Row<'_>]) -> String {
+pub(crate) fn inventory(rows: &[Row<'_>]) -> String {
     let services: HashSet<&str> = rows.iter().filter_map(|row| row.service).collect();
     let errors = rows.iter().filter(|row| row.failed()).count();
     let mut parts = vec![label::count(rows.len(), "run")];

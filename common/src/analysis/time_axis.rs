@@ -29,14 +29,14 @@ struct Busy {
 
 /// A mark on the axis.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Tick {
-    pub(super) x: f64,
-    pub(super) words: String,
+pub(crate) struct Tick {
+    pub(crate) x: f64,
+    pub(crate) words: String,
 }
 
 /// Maps microseconds to pixels.
 #[derive(Debug, Clone)]
-pub(super) struct TimeAxis {
+pub(crate) struct TimeAxis {
     busy: Vec<Busy>,
 }
 
@@ -45,7 +45,7 @@ impl TimeAxis {
     ///
     /// An idle time longer than all work together is cut out, because drawn to scale it would leave
     /// nothing of the work to see.
-    pub(super) fn new(mut spans: Vec<(f64, f64)>, left: f64, right: f64) -> Self {
+    pub(crate) fn new(mut spans: Vec<(f64, f64)>, left: f64, right: f64) -> Self {
         spans.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut busy: Vec<(f64, f64)> = Vec::new();
         for (from, to) in spans {
@@ -103,7 +103,7 @@ impl TimeAxis {
     }
 
     /// Returns where a point in time is drawn.
-    pub(super) fn x(&self, micros: f64) -> f64 {
+    pub(crate) fn x(&self, micros: f64) -> f64 {
         let piece = self
             .busy
             .iter()
@@ -114,7 +114,7 @@ impl TimeAxis {
     }
 
     /// Returns the marks: round numbers, counted from the start of each piece.
-    pub(super) fn ticks(&self) -> Vec<Tick> {
+    pub(crate) fn ticks(&self) -> Vec<Tick> {
         let mut ticks: Vec<Tick> = Vec::new();
         for (number, piece) in self.busy.iter().enumerate() {
             let span = piece.to - piece.from;
@@ -138,7 +138,7 @@ impl TimeAxis {
     }
 
     /// Returns where idle times were cut out.
-    pub(super) fn cuts(&self) -> Vec<f64> {
+    pub(crate) fn cuts(&self) -> Vec<f64> {
         self.busy[1..]
             .iter()
             .map(|piece| piece.left - 14.0)

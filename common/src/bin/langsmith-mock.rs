@@ -3,24 +3,26 @@
 //! ```text
 //! cargo run -p common --features serve --bin langsmith-mock -- --port 1984 --fail 20:503
 //! ```
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program talks to its user"
-)]
 
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use common::langsmith_mock::{Fault, LangSmithMock, Route};
+use common::langsmith_mock::{Fault, LangSmithMock, Route, ServeError};
 
 /// Starts a strict stand-in for LangSmith on this machine.
 ///
-/// The first line on standard output is its URL. Example: langsmith-mock --port 1984 --fail 20:503
+/// The first line on standard output is its URL; there it shows its traces to a browser.
 #[derive(Debug, Parser)]
-#[command(name = "langsmith-mock", version)]
+#[command(
+    name = "langsmith-mock",
+    version,
+    after_help = "Examples:\n  langsmith-mock --port 0 --lenient\n  \
+        langsmith-mock --latency 200 --fail 20:503\n\nCtrl-C ends it with a summary."
+)]
 struct Arguments {
     /// Port to listen on; 0 is any free port.
     #[arg(long, default_value_t = 1984)]
@@ -55,6 +57,9 @@ fn fail(text: &str) -> Result<(u8, u16), String> {
     ))
 }
 
+/// Violations that the summary lists; the page has shown all of them.
+const TOLD: usize = 50;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -76,20 +81,37 @@ async fn main() -> ExitCode {
     let mock = match builder.serve(address).await {
         Ok(mock) => mock,
         Err(error) => {
-            eprintln!("langsmith-mock: {error}; try another --port, or --port 0 for any free one");
+            let _ = writeln!(io::stderr(), "✗ {error}\n  → {}", remedy(&error));
             return ExitCode::FAILURE;
         }
     };
-    println!("{}", mock.url());
-    println!("Point an SDK at it:");
-    println!("  export LANGSMITH_TRACING=true");
-    println!("  export LANGSMITH_ENDPOINT={}", mock.url());
-    println!("  export LANGSMITH_API_KEY=any-text-will-do");
-    println!("Look at it: {}/", mock.url());
-    println!("Stop it: Ctrl-C");
+    let url = mock.url();
+    tell(url);
+    tell("Point an SDK at it:");
+    tell("  export LANGSMITH_TRACING=true");
+    tell(format_args!("  export LANGSMITH_ENDPOINT={url}"));
+    tell("  export LANGSMITH_API_KEY=any-text-will-do");
+    tell(format_args!("Look at it: {url}/"));
+    tell("Stop it: Ctrl-C");
     asked_to_stop().await;
     summary(&mock);
     ExitCode::SUCCESS
+}
+
+/// Prints a line for whoever reads; one who has stopped reading (`| head -1`) is no failure.
+fn tell(line: impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn remedy(error: &ServeError) -> &'static str {
+    match error {
+        ServeError::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+            "another program has this port, perhaps a stand-in that still runs: end it, or take \
+             any free port with --port 0"
+        }
+        ServeError::Bind { .. } => "take another port, or any free one with --port 0",
+        ServeError::NotLoopback(_) => "use an address of this machine",
+    }
 }
 
 async fn asked_to_stop() {
@@ -111,14 +133,21 @@ async fn asked_to_stop() {
 
 fn summary(mock: &LangSmithMock) {
     let tree = mock.tree();
-    println!(
-        "{} runs in {} traces, {} orphans; {} operations rejected",
+    tell(format_args!(
+        "{} runs in {} traces, {} orphans; {} operations answered 202 and dropped",
         tree.len(),
         tree.trace_ids().len(),
         tree.orphans().len(),
         mock.rejected().len()
-    );
-    for violation in mock.violations() {
-        println!("{violation}");
+    ));
+    let violations = mock.violations();
+    for violation in violations.iter().take(TOLD) {
+        tell(violation);
+    }
+    if violations.len() > TOLD {
+        tell(format_args!(
+            "… {} more violations",
+            violations.len() - TOLD
+        ));
     }
 }

@@ -4,7 +4,7 @@
 //! environment ──► Config ─┐
 //!                         ├─► ClientBuilder ──build()──► Client ──run()──► RunTree     (room: trace)
 //! code ───────────────────┘                               │                   │ RunOp
-//!                                         flush · stats · check · read_run   routes, one a replica
+//!                                         flush · stats · check · read_run    routes, one a replica
 //!                                                         │                   │
 //!                                                         └──► exporters ◄────┘        (room: export)
 //! ```

@@ -40,8 +40,7 @@ impl Slices {
     /// is taken for one that was started here.
     pub(super) fn place(&self, feedback: &mut Feedback) {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(run) = &feedback.run_id
-            && let Some(trace) = known.traces.get(run)
+        if let Some(trace) = feedback.run_id.and_then(|run| known.traces.get(&run))
             && feedback.trace_id.is_some()
         {
             feedback.trace_id = Some(*trace);

@@ -52,6 +52,14 @@ impl From<MockResponse> for Answer {
     }
 }
 
+impl State {
+    /// Replaces every known key in a text that somebody will see.
+    #[cfg(feature = "analysis")]
+    pub(super) fn scrub(&self, text: &str) -> String {
+        self.keys.scrub(text)
+    }
+}
+
 impl Core {
     pub(super) fn new(settings: Settings) -> Self {
         let mut faults = FaultPlan::default();
@@ -95,11 +103,12 @@ impl Core {
                 return self.record(request, at, answer.into());
             }
         };
-        let met = {
-            let mut state = self.state();
-            state.expire_orphans(Some(at));
-            state.faults.meet(route)
-        };
+        self.state().expire_orphans(Some(at));
+        if route.is_page() {
+            // Whoever looks on must not use up a fault, nor be counted as a client.
+            return self.page(request, route, &ids);
+        }
+        let met = self.state().faults.meet(route);
         let mut answer = match &met {
             Some(met) if !met.processes() => MockResponse::json(StatusCode::OK, &json!({})).into(),
             _ => self.answer(request, route, ids, at),
@@ -113,10 +122,18 @@ impl Core {
             .get_or_insert(self.settings.latency)
             .is_zero()
             .then(|| answer.response.delay = None);
-        if route.is_page() {
-            return answer.response;
-        }
         self.record(request, at, answer)
+    }
+
+    /// Answers what people look at: no key is asked for, but the name of this machine.
+    fn page(&self, request: &MockRequest, route: Route, ids: &[String]) -> MockResponse {
+        if !request.is_for_this_machine() {
+            return MockResponse::detail(StatusCode::FORBIDDEN, "open this page by its address");
+        }
+        match route {
+            Route::Viewer => super::viewer::answer(self, request),
+            _ => api::page(self, route, ids),
+        }
     }
 
     /// Answers a request whose body broke off: what there is of it must not pass for the whole.
@@ -152,13 +169,8 @@ impl Core {
         ids: Vec<String>,
         at: Timestamp,
     ) -> Answer {
-        match route {
-            Route::Info => return api::info(&self.settings.info).into(),
-            Route::Viewer => return super::viewer::page(self, request).into(),
-            Route::Dump | Route::Attachment => {
-                return api::page(self, request, route, &ids).into();
-            }
-            _ => {}
+        if route == Route::Info {
+            return api::info(&self.settings.info).into();
         }
         if !route.is_public()
             && let Some(refusal) = self.at_the_door(request)

@@ -78,6 +78,11 @@ impl FeedbackBook {
         self.entries.iter()
     }
 
+    #[cfg(feature = "analysis")]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.entries.bytes()
     }

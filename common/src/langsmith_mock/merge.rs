@@ -86,6 +86,11 @@ impl StoredRun {
         updated.or_else(|| self.post.as_ref()?.get(key))
     }
 
+    /// Returns an entry of the merged run's metadata.
+    pub(super) fn metadata(&self, key: &str) -> Option<&Value> {
+        self.field("extra")?.get("metadata")?.get(key)
+    }
+
     /// Returns the run as JSON: the update wins field by field.
     ///
     /// Events, extra and outputs are fields like others, so they are replaced whole, as the server

@@ -168,6 +168,8 @@ impl LangSmithMock {
         let mut state = self.core.state();
         state.store.clear();
         state.waiting.clear();
+        drop(state);
+        self.core.arrived_async.notify_waiters();
     }
 
     /// Drops all spans that wait for a parent, as LangSmith does when their window is over; returns

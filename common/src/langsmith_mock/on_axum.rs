@@ -19,12 +19,14 @@ use futures_util::{StreamExt as _, stream};
 use http::{HeaderName, HeaderValue, header};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use super::core::Core;
 use super::fault::ConnectionFault;
 use super::mock::{LangSmithMock, Mount};
 use super::request::{MockRequest, MockResponse};
+#[cfg(feature = "analysis")]
+use super::viewer::live;
 
 /// Why the stand-in could not be served.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +48,7 @@ pub enum ServeError {
 /// A running server; stops when dropped, after the requests under way.
 #[derive(Debug)]
 pub(super) struct AxumMount {
-    _stop: oneshot::Sender<()>,
+    _stop: watch::Sender<()>,
 }
 
 pub(super) async fn serve(
@@ -59,38 +61,58 @@ pub(super) async fn serve(
     let bind = |source| ServeError::Bind { address, source };
     let listener = TcpListener::bind(address).await.map_err(bind)?;
     let local = listener.local_addr().map_err(bind)?;
+    let (stop, mut stopped) = watch::channel(());
+    let served = Served {
+        core: Arc::clone(&core),
+        stopped: stopped.clone(),
+    };
     let app = Router::new()
         .fallback(answer)
-        .with_state(Arc::clone(&core))
+        .with_state(served)
         .into_make_service_with_connect_info::<Scissors>();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = axum::serve(Cuttable(listener), app).with_graceful_shutdown(async {
+    let server = axum::serve(Cuttable(listener), app).with_graceful_shutdown(async move {
         // An error means that the handle was dropped, which is the signal.
-        let _ = stopped.await;
+        let _ = stopped.changed().await;
     });
     tokio::spawn(async move { server.await });
     let mount = Mount::Axum(AxumMount { _stop: stop });
     Ok(LangSmithMock::new(core, format!("http://{local}"), mount))
 }
 
+#[derive(Debug, Clone)]
+struct Served {
+    core: Arc<Core>,
+    // Pages that listen for news must let go of their connection at the end.
+    #[cfg_attr(
+        not(feature = "analysis"),
+        expect(dead_code, reason = "only pages listen")
+    )]
+    stopped: watch::Receiver<()>,
+}
+
 async fn answer(
-    State(core): State<Arc<Core>>,
+    State(served): State<Served>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     request: Request,
 ) -> Response {
+    let core = served.core;
     let limit = core.settings().limits.body_bytes;
     let (head, body) = request.into_parts();
-    let read = read_within(body, limit).await;
-    let whole = read.is_ok();
-    let (body, truncated) = read.unwrap_or_default();
-    let request = MockRequest {
+    let mut request = MockRequest {
         method: head.method,
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,
-        body,
-        truncated,
+        body: Bytes::new(),
+        truncated: false,
     };
+    #[cfg(feature = "analysis")]
+    if live::is_asked_for(&request) {
+        return live::stream(core, served.stopped);
+    }
+    let read = read_within(body, limit).await;
+    let whole = read.is_ok();
+    (request.body, request.truncated) = read.unwrap_or_default();
     if !whole {
         return respond(core.cut_off(&request), scissors);
     }

@@ -69,9 +69,10 @@ impl MockRequest {
     /// Returns false if the request came under a name of somebody else's: a web page may let its own
     /// name point at this machine, to read what a browser then shows it.
     pub(super) fn is_for_this_machine(&self) -> bool {
-        let Some(host) = self.header("host") else {
+        let Some(host) = self.headers.get(http::header::HOST) else {
             return true;
         };
+        let host = host.to_str().unwrap_or_default();
         let name = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
             _ => host,

@@ -65,7 +65,8 @@ pub enum Route {
     ThreadTracesV2,
     /// `GET /api/v2/threads/{id}/stats`
     ThreadStatsV2,
-    /// `GET /`, the viewer page
+    /// `GET /` and what is below `/traces`, `/viewer` and `/violations`: the pages for people. Faults
+    /// and latency leave them alone.
     Viewer,
     /// `GET /_stand_in/dump`, everything stored as JSON; no such path exists at LangSmith
     Dump,
@@ -137,6 +138,7 @@ type Methods = &'static [(&'static str, Route)];
 fn first_version<'a>(parts: &[&'a str]) -> Option<(Methods, Vec<&'a str>)> {
     let (routes, variables): (Methods, Vec<&str>) = match *parts {
         [] => (&[("GET", Route::Viewer)], vec![]),
+        [first, ..] if super::viewer::PATHS.contains(&first) => (&[("GET", Route::Viewer)], vec![]),
         ["_stand_in", "dump"] => (&[("GET", Route::Dump)], vec![]),
         ["_stand_in", "attachments", run, name] => (&[("GET", Route::Attachment)], vec![run, name]),
         ["info"] => (&[("GET", Route::Info)], vec![]),

@@ -196,17 +196,25 @@ fn times(run: &Run, context: &Context, object: &mut Object<'_>) {
             ),
         );
     }
-    if !context.spans
-        && run.id.0.get_version_num() == 7
-        && let Some(made) = run.id.0.get_timestamp().map(|time| time.to_unix())
-        && (i64::try_from(made.0).ok(), made.1 / 1_000_000)
-            != (Some(start.timestamp()), start.timestamp_subsec_millis())
-    {
+    if !context.spans && !may_be_made_at(run.id, start) {
         object(
             ViolationCode::IdTimeDiffers,
             format!("the UUIDv7 {} was not made from start_time {start}", run.id),
         );
     }
+}
+
+/// Tells whether an id that holds a time holds this one.
+fn may_be_made_at(id: RunId, start: Timestamp) -> bool {
+    let made = id.0.get_timestamp().filter(|_| id.0.get_version_num() == 7);
+    let Some((seconds, nanos)) = made.map(|made| made.to_unix()) else {
+        return true;
+    };
+    let made = u128::from(seconds) * 1_000 + u128::from(nanos / 1_000_000);
+    let millis = u128::try_from(start.timestamp_millis()).unwrap_or(0);
+    // The Python SDK reckons in floating point: of a whole millisecond it may keep the one before.
+    let is_whole = start.timestamp_subsec_micros().is_multiple_of(1_000);
+    made == millis || (is_whole && made + 1 == millis)
 }
 
 pub(super) fn earlier_than_parent(own: Timestamp, parent: Timestamp) -> String {

@@ -53,6 +53,9 @@ pub struct Feedback {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub modified_at: Timestamp,
+    /// The run's project, if it is not the client's: it decides which id the run has in a replica.
+    #[serde(skip)]
+    pub project: Option<String>,
     /// The project: of the run, or the one that is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<Uuid>,
@@ -78,9 +81,6 @@ pub struct Feedback {
     /// that must not do so is sent by a request of its own.
     #[serde(skip, default = "kept_longer")]
     pub extend_trace_retention: bool,
-    /// The run's project, if it is not the client's: it decides which id the run has in a replica.
-    #[serde(skip)]
-    pub project: Option<String>,
 }
 
 fn kept_longer() -> bool {
@@ -117,6 +117,7 @@ impl Feedback {
             feedback_source: json!({ "type": "api", "metadata": {} }),
             created_at: now,
             modified_at: now,
+            project: None,
             session_id: None,
             start_time: None,
             feedback_config: None,
@@ -125,7 +126,6 @@ impl Feedback {
             extra: None,
             error: None,
             extend_trace_retention: kept_longer(),
-            project: None,
         }
     }
 

@@ -91,9 +91,9 @@ impl Gate {
                 drop_tokens(&mut run.events);
             }
             RunOp::Feedback(feedback) => {
-                // What is said of a whole project is of no one trace.
-                let run = feedback.run_id.map(|run| run.0);
-                let key = feedback.trace_id.map(|trace| trace.0).or(run);
+                let of_run = || feedback.run_id.map(|run| run.0);
+                let key = feedback.trace_id.map(|trace| trace.0).or_else(of_run);
+                // What is said of a whole project is of no trace that could be left out.
                 if key.is_some_and(|key| !self.sampler.keeps(key)) {
                     add(&self.counting.sampled_out_feedback, 1);
                     return None;

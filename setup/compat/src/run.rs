@@ -138,7 +138,10 @@ impl StandIn {
     async fn start() -> Result<Self> {
         let since = Utc::now();
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mock = LangSmithMock::serve(free)
+        // Lenient: what LangSmith would refuse is to be compared as well.
+        let mock = LangSmithMock::builder()
+            .lenient()
+            .serve(free)
             .await
             .context("starting a stand-in")?;
         Ok(Self { mock, since })

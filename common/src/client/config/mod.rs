@@ -95,16 +95,16 @@ pub struct Config {
     pub inputs_on_patch: bool,
     /// How operations are gathered and sent.
     pub batch: BatchConfig,
+    /// Where the web app is; none derives it from the endpoint.
+    pub web_url: Option<String>,
+    /// How long a question may take in all; [`DEFAULT_ASK_TIMEOUT`](super::DEFAULT_ASK_TIMEOUT).
+    pub ask_timeout: Duration,
     /// The part of all traces that is kept, from 0 to 1; all if nobody says.
     pub sampling_rate: Option<f64>,
     /// What is masked before it leaves.
     pub redactor: Redactor,
     /// Which variables were read, and what in them was not understood.
     pub sources: Sources,
-    /// Where the web app is; none derives it from the endpoint.
-    pub web_url: Option<String>,
-    /// How long a question may take in all; [`DEFAULT_ASK_TIMEOUT`](super::DEFAULT_ASK_TIMEOUT).
-    pub ask_timeout: Duration,
 }
 
 impl Default for Config {
@@ -122,11 +122,11 @@ impl Default for Config {
             metadata: JsonMap::new(),
             inputs_on_patch: false,
             batch: BatchConfig::default(),
+            web_url: None,
+            ask_timeout: DEFAULT_ASK_TIMEOUT,
             sampling_rate: None,
             redactor: Redactor::default(),
             sources: Sources::default(),
-            web_url: None,
-            ask_timeout: DEFAULT_ASK_TIMEOUT,
         }
     }
 }
@@ -152,10 +152,10 @@ impl fmt::Debug for Config {
             .field("project", &self.project)
             .field("replicas", &self.replicas)
             .field("batch", &self.batch)
-            .field("sampling_rate", &self.sampling_rate)
-            .field("redactor", &self.redactor)
             .field("web_url", &self.web_url)
             .field("ask_timeout", &self.ask_timeout)
+            .field("sampling_rate", &self.sampling_rate)
+            .field("redactor", &self.redactor)
             .finish()
     }
 }

@@ -20,4 +20,8 @@ pub(super) use conditions::{Body, Conditions, Unclear};
 pub(super) use page::cut;
 pub(super) use render::{first, preview, second, selected};
 pub(super) use scene::{Scene, Seen};
+#[cfg(feature = "analysis")]
+pub(super) use stats::total;
 pub(super) use stats::{feedback_stats, stats};
+#[cfg(feature = "analysis")]
+pub(super) use tally::Tally;

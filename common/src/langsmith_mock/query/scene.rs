@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::tally::Tally;
+use crate::langsmith_mock::decode::run as decode_run;
 use crate::langsmith_mock::family::Family;
 use crate::langsmith_mock::feedback;
 use crate::langsmith_mock::merge::StoredRun;
@@ -23,7 +24,7 @@ pub(in crate::langsmith_mock) struct Seen<'a> {
     pub(in crate::langsmith_mock) session: Uuid,
     pub(in crate::langsmith_mock) thread: Option<String>,
     /// What the run and those below it used; none if no model was called.
-    pub(super) tally: Option<Tally>,
+    pub(in crate::langsmith_mock) tally: Option<Tally>,
     pub(super) first_token: Option<Timestamp>,
     pub(in crate::langsmith_mock) feedback: Vec<&'a Value>,
 }
@@ -40,15 +41,21 @@ pub(in crate::langsmith_mock) struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// Looks at everything.
     pub(in crate::langsmith_mock) fn of_all(store: &'a Store) -> Self {
-        Self::of(store, store.stored())
+        Self::of(store, store.stored(), StoredRun::run)
     }
 
     /// Looks at one trace.
     pub(in crate::langsmith_mock) fn of_trace(store: &'a Store, trace: TraceId) -> Self {
-        Self::of(store, store.stored_of(trace))
+        Self::of(store, store.stored_of(trace), StoredRun::run)
     }
 
-    fn of(store: &'a Store, stored: impl Iterator<Item = &'a StoredRun>) -> Self {
+    /// Looks at some runs, of which no more is read than `read` reads; what is derived is derived of
+    /// all that arrived of them.
+    pub(in crate::langsmith_mock) fn of(
+        store: &'a Store,
+        stored: impl Iterator<Item = &'a StoredRun>,
+        read: impl Fn(&'a StoredRun) -> Option<Run>,
+    ) -> Self {
         let mut said: HashMap<Uuid, Vec<&Value>> = HashMap::new();
         for entry in store.feedback.iter() {
             if let Some(run) = feedback::run_of(entry) {
@@ -57,12 +64,12 @@ impl<'a> Scene<'a> {
         }
         let seen: Vec<Seen<'a>> = stored
             .filter_map(|stored| {
-                let run = stored.run()?;
+                let run = read(stored)?;
                 Some(Seen {
                     session: store.session_of(&run),
-                    thread: thread_of(&run),
+                    thread: thread_of(stored),
                     tally: None,
-                    first_token: first_token(&run),
+                    first_token: first_token(stored, &run.run_type),
                     feedback: said.remove(&run.id.0).unwrap_or_default(),
                     stored,
                     run,
@@ -93,7 +100,7 @@ impl<'a> Scene<'a> {
             .iter()
             .map(|seen| {
                 let is_call = seen.run.run_type == RunType::Llm;
-                is_call.then(|| Tally::of(&seen.run)).flatten()
+                is_call.then(|| Tally::of(seen.stored)).flatten()
             })
             .collect();
         let callers: HashSet<usize> = (0..own.len())
@@ -171,10 +178,14 @@ impl Seen<'_> {
         self.run.latency().map(seconds)
     }
 
+    /// Returns the time to the first token.
+    pub(in crate::langsmith_mock) fn until_first_token(&self) -> Option<chrono::TimeDelta> {
+        self.first_token.map(|time| time - self.run.start_time)
+    }
+
     /// Returns the time to the first token in seconds.
     pub(super) fn wait(&self) -> Option<f64> {
-        self.first_token
-            .map(|time| seconds(time - self.run.start_time))
+        self.until_first_token().map(seconds)
     }
 }
 
@@ -182,20 +193,21 @@ fn seconds(time: chrono::TimeDelta) -> f64 {
     time.as_seconds_f64()
 }
 
-fn thread_of(run: &Run) -> Option<String> {
+fn thread_of(run: &StoredRun) -> Option<String> {
     let value = THREAD_KEYS
         .into_iter()
-        .find_map(|key| run.extra.metadata.get(key).filter(|value| !value.is_null()))?;
+        .find_map(|key| run.metadata(key).filter(|value| !value.is_null()))?;
     Some(match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     })
 }
 
-fn first_token(run: &Run) -> Option<Timestamp> {
-    let tokens = run.events.iter().filter(|event| event.name == "new_token");
-    let is_call = run.run_type == RunType::Llm;
-    is_call
-        .then(|| tokens.map(|event| event.time).min())
-        .flatten()
+fn first_token(run: &StoredRun, run_type: &RunType) -> Option<Timestamp> {
+    let events = run.field("events").filter(|_| *run_type == RunType::Llm)?;
+    let events = events.as_array()?.iter();
+    let tokens = events.filter(|event| event["name"] == "new_token");
+    tokens
+        .filter_map(|event| decode_run::time_of(event.get("time")))
+        .min()
 }

@@ -10,19 +10,7 @@ use crate::model::{JsonMap, RunId};
 
 /// Returns what `/runs/stats` says of these runs, and a project of its own.
 pub(in crate::langsmith_mock) fn stats(runs: &[&Seen<'_>]) -> JsonMap {
-    let among: HashSet<RunId> = runs.iter().map(|seen| seen.run.id).collect();
-    let below_another = |seen: &Seen<'_>| {
-        let segments = seen.run.dotted_order.segments();
-        let mut above = segments.iter().map(|segment| segment.id);
-        above.any(|id| id != seen.run.id && among.contains(&id))
-    };
-    // A run's figures hold those of the runs below it, so only the topmost are added.
-    let mut total = Tally::default();
-    for seen in runs.iter().filter(|seen| !below_another(seen)) {
-        if let Some(tally) = &seen.tally {
-            total.add(tally);
-        }
-    }
+    let total = total(runs).unwrap_or_default();
     let latency = sorted(runs.iter().filter_map(|seen| seen.latency()));
     let wait = sorted(runs.iter().filter_map(|seen| seen.wait()));
     let each = |read: fn(&Tally) -> Option<f64>| {
@@ -91,6 +79,24 @@ pub(in crate::langsmith_mock) fn stats(runs: &[&Seen<'_>]) -> JsonMap {
         Value::Object(stats) => stats,
         _ => JsonMap::new(),
     }
+}
+
+/// Returns what runs used together; none if no model was called.
+pub(in crate::langsmith_mock) fn total(runs: &[&Seen<'_>]) -> Option<Tally> {
+    let among: HashSet<RunId> = runs.iter().map(|seen| seen.run.id).collect();
+    let below_another = |seen: &Seen<'_>| {
+        let segments = seen.run.dotted_order.segments();
+        let mut above = segments.iter().map(|segment| segment.id);
+        above.any(|id| id != seen.run.id && among.contains(&id))
+    };
+    // A run's figures hold those of the runs below it, so only the topmost are added.
+    let mut total: Option<Tally> = None;
+    for seen in runs.iter().filter(|seen| !below_another(seen)) {
+        if let Some(tally) = &seen.tally {
+            total.get_or_insert_with(Tally::default).add(tally);
+        }
+    }
+    total
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {

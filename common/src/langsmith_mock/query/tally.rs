@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::model::{JsonMap, Run};
+use crate::langsmith_mock::merge::StoredRun;
+use crate::model::JsonMap;
 
 /// What model calls used.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(in crate::langsmith_mock) struct Tally {
-    pub(super) prompt_tokens: u64,
-    pub(super) completion_tokens: u64,
-    pub(super) total_tokens: u64,
+    pub(in crate::langsmith_mock) prompt_tokens: u64,
+    pub(in crate::langsmith_mock) completion_tokens: u64,
+    pub(in crate::langsmith_mock) total_tokens: u64,
     pub(super) prompt_token_details: BTreeMap<String, u64>,
     pub(super) completion_token_details: BTreeMap<String, u64>,
-    pub(super) prompt_cost: Option<f64>,
-    pub(super) completion_cost: Option<f64>,
-    pub(super) total_cost: Option<f64>,
+    pub(in crate::langsmith_mock) prompt_cost: Option<f64>,
+    pub(in crate::langsmith_mock) completion_cost: Option<f64>,
+    pub(in crate::langsmith_mock) total_cost: Option<f64>,
     pub(super) prompt_cost_details: BTreeMap<String, f64>,
     pub(super) completion_cost_details: BTreeMap<String, f64>,
 }
@@ -24,11 +25,11 @@ pub(in crate::langsmith_mock) struct Tally {
 impl Tally {
     /// Reads what one run says it used: `usage_metadata` in its outputs or its metadata, else the
     /// usage within an answer in OpenAI's form.
-    pub(super) fn of(run: &Run) -> Option<Self> {
-        let outputs = run.outputs.as_ref();
+    pub(super) fn of(run: &StoredRun) -> Option<Self> {
+        let outputs = run.field("outputs");
         let in_outputs = |key: &str| outputs.and_then(|outputs| outputs.get(key)?.as_object());
         in_outputs("usage_metadata")
-            .or_else(|| run.extra.metadata.get("usage_metadata")?.as_object())
+            .or_else(|| run.metadata("usage_metadata")?.as_object())
             .map(Self::read)
             .or_else(|| {
                 let usage = in_outputs("usage").or_else(|| {

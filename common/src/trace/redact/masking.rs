@@ -14,9 +14,7 @@ use super::path::Field;
 use super::rules::Hooks;
 use super::walk::{Names, Walk, discard, weight};
 use super::{Redactor, hide};
-use crate::model::{
-    Attachment, Extra, Feedback, FeedbackConfig, JsonMap, NEW_TOKEN, Run, RunEvent, RunType,
-};
+use crate::model::{Attachment, Extra, Feedback, JsonMap, NEW_TOKEN, Run, RunEvent, RunType};
 
 thread_local! {
     static MASKING: Cell<bool> = const { Cell::new(false) };
@@ -121,7 +119,8 @@ impl<'a> Masking<'a> {
             modified_at: _,
             session_id: _,
             start_time: _,
-            feedback_config,
+            // Names and bounds of a scale, set by whoever set up the judging.
+            feedback_config: _,
             feedback_group_id: _,
             comparative_experiment_id: _,
             extra,
@@ -136,11 +135,6 @@ impl<'a> Masking<'a> {
             self.value(Field::Feedback, value);
         }
         self.value(Field::Feedback, feedback_source);
-        if let Some(FeedbackConfig::Categorical { categories }) = feedback_config {
-            for label in categories.iter_mut().filter_map(|one| one.label.as_mut()) {
-                self.text(Field::Feedback, label);
-            }
-        }
         if let Some(extra) = extra {
             self.map(Field::Feedback, extra);
         }

@@ -11,11 +11,11 @@ use super::{Setup, finish};
 /// The id of a root.
 pub(super) const ROOT: &str = "01990000-0000-7000-8000-00000000000a";
 /// The id of a run below it.
-const LEAF: &str = "01990000-0000-7000-8000-00000000000b";
+pub(super) const LEAF: &str = "01990000-0000-7000-8000-00000000000b";
 
 /// Shows one time until it is set to the next: our runs end when the clock says.
 #[derive(Debug)]
-struct Hands(Mutex<Timestamp>);
+pub(super) struct Hands(pub(super) Mutex<Timestamp>);
 
 impl Clock for Hands {
     fn now(&self) -> Timestamp {

@@ -5,7 +5,11 @@
 
 mod across;
 mod given;
+mod judged;
 mod llm;
+mod privacy;
+mod replicas;
+mod sending;
 mod trees;
 
 use std::time::Duration;
@@ -124,6 +128,20 @@ pub(crate) const ALL: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
+        id: "attachments",
+        title: "files with the create and with the update",
+        ends: 1,
+        ours: sending::attachments,
+        ..PLAIN
+    },
+    Scenario {
+        id: "feedback",
+        title: "what is said of a run",
+        ends: 1,
+        ours: judged::feedback,
+        ..PLAIN
+    },
+    Scenario {
         id: "explicit",
         title: "ids and times given",
         ends: 2,
@@ -135,6 +153,50 @@ pub(crate) const ALL: &[Scenario] = &[
         title: "a child before its parent",
         ends: 2,
         ours: given::early_child,
+        ..PLAIN
+    },
+    Scenario {
+        id: "sampling",
+        title: "which of sixteen traces are kept",
+        ends: privacy::KEPT,
+        input: privacy::traces,
+        ours: privacy::sampling,
+        ..PLAIN
+    },
+    Scenario {
+        id: "hide",
+        title: "inputs and outputs hidden",
+        ends: 1,
+        ours: privacy::hide,
+        ..PLAIN
+    },
+    Scenario {
+        id: "hide_metadata",
+        title: "metadata hidden",
+        ends: 1,
+        ours: privacy::hide_metadata,
+        ..PLAIN
+    },
+    Scenario {
+        id: "anonymizer",
+        title: "masked by rules",
+        ends: 1,
+        ours: privacy::anonymizer,
+        ..PLAIN
+    },
+    Scenario {
+        id: "replicas",
+        title: "one trace in two projects",
+        ends: 4,
+        ours: replicas::replicas,
+        ..PLAIN
+    },
+    Scenario {
+        id: "unbatched",
+        title: "each operation in a request of its own",
+        ends: 1,
+        requests: true,
+        ours: sending::unbatched,
         ..PLAIN
     },
     Scenario {
