@@ -93,3 +93,9 @@ extern crate self as common;
 #[doc = include_str!("../../README.md")]
 #[derive(Debug)]
 pub struct FrontPage;
+
+/// Compiles the programs of the page on the client.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../../docs/client.md")]
+#[derive(Debug)]
+pub struct ClientPage;

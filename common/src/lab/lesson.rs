@@ -11,6 +11,7 @@ use crate::client::{Client, ClientBuilder, Config};
 use crate::export::Destination;
 use crate::langsmith_mock::LangSmithMock;
 use crate::model::TraceTree;
+use crate::trace::RunTree;
 
 /// How long a lesson waits for runs to arrive. Far above what loopback takes; a bound, not a pause.
 const ARRIVAL: Duration = Duration::from_secs(15);
@@ -181,6 +182,21 @@ impl Lesson {
                 "Runs go to LangSmith, project `{}`, and to the stand-in at {stand_in}.",
                 self.project()
             ),
+        }
+    }
+
+    /// Returns the address of the page that shows a run's trace: LangSmith's if runs go there, else the
+    /// stand-in's. It is for reading, so what hinders it is told in its place.
+    ///
+    /// It blocks for a question to LangSmith, once a project.
+    pub fn link(&self, run: &RunTree) -> String {
+        self.flush_all();
+        let client = self.clients().first().cloned();
+        let asked = client.map(|client| client.run_url_blocking(run));
+        match asked {
+            Some(Ok(address)) => address,
+            Some(Err(error)) => format!("no page: {error}"),
+            None => "no page: the lesson has no client yet".to_owned(),
         }
     }
 
