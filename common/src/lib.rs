@@ -30,6 +30,33 @@
 //! | [`lab`] | lessons | `lab` |
 //! | [`traceable`](macro@traceable) | the attribute that makes a run of every call | `macros` |
 
+//!
+#![cfg_attr(
+    feature = "client",
+    doc = r#"
+Trace, flush, read back, and look at it:
+
+```no_run
+use std::time::Duration;
+use common::client::Client;
+
+let client = Client::from_env()?;
+let run = client.run("answer").inputs(serde_json::json!({"question": "why?"})).start();
+run.child("retrieve").run_type("retriever").start().end();
+run.end_with(serde_json::json!({"answer": 42}));
+client.flush(Duration::from_secs(5))?;
+
+println!("look: {}", client.run_url_blocking(&run)?);
+if let Some(id) = run.id() {
+    // "Accepted" is not "stored": what can be read back is.
+    let stored = client.wait_for_run_blocking(id, Duration::from_secs(30))?;
+    println!("{}: {:?}, cost {:?}", stored.status, stored.latency(), stored.total_cost);
+}
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"#
+)]
+
 pub mod model;
 pub mod propagation;
 pub mod trace;

@@ -11,7 +11,7 @@ pub use serde_json::{Value, json};
 #[cfg(feature = "analysis")]
 pub use crate::analysis::{Figure, Shape, text_tree, tree_diagram, waterfall};
 #[cfg(feature = "client")]
-pub use crate::client::Client;
+pub use crate::client::{Client, RunQuery};
 #[cfg(feature = "lab")]
 pub use crate::lab::{
     HeaderProxy, Lesson, Misconfiguration, PeerEnv, Preflight, PythonError, PythonService, Service,

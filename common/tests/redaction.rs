@@ -78,6 +78,7 @@ fn judgement() -> Feedback {
         .comment(format!("says {CANARY}"))
         .correction(json!({CANARY: [CANARY]}));
     feedback.feedback_source = json!({"type": "api", "metadata": {"who": CANARY}});
+    feedback.extra = json!({"more": CANARY}).as_object().cloned();
     feedback
 }
 
@@ -166,7 +167,7 @@ fn what_an_anonymizer_is_told_to_leave_it_leaves_and_only_that() {
     }
     assert_eq!(
         left(Field::Feedback, RunOp::Feedback(Box::new(judgement()))),
-        6
+        7
     );
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::asking::Asking;
 use super::config::{Config, ConfigError, copy_into, set_revision};
 use super::handle::{Client, Origin};
 use super::privacy::sampler;
@@ -266,7 +265,6 @@ impl ClientBuilder {
     /// If a setting cannot be used; the error says which, and what to do.
     pub fn build(self) -> Result<Client, ConfigError> {
         let mut config = self.config;
-        let asking = Asking::new(&config);
         let sampler = sampler(config.sampling_rate)?;
         let mut replicas = std::mem::take(&mut config.replicas);
         if !config.only_replicas && self.sink.is_none() {
@@ -302,6 +300,6 @@ impl ClientBuilder {
         if self.omit_runtime {
             tracer = tracer.omit_runtime();
         }
-        Ok(Client::new(tracer.build(), origin, main, asking))
+        Ok(Client::new(tracer.build(), origin, main))
     }
 }

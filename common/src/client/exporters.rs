@@ -24,6 +24,11 @@ impl Lane {
         &self.destination.endpoint
     }
 
+    /// Returns where it sends, with what must not show.
+    pub(super) fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
     /// Returns the address as it may be shown.
     pub(super) fn shown(&self) -> String {
         show_endpoint(&self.destination.endpoint)

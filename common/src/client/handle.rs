@@ -11,7 +11,7 @@ use super::exporters::{Exporters, Lane};
 use super::guard::FlushGuard;
 use super::replica::Replica;
 use super::routes::Routes;
-use crate::export::{BatchExporter, Destination, ExportStats, FlushError};
+use crate::export::{Destination, ExportStats, FlushError};
 use crate::trace::{RunBuilder, RunSink, TeeSink, Tracer};
 
 /// Starts runs and sees them delivered. A cheap clone; all clones are one client.
@@ -35,9 +35,8 @@ use crate::trace::{RunBuilder, RunSink, TeeSink, Tracer};
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(super) tracer: Tracer,
-    origin: Arc<Origin>,
-    main: Option<Arc<Lane>>,
-    pub(super) asking: Arc<Asking>,
+    pub(super) origin: Arc<Origin>,
+    pub(super) main: Option<Arc<Lane>>,
 }
 
 /// What a client and the handles with other replicas have in common.
@@ -47,6 +46,7 @@ pub(super) struct Origin {
     own: Destination,
     project: String,
     local: Option<Arc<dyn RunSink>>,
+    pub(super) asking: Asking,
 }
 
 type Wired = (Arc<dyn RunSink>, Option<Arc<Lane>>);
@@ -58,6 +58,7 @@ impl Origin {
             own: config.destination(),
             project: config.project.clone(),
             local,
+            asking: Asking::new(config),
         }
     }
 
@@ -74,17 +75,11 @@ impl Origin {
 }
 
 impl Client {
-    pub(super) fn new(
-        tracer: Tracer,
-        origin: Origin,
-        main: Option<Arc<Lane>>,
-        asking: Asking,
-    ) -> Self {
+    pub(super) fn new(tracer: Tracer, origin: Origin, main: Option<Arc<Lane>>) -> Self {
         Self {
             tracer,
             origin: Arc::new(origin),
             main,
-            asking: Arc::new(asking),
         }
     }
 
@@ -119,7 +114,6 @@ impl Client {
             tracer: self.tracer.with_sink(sink),
             origin: self.origin.clone(),
             main,
-            asking: self.asking.clone(),
         })
     }
 
@@ -157,11 +151,6 @@ impl Client {
     /// Returns the address of the main destination; empty if runs are not sent.
     pub fn endpoint(&self) -> &str {
         self.main.as_ref().map_or("", |lane| lane.endpoint())
-    }
-
-    /// Returns the exporter that carries questions.
-    pub(super) fn main_exporter(&self) -> Option<&BatchExporter> {
-        self.main.as_ref().map(|lane| &lane.exporter)
     }
 
     /// Waits until every operation so far is delivered, to each destination, for at most `timeout`.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::error::AskError;
-use super::projects::ProjectRef;
+use super::project::ProjectRef;
 use super::stored_run::StoredRun;
 use super::wait::block_on;
 use super::web_app::WebApp;
@@ -125,7 +125,7 @@ const MAX_PLACES: usize = 1_000;
 impl Client {
     /// Returns the web app that belongs to the endpoint, which makes links without asking.
     pub fn web_app(&self) -> WebApp {
-        match &self.asking.web_url {
+        match &self.origin.asking.web_url {
             Some(url) => WebApp::at(url.as_str()),
             None => WebApp::of(self.endpoint()),
         }
@@ -180,8 +180,11 @@ impl Client {
     }
 
     async fn place_of(&self, project: &ProjectRef) -> Result<Place, AskError> {
-        let key = format!("{} {project:?}", self.endpoint());
-        if let Some(place) = self.asking.places().get(&key) {
+        let key = format!(
+            "{} {project:?}",
+            self.main.as_ref().map_or("", |lane| &lane.label)
+        );
+        if let Some(place) = self.origin.asking.places().get(&key) {
             return Ok(*place);
         }
         let found = self.look_up(project, false).await?;
@@ -192,7 +195,7 @@ impl Client {
             workspace,
             project: found.id,
         };
-        let mut places = self.asking.places();
+        let mut places = self.origin.asking.places();
         if places.len() >= MAX_PLACES {
             places.clear();
         }

@@ -36,7 +36,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::config::Config;
 use super::handle::Client;
-use crate::export::{HttpResponse, RetryPolicy};
+use crate::export::{Destination, HttpResponse, RetryPolicy};
 
 mod detail;
 mod error;
@@ -45,6 +45,7 @@ mod fields;
 mod links;
 mod pages;
 mod path;
+mod project;
 mod projects;
 mod question;
 mod run_query;
@@ -59,7 +60,7 @@ pub use error::AskError;
 pub use feedback::{FeedbackQuery, FeedbackUpdate};
 pub use links::RunLocator;
 pub use pages::Pages;
-pub use projects::{
+pub use project::{
     NewProject, Project, ProjectQuery, ProjectRef, ProjectUpdate, WorkspaceSettings,
 };
 pub use question::MAX_ANSWER_BYTES;
@@ -78,32 +79,31 @@ pub const DEFAULT_ASK_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Asking {
     web_url: Option<String>,
-    manner: Manner,
-    // Where the runs of a project are shown, by endpoint and project: a link to each trace costs one
+    timeout: Duration,
+    retry: RetryPolicy,
+    // Where the runs of a project are shown, by destination and project: a link to each trace costs one
     // question in all.
     places: Mutex<HashMap<String, Place>>,
 }
 
 impl Asking {
     pub(super) fn new(config: &Config) -> Self {
-        // A header of the user's may be a credential too.
-        let headers = config.headers.iter().map(|(_, value)| value.as_str());
-        let key = config
-            .api_key
-            .as_ref()
-            .map(|key| key.expose_secret().trim());
         Self {
             web_url: config.web_url.clone(),
-            manner: Manner {
-                timeout: config.ask_timeout,
-                retry: RetryPolicy {
-                    base: config.batch.retry.base,
-                    cap: config.batch.retry.cap,
-                    budget: config.ask_timeout,
-                },
-                secrets: headers.chain(key).map(SecretString::from).collect(),
-            },
+            timeout: config.ask_timeout,
+            retry: config.batch.retry.clone(),
             places: Mutex::default(),
+        }
+    }
+
+    fn manner(&self, to: &Destination) -> Manner {
+        // A header of the user's may be a credential too.
+        let headers = to.headers.iter().map(|(_, value)| value.as_str());
+        let key = to.api_key.as_ref().map(|key| key.expose_secret().trim());
+        Manner {
+            timeout: self.timeout,
+            retry: self.retry.clone(),
+            secrets: headers.chain(key).map(SecretString::from).collect(),
         }
     }
 
@@ -115,17 +115,17 @@ impl Asking {
 impl Client {
     /// Carries a question to the main destination.
     async fn ask(&self, question: Question) -> Result<HttpResponse, AskError> {
-        let exporter = self.main_exporter().ok_or(AskError::NotSending)?;
-        let manner = self.asking.manner.clone();
-        exporter
+        let lane = self.main.as_ref().ok_or(AskError::NotSending)?;
+        let manner = self.origin.asking.manner(lane.destination());
+        lane.exporter
             .run(move |transport| manner.ask(transport, question))
             .await?
     }
 
     /// Sleeps on the exporter's clock: the caller's runtime may have none, or be none.
     async fn rest(&self, length: Duration) -> Result<(), AskError> {
-        let exporter = self.main_exporter().ok_or(AskError::NotSending)?;
-        exporter.run(move |_| tokio::time::sleep(length)).await?;
-        Ok(())
+        let lane = self.main.as_ref().ok_or(AskError::NotSending)?;
+        let rest = lane.exporter.run(move |_| tokio::time::sleep(length));
+        Ok(rest.await?)
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::AskError;
-use super::projects::ProjectRef;
+use super::project::ProjectRef;
 use crate::client::Client;
 use crate::model::{JsonMap, RunId, RunType, Timestamp, TraceId};
 
