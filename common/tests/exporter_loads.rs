@@ -387,6 +387,25 @@ fn feedback_on_a_run_that_the_server_does_not_know_yet_is_tried_again_and_not_fo
 }
 
 #[test]
+fn feedback_on_many_unknown_runs_waits_once_and_not_for_each() {
+    let peer = server(info(false, true, ""), |request, _| {
+        if request.path == "/feedback" {
+            404
+        } else {
+            202
+        }
+    });
+    let exporter = exporter(&peer, patient());
+    for number in 1..=20 {
+        exporter.submit(said(feedback(&run(number, []))));
+    }
+    exporter.flush(PATIENCE).expect_err("nobody knows the runs");
+    let stats = exporter.stats();
+    assert_eq!(stats.dropped.get(&DropReason::Rejected), Some(&20));
+    assert_eq!(peer.to("/feedback").len(), 4 + 19);
+}
+
+#[test]
 fn a_judgement_with_the_id_of_its_run_does_not_take_its_place() {
     let peer = server(info(false, true, "1.0.0"), |_, _| 202);
     let exporter = exporter(&peer, patient());

@@ -70,7 +70,8 @@ impl Replica {
         self
     }
 
-    /// Sets another key. The workspace is then the key's own, unless it is named too.
+    /// Sets another key. The client's workspace is not sent with it: it is the key's own, unless it is
+    /// named too.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<SecretString>) -> Self {
         self.api_key = trimmed_key(&key.into());
@@ -126,7 +127,10 @@ impl Replica {
         let mut to = self.to.clone().unwrap_or_else(|| own.clone());
         if let Some(key) = &self.api_key {
             to.api_key = Some(key.clone());
-            to.workspace_id = None;
+            if self.to.is_none() {
+                // It goes with the client's key; what a destination of its own names stays.
+                to.workspace_id = None;
+            }
         }
         if let Some(workspace) = &self.workspace_id {
             to.workspace_id = Some(workspace.clone());

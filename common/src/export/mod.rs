@@ -48,4 +48,4 @@ pub use retry::{RetryPolicy, Verdict, judge};
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
-pub(crate) use transport::{check_endpoint, show_endpoint};
+pub(crate) use transport::{check_endpoint, show_endpoint, show_header};

@@ -92,9 +92,9 @@ struct Environment<F> {
 }
 
 impl<F: Fn(&str) -> Option<String>> Environment<F> {
-    /// Returns the variable of exactly that name, unless it is blank.
+    /// Returns the variable of exactly that name, unless it is blank, in quotes or not.
     fn plain(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|value| !value.trim().is_empty())
+        (self.lookup)(name).filter(|value| !bare(value).is_empty())
     }
 
     /// Returns the first of the names that is set, each under both prefixes.
@@ -112,8 +112,7 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
     /// Returns a value without the blanks and quotes that a copied line of a `.env` file brings along.
     fn unquoted(&mut self, setting: &'static str, names: &[&str]) -> Option<String> {
         let (_, value) = self.find(setting, names)?;
-        let value = value.trim().trim_matches(['"', '\'']).trim();
-        (!value.is_empty()).then(|| value.to_owned())
+        Some(bare(&value).to_owned())
     }
 
     fn number(&mut self, setting: &'static str, name: &str) -> Result<Option<usize>, ConfigError> {
@@ -128,23 +127,42 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
 
     /// Returns a switch: `true` in any letter case or `1` is on, as in the Python SDK.
     fn flag(&mut self, setting: &'static str, name: &str) -> Option<bool> {
-        let (_, value) = self.find(setting, &[name])?;
+        let (variable, value) = self.find(setting, &[name])?;
         let value = value.trim();
-        Some(value.eq_ignore_ascii_case("true") || value == "1")
+        let on = value.eq_ignore_ascii_case("true") || value == "1";
+        if !on && !is_off(value) {
+            let shown = shown(value);
+            self.sources.warn(format!(
+                "{variable} is {shown}, which counts as `false`: `true` or `1` is needed"
+            ));
+        }
+        Some(on)
     }
 
-    /// The one switch that is on for exactly `true`, as the official SDKs have it.
+    /// Returns a switch that is on for exactly `true`, as the official SDKs have it.
+    fn strict_flag(&mut self, setting: &'static str, name: &str, otherwise: &str) -> bool {
+        let Some((variable, value)) = self.find(setting, &[name]) else {
+            return false;
+        };
+        if value != "true" && !is_off(&value) {
+            let shown = shown(&value);
+            self.sources.warn(format!(
+                "{variable} is {shown}, and {otherwise}: exactly `true` is needed"
+            ));
+        }
+        value == "true"
+    }
+
+    /// On for exactly `true`, under the first name that is set.
     fn tracing(&mut self) -> bool {
         let found = self.find("tracing", &["TRACING_V2", "TRACING"]);
         let Some((variable, value)) = found else {
             return false;
         };
-        let off = ["false", "0", "no", "off"];
-        let understood = value == "true" || off.iter().any(|off| value.eq_ignore_ascii_case(off));
-        if !understood {
-            let shown: String = value.chars().take(20).collect();
+        if value != "true" && !is_off(&value) {
+            let shown = shown(&value);
             self.sources.warn(format!(
-                "{variable} is {shown:?}, and tracing stays off: exactly `true` is needed"
+                "{variable} is {shown}, and tracing stays off: exactly `true` is needed"
             ));
         }
         value == "true"
@@ -191,12 +209,13 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
     }
 
     fn redactor(&mut self) -> Redactor {
-        let mut on = |name| {
-            let found = self.find("masking", &[name]);
-            found.is_some_and(|(_, value)| value == "true")
+        let mut on = |name, what| {
+            let otherwise = format!("{what} are sent as they are");
+            self.strict_flag("masking", name, &otherwise)
         };
-        let (inputs, outputs, metadata) =
-            (on("HIDE_INPUTS"), on("HIDE_OUTPUTS"), on("HIDE_METADATA"));
+        let inputs = on("HIDE_INPUTS", "inputs");
+        let outputs = on("HIDE_OUTPUTS", "outputs");
+        let metadata = on("HIDE_METADATA", "metadata");
         let allow = self.flag("unprocessed payloads", "ALLOW_UNPROCESSED_PAYLOADS");
         Redactor::new()
             .hide_inputs(inputs)
@@ -232,6 +251,7 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
             }
             config.replicas = read.map_err(|why| ConfigError::NoRunsEndpoint { variable, why })?;
             config.only_replicas = true;
+            self.sources.listed = config.replicas.len();
         }
         config.endpoint = self
             .unquoted("endpoint", &["ENDPOINT"])
@@ -267,6 +287,24 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
                 ));
             }
         }
+    }
+}
+
+/// Returns a value without the blanks and quotes that a copied line of a `.env` file brings along.
+fn bare(value: &str) -> &str {
+    value.trim().trim_matches(['"', '\'']).trim()
+}
+
+fn is_off(value: &str) -> bool {
+    let off = ["false", "0", "no", "off"];
+    off.iter().any(|off| value.eq_ignore_ascii_case(off))
+}
+
+/// Returns the value of a switch as it may be shown: a long one may be a key in the wrong variable.
+fn shown(value: &str) -> String {
+    match value.chars().count() {
+        0..=10 => format!("{value:?}"),
+        long => format!("a text of {long} characters"),
     }
 }
 

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::Config;
 use super::environment::REVISION;
-use crate::export::show_endpoint;
+use crate::export::{show_endpoint, show_header};
 
 /// Which variables settings were read from, and what in them was not understood.
 ///
@@ -16,6 +16,8 @@ use crate::export::show_endpoint;
 pub struct Sources {
     found: Vec<Found>,
     warnings: Vec<String>,
+    // How many of the replicas, from the first, are of `LANGSMITH_RUNS_ENDPOINTS`.
+    pub(super) listed: usize,
 }
 
 #[derive(Clone)]
@@ -176,7 +178,7 @@ impl Config {
             };
             format!("{} ({project}{primary})", show_endpoint(&to.endpoint))
         });
-        let headers = self.headers.iter().map(|(name, _)| name.clone());
+        let headers = self.headers.iter().map(|(name, _)| show_header(name));
         let others = self.metadata.keys().filter(|key| *key != REVISION).cloned();
         let revision = self.metadata.get(REVISION).and_then(|it| it.as_str());
         let endpoint = match self.only_replicas {

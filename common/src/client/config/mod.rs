@@ -34,7 +34,9 @@
 //!
 //! `LANGSMITH_RUNS_ENDPOINTS` is JSON: a list of `{"api_url", "api_key", "project_name"?, "primary"?,
 //! "workspace_id"?}`, or an object of address and key. Runs then go to these places only, as with the
-//! official SDKs; the default address is asked nothing.
+//! official SDKs; the default address is asked nothing, and key, workspace and headers of the other
+//! variables are not given to them. An address set in code
+//! ([`ClientBuilder::endpoint`](super::ClientBuilder::endpoint)) takes the place of the whole list.
 //!
 //! No other variable goes into metadata unless it is asked for by name
 //! ([`ClientBuilder::metadata_from_env`](super::ClientBuilder::metadata_from_env)). Not read are
@@ -132,6 +134,15 @@ impl Config {
             headers: self.headers.clone(),
             extra_ca_pem: self.extra_ca_pem.clone(),
             ..Destination::new(without_slash(&self.endpoint))
+        }
+    }
+
+    /// Forgets the places of `LANGSMITH_RUNS_ENDPOINTS`, because code names one.
+    pub(super) fn unlist(&mut self) {
+        let listed = std::mem::take(&mut self.sources.listed);
+        if listed > 0 {
+            self.replicas.drain(..listed.min(self.replicas.len()));
+            self.only_replicas = false;
         }
     }
 }
