@@ -69,6 +69,18 @@ fn a_switch_that_was_meant_to_be_on_and_is_not_is_said() {
 }
 
 #[test]
+fn each_variable_that_hides_something_is_named() {
+    let told = config(&[
+        ("LANGSMITH_HIDE_INPUTS", "true"),
+        ("LANGCHAIN_HIDE_METADATA", "true"),
+    ])
+    .explain();
+    let row = told.settings.iter().find(|row| row.name == "masking");
+    let row = row.expect("a row");
+    assert_eq!(row.source, "LANGSMITH_HIDE_INPUTS, LANGCHAIN_HIDE_METADATA");
+}
+
+#[test]
 fn a_key_in_the_variable_of_a_switch_does_not_show() {
     for name in ["TRACING", "HIDE_INPUTS", "DISABLE_RUN_COMPRESSION"] {
         let variable = format!("LANGSMITH_{name}");

@@ -151,6 +151,29 @@ fn batches_never_mix_runs_of_two_workspaces_sdk_3174() {
 }
 
 #[test]
+fn the_books_of_each_destination_have_a_heading_of_their_own() {
+    let peer = accept();
+    let theirs = |key: &str| Replica::in_project(key).api_key(key);
+    let client = builder_to(&peer, patient())
+        .replica(theirs("k-1"))
+        .replica(theirs("k-2"))
+        .replica(theirs("k-3").workspace_id("w"))
+        .replica(theirs("k-4").workspace_id("w"))
+        .build()
+        .expect("a client");
+    let books = client.stats_by_destination();
+    let labels: Vec<&str> = books.iter().map(|(label, _)| &**label).collect();
+    let beside = [
+        "",
+        " (another key)",
+        " (another key) 2",
+        " (workspace w)",
+        " (workspace w) 2",
+    ];
+    assert_eq!(labels, beside.map(|it| format!("{}{it}", peer.url)));
+}
+
+#[test]
 fn updates_are_typed_and_no_control_field_reaches_the_wire() {
     let peer = accept();
     let replica = Replica::in_project("audit")

@@ -41,6 +41,8 @@ pub struct Replica {
     pub(super) reroot: bool,
     pub(super) metadata: JsonMap,
     pub(super) tags: Option<Vec<String>>,
+    // From `LANGSMITH_RUNS_ENDPOINTS`: an address in code takes its place.
+    pub(super) listed: bool,
 }
 
 impl Replica {

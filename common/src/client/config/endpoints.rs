@@ -102,7 +102,9 @@ fn at_address(url: &str, key: &str) -> Result<Replica, &'static str> {
     if !fits_a_header(key.trim()) {
         return Err("its key has a character that a header cannot carry");
     }
-    Ok(Replica::at(Destination::new(url).api_key(key)))
+    let mut replica = Replica::at(Destination::new(url).api_key(key));
+    replica.listed = true;
+    Ok(replica)
 }
 
 fn fits_a_header(text: &str) -> bool {

@@ -251,7 +251,6 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
             }
             config.replicas = read.map_err(|why| ConfigError::NoRunsEndpoint { variable, why })?;
             config.only_replicas = true;
-            self.sources.listed = config.replicas.len();
         }
         config.endpoint = self
             .unquoted("endpoint", &["ENDPOINT"])

@@ -16,8 +16,6 @@ use crate::export::{show_endpoint, show_header};
 pub struct Sources {
     found: Vec<Found>,
     warnings: Vec<String>,
-    // How many of the replicas, from the first, are of `LANGSMITH_RUNS_ENDPOINTS`.
-    pub(super) listed: usize,
 }
 
 #[derive(Clone)]
@@ -37,7 +35,12 @@ impl fmt::Debug for Found {
 
 impl Sources {
     pub(super) fn found(&mut self, setting: &'static str, variable: &str) {
-        self.found.retain(|found| found.setting != setting);
+        // More than one variable makes one setting: what is masked.
+        if let Some(found) = self.found.iter_mut().find(|it| it.setting == setting) {
+            found.variable.push_str(", ");
+            found.variable.push_str(variable);
+            return;
+        }
         self.found.push(Found {
             setting,
             variable: variable.to_owned(),

@@ -139,9 +139,9 @@ impl Config {
 
     /// Forgets the places of `LANGSMITH_RUNS_ENDPOINTS`, because code names one.
     pub(super) fn unlist(&mut self) {
-        let listed = std::mem::take(&mut self.sources.listed);
-        if listed > 0 {
-            self.replicas.drain(..listed.min(self.replicas.len()));
+        let before = self.replicas.len();
+        self.replicas.retain(|replica| !replica.listed);
+        if self.replicas.len() < before {
             self.only_replicas = false;
         }
     }
