@@ -115,6 +115,7 @@ fn what_is_set_and_not_read_is_said() {
     let config = config(&[
         ("LANGSMITH_TRACING_MODE", "otel"),
         ("LANGSMITH_AGENT_ID", "a"),
+        ("LANGCHAIN_RUN_COMPRESSION_THREADS", "4"),
         ("LANGSMITH_CUSTOM_HEADERS", "a-secret-without-a-colon"),
     ]);
     assert_eq!(
@@ -123,6 +124,7 @@ fn what_is_set_and_not_read_is_said() {
             "LANGSMITH_CUSTOM_HEADERS: a line is left out, it is no `Name: value`",
             "LANGSMITH_TRACING_MODE is set, and this client does not read it",
             "LANGSMITH_AGENT_ID is set, and this client does not read it",
+            "LANGCHAIN_RUN_COMPRESSION_THREADS is set, and this client does not read it",
         ]
     );
 }

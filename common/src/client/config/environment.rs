@@ -73,7 +73,7 @@ pub(in crate::client) fn set_revision(metadata: &mut JsonMap, revision: String) 
 }
 
 /// Variables of the official SDKs that this client does not follow.
-const UNREAD: [&str; 9] = [
+const UNREAD: [&str; 13] = [
     "TRACING_MODE",
     "OTEL_ENABLED",
     "OTEL_ONLY",
@@ -82,8 +82,15 @@ const UNREAD: [&str; 9] = [
     "PROFILE",
     "CONFIG_FILE",
     "FAILED_TRACES_DIR",
+    "FAILED_TRACES_MAX_MB",
+    "RUN_COMPRESSION_THREADS",
+    "RUN_COMPRESSION_WINDOW_LOG",
+    "TRACING_BACKGROUND",
     "BAGGAGE_ALLOWED_UPDATE_FIELDS",
 ];
+
+/// What the name of a variable begins with; the first goes before the second.
+const PREFIXES: [&str; 2] = ["LANGSMITH_", "LANGCHAIN_"];
 
 /// Looks settings up under both of their prefixes, and notes where each was found.
 struct Environment<F> {
@@ -97,14 +104,17 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
         (self.lookup)(name).filter(|value| !bare(value).is_empty())
     }
 
+    /// Returns the variable of that name under the first prefix that it is set under.
+    fn prefixed(&self, name: &str) -> Option<(String, String)> {
+        PREFIXES.into_iter().find_map(|prefix| {
+            let variable = format!("{prefix}{name}");
+            self.plain(&variable).map(|value| (variable, value))
+        })
+    }
+
     /// Returns the first of the names that is set, each under both prefixes.
     fn find(&mut self, setting: &'static str, names: &[&str]) -> Option<(String, String)> {
-        let (variable, value) = names.iter().find_map(|name| {
-            ["LANGSMITH_", "LANGCHAIN_"].into_iter().find_map(|prefix| {
-                let variable = format!("{prefix}{name}");
-                self.plain(&variable).map(|value| (variable, value))
-            })
-        })?;
+        let (variable, value) = names.iter().find_map(|name| self.prefixed(name))?;
         self.sources.found(setting, &variable);
         Some((variable, value))
     }
@@ -277,10 +287,11 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
 
     fn mention_unread(&mut self) {
         for name in UNREAD {
-            let variable = format!("LANGSMITH_{name}");
-            let value = self.plain(&variable);
-            let usual = name == "TRACING_MODE" && value.as_deref() == Some("langsmith");
-            if value.is_some() && !usual {
+            let Some((variable, value)) = self.prefixed(name) else {
+                continue;
+            };
+            let usual = name == "TRACING_MODE" && value == "langsmith";
+            if !usual {
                 self.sources.warn(format!(
                     "{variable} is set, and this client does not read it"
                 ));

@@ -41,8 +41,10 @@
 //! No other variable goes into metadata unless it is asked for by name
 //! ([`ClientBuilder::metadata_from_env`](super::ClientBuilder::metadata_from_env)). Not read are
 //! `LANGSMITH_TRACING_MODE` and `LANGSMITH_OTEL_*` (OpenTelemetry is a choice of code here),
-//! `LANGSMITH_AGENT_*`, `LANGSMITH_PROFILE`, `LANGSMITH_CONFIG_FILE` and `LANGSMITH_FAILED_TRACES_*`; if
-//! one is set, a warning says so. Start at [`Config`].
+//! `LANGSMITH_AGENT_*`, `LANGSMITH_PROFILE`, `LANGSMITH_CONFIG_FILE`, `LANGSMITH_FAILED_TRACES_*`,
+//! `LANGSMITH_RUN_COMPRESSION_THREADS`, `LANGSMITH_RUN_COMPRESSION_WINDOW_LOG` and
+//! `LANGSMITH_TRACING_BACKGROUND`; if one is set, a warning says so. A switch with a value that is neither
+//! of the two it knows is off, and a warning says so too. Start at [`Config`].
 
 mod endpoints;
 mod environment;
