@@ -167,14 +167,6 @@ fn every_variable_is_read_under_both_prefixes_and_explained_with_its_name() {
             "unprocessed payloads",
             "sent",
         ),
-        ("TRACING_SAMPLING_RATE", "0.25", "sampling rate", "0.25"),
-        ("HIDE_OUTPUTS", "true", "masking", "hides outputs"),
-        (
-            "ALLOW_UNPROCESSED_PAYLOADS",
-            "True",
-            "unprocessed payloads",
-            "sent",
-        ),
     ];
     let page = include_str!("../src/client/config/mod.rs");
     for (name, value, setting, shown) in table {
@@ -395,9 +387,26 @@ fn what_cannot_be_used_is_named_with_its_remedy() {
     );
     assert_eq!(broken(local().api_key("a\nb")), StartError::InvalidApiKey);
     assert_eq!(
-        broken(local().header("bad name", "x")),
-        StartError::InvalidHeader("bad name".into())
+        broken(local().header("x-team", "a\nb")),
+        StartError::InvalidHeader("x-team".into())
     );
+    // What cannot be a name may be a value.
+    let bearer = broken(local().header("Bearer hunter2", "x"));
+    assert_eq!(
+        bearer,
+        StartError::InvalidHeader("not a name: 14 characters".into())
+    );
+    assert_eq!(
+        broken(local().workspace_id("w\n")),
+        StartError::InvalidWorkspace
+    );
+    for (error, variable) in [
+        (bearer, "LANGSMITH_CUSTOM_HEADERS"),
+        (StartError::InvalidWorkspace, "LANGSMITH_WORKSPACE_ID"),
+        (StartError::InvalidApiKey, "LANGSMITH_API_KEY"),
+    ] {
+        assert!(error.to_string().contains(variable), "{error}");
+    }
     let secure = Client::builder().endpoint("https://127.0.0.1:9");
     assert_eq!(
         broken(secure.extra_ca_pem("no certificate")),

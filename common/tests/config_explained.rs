@@ -31,10 +31,91 @@ fn a_value_that_was_meant_to_switch_tracing_on_is_answered_with_the_one_that_doe
 }
 
 #[test]
+fn a_switch_that_was_meant_to_be_on_and_is_not_is_said() {
+    for (name, value, words) in [
+        (
+            "HIDE_INPUTS",
+            "True",
+            "is \"True\", and inputs are sent as they are: exactly `true` is needed",
+        ),
+        (
+            "HIDE_OUTPUTS",
+            "1",
+            "is \"1\", and outputs are sent as they are: exactly `true` is needed",
+        ),
+        (
+            "HIDE_METADATA",
+            "yes",
+            "is \"yes\", and metadata are sent as they are: exactly `true` is needed",
+        ),
+        (
+            "DISABLE_RUN_COMPRESSION",
+            "on",
+            "is \"on\", which counts as `false`: `true` or `1` is needed",
+        ),
+        (
+            "ALLOW_UNPROCESSED_PAYLOADS",
+            "y",
+            "is \"y\", which counts as `false`: `true` or `1` is needed",
+        ),
+    ] {
+        let variable = format!("LANGSMITH_{name}");
+        let warnings = |value| config(&[(&variable, value)]).sources.warnings().to_vec();
+        assert_eq!(warnings(value), [format!("{variable} {words}")]);
+        for fine in ["true", "false", "0", "Off"] {
+            assert!(warnings(fine).is_empty(), "{variable} {fine}");
+        }
+    }
+}
+
+#[test]
+fn each_variable_that_hides_something_is_named() {
+    let told = config(&[
+        ("LANGSMITH_HIDE_INPUTS", "true"),
+        ("LANGCHAIN_HIDE_METADATA", "true"),
+    ])
+    .explain();
+    let row = told.settings.iter().find(|row| row.name == "masking");
+    let row = row.expect("a row");
+    assert_eq!(row.source, "LANGSMITH_HIDE_INPUTS, LANGCHAIN_HIDE_METADATA");
+}
+
+#[test]
+fn a_key_in_the_variable_of_a_switch_does_not_show() {
+    for name in ["TRACING", "HIDE_INPUTS", "DISABLE_RUN_COMPRESSION"] {
+        let variable = format!("LANGSMITH_{name}");
+        let told = config(&[(&variable, "lsv2_pt_not-a-real-key")]).explain();
+        let told = told.to_string();
+        assert!(!told.contains("lsv2"), "{told}");
+        assert!(told.contains("a text of 22 characters"), "{told}");
+    }
+}
+
+#[test]
+fn quotes_around_nothing_are_nothing_and_the_next_name_counts() {
+    let config = config(&[
+        ("LANGSMITH_ENDPOINT", "\"\""),
+        ("LANGCHAIN_ENDPOINT", "http://h"),
+        ("LANGSMITH_API_KEY", " '' "),
+        ("LANGCHAIN_PROJECT", "\"\""),
+    ]);
+    assert_eq!(config.endpoint, "http://h");
+    let told = config.explain();
+    let source = |name| {
+        let row = told.settings.iter().find(|row| row.name == name);
+        row.expect(name).source.clone()
+    };
+    assert_eq!(source("endpoint"), "LANGCHAIN_ENDPOINT");
+    assert_eq!(source("API key"), "default");
+    assert_eq!(source("project"), "default");
+}
+
+#[test]
 fn what_is_set_and_not_read_is_said() {
     let config = config(&[
         ("LANGSMITH_TRACING_MODE", "otel"),
         ("LANGSMITH_AGENT_ID", "a"),
+        ("LANGCHAIN_RUN_COMPRESSION_THREADS", "4"),
         ("LANGSMITH_CUSTOM_HEADERS", "a-secret-without-a-colon"),
     ]);
     assert_eq!(
@@ -43,6 +124,7 @@ fn what_is_set_and_not_read_is_said() {
             "LANGSMITH_CUSTOM_HEADERS: a line is left out, it is no `Name: value`",
             "LANGSMITH_TRACING_MODE is set, and this client does not read it",
             "LANGSMITH_AGENT_ID is set, and this client does not read it",
+            "LANGCHAIN_RUN_COMPRESSION_THREADS is set, and this client does not read it",
         ]
     );
 }

@@ -6,7 +6,7 @@ mod peer;
 
 use std::time::Duration;
 
-use common::client::CheckError;
+use common::client::{CheckError, Client};
 use common::export::{DropReason, FlushError, ServerInfo};
 use exporting::{PATIENCE, accept, client_to, ingest, one_run, patient};
 use peer::{Peer, parts_of, status};
@@ -14,7 +14,7 @@ use serde_json::json;
 
 #[test]
 fn retryable_answers_are_tried_again_with_the_same_bytes() {
-    for code in [408, 425, 429, 500, 502, 503, 504] {
+    for code in [408, 425, 429, 499, 500, 502, 503, 504, 522] {
         let peer = ingest(move |count| status(if count < 2 { code } else { 202 }));
         let client = client_to(&peer, patient());
         one_run(&client);
@@ -207,6 +207,58 @@ fn refusals_are_dropped_at_once_with_their_reason() {
         assert_eq!(stats.requests, 1);
         client.flush(PATIENCE).expect("a loss is reported once");
     }
+}
+
+/// A client whose runs are sent a hundred at once, and the peer, which answers so to these names.
+fn hundred_runs(name: fn(usize) -> &'static str, code: u16) -> (Peer, Client) {
+    let peer = Peer::start(move |request, _| match &*request.path {
+        "/runs/multipart" => {
+            let bad = parts_of(request)
+                .iter()
+                .any(|part| part.json["name"] == "bad");
+            status(if bad { code } else { 202 })
+        }
+        _ => status(200),
+    });
+    let mut batch = patient();
+    batch.max_ops = Some(200);
+    let client = client_to(&peer, batch);
+    for number in 0..100 {
+        client.run(name(number)).start().end();
+    }
+    (peer, client)
+}
+
+#[test]
+fn one_run_that_is_rejected_does_not_cost_those_beside_it() {
+    for code in [400, 422] {
+        let (peer, client) = hundred_runs(|at| if at == 37 { "bad" } else { "good" }, code);
+        let reason = DropReason::Rejected;
+        let lost = client.flush(PATIENCE);
+        assert_eq!(lost, Err(FlushError::Dropped { dropped: 2, reason }));
+        let stats = client.stats();
+        assert!(stats.balances(), "{stats}");
+        assert_eq!((stats.delivered, stats.retries), (198, 0));
+        let requests = peer.to("/runs/multipart").len();
+        assert!(requests <= 15, "{requests} requests");
+    }
+}
+
+#[test]
+fn a_server_that_rejects_everything_is_not_asked_for_each_run() {
+    let (peer, client) = hundred_runs(|_| "bad", 422);
+    let reason = DropReason::Rejected;
+    let lost = client.flush(PATIENCE);
+    assert_eq!(
+        lost,
+        Err(FlushError::Dropped {
+            dropped: 200,
+            reason
+        })
+    );
+    assert!(client.stats().balances(), "{}", client.stats());
+    let requests = peer.to("/runs/multipart").len();
+    assert!(requests < 50, "{requests} requests");
 }
 
 #[test]

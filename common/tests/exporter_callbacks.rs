@@ -5,7 +5,8 @@ mod captured;
 mod exporting;
 mod peer;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::time::Duration;
 
 use common::export::{BatchConfig, DropReason, FlushError, Transform};
 use common::model::RunOp;
@@ -138,6 +139,33 @@ fn what_is_left_at_the_end_is_told_too() {
         .iter()
         .filter(|(reason, _)| *reason == DropReason::Shutdown);
     assert_eq!(shutdown.map(|(_, count)| count).sum::<u64>(), 2);
+}
+
+#[test]
+fn a_transform_that_hangs_does_not_hold_up_the_end() {
+    let peer = ingest(|_| status(202));
+    let (called, gate) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
+    let (inside, opened) = (called.clone(), gate.clone());
+    let client = builder_to(&peer, exporting::fast())
+        .transform(move |_| {
+            inside.get_or_init(|| ());
+            opened.wait();
+        })
+        .build()
+        .expect("a client");
+    one_run(&client);
+    called.wait();
+    let (tell, told) = mpsc::channel();
+    let ending = client.clone();
+    std::thread::spawn(move || tell.send(ending.shutdown(Duration::ZERO)));
+    let end = told.recv_timeout(PATIENCE).expect("it comes to an end");
+    assert!(matches!(end, Err(FlushError::Timeout { .. })), "{end:?}");
+    assert!(client.stats().balances(), "{}", client.stats());
+    gate.get_or_init(|| ());
+    let end = client.flush(PATIENCE).expect_err("too late");
+    let reason = DropReason::Shutdown;
+    assert!(matches!(end, FlushError::Dropped { reason: found, .. } if found == reason));
+    assert!(client.stats().balances(), "{}", client.stats());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use common::export::{
     Encoding, FlushError, ServerInfo,
 };
 use common::model::{Attachment, Feedback, Run, RunOp, TraceId};
+use common::trace::{MemorySink, Tracer};
 use exporting::{KEY, PATIENCE, patient};
 use peer::{Answer, Peer, Received, parts_of, status, unpacked};
 use serde_json::{Value, json};
@@ -159,6 +160,18 @@ fn a_name_or_type_that_would_end_a_header_does_not_get_there() {
             ("t3", "text/plain; charset=utf-8"),
         ]
     );
+}
+
+#[test]
+fn of_two_attachments_of_one_name_the_later_is_sent() {
+    let sink = std::sync::Arc::new(MemorySink::new());
+    let run = Tracer::builder(sink.clone()).build().run("r");
+    let file = |data: &'static [u8]| Attachment::new("file", "text/plain", data);
+    run.attachment(file(b"first"))
+        .attachment(file(b"second"))
+        .start()
+        .end();
+    assert_eq!(sink.runs()[0].attachments, [file(b"second")]);
 }
 
 #[test]
@@ -384,6 +397,25 @@ fn feedback_on_a_run_that_the_server_does_not_know_yet_is_tried_again_and_not_fo
             assert_eq!((stats.delivered, peer.to("/feedback").len()), (1, 4));
         }
     }
+}
+
+#[test]
+fn feedback_on_many_unknown_runs_waits_once_and_not_for_each() {
+    let peer = server(info(false, true, ""), |request, _| {
+        if request.path == "/feedback" {
+            404
+        } else {
+            202
+        }
+    });
+    let exporter = exporter(&peer, patient());
+    for number in 1..=20 {
+        exporter.submit(said(feedback(&run(number, []))));
+    }
+    exporter.flush(PATIENCE).expect_err("nobody knows the runs");
+    let stats = exporter.stats();
+    assert_eq!(stats.dropped.get(&DropReason::Rejected), Some(&20));
+    assert_eq!(peer.to("/feedback").len(), 4 + 19);
 }
 
 #[test]

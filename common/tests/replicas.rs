@@ -96,6 +96,31 @@ fn a_project_that_a_run_names_itself_does_not_send_it_twice() {
 }
 
 #[test]
+fn another_key_leaves_the_clients_workspace_behind_and_keeps_one_of_its_own() {
+    let (first, second) = (accept(), accept());
+    let own = Destination::new(&second.url).workspace_id("w-own");
+    let client = builder_to(&first, patient())
+        .workspace_id("w-client")
+        .replica(Replica::in_project("theirs").api_key("k-2"))
+        .replica(Replica::at(own).api_key("k-3"))
+        .build()
+        .expect("a client");
+    one_run(&client);
+    client.flush(PATIENCE).expect("delivered");
+    let workspace = |peer: &peer::Peer, key: &str| {
+        let requests = peer.to("/runs/multipart");
+        let sent = requests
+            .iter()
+            .find(|it| it.header("x-api-key") == Some(key));
+        let sent = sent.expect("a request with this key");
+        sent.header("x-tenant-id").map(str::to_owned)
+    };
+    assert_eq!(workspace(&first, KEY).as_deref(), Some("w-client"));
+    assert_eq!(workspace(&first, "k-2"), None);
+    assert_eq!(workspace(&second, "k-3").as_deref(), Some("w-own"));
+}
+
+#[test]
 fn batches_never_mix_runs_of_two_workspaces_sdk_3174() {
     let peer = accept();
     let client = builder_to(&peer, patient())
@@ -123,6 +148,29 @@ fn batches_never_mix_runs_of_two_workspaces_sdk_3174() {
     let second = format!("{} (workspace w-2)", peer.url);
     assert_eq!(labels, [peer.url.clone(), second]);
     assert!(books.iter().all(|(_, books)| books.delivered == 20));
+}
+
+#[test]
+fn the_books_of_each_destination_have_a_heading_of_their_own() {
+    let peer = accept();
+    let theirs = |key: &str| Replica::in_project(key).api_key(key);
+    let client = builder_to(&peer, patient())
+        .replica(theirs("k-1"))
+        .replica(theirs("k-2"))
+        .replica(theirs("k-3").workspace_id("w"))
+        .replica(theirs("k-4").workspace_id("w"))
+        .build()
+        .expect("a client");
+    let books = client.stats_by_destination();
+    let labels: Vec<&str> = books.iter().map(|(label, _)| &**label).collect();
+    let beside = [
+        "",
+        " (another key)",
+        " (another key) 2",
+        " (workspace w)",
+        " (workspace w) 2",
+    ];
+    assert_eq!(labels, beside.map(|it| format!("{}{it}", peer.url)));
 }
 
 #[test]

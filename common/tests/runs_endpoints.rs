@@ -4,7 +4,8 @@
 mod exporting;
 mod peer;
 
-use common::client::{Client, ClientBuilder, Config, ConfigError};
+use common::client::{Client, ClientBuilder, Config, ConfigError, Replica};
+use common::export::Destination;
 use common::model::{RunId, replica_id};
 use exporting::{PATIENCE, accept, one_run, patient};
 use peer::{Peer, closed_port, parts_of};
@@ -144,6 +145,24 @@ fn with_the_list_alone_nothing_is_asked_of_the_default_address() {
 }
 
 #[test]
+fn an_address_in_code_takes_the_place_of_the_list() {
+    let (production, here, beside) = (accept(), accept(), accept());
+    let config = listed(&json!({&production.url: "k-1"})).expect("settings");
+    let builder = ClientBuilder::from(config)
+        .endpoint(&here.url)
+        .replica(Replica::at(Destination::new(&beside.url)))
+        .batch(patient());
+    let client = builder.build().expect("a client");
+    one_run(&client);
+    client.flush(PATIENCE).expect("delivered");
+    assert_eq!(production.requests().len(), 0);
+    let (_, [key, _]) = only_run(&here);
+    assert_eq!(key.as_deref(), Some("the-main-key"));
+    let (_, [key, _]) = only_run(&beside);
+    assert_eq!(key, None);
+}
+
+#[test]
 fn the_list_beside_an_address_is_an_error_that_names_both_variables() {
     for (endpoint, list) in [
         ("LANGSMITH_ENDPOINT", "LANGSMITH_RUNS_ENDPOINTS"),
@@ -205,8 +224,23 @@ fn a_list_without_a_place_is_an_error_and_not_the_default_address() {
     for (text, why) in [
         ("not json", "no JSON, from line 1, column 2 on"),
         ("7", "neither a list nor an object"),
-        ("[]", "no item of it can be used"),
-        ("{\"http://h\": 7}", "no item of it can be used"),
+        ("[]", "it is empty"),
+        (
+            "{\"http://h\": 7}",
+            "entry 1 cannot be used, its key is no text",
+        ),
+        (
+            "[{\"api_url\": \"https://h\", \"key\": \"k-secret\"}, 7]",
+            "item 1 cannot be used, it has no api_key",
+        ),
+        (
+            "{\"http://h\": \"k-\\nsecret\"}",
+            "entry 1 cannot be used, its key has a character that a header cannot carry",
+        ),
+        (
+            "[{\"api_url\": \"http://h\", \"api_key\": \"k\", \"workspace_id\": \"w\\u0001\"}]",
+            "item 1 cannot be used, its workspace_id has a character that a header cannot carry",
+        ),
     ] {
         let error = read(&[("LANGSMITH_RUNS_ENDPOINTS", text.into())]).expect_err(text);
         assert_eq!(

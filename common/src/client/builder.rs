@@ -42,8 +42,12 @@ impl From<Config> for ClientBuilder {
 impl ClientBuilder {
     /// Sets the address of LangSmith, with or without a `/` at its end, or a
     /// [`Region`](super::Region) of the hosted one.
+    ///
+    /// It takes the place of whatever the environment says of where runs go, a list in
+    /// `LANGSMITH_RUNS_ENDPOINTS` included.
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.config.unlist();
         self.config.endpoint = endpoint.into();
         self
     }

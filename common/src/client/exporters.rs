@@ -77,16 +77,9 @@ impl Exporters {
         if self.closed.load(Ordering::Acquire) {
             exporter.close();
         }
-        let mut label = to.endpoint.clone();
-        if lanes.iter().any(|lane| lane.label == label) {
-            label = match &to.workspace_id {
-                Some(workspace) => format!("{label} (workspace {workspace})"),
-                None => format!("{label} (another key)"),
-            };
-        }
         let lane = Arc::new(Lane {
+            label: label(&to, &lanes),
             destination: to,
-            label,
             exporter,
         });
         lanes.push(lane.clone());
@@ -143,6 +136,19 @@ impl Exporters {
         }
         result
     }
+}
+
+/// Returns what the books of a destination are headed with: its address, and no other's heading.
+fn label(to: &Destination, others: &[Arc<Lane>]) -> String {
+    let address = to.endpoint.clone();
+    let beside = match &to.workspace_id {
+        Some(workspace) => format!("{address} (workspace {workspace})"),
+        None => format!("{address} (another key)"),
+    };
+    let more = (2..).map(|number| format!("{beside} {number}"));
+    let mut labels = [address, beside.clone()].into_iter().chain(more);
+    let is_free = |label: &String| others.iter().all(|lane| lane.label != *label);
+    labels.find(is_free).unwrap_or_default()
 }
 
 fn exporters(lanes: &[Arc<Lane>]) -> impl Iterator<Item = &BatchExporter> {

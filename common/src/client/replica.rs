@@ -41,6 +41,8 @@ pub struct Replica {
     pub(super) reroot: bool,
     pub(super) metadata: JsonMap,
     pub(super) tags: Option<Vec<String>>,
+    // From `LANGSMITH_RUNS_ENDPOINTS`: an address in code takes its place.
+    pub(super) listed: bool,
 }
 
 impl Replica {
@@ -70,7 +72,8 @@ impl Replica {
         self
     }
 
-    /// Sets another key. The workspace is then the key's own, unless it is named too.
+    /// Sets another key. The client's workspace is not sent with it: it is the key's own, unless it is
+    /// named too.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<SecretString>) -> Self {
         self.api_key = trimmed_key(&key.into());
@@ -126,7 +129,10 @@ impl Replica {
         let mut to = self.to.clone().unwrap_or_else(|| own.clone());
         if let Some(key) = &self.api_key {
             to.api_key = Some(key.clone());
-            to.workspace_id = None;
+            if self.to.is_none() {
+                // It goes with the client's key; what a destination of its own names stays.
+                to.workspace_id = None;
+            }
         }
         if let Some(workspace) = &self.workspace_id {
             to.workspace_id = Some(workspace.clone());

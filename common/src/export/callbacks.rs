@@ -20,9 +20,12 @@ use crate::model::{DottedOrder, RunId, RunOp, TraceId};
 /// `process_buffered_run_ops`.
 ///
 /// It is called on the exporter's thread with what is about to be sent together, in order; nothing is
-/// sent while it works. It may change what it likes but the ids, the places in traces and the order. If
-/// it does, or panics, that batch is dropped as
-/// [`TransformFailed`](super::DropReason::TransformFailed): it may hold what the function was to remove.
+/// sent while it works, and the deadlines of the async flush and shutdown wait for it. Masking comes
+/// earlier, so what it adds is sent as it is.
+///
+/// It may change what it likes but the ids, the places in traces and the order. If it does, or panics,
+/// that batch is dropped as [`TransformFailed`](super::DropReason::TransformFailed): it may hold what the
+/// function was to remove.
 ///
 /// ```
 /// use common::export::{BatchConfig, Transform};
@@ -79,7 +82,8 @@ fn identity(op: &RunOp) -> Identity {
 /// `tracing_error_callback`.
 ///
 /// It is called on the exporter's thread with the reason and the number of operations, after they are
-/// booked; nothing is sent while it works, so it should only take note. It must neither flush nor hold a
+/// booked; nothing is sent while it works, and async deadlines wait for it, so it should only take note.
+/// It must neither flush nor hold a
 /// client, which would keep the exporter alive for ever. A panic of its own is caught and changes
 /// nothing. What was never taken in is in [`ExportStats::refused`](super::ExportStats::refused).
 ///

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::callbacks::{OnDrop, Transform};
 use super::retry::RetryPolicy;
+use super::transport::{show_endpoint, show_header};
 
 /// Where runs are sent if nobody says otherwise: `LANGSMITH_ENDPOINT`.
 pub const DEFAULT_ENDPOINT: &str = "https://api.smith.langchain.com";
@@ -75,7 +76,8 @@ pub struct BatchConfig {
     /// Most operations held. At one more, the newest is refused: what is already held may be the
     /// beginning of a trace whose end is still to come. [`DEFAULT_QUEUE_OPS`].
     pub queue_ops: usize,
-    /// Most bytes held, by estimate; an operation larger than that is never taken in.
+    /// Most bytes held, by estimate; an operation larger than that is never taken in. It counts for each
+    /// destination: a client with three may hold three times as much.
     /// [`DEFAULT_QUEUE_BYTES`].
     pub queue_bytes: usize,
     /// How long one request may take in all; [`DEFAULT_REQUEST_TIMEOUT`].
@@ -181,9 +183,10 @@ pub(crate) fn trimmed_key(key: &SecretString) -> Option<SecretString> {
 impl fmt::Debug for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A header of the user's may be a credential too, so only names show.
-        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        let headers = self.headers.iter().map(|(name, _)| show_header(name));
+        let headers: Vec<String> = headers.collect();
         f.debug_struct("Destination")
-            .field("endpoint", &super::transport::show_endpoint(&self.endpoint))
+            .field("endpoint", &show_endpoint(&self.endpoint))
             .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
             .field("workspace_id", &self.workspace_id)
             .field("headers", &headers)

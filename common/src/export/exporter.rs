@@ -159,8 +159,14 @@ impl BatchExporter {
         if let Some(thread) = thread
             && thread.thread().id() != std::thread::current().id()
         {
-            // It has been told to stop, so this does not wait for the network.
-            let _ = thread.join();
+            // It has been told to stop, so it waits for nothing but the program's own functions.
+            if self.queue.wait_gone_blocking(GRACE) {
+                let _ = thread.join();
+            } else {
+                tracing::warn!(
+                    "the LangSmith exporter is left alone: a transform or listener hangs"
+                );
+            }
         }
     }
 
@@ -240,6 +246,9 @@ impl fmt::Debug for BatchExporter {
     }
 }
 
+/// How long the end waits for a function of the program's that is being called just then.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// A flush under way.
 pub(crate) struct Flush<'a> {
     exporter: &'a BatchExporter,
@@ -305,6 +314,7 @@ fn work(
         tracing::error!("the LangSmith exporter failed and starts again; please report it");
     }
     queue.abandon(DropReason::Shutdown);
+    queue.leave();
     // A name lookup under way must not hold up the end of the program.
     runtime.shutdown_background();
 }

@@ -49,4 +49,4 @@ pub(crate) use transport::is_loopback;
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
-pub(crate) use transport::{check_endpoint, show_endpoint};
+pub(crate) use transport::{check_endpoint, show_endpoint, show_header};

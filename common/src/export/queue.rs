@@ -57,6 +57,8 @@ struct State {
     wanted: u64,
     closed: bool,
     stopped: bool,
+    // The worker has left.
+    gone: bool,
     reported_drops: u64,
     last_drop: Option<DropReason>,
     reported_refused: u64,
@@ -76,6 +78,7 @@ impl Queue {
                 wanted: 0,
                 closed: false,
                 stopped: false,
+                gone: false,
                 reported_drops: 0,
                 last_drop: None,
                 reported_refused: 0,
@@ -283,6 +286,21 @@ impl Queue {
     /// Returns true once the order to leave was given.
     pub(super) fn is_stopped(&self) -> bool {
         self.lock().stopped
+    }
+
+    /// Says that the worker has left.
+    pub(super) fn leave(&self) {
+        self.lock().gone = true;
+        self.settled_blocking.notify_all();
+    }
+
+    /// Waits on this thread until the worker has left, for at most `timeout`; true if it has.
+    pub(super) fn wait_gone_blocking(&self, timeout: Duration) -> bool {
+        let guard = self.lock();
+        let waited = self
+            .settled_blocking
+            .wait_timeout_while(guard, timeout, |state| !state.gone);
+        waited.unwrap_or_else(PoisonError::into_inner).0.gone
     }
 
     /// Returns the books.

@@ -3,9 +3,10 @@
 //! | answer | meaning |
 //! |---|---|
 //! | 2xx, 409 | delivered (409: the server has it already) |
-//! | 408, 425, 429, 500, 502, 503, 504, no answer | try again |
+//! | 408, 425, 429, 499, 500, 502, 503, 504, 520 to 530, no answer | try again |
 //! | 404 | no such path: `/runs/multipart` falls back to `/runs/batch`; to feedback: no such run yet |
 //! | 413 | too large: a batch of several runs is halved, a single one leaves its attachments behind |
+//! | 400, 422 | something of it is rejected: a batch of several runs is halved, a single one dropped |
 //! | 415 to a compressed body | sent again as it is, and so are later ones |
 //! | 3xx, 401, 403, any other | dropped, with the reason |
 
@@ -86,7 +87,8 @@ pub fn judge(outcome: &Result<HttpResponse, TransportError>) -> Verdict {
     };
     match response.status {
         200..=299 | 409 => Verdict::Delivered,
-        408 | 425 | 429 | 500 | 502 | 503 | 504 => {
+        // 499 and the 520s are said by what stands in front of the server.
+        408 | 425 | 429 | 499 | 500 | 502 | 503 | 504 | 520..=530 => {
             let asked = response.retry_after.as_deref();
             Verdict::Retry(asked.and_then(|value| parse_retry_after(value, SystemTime::now())))
         }
@@ -162,7 +164,7 @@ mod tests {
         for status in [200, 202, 204, 409] {
             assert_eq!(judge(status), Verdict::Delivered, "{status}");
         }
-        for status in [408, 425, 429, 500, 502, 503, 504] {
+        for status in [408, 425, 429, 499, 500, 502, 503, 504, 520, 525, 530] {
             assert_eq!(judge(status), Verdict::Retry(None), "{status}");
         }
         for (status, reason) in [
@@ -173,6 +175,9 @@ mod tests {
             (400, DropReason::Rejected),
             (422, DropReason::Rejected),
             (501, DropReason::Rejected),
+            (505, DropReason::Rejected),
+            (519, DropReason::Rejected),
+            (531, DropReason::Rejected),
         ] {
             assert_eq!(judge(status), Verdict::Drop(reason), "{status}");
         }

@@ -102,7 +102,7 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
 pub enum StartError {
     /// Give an address such as `https://api.smith.langchain.com`, without a user name or a query.
     #[error(
-        "the endpoint ({endpoint}) cannot be used: {why}; give one such as https://api.smith.langchain.com"
+        "the endpoint ({endpoint}) cannot be used: {why}; give one such as https://api.smith.langchain.com (LANGSMITH_ENDPOINT)"
     )]
     InvalidEndpoint {
         /// Its scheme, host, port and path; if it has none, only how long it is.
@@ -112,12 +112,18 @@ pub enum StartError {
     },
     /// The key has a character that a header cannot carry, such as a line break. Copy it again.
     #[error(
-        "the API key has a character that an HTTP header cannot carry; copy it again, without line breaks"
+        "the API key has a character that an HTTP header cannot carry; copy it again, without line breaks (LANGSMITH_API_KEY)"
     )]
     InvalidApiKey,
-    /// Correct the name or the value of the header.
-    #[error("header {0:?} has an invalid name or value")]
+    /// Correct the name or the value of the header. A name that cannot be one does not show: it may be
+    /// a value.
+    #[error("the header ({0}) has an invalid name or value; correct it (LANGSMITH_CUSTOM_HEADERS)")]
     InvalidHeader(String),
+    /// The workspace has a character that a header cannot carry. Copy its id again.
+    #[error(
+        "the workspace has a character that an HTTP header cannot carry; copy its id again (LANGSMITH_WORKSPACE_ID)"
+    )]
+    InvalidWorkspace,
     /// Give one or more certificates in PEM, `-----BEGIN CERTIFICATE-----` and so on.
     #[error("the extra certificate authority is not a certificate in PEM")]
     InvalidCertificate,
@@ -284,10 +290,19 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
         || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// Returns the name of a header as it may be shown. What cannot be a name is perhaps a value, which
+/// may be a credential: of that not one character shows.
+pub(crate) fn show_header(name: &str) -> String {
+    match HeaderName::from_bytes(name.as_bytes()) {
+        Ok(_) => name.to_owned(),
+        Err(_) => format!("not a name: {} characters", name.chars().count()),
+    }
+}
+
 fn headers(to: &Destination) -> Result<HeaderMap, StartError> {
     let mut headers = HeaderMap::new();
     for (name, value) in &to.headers {
-        let invalid = || StartError::InvalidHeader(name.clone());
+        let invalid = || StartError::InvalidHeader(show_header(name));
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
         let mut value = HeaderValue::from_str(value).map_err(|_| invalid())?;
         value.set_sensitive(true);
@@ -302,8 +317,7 @@ fn headers(to: &Destination) -> Result<HeaderMap, StartError> {
         headers.insert("x-api-key", value);
     }
     if let Some(workspace) = &to.workspace_id {
-        let value = HeaderValue::from_str(workspace)
-            .map_err(|_| StartError::InvalidHeader("X-Tenant-Id".to_owned()))?;
+        let value = HeaderValue::from_str(workspace).map_err(|_| StartError::InvalidWorkspace)?;
         headers.insert("x-tenant-id", value);
     }
     Ok(headers)

@@ -31,6 +31,10 @@ const FEEDBACK_AS_PART: [u64; 3] = [0, 8, 10];
 /// Python SDK tries ten times; we do not hold up the runs for that long.
 const FEEDBACK_ATTEMPTS: u32 = 4;
 
+/// How many refused requests one batch may cost before the rest of it is not cut any further: enough to
+/// find three bad runs among a hundred, and an end where the server takes nothing at all.
+const REFUSALS: u32 = 24;
+
 pub(super) struct Worker {
     queue: Arc<Queue>,
     transport: Arc<dyn Transport>,
@@ -41,6 +45,9 @@ pub(super) struct Worker {
     form: Form,
     feedback_as_part: bool,
     compress: bool,
+    // What is left of the patience with the batch at hand.
+    feedback_attempts: u32,
+    refusals: u32,
     warned: Vec<&'static str>,
 }
 
@@ -50,6 +57,8 @@ enum Fate {
     Dropped(DropReason),
     /// It may go through in smaller pieces.
     TooLarge,
+    /// Something of it is not accepted; the rest may be.
+    Refused,
     /// The server has no `/runs/multipart`.
     NoMultipart,
     /// The server does not unpack bodies.
@@ -107,6 +116,8 @@ impl Worker {
             },
             feedback_as_part: false,
             compress: false,
+            feedback_attempts: FEEDBACK_ATTEMPTS,
+            refusals: 0,
             config,
             warned: Vec::new(),
         }
@@ -179,6 +190,8 @@ impl Worker {
     async fn deliver(&mut self, batch: Batch, in_flight: &mut InFlight) {
         // The next load is last. A load that does not go through as it is comes back changed.
         let mut waiting = divide(batch, self.form, self.feedback_as_part);
+        self.feedback_attempts = FEEDBACK_ATTEMPTS;
+        self.refusals = 0;
         while let Some(mut load) = waiting.pop() {
             match self.carry(&load).await {
                 Fate::Delivered => {
@@ -199,6 +212,12 @@ impl Worker {
                 Fate::TooLarge if load.is_divisible() => waiting.extend(load.halves()),
                 Fate::TooLarge if load.lighten() => waiting.push(load),
                 Fate::TooLarge => self.drop_load(&load, DropReason::TooLarge, in_flight),
+                // One run that the server does not accept must not cost those beside it.
+                Fate::Refused if load.is_divisible() && self.refusals < REFUSALS => {
+                    self.refusals += 1;
+                    waiting.extend(load.halves());
+                }
+                Fate::Refused => self.drop_load(&load, DropReason::Rejected, in_flight),
                 Fate::Dropped(reason) => self.drop_load(&load, reason, in_flight),
             }
         }
@@ -250,10 +269,15 @@ impl Worker {
                 }
                 Verdict::NotFound => match (load.form, load.only()) {
                     (Form::Multipart, _) => return Fate::NoMultipart,
-                    (Form::One, Some(RunOp::Feedback(_))) if attempt + 1 < FEEDBACK_ATTEMPTS => {
+                    (Form::One, Some(RunOp::Feedback(_))) => {
+                        if attempt + 1 >= self.feedback_attempts {
+                            // The others of the batch have waited as long: they are asked once.
+                            self.feedback_attempts = 1;
+                            return Fate::Dropped(DropReason::Rejected);
+                        }
                         None
                     }
-                    (Form::One, Some(RunOp::Feedback(_) | RunOp::Patch(_))) => {
+                    (Form::One, Some(RunOp::Patch(_))) => {
                         return Fate::Dropped(DropReason::Rejected);
                     }
                     _ => return Fate::Dropped(DropReason::NotFound),
@@ -262,6 +286,7 @@ impl Worker {
                 Verdict::Drop(_) if is_packing_refused(&outcome, &body) => {
                     return Fate::NoUnpacking;
                 }
+                Verdict::Drop(_) if is_content_refused(&outcome) => return Fate::Refused,
                 Verdict::Drop(reason) => return Fate::Dropped(reason),
                 Verdict::Retry(after) => {
                     self.warn_retry(&outcome);
@@ -338,4 +363,11 @@ impl Worker {
 /// Returns true if the server says that it cannot read a packed body (415, RFC 9110).
 fn is_packing_refused(outcome: &Result<HttpResponse, TransportError>, body: &EncodedBody) -> bool {
     body.encoding != Encoding::Identity && outcome.as_ref().is_ok_and(|answer| answer.status == 415)
+}
+
+/// Returns true if the server read the body and does not accept something that it says.
+fn is_content_refused(outcome: &Result<HttpResponse, TransportError>) -> bool {
+    outcome
+        .as_ref()
+        .is_ok_and(|answer| matches!(answer.status, 400 | 422))
 }

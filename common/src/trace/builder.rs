@@ -95,8 +95,11 @@ impl RunBuilder {
         self
     }
 
-    /// Adds a file that the work was given. Names with a `.` are not sent: LangSmith takes none.
+    /// Adds a file that the work was given; one of the same name is replaced. Names with a `.` are not
+    /// sent: LangSmith takes none.
     pub fn attachment(mut self, attachment: Attachment) -> Self {
+        self.attachments
+            .retain(|known| known.name != attachment.name);
         self.attachments.push(attachment);
         self
     }

@@ -1,13 +1,22 @@
 //! What is shown: progress while it works, a table and the differences at the end.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::sdk::Sdk;
+
+/// Room for a name with its version, and for what is said below it.
+const COLUMN: usize = 27;
+
+/// Prints a line for whoever reads; one who has stopped reading is no failure.
+pub(crate) fn tell(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
 
 /// How a comparison ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,40 +91,42 @@ impl Report {
         let width = width.unwrap_or(0).max("scenario".len());
         let mut head = format!("{:<width$}", "scenario");
         for (sdk, version) in &self.sdks {
-            head.push_str(&format!("  {:<24}", format!("{sdk} ({version})")));
+            head.push_str(&format!("  {:<COLUMN$}", format!("{sdk} ({version})")));
         }
-        println!("{}", head.trim_end());
+        tell(head.trim_end());
         for name in &self.names {
             let mut line = format!("{name:<width$}");
             for (sdk, _) in &self.sdks {
                 let verdict = self.verdicts.get(&(name.clone(), *sdk));
                 line.push_str(&format!(
-                    "  {:<24}",
+                    "  {:<COLUMN$}",
                     verdict.map_or("".into(), Verdict::words)
                 ));
             }
-            println!("{}", line.trim_end());
+            tell(line.trim_end());
         }
         for name in &self.names {
             for (sdk, _) in &self.sdks {
                 if let Some(Verdict::Failed(lines)) = self.verdicts.get(&(name.clone(), *sdk)) {
-                    println!("\n{name}, {sdk}:");
-                    lines.iter().for_each(|line| println!("    {line}"));
+                    tell(format_args!("\n{name}, {sdk}:"));
+                    for line in lines {
+                        tell(format_args!("    {line}"));
+                    }
                 }
             }
         }
         if !self.outdated.is_empty() {
-            println!("\nlisted in setup/compat/differences.toml, and no longer so:");
-            self.outdated
-                .iter()
-                .for_each(|entry| println!("    {entry}"));
+            tell("\nlisted in setup/compat/differences.toml, and no longer so:");
+            for entry in &self.outdated {
+                tell(format_args!("    {entry}"));
+            }
         }
         let failed = self.count_failed();
         let passed = self.verdicts.len() + self.outdated.len() - failed;
-        println!(
+        tell(format_args!(
             "\ncompared: {passed} passed, {failed} failed [{:.1} s]",
             took.as_secs_f64()
-        );
+        ));
     }
 
     /// Returns the results for a program to read.

@@ -17,7 +17,7 @@ use crate::differences::Differences;
 use crate::headers;
 use crate::normal::capture;
 use crate::peer::Peer;
-use crate::report::{Progress, Report, Verdict};
+use crate::report::{Progress, Report, Verdict, tell};
 use crate::scenarios::{self, ALL, Scenario, Setup};
 use crate::sdk::Sdk;
 
@@ -119,10 +119,10 @@ async fn show(request: &Request, peers: &mut [(Sdk, Peer)]) -> Result<u8> {
         for (sdk, peer) in &mut *peers {
             let stand_in = StandIn::start().await?;
             let said = peer.ask(id, stand_in.mock.url(), &input).await?;
-            println!(
+            tell(format_args!(
                 "{id}, {sdk}: {:#}",
                 capture(&stand_in.mock, &said, stand_in.since, true)
-            );
+            ));
         }
     }
     Ok(0)

@@ -1,5 +1,6 @@
 //! `LANGSMITH_RUNS_ENDPOINTS`: replicas as JSON.
 
+use http::HeaderValue;
 use serde_json::Value;
 
 use crate::client::replica::Replica;
@@ -19,9 +20,13 @@ pub(super) fn read(
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("no JSON, {}", place(&error)))?;
     let mut replicas = Vec::new();
+    let mut first_bad = None;
     let mut take = |name: String, item: Result<Replica, &'static str>| match item {
         Ok(replica) => replicas.push(replica),
-        Err(why) => warnings.push(format!("{variable}: {name} is left out, {why}")),
+        Err(why) => {
+            warnings.push(format!("{variable}: {name} is left out, {why}"));
+            first_bad.get_or_insert(format!("{name} cannot be used, {why}"));
+        }
     };
     match value {
         Value::Array(items) => {
@@ -41,7 +46,7 @@ pub(super) fn read(
         _ => return Err("neither a list nor an object".to_owned()),
     }
     if replicas.is_empty() {
-        return Err("no item of it can be used".to_owned());
+        return Err(first_bad.unwrap_or_else(|| "it is empty".to_owned()));
     }
     Ok(replicas)
 }
@@ -61,6 +66,9 @@ fn from_item(item: &Value) -> Result<Replica, &'static str> {
         .map(str::trim)
         .filter(|workspace| !workspace.is_empty())
         .map(str::to_owned);
+    if !replica.workspace_id.as_deref().is_none_or(fits_a_header) {
+        return Err("its workspace_id has a character that a header cannot carry");
+    }
     replica.primary = match item.get("primary") {
         None => None,
         Some(primary) => Some(
@@ -91,7 +99,16 @@ fn at_address(url: &str, key: &str) -> Result<Replica, &'static str> {
     if key.trim().is_empty() {
         return Err("its key is blank");
     }
-    Ok(Replica::at(Destination::new(url).api_key(key)))
+    if !fits_a_header(key.trim()) {
+        return Err("its key has a character that a header cannot carry");
+    }
+    let mut replica = Replica::at(Destination::new(url).api_key(key));
+    replica.listed = true;
+    Ok(replica)
+}
+
+fn fits_a_header(text: &str) -> bool {
+    HeaderValue::from_str(text).is_ok()
 }
 
 /// Says where the JSON ends to be JSON, and no word of what stands there.

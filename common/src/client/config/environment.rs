@@ -73,7 +73,7 @@ pub(in crate::client) fn set_revision(metadata: &mut JsonMap, revision: String) 
 }
 
 /// Variables of the official SDKs that this client does not follow.
-const UNREAD: [&str; 9] = [
+const UNREAD: [&str; 13] = [
     "TRACING_MODE",
     "OTEL_ENABLED",
     "OTEL_ONLY",
@@ -82,8 +82,15 @@ const UNREAD: [&str; 9] = [
     "PROFILE",
     "CONFIG_FILE",
     "FAILED_TRACES_DIR",
+    "FAILED_TRACES_MAX_MB",
+    "RUN_COMPRESSION_THREADS",
+    "RUN_COMPRESSION_WINDOW_LOG",
+    "TRACING_BACKGROUND",
     "BAGGAGE_ALLOWED_UPDATE_FIELDS",
 ];
+
+/// What the name of a variable begins with; the first goes before the second.
+const PREFIXES: [&str; 2] = ["LANGSMITH_", "LANGCHAIN_"];
 
 /// Looks settings up under both of their prefixes, and notes where each was found.
 struct Environment<F> {
@@ -92,19 +99,22 @@ struct Environment<F> {
 }
 
 impl<F: Fn(&str) -> Option<String>> Environment<F> {
-    /// Returns the variable of exactly that name, unless it is blank.
+    /// Returns the variable of exactly that name, unless it is blank, in quotes or not.
     fn plain(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|value| !value.trim().is_empty())
+        (self.lookup)(name).filter(|value| !bare(value).is_empty())
+    }
+
+    /// Returns the variable of that name under the first prefix that it is set under.
+    fn prefixed(&self, name: &str) -> Option<(String, String)> {
+        PREFIXES.into_iter().find_map(|prefix| {
+            let variable = format!("{prefix}{name}");
+            self.plain(&variable).map(|value| (variable, value))
+        })
     }
 
     /// Returns the first of the names that is set, each under both prefixes.
     fn find(&mut self, setting: &'static str, names: &[&str]) -> Option<(String, String)> {
-        let (variable, value) = names.iter().find_map(|name| {
-            ["LANGSMITH_", "LANGCHAIN_"].into_iter().find_map(|prefix| {
-                let variable = format!("{prefix}{name}");
-                self.plain(&variable).map(|value| (variable, value))
-            })
-        })?;
+        let (variable, value) = names.iter().find_map(|name| self.prefixed(name))?;
         self.sources.found(setting, &variable);
         Some((variable, value))
     }
@@ -112,8 +122,7 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
     /// Returns a value without the blanks and quotes that a copied line of a `.env` file brings along.
     fn unquoted(&mut self, setting: &'static str, names: &[&str]) -> Option<String> {
         let (_, value) = self.find(setting, names)?;
-        let value = value.trim().trim_matches(['"', '\'']).trim();
-        (!value.is_empty()).then(|| value.to_owned())
+        Some(bare(&value).to_owned())
     }
 
     fn number(&mut self, setting: &'static str, name: &str) -> Result<Option<usize>, ConfigError> {
@@ -128,23 +137,42 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
 
     /// Returns a switch: `true` in any letter case or `1` is on, as in the Python SDK.
     fn flag(&mut self, setting: &'static str, name: &str) -> Option<bool> {
-        let (_, value) = self.find(setting, &[name])?;
+        let (variable, value) = self.find(setting, &[name])?;
         let value = value.trim();
-        Some(value.eq_ignore_ascii_case("true") || value == "1")
+        let on = value.eq_ignore_ascii_case("true") || value == "1";
+        if !on && !is_off(value) {
+            let shown = shown(value);
+            self.sources.warn(format!(
+                "{variable} is {shown}, which counts as `false`: `true` or `1` is needed"
+            ));
+        }
+        Some(on)
     }
 
-    /// The one switch that is on for exactly `true`, as the official SDKs have it.
+    /// Returns a switch that is on for exactly `true`, as the official SDKs have it.
+    fn strict_flag(&mut self, setting: &'static str, name: &str, otherwise: &str) -> bool {
+        let Some((variable, value)) = self.find(setting, &[name]) else {
+            return false;
+        };
+        if value != "true" && !is_off(&value) {
+            let shown = shown(&value);
+            self.sources.warn(format!(
+                "{variable} is {shown}, and {otherwise}: exactly `true` is needed"
+            ));
+        }
+        value == "true"
+    }
+
+    /// On for exactly `true`, under the first name that is set.
     fn tracing(&mut self) -> bool {
         let found = self.find("tracing", &["TRACING_V2", "TRACING"]);
         let Some((variable, value)) = found else {
             return false;
         };
-        let off = ["false", "0", "no", "off"];
-        let understood = value == "true" || off.iter().any(|off| value.eq_ignore_ascii_case(off));
-        if !understood {
-            let shown: String = value.chars().take(20).collect();
+        if value != "true" && !is_off(&value) {
+            let shown = shown(&value);
             self.sources.warn(format!(
-                "{variable} is {shown:?}, and tracing stays off: exactly `true` is needed"
+                "{variable} is {shown}, and tracing stays off: exactly `true` is needed"
             ));
         }
         value == "true"
@@ -191,12 +219,13 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
     }
 
     fn redactor(&mut self) -> Redactor {
-        let mut on = |name| {
-            let found = self.find("masking", &[name]);
-            found.is_some_and(|(_, value)| value == "true")
+        let mut on = |name, what| {
+            let otherwise = format!("{what} are sent as they are");
+            self.strict_flag("masking", name, &otherwise)
         };
-        let (inputs, outputs, metadata) =
-            (on("HIDE_INPUTS"), on("HIDE_OUTPUTS"), on("HIDE_METADATA"));
+        let inputs = on("HIDE_INPUTS", "inputs");
+        let outputs = on("HIDE_OUTPUTS", "outputs");
+        let metadata = on("HIDE_METADATA", "metadata");
         let allow = self.flag("unprocessed payloads", "ALLOW_UNPROCESSED_PAYLOADS");
         Redactor::new()
             .hide_inputs(inputs)
@@ -258,15 +287,34 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
 
     fn mention_unread(&mut self) {
         for name in UNREAD {
-            let variable = format!("LANGSMITH_{name}");
-            let value = self.plain(&variable);
-            let usual = name == "TRACING_MODE" && value.as_deref() == Some("langsmith");
-            if value.is_some() && !usual {
+            let Some((variable, value)) = self.prefixed(name) else {
+                continue;
+            };
+            let usual = name == "TRACING_MODE" && value == "langsmith";
+            if !usual {
                 self.sources.warn(format!(
                     "{variable} is set, and this client does not read it"
                 ));
             }
         }
+    }
+}
+
+/// Returns a value without the blanks and quotes that a copied line of a `.env` file brings along.
+fn bare(value: &str) -> &str {
+    value.trim().trim_matches(['"', '\'']).trim()
+}
+
+fn is_off(value: &str) -> bool {
+    let off = ["false", "0", "no", "off"];
+    off.iter().any(|off| value.eq_ignore_ascii_case(off))
+}
+
+/// Returns the value of a switch as it may be shown: a long one may be a key in the wrong variable.
+fn shown(value: &str) -> String {
+    match value.chars().count() {
+        0..=10 => format!("{value:?}"),
+        long => format!("a text of {long} characters"),
     }
 }
 

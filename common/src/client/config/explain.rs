@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::Config;
 use super::environment::REVISION;
-use crate::export::show_endpoint;
+use crate::export::{show_endpoint, show_header};
 
 /// Which variables settings were read from, and what in them was not understood.
 ///
@@ -35,7 +35,12 @@ impl fmt::Debug for Found {
 
 impl Sources {
     pub(super) fn found(&mut self, setting: &'static str, variable: &str) {
-        self.found.retain(|found| found.setting != setting);
+        // More than one variable makes one setting: what is masked.
+        if let Some(found) = self.found.iter_mut().find(|it| it.setting == setting) {
+            found.variable.push_str(", ");
+            found.variable.push_str(variable);
+            return;
+        }
         self.found.push(Found {
             setting,
             variable: variable.to_owned(),
@@ -176,7 +181,7 @@ impl Config {
             };
             format!("{} ({project}{primary})", show_endpoint(&to.endpoint))
         });
-        let headers = self.headers.iter().map(|(name, _)| name.clone());
+        let headers = self.headers.iter().map(|(name, _)| show_header(name));
         let others = self.metadata.keys().filter(|key| *key != REVISION).cloned();
         let revision = self.metadata.get(REVISION).and_then(|it| it.as_str());
         let endpoint = match self.only_replicas {

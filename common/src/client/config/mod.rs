@@ -34,13 +34,17 @@
 //!
 //! `LANGSMITH_RUNS_ENDPOINTS` is JSON: a list of `{"api_url", "api_key", "project_name"?, "primary"?,
 //! "workspace_id"?}`, or an object of address and key. Runs then go to these places only, as with the
-//! official SDKs; the default address is asked nothing.
+//! official SDKs; the default address is asked nothing, and key, workspace and headers of the other
+//! variables are not given to them. An address set in code
+//! ([`ClientBuilder::endpoint`](super::ClientBuilder::endpoint)) takes the place of the whole list.
 //!
 //! No other variable goes into metadata unless it is asked for by name
 //! ([`ClientBuilder::metadata_from_env`](super::ClientBuilder::metadata_from_env)). Not read are
 //! `LANGSMITH_TRACING_MODE` and `LANGSMITH_OTEL_*` (OpenTelemetry is a choice of code here),
-//! `LANGSMITH_AGENT_*`, `LANGSMITH_PROFILE`, `LANGSMITH_CONFIG_FILE` and `LANGSMITH_FAILED_TRACES_*`; if
-//! one is set, a warning says so. Start at [`Config`].
+//! `LANGSMITH_AGENT_*`, `LANGSMITH_PROFILE`, `LANGSMITH_CONFIG_FILE`, `LANGSMITH_FAILED_TRACES_*`,
+//! `LANGSMITH_RUN_COMPRESSION_THREADS`, `LANGSMITH_RUN_COMPRESSION_WINDOW_LOG` and
+//! `LANGSMITH_TRACING_BACKGROUND`; if one is set, a warning says so. A switch with a value that is neither
+//! of the two it knows is off, and a warning says so too. Start at [`Config`].
 
 mod endpoints;
 mod environment;
@@ -140,6 +144,15 @@ impl Config {
             headers: self.headers.clone(),
             extra_ca_pem: self.extra_ca_pem.clone(),
             ..Destination::new(without_slash(&self.endpoint))
+        }
+    }
+
+    /// Forgets the places of `LANGSMITH_RUNS_ENDPOINTS`, because code names one.
+    pub(super) fn unlist(&mut self) {
+        let before = self.replicas.len();
+        self.replicas.retain(|replica| !replica.listed);
+        if self.replicas.len() < before {
+            self.only_replicas = false;
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Bodies become smaller.
 
-use std::fmt;
 use std::io;
 
 use bytes::Bytes;
@@ -77,10 +76,4 @@ fn room(buffer: &mut Vec<u8>) -> OutBuffer<'_, Vec<u8>> {
     }
     let end = buffer.len();
     OutBuffer::around_pos(buffer, end)
-}
-
-impl fmt::Debug for Zstd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Zstd")
-    }
 }

@@ -16,6 +16,8 @@ mod json;
 mod multipart;
 mod parts;
 
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 
 pub use body::{EncodedBody, Encoding};
@@ -36,7 +38,6 @@ use super::config::DEFAULT_COMPRESSION_LEVEL;
 /// assert_eq!(packed.encoding, Encoding::Zstd);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Encoder {
     text: BytesMut,
     // A part's length goes in front of it, so each part is written here first.
@@ -84,6 +85,15 @@ impl Encoder {
                 Encoding::Zstd => self.packed = buffer.into(),
             }
         }
+    }
+}
+
+// The buffers hold what the last body held, and what people trace is not for a log.
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("level", &self.level)
+            .finish_non_exhaustive()
     }
 }
 
