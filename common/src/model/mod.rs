@@ -13,6 +13,7 @@
 mod attachment;
 mod clock;
 mod context;
+mod depth;
 mod dotted_order;
 mod feedback;
 mod ids;
@@ -25,6 +26,8 @@ mod usage;
 pub use attachment::Attachment;
 pub use clock::{Clock, SteppingClock, SystemClock, Timestamp};
 pub use context::{Baggage, RunContext};
+pub use depth::{MAX_VALUE_DEPTH, TOO_DEEP};
+pub(crate) use depth::{discard, withhold_deep, withhold_deep_in, withhold_deep_in_shared};
 pub use dotted_order::{DottedOrder, ParseDottedOrderError, Segment};
 pub use feedback::Feedback;
 pub use ids::{IdGenerator, RandomIds, RunId, SeededIds, TraceId};

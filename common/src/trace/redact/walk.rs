@@ -8,14 +8,7 @@ use super::chunks;
 use super::path::{Field, HERE, PathPart, Paths, TextPath};
 use super::rules::{Hooks, Rules};
 use super::secrets::SensitiveKeys;
-use crate::model::JsonMap;
-
-/// The depth below which nothing is sent: `serde_json` writes values on the call stack, and no server
-/// takes such a value.
-pub const MAX_MASKED_DEPTH: usize = 512;
-
-/// What stands in place of everything deeper.
-pub(super) const TOO_DEEP: &str = "[withheld: nested too deep]";
+use crate::model::{JsonMap, MAX_VALUE_DEPTH, TOO_DEEP, discard};
 
 /// One masking of one field.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +43,7 @@ impl Walk<'_> {
             depth: 0,
         }];
         while let Some(Open { value, at, depth }) = open.pop() {
-            if depth >= MAX_MASKED_DEPTH && (value.is_array() || value.is_object()) {
+            if depth >= MAX_VALUE_DEPTH && (value.is_array() || value.is_object()) {
                 discard(std::mem::replace(value, Value::from(TOO_DEEP)));
                 continue;
             }
@@ -188,16 +181,4 @@ pub(super) fn weight(root: &Value) -> usize {
         }
     }
     weight
-}
-
-/// Drops a value without the call stack, which a deep one would overflow.
-pub(super) fn discard(value: Value) {
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Array(items) => open.extend(items),
-            Value::Object(map) => open.extend(map.into_iter().map(|(_, value)| value)),
-            _ => {}
-        }
-    }
 }
