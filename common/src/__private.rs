@@ -51,6 +51,7 @@ pub fn begin<N: Into<String>>(
     });
     match run {
         Some(run) => Ok(Call {
+            sampled: run.may_be_sampled(),
             run,
             tracer,
             scope,
@@ -78,6 +79,8 @@ pub struct Call {
     run: RunBuilder,
     tracer: Tracer,
     scope: Option<Scope>,
+    // False if the trace is known not to be in the sample: then nobody reads the inputs.
+    sampled: bool,
     inputs: JsonMap,
 }
 
@@ -109,12 +112,17 @@ impl Call {
 
     #[must_use]
     pub fn input(mut self, name: &'static str, value: &(impl RecordInput + ?Sized)) -> Self {
-        self.inputs.insert(name.to_owned(), value.record());
+        if self.sampled {
+            self.inputs.insert(name.to_owned(), value.record());
+        }
         self
     }
 
     #[must_use]
     pub fn process_inputs<P: Payload>(mut self, hook: impl FnOnce(JsonMap) -> P) -> Self {
+        if !self.sampled {
+            return self;
+        }
         let inputs = std::mem::take(&mut self.inputs);
         self.inputs = process(&self.tracer, "inputs", inputs, hook);
         self
@@ -155,8 +163,9 @@ impl Traced {
         }
     }
 
+    /// Says whether what the function gives back is worth looking at.
     pub fn is_recording(&self) -> bool {
-        self.run.is_some()
+        self.run.as_ref().is_some_and(RunTree::is_recording)
     }
 
     pub fn end(&self) {

@@ -146,6 +146,16 @@ impl RunBuilder {
         self.parent(run.inherited())
     }
 
+    /// Returns false if it is known by now that the run's trace is not in the sample.
+    #[cfg(feature = "macros")]
+    pub(crate) fn may_be_sampled(&self) -> bool {
+        match &self.parent {
+            Some(Some(parent)) => self.tracer.keeps(parent.dotted_order.trace_id()),
+            // The id of a trace is made when it starts.
+            Some(None) | None => true,
+        }
+    }
+
     #[cfg(feature = "macros")]
     pub(crate) fn below_parent(mut self, parent: &Parent) -> Self {
         self.below = parent.below(&self.tracer);

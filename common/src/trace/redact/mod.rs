@@ -20,6 +20,7 @@ mod masking;
 mod path;
 mod rules;
 mod secrets;
+mod sensitive;
 mod walk;
 
 use std::fmt;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::chunks;
 use super::path::{Field, HERE, PathPart, Paths, TextPath};
 use super::rules::{Hooks, Rules};
-use super::secrets::SensitiveKeys;
+use super::sensitive::SensitiveKeys;
 use crate::model::{JsonMap, MAX_VALUE_DEPTH, TOO_DEEP, discard};
 
 /// One masking of one field.
@@ -61,7 +61,8 @@ impl Walk<'_> {
                 }
                 // Backwards, because the last one pushed is the first one visited.
                 Value::Array(items) => {
-                    if self.sensitive.is_some() {
+                    if let Some(sensitive) = self.sensitive {
+                        sensitive.mask_pair(items);
                         chunks::mask(items);
                     }
                     open.extend(
@@ -77,7 +78,9 @@ impl Walk<'_> {
                     );
                 }
                 Value::Object(map) => {
-                    self.sensitive_values(map);
+                    if let Some(sensitive) = self.sensitive {
+                        sensitive.mask_map(map);
+                    }
                     if self.keys {
                         self.rename(map, &paths.parts(at));
                     }
@@ -96,20 +99,6 @@ impl Walk<'_> {
         let field = self.field;
         self.rules
             .mask(text, &TextPath { field, parts }, self.hooks)
-    }
-
-    /// Masks the texts under keys such as `password`, whatever they look like.
-    fn sensitive_values(&self, map: &mut JsonMap) {
-        let Some(sensitive) = &self.sensitive else {
-            return;
-        };
-        for (key, value) in map.iter_mut() {
-            if let Value::String(text) = value
-                && let Some(placeholder) = sensitive.placeholder(key, text)
-            {
-                *text = placeholder.to_owned();
-            }
-        }
     }
 
     /// Masks the keys of a map. Two that look alike afterwards are numbered: none swallows the other.
