@@ -1,6 +1,8 @@
 //! The life of a run inside one process.
 //!
 //! ```text
+//!        Scope · configure · current run: what holds here
+//!                            ▼
 //! Tracer::run(name) ──► RunBuilder ──start()──► RunTree (handle) ──context()──► RunContext ──► (propagation)
 //!                                        │          │ child · event · metadata
 //!                                   RunOp::Post     └─ end · fail · last handle dropped ──► RunOp::Patch
