@@ -21,7 +21,7 @@ use pin_project_lite::pin_project;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::model::{JsonMap, RunType};
+use crate::model::{self, JsonMap, RunType};
 use crate::trace::{Parent, RunBuilder, RunTree, Scope, Tracer, tracer_here, with_run, with_scope};
 
 /// Decides whether this call is recorded: a call to describe, or else what it then is.
@@ -280,7 +280,7 @@ impl<T: Serialize + ?Sized> RecordOutput for T {
 }
 
 fn to_value<T: Serialize + ?Sized>(value: &T) -> Value {
-    match catch_unwind(AssertUnwindSafe(|| serde_json::to_value(value))) {
+    match catch_unwind(AssertUnwindSafe(|| model::to_value(value))) {
         Ok(Ok(value)) => value,
         Ok(Err(_)) | Err(_) => json!({ "ls_error": "Serialization failed; value dropped" }),
     }

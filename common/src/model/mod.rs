@@ -20,6 +20,7 @@ mod ids;
 mod op;
 mod replica;
 mod run;
+mod to_value;
 mod tree;
 mod usage;
 
@@ -34,6 +35,7 @@ pub use ids::{IdGenerator, RandomIds, RunId, SeededIds, TraceId};
 pub use op::{RunOp, merge_ops};
 pub use replica::replica_id;
 pub use run::{Extra, NEW_TOKEN, Run, RunEvent, RunStatus, RunType};
+pub(crate) use to_value::to_value;
 pub use tree::{TraceTree, TreeNode};
 pub use usage::{ParseUsageError, USAGE_METADATA, Usage};
 
