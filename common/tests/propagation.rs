@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::model::{Baggage, DottedOrder, JsonMap, RunContext};
 use common::propagation::limits::{MAX_BAGGAGE_BYTES, MAX_BAGGAGE_MEMBERS, MAX_METADATA_KEYS};
@@ -13,8 +12,6 @@ use common::propagation::{
 use http::HeaderMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
 const A: &str = "20260101T000000000000Z01990000-0000-7000-8000-00000000000a";
 const AB: &str = "20260101T000000000000Z01990000-0000-7000-8000-00000000000a.\
@@ -307,45 +304,6 @@ fn trust_asks_the_predicate_and_ignore_does_not_look() {
     assert_eq!(extracted.outcome, Outcome::NotRead);
     assert_eq!(extracted.unlinked_metadata(), None);
     assert_eq!(ignoring.counters().not_read, 1);
-}
-
-#[test]
-fn a_problem_is_logged_once_however_often_it_happens() {
-    #[derive(Clone, Default)]
-    struct Warnings(Arc<AtomicUsize>);
-    impl Subscriber for Warnings {
-        fn enabled(&self, _: &Metadata<'_>) -> bool {
-            true
-        }
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
-            Id::from_u64(1)
-        }
-        fn record(&self, _: &Id, _: &Record<'_>) {}
-        fn record_follows_from(&self, _: &Id, _: &Id) {}
-        fn event(&self, event: &Event<'_>) {
-            assert_eq!(*event.metadata().level(), tracing::Level::WARN);
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-        fn enter(&self, _: &Id) {}
-        fn exit(&self, _: &Id) {}
-    }
-    let warnings = Warnings::default();
-    tracing::subscriber::with_default(warnings.clone(), || {
-        let propagator = LangSmithPropagator::new();
-        for trace in [A, A, "null", "null", ""] {
-            let _ = propagator.clone().extract(&[("langsmith-trace", trace)]);
-        }
-        let large = context(json!({"text": "x".repeat(8200)}), &[], None);
-        propagator.headers(&large);
-        propagator.headers(&large);
-        propagator.headers(&deep(300));
-        propagator.headers(&deep(300));
-    });
-    assert_eq!(
-        warnings.0.load(Ordering::Relaxed),
-        4,
-        "untrusted, malformed, left out, not injected"
-    );
 }
 
 #[test]

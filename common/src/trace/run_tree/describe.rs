@@ -81,11 +81,16 @@ impl RunTree {
     /// Adds a file to the run; it leaves when the run ends. One of the same name is replaced.
     pub fn attach(&self, attachment: Attachment) {
         let Some(inner) = self.recorded() else { return };
-        inner.change(|run| {
-            run.attachments
-                .retain(|known| known.name != attachment.name);
-            run.attachments.push(attachment);
+        // What is replaced goes after the lock: its bytes may be of a type of the caller's.
+        let replaced = inner.change(|run| {
+            let same = |known: &Attachment| known.name == attachment.name;
+            let attachments = std::mem::take(&mut run.attachments);
+            let (replaced, mut kept): (Vec<_>, Vec<_>) = attachments.into_iter().partition(same);
+            kept.push(attachment);
+            run.attachments = kept;
+            replaced
         });
+        drop(replaced);
     }
 
     /// Adds one key to what the work gives back, and keeps the others.

@@ -210,11 +210,10 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Run)) {
+    /// Changes the run unless it has ended.
+    fn change<T>(&self, change: impl FnOnce(&mut Run) -> T) -> Option<T> {
         let mut state = self.lock();
-        if !state.ended {
-            change(&mut state.run);
-        }
+        (!state.ended).then(|| change(&mut state.run))
     }
 }
 
