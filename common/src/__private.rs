@@ -21,7 +21,7 @@ use pin_project_lite::pin_project;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::model::{JsonMap, RunType};
+use crate::model::{self, JsonMap, RunType};
 use crate::trace::{Parent, RunBuilder, RunTree, Scope, Tracer, tracer_here, with_run, with_scope};
 
 /// Decides whether this call is recorded: a call to describe, or else what it then is.
@@ -51,6 +51,7 @@ pub fn begin<N: Into<String>>(
     });
     match run {
         Some(run) => Ok(Call {
+            sampled: run.may_be_sampled(),
             run,
             tracer,
             scope,
@@ -78,6 +79,8 @@ pub struct Call {
     run: RunBuilder,
     tracer: Tracer,
     scope: Option<Scope>,
+    // False if the trace is known not to be in the sample: then nobody reads the inputs.
+    sampled: bool,
     inputs: JsonMap,
 }
 
@@ -109,12 +112,17 @@ impl Call {
 
     #[must_use]
     pub fn input(mut self, name: &'static str, value: &(impl RecordInput + ?Sized)) -> Self {
-        self.inputs.insert(name.to_owned(), value.record());
+        if self.sampled {
+            self.inputs.insert(name.to_owned(), value.record());
+        }
         self
     }
 
     #[must_use]
     pub fn process_inputs<P: Payload>(mut self, hook: impl FnOnce(JsonMap) -> P) -> Self {
+        if !self.sampled {
+            return self;
+        }
         let inputs = std::mem::take(&mut self.inputs);
         self.inputs = process(&self.tracer, "inputs", inputs, hook);
         self
@@ -155,8 +163,9 @@ impl Traced {
         }
     }
 
+    /// Says whether what the function gives back is worth looking at.
     pub fn is_recording(&self) -> bool {
-        self.run.is_some()
+        self.run.as_ref().is_some_and(RunTree::is_recording)
     }
 
     pub fn end(&self) {
@@ -271,7 +280,7 @@ impl<T: Serialize + ?Sized> RecordOutput for T {
 }
 
 fn to_value<T: Serialize + ?Sized>(value: &T) -> Value {
-    match catch_unwind(AssertUnwindSafe(|| serde_json::to_value(value))) {
+    match catch_unwind(AssertUnwindSafe(|| model::to_value(value))) {
         Ok(Ok(value)) => value,
         Ok(Err(_)) | Err(_) => json!({ "ls_error": "Serialization failed; value dropped" }),
     }

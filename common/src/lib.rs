@@ -5,30 +5,31 @@
 //! LangSmith without losing them, and brings a strict stand-in to test against.
 //!
 //! ```text
-//!    vocabulary           model        Run · RunOp · RunContext · DottedOrder · Baggage · TraceTree
+//!    vocabulary           model        Run · RunOp · RunContext · DottedOrder · Baggage · Usage · Feedback · TraceTree
 //!                           ▲ imports nothing of ours
 //!         ┌──────────┬──────┴──────┬─────────────┬──────────────┐
 //!    mechanisms    trace      propagation      export      langsmith_mock   analysis
 //!         ▲          ▲             ▲              ▲
 //!    facade        client ─────────┴──────────────┘          the only room that knows trace and export
 //!         ▲
-//!    edges         middleware                                tower layer in, `reqwest` out
+//!    edges         middleware                                tower layers in and out, `reqwest`
 //!         ▲
 //!    learning      lab                                       what lessons need and production does not
 //! ```
 //!
 //! | Room | Holds | Feature |
 //! |---|---|---|
-//! | [`model`] | what a run is | always |
-//! | [`trace`] | the life of a run in one process | always |
-//! | [`propagation`] | context ↔ headers | always |
+//! | [`model`] | what a run is: its place, usage and costs, attachments, feedback | always |
+//! | [`trace`] | the life of a run in one process: scopes, sampling, masking | always |
+//! | [`propagation`] | context ↔ headers, and which hosts may see them | always |
 //! | [`export`] | operations → bytes → endpoint, on a thread of its own | `client` |
 //! | [`client`] | the facade: configuration, tracer, exporter | `client` |
-//! | [`middleware`] | tower layer, `reqwest` extension | `middleware` |
+//! | [`middleware`] | tower layers for servers and clients, `reqwest` extension | `middleware` |
 //! | [`langsmith_mock`] | a strict LangSmith on loopback | `langsmith_mock` |
 //! | [`analysis`] | trees, waterfalls, tables | `analysis` |
 //! | [`lab`] | lessons | `lab` |
 //! | [`traceable`](macro@traceable) | the attribute that makes a run of every call | `macros` |
+//! | [`prelude`] | what most programs import | always |
 
 //!
 #![cfg_attr(

@@ -1,17 +1,32 @@
 //! What most programs import: `use common::prelude::*;`.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use common::prelude::*;
+//!
+//! let sink = Arc::new(MemorySink::new());
+//! let redactor = Redactor::new().anonymizer(Anonymizer::secrets());
+//! let tracer = Tracer::builder(sink.clone()).redactor(redactor).build();
+//! let scope = Scope::new().tag("beta");
+//! with_scope(&scope, || tracer.run("log in").inputs(json!({"password": "hunter22"})).start().end());
+//! assert_eq!(sink.runs()[0].tags, ["beta"]);
+//! ```
 
 pub use crate::model::{
-    Baggage, DottedOrder, JsonMap, Run, RunContext, RunId, RunStatus, RunType, Segment, TraceId,
-    TraceTree,
+    Attachment, Baggage, DottedOrder, Feedback, JsonMap, Run, RunContext, RunId, RunOp, RunStatus,
+    RunType, Segment, Timestamp, TraceId, TraceTree, Usage,
 };
-pub use crate::propagation::{LangSmithPropagator, TrustPolicy};
-pub use crate::trace::{RunTree, Scope, TraceFutureExt, Tracer, current, with_scope};
+pub use crate::propagation::{Egress, LangSmithPropagator, Propagator, TrustPolicy};
+pub use crate::trace::{
+    Anonymizer, Anthropic, Gemini, MemorySink, OpenAi, Parent, Redactor, RunTree, Sampler,
+    SamplingRate, Scope, Secret, TraceFutureExt, Tracer, configure, current, with_run, with_scope,
+};
 pub use serde_json::{Value, json};
 
 #[cfg(feature = "analysis")]
 pub use crate::analysis::{Figure, Shape, text_tree, tree_diagram, waterfall};
 #[cfg(feature = "client")]
-pub use crate::client::{Client, RunQuery};
+pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]
 pub use crate::lab::{
     HeaderProxy, Lesson, Misconfiguration, PeerEnv, Preflight, PythonError, PythonService, Service,
@@ -20,7 +35,9 @@ pub use crate::lab::{
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;
 #[cfg(feature = "middleware")]
-pub use crate::middleware::{IncomingTrace, TraceRequestExt, TracingLayer};
+pub use crate::middleware::{
+    ContinueLimit, IncomingTrace, PropagationLayer, TraceRequestExt, TracingLayer,
+};
 #[cfg(feature = "macros")]
 pub use crate::traceable;
 #[cfg(feature = "lab")]

@@ -7,7 +7,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::model::{Clock, Run, RunStatus, SystemClock, Timestamp};
+use bytes::Bytes;
+use common::model::{Attachment, Clock, Run, RunStatus, SystemClock, Timestamp};
 use common::trace::{MemorySink, RunTree, Tracer, current, with_run};
 use serde_json::Value;
 
@@ -81,6 +82,29 @@ fn values_may_look_at_the_run_that_they_describe() {
     assert_eq!(runs[0].extra.metadata["work true"], "work true");
     assert_eq!(runs[0].events[0].message.as_deref(), Some("work true"));
     assert_eq!(runs[0].status(), RunStatus::Success);
+}
+
+#[test]
+fn a_file_that_is_replaced_may_look_at_the_run_as_it_goes() {
+    struct Mapped(RunTree);
+    impl AsRef<[u8]> for Mapped {
+        fn as_ref(&self) -> &[u8] {
+            b"content"
+        }
+    }
+    impl Drop for Mapped {
+        fn drop(&mut self) {
+            self.0.add_tag("gone");
+        }
+    }
+    let runs = in_time(|run| {
+        let data = Bytes::from_owner(Mapped(run.clone()));
+        run.attach(Attachment::new("file", "text/plain", data));
+        run.attach(Attachment::new("file", "text/plain", "new"));
+        run.end();
+    });
+    assert_eq!(runs[0].tags, ["gone"]);
+    assert_eq!(runs[0].attachments.len(), 1);
 }
 
 #[test]

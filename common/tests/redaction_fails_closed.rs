@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
-use common::model::{JsonMap, Run};
-use common::trace::{Anonymizer, GateCounts, MAX_MASKED_DEPTH, MemorySink, Redactor, Tracer};
+use common::model::{JsonMap, MAX_VALUE_DEPTH, Run};
+use common::trace::{Anonymizer, GateCounts, MemorySink, Redactor, Tracer};
 use serde_json::{Value, json};
 
 const CANARY: &str = "canary-17";
@@ -232,7 +232,7 @@ fn bottom(value: &Value) -> (usize, &Value) {
 #[test]
 fn a_value_at_any_depth_is_masked_and_one_too_deep_to_write_is_withheld() {
     let anonymizer = Anonymizer::builder().redact(CANARY).build().expect("valid");
-    for depth in [0, 1, 10, 11, 24, 25, 200, MAX_MASKED_DEPTH - 1] {
+    for depth in [0, 1, 10, 11, 24, 25, 200, MAX_VALUE_DEPTH - 1] {
         let masked = anonymizer.mask(json!({"k": nested(depth)}));
         assert_eq!(bottom(&masked), (depth + 1, &json!("[redacted]")));
     }
@@ -240,7 +240,7 @@ fn a_value_at_any_depth_is_masked_and_one_too_deep_to_write_is_withheld() {
     let (depth, marker) = bottom(&masked);
     assert_eq!(
         (depth, marker),
-        (MAX_MASKED_DEPTH, &json!("[withheld: nested too deep]"))
+        (MAX_VALUE_DEPTH, &json!("[withheld: nested too deep]"))
     );
 }
 

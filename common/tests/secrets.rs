@@ -62,6 +62,18 @@ fn tokens() -> Vec<(&'static str, String)> {
             "JWE",
             ["ey", "J", &t(12), "..", &t(9), ".", &t(9), ".", &t(9)].concat(),
         ),
+        (
+            "Langfuse",
+            ["sk-", "lf-", &t(8), "-", &t(4), "-", &t(20)].concat(),
+        ),
+        ("NVIDIA", ["nv", "api-", &t(60)].concat()),
+        ("Tavily", ["tv", "ly-", &t(32)].concat()),
+        ("Pinecone", ["pc", "sk_", &t(6), "_", &t(60)].concat()),
+        ("DigitalOcean", ["dop", "_v1_", &t(64)].concat()),
+        ("Shopify", ["shp", "at_", &t(32)].concat()),
+        ("Linear", ["lin", "_api_", &t(40)].concat()),
+        ("Vault", ["hv", "s.", &t(90)].concat()),
+        ("Telegram", ["123456789", ":AA", &t(33)].concat()),
         ("PEM", pem("RSA ", true)),
         ("PEM, plain", pem("", true)),
         ("PEM, cut off", pem("EC ", false)),
@@ -140,6 +152,23 @@ fn a_value_is_found_by_the_name_before_it_which_stays() {
             "postgres://app:hunter22@db/docs",
             "postgres://app:*@db/docs",
         ),
+        (
+            "Server=db;Uid=app;Pwd=hunter22;",
+            "Server=db;Uid=app;Pwd=*;",
+        ),
+        ("export DB_PASS=hunter22", "export DB_PASS=*"),
+        ("AccountKey=abcd/efgh==;End", "AccountKey=*;End"),
+        (
+            "deploy --db-password hunter22 --to x",
+            "deploy --db-password * --to x",
+        ),
+        (
+            "curl -s -u app:hunter22 https://h",
+            "curl -s -u app:* https://h",
+        ),
+        ("a=1&password%3Dhunter22", "a=1&password%3D*"),
+        ("<password>hunter22</password>", "<password>*</password>"),
+        ("api key: abcdefgh", "api key: *"),
         ("redis://:p@ss@cache:6379", "redis://:*@cache:6379"),
         ("https://abcdefghijklmnopqrst@host/", "https://*@host/"),
     ] {
@@ -162,6 +191,10 @@ fn what_only_looks_a_little_like_a_credential_stays() {
         "task-oriented and disk-based",
         "glass-half-full-and-other-long-words",
         "bearer of bad news",
+        "PWD=/home/app/src",
+        "--max-tokens 400000 --token-limit 500000",
+        "<token>hello there</token>",
+        "the way to pass: straight on",
         "https://host:8443/path?page=2",
         "git@github.com:owner/name.git",
         "mail@example.org",
@@ -191,6 +224,28 @@ fn a_text_under_the_key_of_a_credential_is_masked_whatever_it_looks_like() {
         "deep": [{"db": {"DB_PASSWORD": p}}], "password_rules": "long",
     });
     assert_eq!(masked, expected);
+}
+
+#[test]
+fn a_number_a_list_and_a_pair_are_masked_for_the_name_they_go_by() {
+    let p = SECRET_PLACEHOLDER;
+    let given = json!({
+        "password": 84_736_251, "api_keys": ["a", "b", 3], "DB_PASS": "x", "pwd": "x", "secretKey": "x",
+        "headers": {"authorization": ["Basic eDp5"], "cookie": ["a=b"], "accept": ["*/*"]},
+        "pairs": [["Authorization", "Basic eDp5"], ["accept", "*/*"]],
+        "env": [{"name": "DB_PASSWORD", "value": "x"}, {"name": "HOME", "value": "/root"}],
+        "cookies": {"sid": "abc"},
+        "schema": {"required": ["password", "email"], "properties": {"password": {"type": "string"}}},
+    });
+    let expected = json!({
+        "password": p, "api_keys": [p, p, p], "DB_PASS": p, "pwd": p, "secretKey": p,
+        "headers": {"authorization": [p], "cookie": [p], "accept": ["*/*"]},
+        "pairs": [["Authorization", p], ["accept", "*/*"]],
+        "env": [{"name": "DB_PASSWORD", "value": p}, {"name": "HOME", "value": "/root"}],
+        "cookies": {"sid": p},
+        "schema": {"required": ["password", "email"], "properties": {"password": {"type": "string"}}},
+    });
+    assert_eq!(Anonymizer::secrets().mask(given), expected);
 }
 
 #[test]

@@ -136,3 +136,46 @@ fn a_tracer_may_let_unprocessed_payloads_pass() {
     assert_eq!(inputs(&sink.runs()[0]), json!({"secret": "hush"}));
     assert_eq!(outputs(&sink.runs()[0]), json!({"output": "HUSH"}));
 }
+
+/// A list whose end no stack reaches. It is taken apart link by link.
+#[derive(Serialize)]
+struct Link {
+    number: u32,
+    next: Option<Box<Link>>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(mut link) = next {
+            next = link.next.take();
+        }
+    }
+}
+
+fn list(links: u32) -> Link {
+    let end = Link {
+        number: 0,
+        next: None,
+    };
+    (1..links).fold(end, |next, number| Link {
+        number,
+        next: Some(Box::new(next)),
+    })
+}
+
+#[traceable]
+fn first(list: &Link) -> u32 {
+    list.number
+}
+
+#[test]
+fn an_argument_that_nests_without_end_is_withheld_and_the_program_lives_on() {
+    let (numbers, runs) = record(|| [first(&list(3)), first(&list(200_000))]);
+    assert_eq!(numbers, [2, 199_999]);
+    let whole = json!({"number": 2, "next": {"number": 1, "next": {"number": 0, "next": null}}});
+    assert_eq!(inputs(&runs[0]), json!({"list": whole}));
+    let marker = json!({"list": {"ls_error": "Serialization failed; value dropped"}});
+    assert_eq!(inputs(&runs[1]), marker);
+    assert_eq!(outputs(&runs[1]), json!({"output": 199_999}));
+}

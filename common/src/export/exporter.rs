@@ -86,7 +86,12 @@ impl BatchExporter {
     }
 
     /// Takes one operation. Never blocks; if it cannot be held, that is counted.
-    pub fn submit(&self, op: RunOp) {
+    ///
+    /// What is nested deeper than [`MAX_VALUE_DEPTH`](crate::model::MAX_VALUE_DEPTH) is replaced by a
+    /// marker: it could not be written.
+    pub fn submit(&self, mut op: RunOp) {
+        // A tracer has seen to it; others submit too.
+        op.withhold_deep();
         self.queue.submit(op);
     }
 

@@ -179,6 +179,10 @@ impl Worker {
             .unzip();
         if let Some(transform) = &self.config.transform {
             transform.apply(&mut ops)?;
+            // What it adds is the user's.
+            for op in &mut ops {
+                op.withhold_deep();
+            }
         }
         let sized = ops.into_iter().zip(sizes);
         Ok(match self.config.delivery {

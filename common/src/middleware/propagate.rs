@@ -14,11 +14,13 @@ use crate::trace::current;
 
 /// Lets the services that a client calls continue the trace, and nobody else see it.
 ///
-/// The context is the [`RunContext`] among the request's extensions, else that of the current run
-/// (`reqwest` shows no extensions, so there always the latter). A request to a host that is not on the [`Egress`] list loses the headers of LangSmith that it may
-/// carry, as one that is passed on does. It works for every tower client of `http` requests, and for
-/// `reqwest::Client`; that one repeats headers where it is redirected to, so give it
-/// `redirect::Policy::none()` unless all hosts are yours.
+/// The context is the [`RunContext`] among the request's extensions, which is sent as it is, else that of
+/// the current run, masked (`reqwest` shows no extensions, so there always the latter). A request to a
+/// host that is not on the [`Egress`] list, and one without a context, loses the headers of LangSmith that
+/// it may carry from elsewhere.
+///
+/// It works for every tower client of `http` requests, and for `reqwest::Client`; that one repeats
+/// headers where it is redirected to, so give it `redirect::Policy::none()` unless all hosts are yours.
 ///
 /// ```no_run
 /// use common::middleware::PropagationLayer;

@@ -13,18 +13,22 @@
 mod attachment;
 mod clock;
 mod context;
+mod depth;
 mod dotted_order;
 mod feedback;
 mod ids;
 mod op;
 mod replica;
 mod run;
+mod to_value;
 mod tree;
 mod usage;
 
 pub use attachment::Attachment;
 pub use clock::{Clock, SteppingClock, SystemClock, Timestamp};
 pub use context::{Baggage, RunContext};
+pub use depth::{MAX_VALUE_DEPTH, TOO_DEEP};
+pub(crate) use depth::{discard, withhold_deep, withhold_deep_in, withhold_deep_in_shared};
 pub use dotted_order::{DottedOrder, ParseDottedOrderError, Segment};
 #[cfg(feature = "client")]
 pub(crate) use feedback::round_score;
@@ -33,6 +37,7 @@ pub use ids::{IdGenerator, RandomIds, RunId, SeededIds, TraceId};
 pub use op::{RunOp, merge_ops};
 pub use replica::replica_id;
 pub use run::{Extra, NEW_TOKEN, Run, RunEvent, RunStatus, RunType};
+pub(crate) use to_value::to_value;
 pub use tree::{TraceTree, TreeNode};
 pub use usage::{ParseUsageError, USAGE_METADATA, Usage};
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::TimeDelta;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -13,8 +14,15 @@ use super::scope::Parent;
 use super::tracer::Tracer;
 use crate::model::{
     Attachment, DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunContext, RunId, RunType,
-    Segment, Timestamp,
+    Segment, Timestamp, withhold_deep_in_shared,
 };
+
+/// The key of metadata under which a run says by how many milliseconds this machine's clock was behind the
+/// start of its parent, if by more than one. Runs below do not inherit it.
+pub const CLOCK_SKEW: &str = "clock_skew_ms";
+
+/// Clocks that are synchronized well still differ by so much.
+const TOLERATED_SKEW: TimeDelta = TimeDelta::milliseconds(1);
 
 /// Says what a run is before it starts. Made by [`Tracer::run`] and [`RunTree::child`].
 #[derive(Debug)]
@@ -141,6 +149,16 @@ impl RunBuilder {
         self.parent(run.inherited())
     }
 
+    /// Returns false if it is known by now that the run's trace is not in the sample.
+    #[cfg(feature = "macros")]
+    pub(crate) fn may_be_sampled(&self) -> bool {
+        match &self.parent {
+            Some(Some(parent)) => self.tracer.keeps(parent.dotted_order.trace_id()),
+            // The id of a trace is made when it starts.
+            Some(None) | None => true,
+        }
+    }
+
     #[cfg(feature = "macros")]
     pub(crate) fn below_parent(mut self, parent: &Parent) -> Self {
         self.below = parent.below(&self.tracer);
@@ -154,8 +172,12 @@ impl RunBuilder {
         self
     }
 
-    /// Sets the start time; without it the tracer's clock is asked. A time before the start of a
-    /// parent is moved to the parent's, as the official SDK does; what is finer than a microsecond is cut.
+    /// Sets the start time; without it the tracer's clock is asked. What is finer than a microsecond is
+    /// cut.
+    ///
+    /// A time before the start of a parent is moved to the parent's, as the official SDK does: LangSmith
+    /// refuses a child that is older than its parent. Where it was the clock that is behind, as that of
+    /// another machine may be, the run says by how much under [`CLOCK_SKEW`].
     pub fn start_time(mut self, start: Timestamp) -> Self {
         self.start = Some(writable(start));
         self
@@ -172,16 +194,16 @@ impl RunBuilder {
             return RunTree::disabled(self.tracer);
         }
         let parent = self.parent.unwrap_or_else(|| around.named_context());
-        let now = self
+        let told = self
             .start
             .unwrap_or_else(|| writable(self.tracer.clock().now()));
-        let start = match parent
+        // A parent elsewhere may go by a clock that is ahead of ours.
+        let earliest = parent
             .as_ref()
-            .and_then(|parent| parent.dotted_order.start_time())
-        {
-            Some(earliest) if self.start.is_some() => now.max(earliest),
-            _ => now,
-        };
+            .and_then(|parent| parent.dotted_order.start_time());
+        let start = earliest.map_or(told, |earliest| told.max(earliest));
+        let behind = (start - told).num_milliseconds();
+        let skew = (self.start.is_none() && start - told > TOLERATED_SKEW).then_some(behind);
         let above = parent.as_ref().map(|parent| &parent.dotted_order);
         let free = |id: &RunId| !id.is_nil() && !above.is_some_and(|above| above.names(*id));
         let given = self.id.filter(|id| {
@@ -197,7 +219,11 @@ impl RunBuilder {
             .unwrap_or_else(|| RandomIds.run_id(start));
         let segment = Segment { start, id };
         let (order, inherited) = match parent {
-            Some(parent) => (parent.dotted_order.child(segment), Some(parent.baggage)),
+            Some(mut parent) => {
+                let deep = withhold_deep_in_shared(&mut parent.baggage.metadata);
+                self.tracer.withheld_deep(deep);
+                (parent.dotted_order.child(segment), Some(parent.baggage))
+            }
             None => (DottedOrder::root(segment), None),
         };
         let mut run = Run::begin(order, self.name, self.run_type, start);
@@ -211,6 +237,10 @@ impl RunBuilder {
         run.extra.metadata = inherited.metadata;
         if !self.metadata.is_empty() {
             Arc::make_mut(&mut run.extra.metadata).extend(self.metadata);
+        }
+        if let Some(milliseconds) = skew {
+            let metadata = Arc::make_mut(&mut run.extra.metadata);
+            metadata.insert(CLOCK_SKEW.to_owned(), milliseconds.into());
         }
         // `extra` has a place for these two, and a key written twice is no JSON object.
         run.extra.other = self.extra;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::redact::{Redactor, Withheld, drop_tokens, is_masking};
 use super::sampler::{SAMPLE_RATE, Sampler};
-use crate::model::{RunContext, RunOp};
+use crate::model::{RunContext, RunOp, withhold_deep_in_shared};
 
 /// How often something was kept from leaving, since a tracer was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,6 +22,9 @@ pub struct GateCounts {
     /// Fields withheld because they were more text than the anonymizer may read; see
     /// [`AnonymizerBuilder::max_bytes`](super::AnonymizerBuilder::max_bytes).
     pub withheld_over_budget: u64,
+    /// Parts of values withheld because they were nested deeper than
+    /// [`MAX_VALUE_DEPTH`](crate::model::MAX_VALUE_DEPTH).
+    pub withheld_too_deep: u64,
     /// Operations dropped because a function that masks made them. Record nothing there.
     pub made_while_masking: u64,
 }
@@ -35,6 +38,7 @@ impl fmt::Display for GateCounts {
             ("sampled_out_feedback", self.sampled_out_feedback),
             ("withheld_by_panic", self.withheld_by_panic),
             ("withheld_over_budget", self.withheld_over_budget),
+            ("withheld_too_deep", self.withheld_too_deep),
             ("made_while_masking", self.made_while_masking),
         ] {
             if count > 0 {
@@ -64,6 +68,7 @@ struct Counting {
     sampled_out_feedback: AtomicU64,
     withheld_by_panic: AtomicU64,
     withheld_over_budget: AtomicU64,
+    withheld_too_deep: AtomicU64,
     made_while_masking: AtomicU64,
 }
 
@@ -79,6 +84,7 @@ impl Gate {
 
     /// Returns what leaves of an operation; none if nothing does.
     pub(super) fn pass(&self, mut op: RunOp) -> Option<RunOp> {
+        self.count_deep(op.withhold_deep());
         match &mut op {
             RunOp::Post(run) | RunOp::Patch(run) => {
                 if !self.sampler.keeps(run.trace_id.0) {
@@ -112,6 +118,7 @@ impl Gate {
 
     /// Returns what another process is told of a context.
     pub(super) fn pass_context(&self, mut context: RunContext) -> RunContext {
+        self.count_deep(withhold_deep_in_shared(&mut context.baggage.metadata));
         if let Some(redactor) = &self.redactor {
             if self.is_masking() {
                 return RunContext::new(context.dotted_order);
@@ -130,6 +137,7 @@ impl Gate {
             sampled_out_feedback: of(&counting.sampled_out_feedback),
             withheld_by_panic: of(&counting.withheld_by_panic),
             withheld_over_budget: of(&counting.withheld_over_budget),
+            withheld_too_deep: of(&counting.withheld_too_deep),
             made_while_masking: of(&counting.made_while_masking),
         }
     }
@@ -147,7 +155,20 @@ impl Gate {
         masking
     }
 
+    /// Counts parts of values that were cut off.
+    pub(super) fn count_deep(&self, withheld: u64) {
+        static TOO_DEEP: AtomicBool = AtomicBool::new(false);
+        if withheld > 0 {
+            add(&self.counting.withheld_too_deep, withheld);
+            warn_once(
+                &TOO_DEEP,
+                "a value of a run is nested too deep to be written; what is too deep is withheld",
+            );
+        }
+    }
+
     fn count(&self, withheld: Withheld) {
+        self.count_deep(withheld.too_deep);
         static PANICKED: AtomicBool = AtomicBool::new(false);
         static OVER_BUDGET: AtomicBool = AtomicBool::new(false);
         if withheld.panicked > 0 {

@@ -1,6 +1,8 @@
 //! The life of a run inside one process.
 //!
 //! ```text
+//!        Scope · configure · current run: what holds here
+//!                            ▼
 //! Tracer::run(name) ──► RunBuilder ──start()──► RunTree (handle) ──context()──► RunContext ──► (propagation)
 //!                                        │          │ child · event · metadata
 //!                                   RunOp::Post     └─ end · fail · last handle dropped ──► RunOp::Patch
@@ -25,7 +27,7 @@ mod sink;
 mod surroundings;
 mod tracer;
 
-pub use builder::RunBuilder;
+pub use builder::{CLOCK_SKEW, RunBuilder};
 #[cfg(feature = "macros")]
 pub(crate) use current::tracer_here;
 pub use current::{InRun, TraceFutureExt, add_metadata, current, with_run};
@@ -33,8 +35,8 @@ pub use gate::GateCounts;
 pub use process::{AlreadyInstalled, DefaultGuard, configure, default_tracer, install_default};
 pub use provider::{Anthropic, Gemini, OpenAi, Provider};
 pub use redact::{
-    Anonymizer, AnonymizerBuilder, AnonymizerError, DEFAULT_MASKED_BYTES, Field, MAX_MASKED_DEPTH,
-    PathPart, REDACTED, Redactor, SECRET_PLACEHOLDER, TextPath,
+    Anonymizer, AnonymizerBuilder, AnonymizerError, DEFAULT_MASKED_BYTES, Field, PathPart,
+    REDACTED, Redactor, SECRET_PLACEHOLDER, TextPath,
 };
 pub use run_tree::RunTree;
 pub use sampler::{InvalidSamplingRate, SAMPLE_RATE, Sampler, SamplingRate};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::builder::RunBuilder;
 use super::run_tree::RunTree;
-use crate::model::{RunType, USAGE_METADATA, Usage};
+use crate::model::{self, RunType, USAGE_METADATA, Usage};
 
 /// How the requests and answers of one provider of language models read.
 ///
@@ -116,7 +116,7 @@ impl RunBuilder {
     /// assert_eq!(run.usage().unwrap().total_tokens, 11);
     /// ```
     pub fn llm_request(self, provider: &impl Provider, request: &impl Serialize) -> Self {
-        let request = serde_json::to_value(request).unwrap_or_default();
+        let request = model::to_value(request).unwrap_or_default();
         let mut builder = self
             .run_type(RunType::Llm)
             .metadata("ls_provider", provider.name())
@@ -153,7 +153,7 @@ impl RunTree {
         if !self.is_recording() {
             return;
         }
-        let mut answer = serde_json::to_value(answer).unwrap_or_default();
+        let mut answer = model::to_value(answer).unwrap_or_default();
         if let Some(usage) = provider.usage(&answer) {
             if let Value::Object(answer) = &mut answer {
                 answer.insert(USAGE_METADATA.to_owned(), usage.clone().into());

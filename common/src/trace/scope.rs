@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::current::Entered;
 use super::run_tree::RunTree;
 use super::tracer::Tracer;
-use crate::model::{Baggage, JsonMap, RunContext};
+use crate::model::{Baggage, JsonMap, RunContext, withhold_deep};
 
 /// What runs take over that start inside it: project, tags, metadata, parent, and whether they are
 /// recorded at all. Python's `tracing_context`.
@@ -125,7 +125,8 @@ impl Scope {
     /// Adds one key of metadata.
     #[must_use]
     pub fn metadata(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        let (key, value) = (key.into(), value.into());
+        let (key, mut value) = (key.into(), value.into());
+        withhold_deep(&mut value);
         self.with(|says| {
             says.metadata.insert(key, value);
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::builder::RunBuilder;
+use super::builder::{RunBuilder, into_object};
 use super::current::surroundings;
 use super::gate::{Gate, GateCounts};
 use super::redact::Redactor;
@@ -12,7 +12,8 @@ use super::run_tree::RunTree;
 use super::sampler::Sampler;
 use super::sink::{NoSink, RunSink};
 use crate::model::{
-    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock, TraceId,
+    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock, TraceId, withhold_deep,
+    withhold_deep_in,
 };
 
 /// The key of metadata that names the service a run is of.
@@ -176,6 +177,25 @@ impl Tracer {
         self.shared.gate.counts()
     }
 
+    /// Returns a value for a map of a run, as far down as it can be written. Whatever a run is told
+    /// passes here first: to copy or to drop more would overflow the stack.
+    pub(super) fn shallow(&self, value: impl Into<Value>) -> Value {
+        let mut value = value.into();
+        self.withheld_deep(withhold_deep(&mut value));
+        value
+    }
+
+    /// Returns what work gave back as the map that is sent, likewise.
+    pub(super) fn shallow_outputs(&self, outputs: impl Into<Value>) -> JsonMap {
+        let mut outputs = into_object(outputs.into(), "output");
+        self.withheld_deep(withhold_deep_in(&mut outputs));
+        outputs
+    }
+
+    pub(super) fn withheld_deep(&self, parts: u64) {
+        self.shared.gate.count_deep(parts);
+    }
+
     pub(super) fn admits(&self, trace_id: TraceId) -> bool {
         self.shared.gate.admits(trace_id.0)
     }
@@ -315,7 +335,8 @@ impl TracerBuilder {
     /// Sets metadata that every run has, where the run has none of that key. Children do not inherit it,
     /// and it does not travel to other services.
     #[must_use]
-    pub fn metadata(mut self, metadata: JsonMap) -> Self {
+    pub fn metadata(mut self, mut metadata: JsonMap) -> Self {
+        withhold_deep_in(&mut metadata);
         self.shared.metadata = metadata;
         self
     }

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::path::{Field, TextPath};
 use super::rules::{Hooks, Rule, Rules};
-use super::secrets::{self, SensitiveKeys};
+use super::secrets;
+use super::sensitive::SensitiveKeys;
 use super::walk::Walk;
 
 /// What stands in place of a match if nobody says otherwise, as in the official SDKs.
@@ -165,7 +166,9 @@ impl AnonymizerBuilder {
     /// Found are the keys of Anthropic, OpenAI and other providers of language models, LangSmith, GitHub,
     /// GitLab, AWS, Google, Slack, Stripe, npm, PyPI and SendGrid; JSON Web Tokens; private keys; values
     /// behind a name such as `API_KEY=` or `"password":`; authorization headers, cookies and bearer
-    /// tokens; passwords in addresses; and the texts of maps under keys such as `client_secret`.
+    /// tokens; passwords in addresses and behind `--password`; and the texts and numbers of maps under
+    /// keys such as `client_secret`, alone or in a list, and of pairs as `{"name": "DB_PASSWORD",
+    /// "value": …}` and `["authorization", …]`.
     /// It looks for all that the preset of the official SDKs looks for, and besides for tokens that are
     /// split over the items of a list, as over the chunks of a stream.
     pub fn secrets(mut self) -> Self {

@@ -12,9 +12,12 @@ use super::hide::Hide;
 use super::marker::{self, Reason};
 use super::path::Field;
 use super::rules::Hooks;
-use super::walk::{Names, Walk, discard, weight};
+use super::walk::{Names, Walk, weight};
 use super::{Redactor, hide};
-use crate::model::{Attachment, Extra, Feedback, JsonMap, NEW_TOKEN, Run, RunEvent, RunType};
+use crate::model::{
+    Attachment, Extra, Feedback, JsonMap, NEW_TOKEN, Run, RunEvent, RunType, discard,
+    withhold_deep_in,
+};
 
 thread_local! {
     static MASKING: Cell<bool> = const { Cell::new(false) };
@@ -31,6 +34,7 @@ pub(in crate::trace) fn is_masking() -> bool {
 pub(in crate::trace) struct Withheld {
     pub(in crate::trace) panicked: u64,
     pub(in crate::trace) over_budget: u64,
+    pub(in crate::trace) too_deep: u64,
 }
 
 /// The masking of one operation.
@@ -205,7 +209,11 @@ impl<'a> Masking<'a> {
         let spare = self.redactor.allow_unprocessed.then(|| map.clone());
         let given = mem::take(map);
         *map = match guarded(|| hook(given)) {
-            Some(masked) => masked,
+            Some(mut masked) => {
+                // It is the user's, and new.
+                self.withheld.too_deep += withhold_deep_in(&mut masked);
+                masked
+            }
             None => {
                 self.count(Reason::Panicked);
                 let by = format!("hide_{}", field.word());

@@ -20,6 +20,7 @@ mod masking;
 mod path;
 mod rules;
 mod secrets;
+mod sensitive;
 mod walk;
 
 use std::fmt;
@@ -30,13 +31,12 @@ pub use anonymizer::{
 };
 pub use path::{Field, PathPart, TextPath};
 pub use secrets::SECRET_PLACEHOLDER;
-pub use walk::MAX_MASKED_DEPTH;
 
 use hide::Hide;
 use masking::Masking;
 pub(super) use masking::{Withheld, drop_tokens, is_masking};
 
-use crate::model::{JsonMap, RunContext, RunOp};
+use crate::model::{JsonMap, RunContext, RunOp, withhold_deep_in_shared};
 
 /// Masks operations on their way out. A cheap clone; the default changes nothing but one thing.
 ///
@@ -156,6 +156,7 @@ impl Redactor {
 
     /// Returns what is sent of an operation.
     pub fn redact(&self, mut op: RunOp) -> RunOp {
+        op.withhold_deep();
         self.redact_counted(&mut op);
         op
     }
@@ -163,6 +164,7 @@ impl Redactor {
     /// Returns what another process is told of a run's context: the ids as they are, metadata and tags
     /// masked.
     pub fn redact_context(&self, mut context: RunContext) -> RunContext {
+        withhold_deep_in_shared(&mut context.baggage.metadata);
         self.redact_context_counted(&mut context);
         context
     }

@@ -4,17 +4,16 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use regex::{Regex, RegexSet};
+use regex::Regex;
 
 use super::path::TextPath;
 use super::rules::{Hooks, Rule, Rules};
-use crate::trace::secret::SECRET_MASK;
 
 /// What stands in place of a credential, as in the official SDKs.
 pub const SECRET_PLACEHOLDER: &str = "[SECRET_DETECTED]";
 
 /// Credentials that their form gives away.
-pub(super) const TOKENS: [&str; 30] = [
+pub(super) const TOKENS: [&str; 38] = [
     // What has several parts comes first, before one of them is taken for something else. Private keys,
     // also one cut off before its end; JSON Web Tokens, signed or encrypted; SendGrid; Slack's addresses.
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?su:.)*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
@@ -33,6 +32,11 @@ pub(super) const TOKENS: [&str; 30] = [
     r"\bpplx-[A-Za-z0-9]{20,}",
     r"\bhf_[A-Za-z0-9]{20,}",
     r"\br8_[A-Za-z0-9]{20,}",
+    // Langfuse, NVIDIA, Tavily, Pinecone.
+    r"\bsk-lf-[\w-]{20,}",
+    r"\bnvapi-[\w-]{20,}",
+    r"\btvly-[\w-]{20,}",
+    r"\bpcsk_\w{20,}",
     // LangSmith, with all parts of its tail, and its older form.
     r"lsv2_[a-z]{2}_[\w-]{20,}",
     r"ls__[A-Za-z0-9]{16,}",
@@ -52,20 +56,25 @@ pub(super) const TOKENS: [&str; 30] = [
     r"\bwhsec_[A-Za-z0-9+/=]{20,}",
     r"npm_[A-Za-z0-9]{36,}",
     r"pypi-AgE[\w-]{50,}",
+    // DigitalOcean, Shopify, Linear; Vault; bots of Telegram.
+    r"\b(?:do[opr]_v1|shp(?:at|ca|pa|ss)|lin_api)_[A-Za-z0-9]{20,}",
+    r"\bhv[sbr]\.[\w-]{20,}",
+    r"[0-9]{8,10}:AA[\w-]{32,}",
     // The signature of a link that is good for whoever holds it.
     r"(?i)X-(?:Amz|Goog)-Signature=[0-9a-f]{16,}",
+    r"(?i)[?&]sig=[a-z0-9%+/_-]{16,}=*",
 ];
 
 /// Names of credentials, as they stand before `=` or `:`.
-const NAMES: &str = "api[_-]?key(?:[_-]?salt)?|license[_-]?key|private[_-]?key|access[_-]?key|secret|\
-                     token|password|passwd|passphrase|credential";
+pub(super) const NAMES: &str = "api[ _-]?key(?:[_-]?salt)?|(?:license|private|access|secret|account|shared|encryption|signing|\
+     master)[_-]?key|secret|token|password|passwd|passphrase|credential";
 
 /// What may stand between the name and the value: quotes, escaped where JSON stands within JSON.
-const JOINT: &str = r#"\\*["']?\s*(?::=|=>|[:=])\s*"#;
+const JOINT: &str = r#"\\*["']?\s*(?::=|=>|[:=]|%3[ad])\s*"#;
 
 /// Credentials that what stands before them gives away; that stays. A quoted value ends at its quote,
 /// another one at a blank.
-pub(super) fn named() -> [String; 6] {
+pub(super) fn named() -> [String; 10] {
     let name = format!("(?:{NAMES})(?:[_.-][a-z0-9]+)*{JOINT}");
     // A backslash belongs to the value, unless it is what escapes the quote behind it.
     let bare = r#"(?:[^\s"'&;\\]|\\[^"'\s])"#;
@@ -83,6 +92,14 @@ pub(super) fn named() -> [String; 6] {
         r"(?i)(?-u:\b)(?<before>bearer\s+)[a-z0-9._~+/-]{10,}=*".to_owned(),
         r#"(?i)(?-u:\b)(?<before>[a-z][a-z0-9+.-]*://[^:@/\s]*:)[^/\s]+(?<after>@)"#.to_owned(),
         r#"(?i)(?-u:\b)(?<before>https?://)[^:@/\s"'<>]{16,}(?<after>@)"#.to_owned(),
+        // `PWD=/home/app` is a folder.
+        r#"(?i)(?<before>(?-u:\b|_)(?:pwd|pass)=["']?)[^\s"'&;/$\\][^\s"'&;]{5,}"#.to_owned(),
+        // On a command line the value stands behind a blank.
+        format!(
+            r#"(?i)(?<before>\s--(?:[a-z0-9]+-)*(?:{NAMES})\s+["']?)[^\s"'-][^\s"']{{5,}}"#
+        ),
+        r#"(?i)(?<before>(?-u:\b)curl\s(?:[^\n|;]*?\s)?(?:-u|--user)[\s=]*["']?[^\s:"']+:)[^\s"']+"#.to_owned(),
+        format!("(?i)(?<before><(?:{})>)[^<\\s][^<]*", NAMES.replace("token|", "")),
     ]
 }
 
@@ -129,32 +146,6 @@ pub(super) fn tokens_in(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The keys whose text is a credential, whatever it looks like.
-static SENSITIVE: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
-    let names = NAMES.replace("token|", "");
-    RegexSet::new([
-        // `token` alone is also what language models are made of.
-        format!(
-            "(?i)(?:{names}|(?:access|refresh|auth|id|api|bearer|session|csrf|xsrf|bot|security)[_-]?token)$"
-        ),
-        "(?i)^(?:(?:proxy-)?authorization|(?:set-)?cookie|x-auth-token)$".to_owned(),
-    ])
-    .ok()
-});
-
-/// Knows the keys of maps whose text is masked for the key's sake.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SensitiveKeys;
-
-impl SensitiveKeys {
-    /// Returns what to put in place of `text` under `key`; none if it may stay.
-    pub(super) fn placeholder(self, key: &str, text: &str) -> Option<&'static str> {
-        let says_nothing = text.is_empty() || text == SECRET_MASK || text == SECRET_PLACEHOLDER;
-        let sensitive = || SENSITIVE.as_ref().is_some_and(|keys| keys.is_match(key));
-        (!says_nothing && sensitive()).then_some(SECRET_PLACEHOLDER)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +160,6 @@ mod tests {
             assert!(Regex::new(&form).is_ok(), "{form}");
         }
         assert!(RULES.have_a_prefilter());
-        assert!(SENSITIVE.is_some());
         assert!(Regex::new(EMAIL).is_ok());
         assert!(Regex::new(super::super::cards::SHAPE).is_ok());
     }

@@ -7,15 +7,8 @@ use serde_json::Value;
 use super::chunks;
 use super::path::{Field, HERE, PathPart, Paths, TextPath};
 use super::rules::{Hooks, Rules};
-use super::secrets::SensitiveKeys;
-use crate::model::JsonMap;
-
-/// The depth below which nothing is sent: `serde_json` writes values on the call stack, and no server
-/// takes such a value.
-pub const MAX_MASKED_DEPTH: usize = 512;
-
-/// What stands in place of everything deeper.
-pub(super) const TOO_DEEP: &str = "[withheld: nested too deep]";
+use super::sensitive::SensitiveKeys;
+use crate::model::{JsonMap, MAX_VALUE_DEPTH, TOO_DEEP, discard};
 
 /// One masking of one field.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +43,7 @@ impl Walk<'_> {
             depth: 0,
         }];
         while let Some(Open { value, at, depth }) = open.pop() {
-            if depth >= MAX_MASKED_DEPTH && (value.is_array() || value.is_object()) {
+            if depth >= MAX_VALUE_DEPTH && (value.is_array() || value.is_object()) {
                 discard(std::mem::replace(value, Value::from(TOO_DEEP)));
                 continue;
             }
@@ -68,7 +61,8 @@ impl Walk<'_> {
                 }
                 // Backwards, because the last one pushed is the first one visited.
                 Value::Array(items) => {
-                    if self.sensitive.is_some() {
+                    if let Some(sensitive) = self.sensitive {
+                        sensitive.mask_pair(items);
                         chunks::mask(items);
                     }
                     open.extend(
@@ -84,7 +78,9 @@ impl Walk<'_> {
                     );
                 }
                 Value::Object(map) => {
-                    self.sensitive_values(map);
+                    if let Some(sensitive) = self.sensitive {
+                        sensitive.mask_map(map);
+                    }
                     if self.keys {
                         self.rename(map, &paths.parts(at));
                     }
@@ -103,20 +99,6 @@ impl Walk<'_> {
         let field = self.field;
         self.rules
             .mask(text, &TextPath { field, parts }, self.hooks)
-    }
-
-    /// Masks the texts under keys such as `password`, whatever they look like.
-    fn sensitive_values(&self, map: &mut JsonMap) {
-        let Some(sensitive) = &self.sensitive else {
-            return;
-        };
-        for (key, value) in map.iter_mut() {
-            if let Value::String(text) = value
-                && let Some(placeholder) = sensitive.placeholder(key, text)
-            {
-                *text = placeholder.to_owned();
-            }
-        }
     }
 
     /// Masks the keys of a map. Two that look alike afterwards are numbered: none swallows the other.
@@ -188,16 +170,4 @@ pub(super) fn weight(root: &Value) -> usize {
         }
     }
     weight
-}
-
-/// Drops a value without the call stack, which a deep one would overflow.
-pub(super) fn discard(value: Value) {
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Array(items) => open.extend(items),
-            Value::Object(map) => open.extend(map.into_iter().map(|(_, value)| value)),
-            _ => {}
-        }
-    }
 }

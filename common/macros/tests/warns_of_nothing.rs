@@ -78,7 +78,8 @@ macro_rules! traced {
 
 traced!(from_a_macro, 7);
 
-fn main() {
+#[test]
+fn a_file_that_denies_all_warnings_compiles_with_the_attribute_everywhere_in_it() {
     unused(1);
     drop(unused_later(1, 2));
     let _: (fn() -> u8, _) = (never, never_later(true));

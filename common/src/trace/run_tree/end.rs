@@ -1,0 +1,100 @@
+//! The end of a run: by its maker's word, or with its last handle.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Inner, RunTree};
+use crate::model::{JsonMap, Run, RunOp, RunType, USAGE_METADATA};
+use crate::trace::builder::into_object;
+
+impl RunTree {
+    /// Ends the run.
+    pub fn end(&self) {
+        if let Some(inner) = self.open() {
+            inner.finish(|_| {});
+        }
+    }
+
+    /// Ends the run with what the work gave back.
+    pub fn end_with(&self, outputs: impl Into<Value>) {
+        let Some(inner) = self.recorded() else {
+            return self.end();
+        };
+        let outputs = inner.tracer.shallow_outputs(outputs);
+        inner.finish(|run| run.outputs = Some(outputs));
+    }
+
+    /// Ends the run with an error. Without outputs set before, `{"output": null}` is sent, as the
+    /// Python SDK does.
+    pub fn fail(&self, error: impl fmt::Display) {
+        let Some(inner) = self.recorded() else {
+            return self.end();
+        };
+        let mut text = String::new();
+        // Unlike `to_string`, this keeps what was written when a `Display` returns an error.
+        let _ = write!(text, "{error}");
+        inner.finish(|run| {
+            run.outputs
+                .get_or_insert_with(|| into_object(Value::Null, "output"));
+            run.error = Some(text);
+        });
+    }
+}
+
+impl Inner {
+    fn finish(&self, last: impl FnOnce(&mut Run)) {
+        if !self.sampled {
+            self.lock().ended = true;
+            return;
+        }
+        let now = self.tracer.clock().now();
+        let patch = {
+            let mut state = self.lock();
+            if state.ended {
+                return;
+            }
+            last(&mut state.run);
+            keep_usage(&mut state.run);
+            state.run.end_time = Some(now.max(state.run.start_time));
+            let patch = state.run.clone();
+            state.ended = true;
+            patch
+        };
+        self.tracer.submit(RunOp::Patch(Box::new(patch)));
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The clock is asked only where the answer is used: a stepping one would tell.
+        if self.lock().ended {
+            return;
+        }
+        let why = if std::thread::panicking() {
+            "Panicked"
+        } else {
+            "Cancelled"
+        };
+        self.finish(|run| run.error = Some(format!("{why}: the run was dropped before it ended")));
+    }
+}
+
+/// Copies the usage of a model's answer to where LangSmith counts it, unless it is there.
+///
+/// The Python SDK does so for a run of any type; then a chain that returns its model's answer counts
+/// the tokens again.
+fn keep_usage(run: &mut Run) {
+    let told = |map: &JsonMap| {
+        map.get(USAGE_METADATA)
+            .filter(|usage| usage.is_object())
+            .cloned()
+    };
+    if run.run_type == RunType::Llm
+        && !run.extra.metadata.contains_key(USAGE_METADATA)
+        && let Some(usage) = run.outputs.as_ref().and_then(told)
+    {
+        Arc::make_mut(&mut run.extra.metadata).insert(USAGE_METADATA.to_owned(), usage);
+    }
+}
