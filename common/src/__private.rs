@@ -7,7 +7,7 @@
 //!
 //! It is public only because the expansion is the caller's code; it may change with any release. No
 //! code of the caller's that runs here for the sake of tracing (serializing, showing an error, hooks)
-//! can panic through it. Start at [`begin`].
+//! can panic through it. Start at `begin`.
 
 use std::any::type_name;
 use std::borrow::Borrow;

@@ -16,9 +16,9 @@ use crate::model::{Baggage, JsonMap, RunContext, withhold_deep};
 /// What runs take over that start inside it: project, tags, metadata, parent, and whether they are
 /// recorded at all. Python's `tracing_context`.
 ///
-/// A scope is a value; it takes effect in [`with_scope`] and [`TraceFutureExt::in_scope`]. Scopes nest
-/// with each other and with runs that are current, and **the innermost that says something wins**. From
-/// weak to strong:
+/// A scope is a value; it takes effect in [`with_scope`] and
+/// [`TraceFutureExt::in_scope`](super::TraceFutureExt::in_scope). Scopes nest with each other and with
+/// runs that are current, and **the innermost that says something wins**. From weak to strong:
 ///
 /// | | project | metadata, key by key | tags |
 /// |---|---|---|---|
