@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_test_that_is_not_there_is_told() {
         assert!(exists(
-            "common/src/trace/run_tree.rs::a_panic_ends_the_run_and_says_so"
+            "common/tests/run_tree.rs::a_panic_ends_the_run_and_says_so"
         ));
         assert!(exists("compat simple"));
         for absent in [
