@@ -199,6 +199,28 @@ async fn runs_come_page_by_page_until_the_cursor_ends() {
 }
 
 #[tokio::test]
+async fn an_empty_page_that_leads_on_does_not_end_the_list() {
+    let page = |runs: &[Value], next: Value| {
+        Reply::json(200, &json!({ "runs": runs, "cursors": { "next": next } }))
+    };
+    let last = [run(RUN)];
+    let server = Answering::start([
+        page(&[], json!("a")),
+        page(&[], json!("b")),
+        page(&last, Value::Null),
+    ])
+    .await;
+    let found = server.client().list_runs(RunQuery::new()).collect().await;
+    assert_eq!(found.expect("runs").len(), 1);
+
+    // One that leads on for ever is left after a while.
+    let server = Answering::start((0..300).map(|n| page(&[], json!(n.to_string())))).await;
+    let found = server.client().list_runs(RunQuery::new()).collect().await;
+    assert_eq!(found.expect("runs"), []);
+    assert_eq!(server.asked().len(), 100);
+}
+
+#[tokio::test]
 async fn a_limit_ends_the_list_and_a_cursor_that_stays_cannot_go_round() {
     let page = |count: u128| {
         let runs: Vec<Value> = (1..=count)

@@ -201,3 +201,26 @@ async fn a_body_that_the_client_cut_off_is_not_handled() {
     assert_eq!(mock.requests()[0].status, 400);
     assert!(mock.runs().is_empty() && mock.violations().is_empty());
 }
+
+#[test]
+fn small_values_count_as_what_they_take_whichever_way_they_come() {
+    let few = limited(Limits {
+        total_bytes: 10_000_000,
+        ..Limits::default()
+    });
+    for n in 1..=20 {
+        let mut run = post(n, &[]);
+        // 40 kB on the wire, and more than a megabyte in memory.
+        let inputs = json!({ "zeros": vec![0; 20_000] });
+        if n % 2 == 0 {
+            run["inputs"] = inputs;
+            batch(&few, &[run], &[]);
+        } else {
+            let main = json_part(format!("post.{}", id(n)), &run);
+            let side = json_part(format!("post.{}.inputs", id(n)), &inputs);
+            send_parts(&few, &[main, side]);
+        }
+    }
+    let held = few.runs().len();
+    assert!((2..12).contains(&held), "{held}");
+}

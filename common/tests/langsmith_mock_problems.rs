@@ -113,9 +113,10 @@ fn problem_16_is_found_when_the_parent_comes_later() {
 
 #[test]
 fn problem_17_a_run_whose_id_tells_another_time_is_listed_and_does_not_open() {
-    let later = segment(1).replace("54001000Z", "54003000Z");
+    // Dated back by more than an id made just before its run ever is.
+    let later = segment(1).replace("54001000Z", "56001000Z");
     let run = changed(post(1, &[]), "dotted_order", json!(later));
-    let run = changed(run, "start_time", json!(start(3)));
+    let run = changed(run, "start_time", json!(start(2_001)));
     for (builder, status) in [
         (LangSmithMock::builder(), 404),
         (LangSmithMock::builder().lenient(), 200),

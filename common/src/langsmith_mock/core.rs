@@ -27,6 +27,8 @@ pub(super) struct Core {
     // Woken at each arrival: one for threads, one for tasks.
     pub(super) arrived: Condvar,
     pub(super) arrived_async: Notify,
+    #[cfg(feature = "analysis")]
+    pub(super) known: Mutex<super::viewer::Known>,
 }
 
 #[derive(Debug)]
@@ -76,6 +78,8 @@ impl Core {
             settings,
             arrived: Condvar::new(),
             arrived_async: Notify::new(),
+            #[cfg(feature = "analysis")]
+            known: Mutex::default(),
         }
     }
 
@@ -107,6 +111,11 @@ impl Core {
         if route.is_page() {
             // Whoever looks on must not use up a fault, nor be counted as a client.
             return self.page(request, route, &ids);
+        }
+        if route.tells() && !request.is_for_this_machine() {
+            let detail = "ask by 127.0.0.1 or localhost: under another name only runs are taken";
+            let answer = MockResponse::detail(StatusCode::FORBIDDEN, detail);
+            return self.record(request, at, answer.into());
         }
         let met = self.state().faults.meet(route);
         let mut answer = match &met {

@@ -12,6 +12,7 @@ use crate::model::{JsonMap, Timestamp};
 pub(super) struct FeedbackBook {
     entries: Records<Value>,
     limit: usize,
+    changes: u64,
 }
 
 impl FeedbackBook {
@@ -32,6 +33,7 @@ impl FeedbackBook {
         }
         let id = id_of(&fields).unwrap_or_else(|| self.next_id(now));
         fields.insert("id".to_owned(), json!(id));
+        self.changes += 1;
         let (bytes, known) = (weight(&fields), self.place(id));
         let feedback = Value::Object(fields);
         match known {
@@ -58,6 +60,7 @@ impl FeedbackBook {
     pub(super) fn change(&mut self, id: Uuid, update: JsonMap, now: Timestamp) -> Option<&Value> {
         let at = self.place(id)?;
         let mut fields = self.entries.get(at)?.as_object()?.clone();
+        self.changes += 1;
         fields.extend(update);
         fields.insert("modified_at".to_owned(), json!(now));
         let bytes = weight(&fields);
@@ -67,6 +70,7 @@ impl FeedbackBook {
 
     /// Forgets one; returns false if there is none of this id.
     pub(super) fn remove(&mut self, id: Uuid) -> bool {
+        self.changes += 1;
         let place = self.place(id);
         if let Some(at) = place {
             self.entries.remove(at);
@@ -87,7 +91,14 @@ impl FeedbackBook {
         self.entries.bytes()
     }
 
+    /// Returns how many changes there have been.
+    #[cfg(feature = "analysis")]
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
     pub(super) fn forget(&mut self) -> bool {
+        self.changes += 1;
         self.entries.forget()
     }
 

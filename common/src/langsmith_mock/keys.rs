@@ -94,6 +94,12 @@ impl Keys {
             .unwrap_or_else(|| text.to_owned())
     }
 
+    /// Returns how many keys are known.
+    #[cfg(feature = "analysis")]
+    pub(super) fn count(&self) -> usize {
+        self.seen.len()
+    }
+
     fn long(&self) -> impl Iterator<Item = &str> {
         self.seen
             .iter()

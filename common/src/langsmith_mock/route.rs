@@ -80,6 +80,20 @@ impl Route {
         matches!(self, Self::Viewer | Self::Dump | Self::Attachment)
     }
 
+    /// Returns true for what gives away what others sent, or changes it. Any key opens, so a web page
+    /// that lets its own name point at this machine could ask as well.
+    pub(super) fn tells(self) -> bool {
+        !matches!(
+            self,
+            Self::Info
+                | Self::Multipart
+                | Self::Batch
+                | Self::CreateRun
+                | Self::UpdateRun
+                | Self::OtlpTraces
+        )
+    }
+
     /// Returns true for what needs no key at LangSmith either.
     pub(super) fn is_public(self) -> bool {
         matches!(

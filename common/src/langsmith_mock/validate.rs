@@ -199,19 +199,45 @@ fn times(run: &Run, context: &Context, object: &mut Object<'_>) {
     if !context.spans && !may_be_made_at(run.id, start) {
         object(
             ViolationCode::IdTimeDiffers,
-            format!("the UUIDv7 {} was not made from start_time {start}", run.id),
+            match is_hidden(run.id, start) {
+                true => format!(
+                    "the UUIDv7 {} was not made from start_time {start}: opening the run gives 404",
+                    run.id
+                ),
+                false => format!("the UUIDv7 {} was not made from start_time {start}", run.id),
+            },
         );
     }
 }
 
+/// Returns the milliseconds within an id that holds a time.
+fn made_at(id: RunId) -> Option<i64> {
+    let made = id.0.get_timestamp().filter(|_| id.0.get_version_num() == 7);
+    let (seconds, nanos) = made?.to_unix();
+    let seconds = i64::try_from(seconds).ok()?;
+    Some(
+        seconds
+            .saturating_mul(1_000)
+            .saturating_add(i64::from(nanos / 1_000_000)),
+    )
+}
+
+/// The SDKs' own `uuid7()`, taken just before a run begins, is the documented way to know its id
+/// beforehand, and such a run opens. That of a run dated back by the length of a model's call does not.
+const NEAR_MILLIS: u64 = 1_000;
+
+/// Tells whether LangSmith looks for a run at another time than the run began at.
+pub(super) fn is_hidden(id: RunId, start: Timestamp) -> bool {
+    let apart = |made: i64| made.abs_diff(start.timestamp_millis()) > NEAR_MILLIS;
+    made_at(id).is_some_and(apart)
+}
+
 /// Tells whether an id that holds a time holds this one.
 fn may_be_made_at(id: RunId, start: Timestamp) -> bool {
-    let made = id.0.get_timestamp().filter(|_| id.0.get_version_num() == 7);
-    let Some((seconds, nanos)) = made.map(|made| made.to_unix()) else {
+    let Some(made) = made_at(id) else {
         return true;
     };
-    let made = u128::from(seconds) * 1_000 + u128::from(nanos / 1_000_000);
-    let millis = u128::try_from(start.timestamp_millis()).unwrap_or(0);
+    let millis = start.timestamp_millis();
     // The Python SDK reckons in floating point: of a whole millisecond it may keep the one before.
     let is_whole = start.timestamp_subsec_micros().is_multiple_of(1_000);
     made == millis || (is_whole && made + 1 == millis)

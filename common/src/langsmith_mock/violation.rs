@@ -172,8 +172,8 @@ codes! {
     ChildBeforeParent Error "child_before_parent",
     /// The start time is not that of the dotted order's last segment.
     StartTimeDiffers Warning "start_time_differs",
-    /// The time within a UUIDv7 is not the start time. Strict: lists show the run, opening it gives
-    /// 404, as at LangSmith. Lenient: it opens.
+    /// The time within a UUIDv7 is not the start time. Strict: if they are more than a second apart,
+    /// lists show the run, and opening it gives 404, as at LangSmith. Lenient: it opens.
     IdTimeDiffers Warning "id_time_differs",
     /// The run type is none that LangSmith knows.
     RunTypeUnknown Warning "run_type_unknown",

@@ -18,6 +18,10 @@ use crate::model::JsonMap;
 /// Most entries in one page, as LangSmith says.
 pub(super) const PAGE: usize = 100;
 
+/// Pages in a row without an entry that are passed over: a server that looks through many runs may
+/// find none for a while, and one that never says its end must not keep its reader for ever.
+const MAX_EMPTY: usize = 100;
+
 /// A list that is fetched page by page, as far as it is read.
 ///
 /// ```no_run
@@ -114,8 +118,11 @@ impl<T> Pages<T> {
         if self.left == 0 {
             return Ok(None);
         }
-        if self.fetched.is_empty() && !self.ended {
+        let mut empty = 0;
+        while self.fetched.is_empty() && !self.ended {
             self.fetch().await?;
+            empty += 1;
+            self.ended |= empty == MAX_EMPTY;
         }
         let Some(fields) = self.fetched.pop_front() else {
             return Ok(None);
@@ -184,9 +191,7 @@ impl<T> Pages<T> {
                     next.filter(|cursor| cursor.as_str().is_some_and(|text| !text.is_empty()));
                 self.fetched.extend(page.runs.unwrap_or_default());
                 // A cursor that stays where it is would lead round in a circle.
-                self.ended = self.fetched.is_empty()
-                    || next.is_none()
-                    || fields.get("cursor") == next.as_ref();
+                self.ended = next.is_none() || fields.get("cursor") == next.as_ref();
                 if let Some(next) = next {
                     fields.insert("cursor".to_owned(), next);
                 }

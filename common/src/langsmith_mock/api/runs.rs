@@ -4,10 +4,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Asked;
-use crate::langsmith_mock::query::{self, Body, Conditions, Scene, Unclear};
+use crate::langsmith_mock::query::{self, Body, Conditions, Cursor, Scene, Unclear, Wanted};
 use crate::langsmith_mock::request::MockResponse;
 use crate::langsmith_mock::store::Store;
-use crate::model::TraceId;
 
 /// Runs per page at most, as LangSmith says.
 pub(super) const PAGE: usize = 100;
@@ -79,6 +78,12 @@ const SELECTABLE: [&str; 60] = [
 /// `GET /runs/{id}`
 pub(super) fn read(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Unclear> {
     let missing = || MockResponse::not_found("Run");
+    if asked.id(0).is_ok_and(|id| store.is_hidden(id)) {
+        return Ok(MockResponse::detail(
+            StatusCode::NOT_FOUND,
+            "Run not found: the time in its id is not its start_time (violation id_time_differs)",
+        ));
+    }
     // A path that is no id finds nothing, as any other unknown one.
     let Ok(id) = asked.id(0) else {
         return Ok(missing());
@@ -99,15 +104,23 @@ pub(super) fn query(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Un
     let fields = asked.json()?;
     let body = Body(&fields);
     let conditions = Conditions::first(body)?;
-    let scene = scene_for(store, &conditions);
-    page(&scene, &conditions, body)
+    let wanted = wanted(body)?;
+    let scene = query::scene_for(store, &conditions, wanted);
+    page(&scene, &conditions, body, wanted)
 }
 
-fn scene_for<'a>(store: &'a Store, conditions: &Conditions) -> Scene<'a> {
-    match conditions.trace {
-        Some(trace) => Scene::of_trace(store, TraceId(trace)),
-        None => Scene::of_all(store),
-    }
+/// Reads which page is asked for, and in which order.
+pub(super) fn wanted(body: Body<'_>) -> Result<Wanted, Unclear> {
+    let ascending = match body.text("order")? {
+        None | Some("desc") => false,
+        Some("asc") => true,
+        Some(other) => return Err(Unclear::Field(format!("\"order\" is {other:?}"))),
+    };
+    Ok(Wanted {
+        ascending,
+        after: Cursor::parse(body.text("cursor")?)?,
+        limit: body.page("limit", PAGE, PAGE)?,
+    })
 }
 
 /// Answers with a page of what fulfils the conditions.
@@ -115,6 +128,7 @@ pub(super) fn page(
     scene: &Scene<'_>,
     conditions: &Conditions,
     body: Body<'_>,
+    wanted: Wanted,
 ) -> Result<MockResponse, Unclear> {
     let select = body.texts("select")?;
     if let Some(odd) = select
@@ -124,17 +138,11 @@ pub(super) fn page(
     {
         return Err(Unclear::Field(format!("{odd:?} cannot be selected")));
     }
-    let ascending = match body.text("order")? {
-        None | Some("desc") => false,
-        Some("asc") => true,
-        Some(other) => return Err(Unclear::Field(format!("\"order\" is {other:?}"))),
-    };
-    let limit = body.page("limit", PAGE, PAGE)?;
-    let found = conditions.find(scene, ascending);
+    let found = conditions.find(scene, wanted.ascending);
     // With a trace given there are no pages.
     let (page, next) = match conditions.trace {
         Some(_) => (found, None),
-        None => query::cut(found, body.text("cursor")?, ascending, limit)?,
+        None => query::cut(found, wanted),
     };
     let family = scene.family(page.iter().copied());
     let runs: Vec<Value> = page
@@ -151,7 +159,7 @@ pub(super) fn page(
 pub(super) fn stats(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Unclear> {
     let fields = asked.json()?;
     let conditions = Conditions::first(Body(&fields))?;
-    let scene = scene_for(store, &conditions);
+    let scene = query::scene_for(store, &conditions, Wanted::ALL);
     let found = conditions.find(&scene, false);
     let stats = query::stats(&found);
     Ok(MockResponse::json(StatusCode::OK, &stats.into()))

@@ -8,7 +8,7 @@ use super::Asked;
 use super::runs::PAGE;
 use crate::langsmith_mock::decode::read_id;
 use crate::langsmith_mock::projects::{self, Change, Project};
-use crate::langsmith_mock::query::{self, Body, Scene, Seen, Unclear};
+use crate::langsmith_mock::query::{self, Body, Conditions, Seen, Unclear, Wanted};
 use crate::langsmith_mock::request::MockResponse;
 use crate::langsmith_mock::store::Store;
 
@@ -82,12 +82,10 @@ fn list(store: &Store, asked: &Asked<'_>) -> MockResponse {
 /// A project with its number of runs, and with figures if they are asked for.
 fn described(store: &Store, asked: &Asked<'_>, project: &Project) -> Value {
     if asked.request.query_flag("include_stats") != Some(true) {
-        let count = store
-            .runs()
-            .filter(|run| store.session_of(run) == project.id);
-        return project.to_json(Some(count.count()));
+        return project.to_json(Some(store.count_of(project.id)));
     }
-    let scene = Scene::of_all(store);
+    let conditions = Conditions::of_session(project.id);
+    let scene = query::scene_for(store, &conditions, Wanted::ALL);
     let of_project = scene.seen.iter().filter(|seen| seen.session == project.id);
     let runs: Vec<&Seen<'_>> = of_project.collect();
     let mut json = project.to_json(Some(runs.len()));

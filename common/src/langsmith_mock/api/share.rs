@@ -86,5 +86,5 @@ pub(super) fn public_runs(store: &Store, asked: &Asked<'_>) -> Result<MockRespon
     let mut conditions = Conditions::first(body)?;
     let trace = scene.find(shared).map(|seen| seen.run.trace_id);
     conditions.trace = trace.map(|TraceId(id)| id);
-    runs::page(&scene, &conditions, body)
+    runs::page(&scene, &conditions, body, runs::wanted(body)?)
 }

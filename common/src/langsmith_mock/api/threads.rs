@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Asked;
 use super::v2::{required, since};
-use crate::langsmith_mock::query::{self, Body, Conditions, Scene, Seen, Unclear};
+use crate::langsmith_mock::query::{self, Body, Conditions, Cursor, Seen, Unclear, Wanted};
 use crate::langsmith_mock::request::MockResponse;
 use crate::langsmith_mock::store::Store;
 use crate::model::JsonMap;
@@ -43,7 +43,7 @@ pub(super) fn query(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Un
     let fields = asked.json()?;
     let body = Body(&fields);
     let conditions = roots_of(asked, body)?;
-    let scene = Scene::of_all(store);
+    let scene = query::scene_for(store, &conditions, Wanted::ALL);
     let all = threads(conditions.find(&scene, false));
     let limit = body.page("page_size", 20, 100)?;
     // The cursor is the thread that the page ended with.
@@ -97,7 +97,7 @@ pub(super) fn aggregate(store: &Store, asked: &Asked<'_>) -> Result<MockResponse
     let body = Body(&fields);
     let conditions = roots_of(asked, body)?;
     let select = body.texts("select")?.unwrap_or_default();
-    let scene = Scene::of_all(store);
+    let scene = query::scene_for(store, &conditions, Wanted::ALL);
     let threads = threads(conditions.find(&scene, false));
     let traces: Vec<&Seen<'_>> = threads
         .iter()
@@ -138,7 +138,7 @@ pub(super) fn traces(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, U
     conditions.thread = Some(asked.part(0).to_owned());
     conditions.is_root = Some(true);
     conditions.and_filter(request.query_value("filter").as_deref())?;
-    let scene = Scene::of_all(store);
+    let scene = query::scene_for(store, &conditions, Wanted::ALL);
     let found = conditions.find(&scene, true);
     let total = found.len();
     let limit = request
@@ -146,7 +146,12 @@ pub(super) fn traces(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, U
         .unwrap_or(20)
         .clamp(1, 100);
     let cursor = request.query_value("cursor");
-    let (page, next) = query::cut(found, cursor.as_deref(), true, limit)?;
+    let wanted = Wanted {
+        ascending: true,
+        after: Cursor::parse(cursor.as_deref())?,
+        limit,
+    };
+    let (page, next) = query::cut(found, wanted);
     let family = scene.family(page.iter().copied());
     let selects = request.query_values("selects");
     let items: Vec<Value> = page
@@ -180,7 +185,7 @@ pub(super) fn stats(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Un
     conditions.thread = Some(asked.part(0).to_owned());
     conditions.is_root = Some(true);
     conditions.and_filter(request.query_value("filter").as_deref())?;
-    let scene = Scene::of_all(store);
+    let scene = query::scene_for(store, &conditions, Wanted::ALL);
     let found = conditions.find(&scene, true);
     let mut figures = query::stats(&found);
     let times = || found.iter().map(|seen| seen.run.start_time);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Asked, share};
 use crate::langsmith_mock::projects::TENANT;
-use crate::langsmith_mock::query::{self, Body, Conditions, Scene, Seen, Unclear};
+use crate::langsmith_mock::query::{self, Body, Conditions, Cursor, Scene, Seen, Unclear, Wanted};
 use crate::langsmith_mock::request::MockResponse;
 use crate::langsmith_mock::store::Store;
 use crate::model::{Timestamp, TraceId};
@@ -28,15 +28,23 @@ pub(super) fn query(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, Un
     }
     conditions.from = conditions.from.or(since(asked.at));
     let selects = selects(body)?;
-    let scene = Scene::of_all(store);
-    let found = conditions.find(&scene, false);
-    let limit = body.page("page_size", 100, 1_000)?;
-    let (page, next) = query::cut(found, body.text("cursor")?, false, limit)?;
+    let wanted = wanted(body, 100, 1_000)?;
+    let scene = query::scene_for(store, &conditions, wanted);
+    let (page, next) = query::cut(conditions.find(&scene, false), wanted);
     let items = rendered(&scene, &page, &selects);
     Ok(MockResponse::json(
         StatusCode::OK,
         &json!({ "items": items, "next_cursor": next }),
     ))
+}
+
+/// Reads which page is asked for; the latest come first.
+fn wanted(body: Body<'_>, usual: usize, most: usize) -> Result<Wanted, Unclear> {
+    Ok(Wanted {
+        ascending: false,
+        after: Cursor::parse(body.text("cursor")?)?,
+        limit: body.page("page_size", usual, most)?,
+    })
 }
 
 pub(super) fn since(now: Timestamp) -> Option<Timestamp> {
@@ -133,10 +141,9 @@ pub(super) fn traces(store: &Store, asked: &Asked<'_>) -> Result<MockResponse, U
         |name: &String| ["TOTAL_TOKENS", "TOTAL_COST", "FIRST_TOKEN_TIME"].contains(&name.as_str());
     let (aggregates, selects): (Vec<String>, Vec<String>) =
         selects(body)?.into_iter().partition(of_trace);
-    let scene = Scene::of_all(store);
-    let found = conditions.find(&scene, false);
-    let limit = body.page("page_size", 20, 100)?;
-    let (page, next) = query::cut(found, body.text("cursor")?, false, limit)?;
+    let wanted = wanted(body, 20, 100)?;
+    let scene = query::scene_for(store, &conditions, wanted);
+    let (page, next) = query::cut(conditions.find(&scene, false), wanted);
     let roots = rendered(&scene, &page, &selects);
     let figures = rendered(&scene, &page, &aggregates);
     let items: Vec<Value> = roots

@@ -65,12 +65,14 @@ fn op(kind: OpKind, path_id: Option<String>, fields: JsonMap) -> ReceivedOp {
 
 /// Estimates the memory that a value takes; the store's limits need no more.
 pub(in crate::langsmith_mock) fn weight(value: &Value) -> usize {
-    match value {
-        Value::String(text) => 32 + text.len(),
-        Value::Array(list) => 32 + list.iter().map(weight).sum::<usize>(),
+    // Two bytes of text, such as "0," in a list, become a whole value.
+    let inside = match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(weight).sum(),
         Value::Object(map) => map.iter().map(|(k, v)| 48 + k.len() + weight(v)).sum(),
-        _ => 32,
-    }
+        _ => 0,
+    };
+    size_of::<Value>() + inside
 }
 
 fn object(content_type: Option<&str>, body: &Bytes, strict: bool) -> Result<JsonMap, Refusal> {

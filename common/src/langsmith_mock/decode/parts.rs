@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::multipart::Part;
-use super::{Attachment, Decoded, OpKind, ReceivedOp, read_id};
+use super::{Attachment, Decoded, OpKind, ReceivedOp, read_id, weight};
 use crate::langsmith_mock::violation::{Violation, ViolationCode};
 use crate::model::{JsonMap, RunId};
 
@@ -26,7 +26,6 @@ struct Group {
     main: Option<JsonMap>,
     sides: Vec<(&'static str, Value)>,
     violations: Vec<Violation>,
-    bytes: usize,
 }
 
 /// Groups parts by operation and id, in the order of first mention.
@@ -53,7 +52,6 @@ pub(super) fn assemble(parts: Vec<Part>, decoded: &mut Decoded) {
                             main: None,
                             sides: Vec::new(),
                             violations: Vec::new(),
-                            bytes: 0,
                         });
                         latest.insert(key, groups.len() - 1);
                         groups.len() - 1
@@ -137,7 +135,6 @@ fn place(name: &str) -> Place<'_> {
 }
 
 fn fill(group: &mut Group, side: Option<&'static str>, part: &Part) {
-    group.bytes += part.data.len();
     let run = read_id(&group.id).map(RunId);
     let value: Value = match serde_json::from_slice(&part.data) {
         Ok(value) => value,
@@ -186,7 +183,6 @@ fn finish(group: Group) -> ReceivedOp {
         main,
         sides,
         mut violations,
-        bytes,
     } = group;
     if main.is_none() {
         violations.push(Violation::new(
@@ -202,9 +198,9 @@ fn finish(group: Group) -> ReceivedOp {
     ReceivedOp {
         kind,
         id,
+        bytes: fields.values().map(weight).sum(),
         fields,
         violations,
-        bytes,
     }
 }
 

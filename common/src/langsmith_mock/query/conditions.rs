@@ -8,6 +8,7 @@ use super::filter::{self, Filter};
 use super::scene::{Scene, Seen};
 use crate::langsmith_mock::decode::{self, read_id};
 use crate::langsmith_mock::request::MockResponse;
+use crate::langsmith_mock::store::Standing;
 use crate::model::{JsonMap, Timestamp};
 
 /// Conditions that a run fulfils all together.
@@ -219,6 +220,23 @@ impl Conditions {
         let wrong = |error| Unclear::Filter(format!("invalid \"filter\" {error}"));
         self.filter = Some(filter::parse(text).map_err(wrong)?);
         Ok(())
+    }
+
+    /// Tells whether a run may fit, of which no more is known than where it stands.
+    pub(super) fn may_fit(&self, run: &Standing) -> bool {
+        let among = |wanted: &Option<Vec<Uuid>>, has: Uuid| {
+            wanted.as_ref().is_none_or(|list| list.contains(&has))
+        };
+        among(&self.ids, run.id)
+            && among(&self.traces, run.trace)
+            && self.from.is_none_or(|from| run.start >= from)
+            && self.to.is_none_or(|to| run.start <= to)
+    }
+
+    /// Tells whether runs of a project may fit.
+    pub(super) fn may_be_in(&self, session: Uuid) -> bool {
+        let sessions = self.sessions.as_ref();
+        sessions.is_none_or(|list| list.contains(&session))
     }
 
     pub(in crate::langsmith_mock) fn fit(&self, scene: &Scene<'_>, seen: &Seen<'_>) -> bool {

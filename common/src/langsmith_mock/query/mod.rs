@@ -1,12 +1,13 @@
 //! Reading back: what is stored, as a reader asks for it.
 //!
 //! ```text
-//! Store ─► Scene: runs with usage, thread, feedback ─► Conditions: body, filter ─► page ─► render
-//!                                                                              └─► stats
+//! Store ─ahead─► Scene: runs with usage, thread, feedback ─► Conditions: body, filter ─► page ─► render
+//!                                                                                   └─► stats
 //! ```
 //!
 //! Start at [`Scene`].
 
+mod ahead;
 mod conditions;
 mod fields;
 mod filter;
@@ -16,8 +17,9 @@ mod scene;
 mod stats;
 mod tally;
 
+pub(super) use ahead::{Wanted, scene_for};
 pub(super) use conditions::{Body, Conditions, Unclear};
-pub(super) use page::cut;
+pub(super) use page::{Cursor, cut};
 pub(super) use render::{first, preview, second, selected};
 pub(super) use scene::{Scene, Seen};
 #[cfg(feature = "analysis")]

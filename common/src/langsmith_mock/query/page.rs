@@ -2,7 +2,9 @@
 
 use uuid::Uuid;
 
+use super::ahead::Wanted;
 use super::scene::Seen;
+use crate::model::{RunId, Timestamp};
 
 /// Where a page ended: start and id of its last run. A run that arrives in between moves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,13 @@ impl Cursor {
         }
     }
 
+    /// Reads a cursor that was given out.
+    pub(in crate::langsmith_mock) fn parse(text: Option<&str>) -> Result<Option<Self>, String> {
+        let wrong = || "\"cursor\" is none that was given out".to_owned();
+        let read = |text| Self::read(text).ok_or_else(wrong);
+        text.map(read).transpose()
+    }
+
     fn read(text: &str) -> Option<Self> {
         let (micros, id) = text.split_once('_')?;
         Some(Self {
@@ -27,32 +36,25 @@ impl Cursor {
         })
     }
 
-    fn key(self) -> (i64, Uuid) {
-        (self.micros, self.id)
+    /// Tells whether a run comes after the page that ended here.
+    pub(super) fn is_before(self, start: Timestamp, id: RunId, ascending: bool) -> bool {
+        let (run, end) = ((start.timestamp_micros(), id.0), (self.micros, self.id));
+        if ascending { run > end } else { run < end }
     }
 }
 
 /// Cuts a sorted list to the page after a cursor; returns it with the cursor of the next, if any.
 pub(in crate::langsmith_mock) fn cut<'s, 'a>(
     mut found: Vec<&'s Seen<'a>>,
-    cursor: Option<&str>,
-    ascending: bool,
-    limit: usize,
-) -> Result<(Vec<&'s Seen<'a>>, Option<String>), String> {
-    if let Some(text) = cursor {
-        let after = Cursor::read(text).ok_or("\"cursor\" is none that was given out")?;
-        found.retain(|seen| {
-            let key = Cursor::of(seen).key();
-            if ascending {
-                key > after.key()
-            } else {
-                key < after.key()
-            }
-        });
+    wanted: Wanted,
+) -> (Vec<&'s Seen<'a>>, Option<String>) {
+    if let Some(after) = wanted.after {
+        found.retain(|seen| after.is_before(seen.run.start_time, seen.run.id, wanted.ascending));
     }
+    let limit = wanted.limit;
     let more = found.len() > limit;
     found.truncate(limit);
     let last = found.last().filter(|_| more).map(|seen| Cursor::of(seen));
     let next = last.map(|cursor| format!("{}_{}", cursor.micros, cursor.id));
-    Ok((found, next))
+    (found, next)
 }

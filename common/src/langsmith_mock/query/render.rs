@@ -60,7 +60,7 @@ pub(in crate::langsmith_mock) fn first(
         "s3_urls": files(seen),
         "reference_example_id": run.reference_example_id,
     });
-    let of_trace = || scene.trace(run.trace_id).map(|seen| seen.run.start_time);
+    let begins = scene.begins(run.trace_id);
     let place = json!({
         "is_root": run.is_root(),
         "depth": run.dotted_order.depth(),
@@ -70,8 +70,8 @@ pub(in crate::langsmith_mock) fn first(
         "child_run_ids": family.below(run),
         "session_id": seen.session,
         "thread_id": seen.thread,
-        "trace_min_start_time": of_trace().min(),
-        "trace_max_start_time": of_trace().max(),
+        "trace_min_start_time": begins.map(|(first, _)| first),
+        "trace_max_start_time": begins.map(|(_, last)| last),
         "app_path": format!("/o/{TENANT}/projects/p/{}/r/{}", seen.session, run.id),
         "share_token": scene.store.shares.token_of(run.id.0),
         "feedback_stats": feedback_stats(&seen.feedback),

@@ -29,13 +29,15 @@ pub(in crate::langsmith_mock) struct Seen<'a> {
     pub(in crate::langsmith_mock) feedback: Vec<&'a Value>,
 }
 
-/// Runs of whole traces, in order of arrival.
+/// Runs of whole traces; those of one trace in order of arrival.
 #[derive(Debug)]
 pub(in crate::langsmith_mock) struct Scene<'a> {
     pub(in crate::langsmith_mock) store: &'a Store,
     pub(in crate::langsmith_mock) seen: Vec<Seen<'a>>,
     at: HashMap<RunId, usize>,
     of_trace: HashMap<TraceId, Vec<usize>>,
+    // When the first and the last run of each trace began.
+    begins: HashMap<TraceId, (Timestamp, Timestamp)>,
 }
 
 impl<'a> Scene<'a> {
@@ -47,6 +49,14 @@ impl<'a> Scene<'a> {
     /// Looks at one trace.
     pub(in crate::langsmith_mock) fn of_trace(store: &'a Store, trace: TraceId) -> Self {
         Self::of(store, store.stored_of(trace), StoredRun::run)
+    }
+
+    /// Looks at some traces.
+    pub(super) fn of_traces(store: &'a Store, traces: impl Iterator<Item = Uuid>) -> Self {
+        let mut met = HashSet::new();
+        let traces = traces.filter(|trace| met.insert(*trace));
+        let stored = traces.flat_map(|trace| store.stored_of(TraceId(trace)));
+        Self::of(store, stored, StoredRun::run)
     }
 
     /// Looks at some runs, of which no more is read than `read` reads; what is derived is derived of
@@ -80,12 +90,17 @@ impl<'a> Scene<'a> {
             store,
             at: HashMap::with_capacity(seen.len()),
             of_trace: HashMap::new(),
+            begins: HashMap::new(),
             seen,
         };
         for (at, seen) in scene.seen.iter().enumerate() {
             scene.at.insert(seen.run.id, at);
             let trace = scene.of_trace.entry(seen.run.trace_id);
             trace.or_default().push(at);
+            let start = seen.run.start_time;
+            let begins = scene.begins.entry(seen.run.trace_id);
+            let begins = begins.or_insert((start, start));
+            *begins = (begins.0.min(start), begins.1.max(start));
         }
         scene.roll_up();
         scene
@@ -153,6 +168,11 @@ impl<'a> Scene<'a> {
     ) -> impl Iterator<Item = &Seen<'a>> {
         let places = self.of_trace.get(&trace);
         places.into_iter().flatten().map(|at| &self.seen[*at])
+    }
+
+    /// Returns when the first and the last run of a trace began.
+    pub(super) fn begins(&self, trace: TraceId) -> Option<(Timestamp, Timestamp)> {
+        self.begins.get(&trace).copied()
     }
 
     pub(in crate::langsmith_mock) fn root(&self, trace: TraceId) -> Option<&Seen<'a>> {

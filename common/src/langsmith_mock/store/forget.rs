@@ -19,7 +19,7 @@ impl Store {
                 ..Slot::default()
             },
         );
-        self.count_out(&gone);
+        self.count_out(&gone, self.first + at);
     }
 
     /// Takes out all runs of a project.
@@ -44,14 +44,14 @@ impl Store {
             self.first += 1;
             if !slot.gone {
                 self.at.remove(&slot.id);
-                self.count_out(&slot);
+                self.count_out(&slot, self.first - 1);
                 self.forgotten += 1;
             }
         }
     }
 
-    fn count_out(&mut self, slot: &Slot) {
-        self.leave_trace(slot.trace);
+    fn count_out(&mut self, slot: &Slot, number: usize) {
+        self.leave_trace(slot.trace, number);
         self.bytes -= slot.run.bytes();
         self.readable -= usize::from(slot.readable);
         self.ended -= usize::from(slot.ended);
@@ -72,11 +72,12 @@ impl Store {
         self.bytes + records > self.limits.total_bytes
     }
 
-    fn leave_trace(&mut self, trace: Option<Uuid>) {
+    pub(super) fn leave_trace(&mut self, trace: Option<Uuid>, number: usize) {
         let Some(trace) = trace else { return };
         if let Some(record) = self.traces.get_mut(&trace) {
-            record.runs -= 1;
-            if record.runs == 0 {
+            record.members.remove(&number);
+            record.touch(&mut self.changes);
+            if record.members.is_empty() {
                 self.traces.remove(&trace);
             }
         }

@@ -4,7 +4,7 @@ mod forget;
 mod record;
 mod traces;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use super::request::ReceivedRequest;
 use super::shares::Shares;
 use super::validate::{self, Context};
 use super::violation::{Violation, ViolationCode};
-use crate::model::{DottedOrder, JsonMap, Run, RunId, Segment, TraceId};
+use crate::model::{DottedOrder, JsonMap, Run, RunId, Segment, Timestamp, TraceId};
 
 pub(super) use record::Sender;
 pub use record::{IngestEntry, IngestOutcome, Limits, RejectedOp};
@@ -36,13 +36,25 @@ struct Slot {
     // LangSmith looks where the id's time says, and does not find the run there.
     hidden: bool,
     trace: Option<Uuid>,
+    start: Option<Timestamp>,
     awaited: Option<Uuid>,
+}
+
+/// Where a run stands among all runs, told without reading it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) id: Uuid,
+    pub(super) trace: Uuid,
+    pub(super) start: Timestamp,
 }
 
 /// What is known of a trace as long as one of its runs is stored.
 #[derive(Debug, Default)]
 struct TraceRecord {
-    runs: usize,
+    // Numbers of its runs, in order of first arrival.
+    members: BTreeSet<usize>,
+    // The number of the latest change to one of its runs.
+    changed: u64,
     project: Option<String>,
     tenant: Option<String>,
 }
@@ -57,6 +69,8 @@ pub(super) struct Store {
     first: usize,
     at: HashMap<Uuid, usize>,
     bytes: usize,
+    // How many changes there have been; no two times of a trace have the same number.
+    changes: u64,
     ended: usize,
     readable: usize,
     traces: HashMap<Uuid, TraceRecord>,
@@ -85,7 +99,9 @@ impl Store {
 
     /// Forgets everything, and keeps limits and mode.
     pub(super) fn clear(&mut self) {
+        let changes = self.changes;
         *self = Self::new(self.limits, self.strict);
+        self.changes = changes;
     }
 
     /// Returns how many runs are stored, and how many of them have ended.
@@ -117,6 +133,12 @@ impl Store {
         (!slot.hidden).then_some(&slot.run)
     }
 
+    /// Tells whether a run is stored and yet does not open.
+    pub(super) fn is_hidden(&self, id: Uuid) -> bool {
+        let slot = self.position(id).and_then(|at| self.runs.get(at));
+        slot.is_some_and(|slot| slot.hidden)
+    }
+
     /// Returns the project that a run is in: that of its trace, which the first run decided.
     pub(super) fn session_of(&self, run: &Run) -> Uuid {
         let of_trace = self.traces.get(&run.trace_id.0);
@@ -130,12 +152,58 @@ impl Store {
     }
 
     pub(super) fn stored_of(&self, trace: TraceId) -> impl Iterator<Item = &StoredRun> {
-        // Comparing one field first spares reading every run whole.
-        let of_trace = move |run: &&StoredRun| {
-            let id = run.field("trace_id").and_then(Value::as_str);
-            id.and_then(read_id) == Some(trace.0)
-        };
-        self.stored().filter(of_trace)
+        let members = self.traces.get(&trace.0).into_iter();
+        let members = members.flat_map(|record| &record.members);
+        members.filter_map(|number| {
+            let at = number.checked_sub(self.first)?;
+            self.runs.get(at).map(|slot| &slot.run)
+        })
+    }
+
+    /// Returns where each run stands, in order of first arrival.
+    pub(super) fn standings(&self) -> impl Iterator<Item = Standing> {
+        self.runs.iter().filter_map(|slot| {
+            Some(Standing {
+                id: slot.id,
+                trace: slot.trace?,
+                start: slot.start?,
+            })
+        })
+    }
+
+    /// Returns the project that the runs of a trace are in, if one of them named it.
+    pub(super) fn session_of_trace(&self, trace: Uuid) -> Option<Uuid> {
+        let project = self.traces.get(&trace)?.project.as_deref()?;
+        Some(self.projects.id_of(project))
+    }
+
+    /// Returns all traces, each with the number of its latest change.
+    #[cfg(feature = "analysis")]
+    pub(super) fn changed_traces(&self) -> impl Iterator<Item = (TraceId, u64)> {
+        let traces = self.traces.iter();
+        traces.map(|(id, record)| (TraceId(*id), record.changed))
+    }
+
+    /// Returns the number of a trace's latest change.
+    #[cfg(feature = "analysis")]
+    pub(super) fn changed(&self, trace: TraceId) -> Option<u64> {
+        self.traces.get(&trace.0).map(|record| record.changed)
+    }
+
+    /// Returns the name of the project that the runs of a trace are in, if one of them named it.
+    #[cfg(feature = "analysis")]
+    pub(super) fn project_of(&self, trace: TraceId) -> Option<&str> {
+        self.traces.get(&trace.0)?.project.as_deref()
+    }
+
+    /// Counts the runs of a project.
+    pub(super) fn count_of(&self, session: Uuid) -> usize {
+        let ids = self.traces.values().map(|trace| {
+            let name = trace.project.as_deref().unwrap_or("default");
+            (self.projects.id_of(name), trace.members.len())
+        });
+        let of_session = ids.filter(|(id, _)| *id == session);
+        of_session.map(|(_, runs)| runs).sum()
     }
 
     pub(super) fn object(&mut self, violation: Violation) {
@@ -182,9 +250,10 @@ impl Store {
             Some(id) => {
                 let fields = std::mem::take(&mut op.fields);
                 let hidden = self.strict
-                    && violations
-                        .iter()
-                        .any(|violation| violation.code == ViolationCode::IdTimeDiffers);
+                    && !sender.spans
+                    && run
+                        .as_ref()
+                        .is_some_and(|run| validate::is_hidden(run.id, run.start_time));
                 match self.merge(id.0, op.kind, fields, op.bytes, run, sender, hidden) {
                     Merge::Created => IngestOutcome::Created,
                     Merge::Merged => IngestOutcome::Merged,
@@ -286,7 +355,7 @@ impl Store {
         let time = |key| known.and_then(|known| decode::run::time_of(known.field(key)));
         let id = |key| op.fields.get(key).and_then(Value::as_str).and_then(read_id);
         let trace = id("trace_id").and_then(|trace| self.traces.get(&trace));
-        let full = trace.is_some_and(|trace| trace.runs >= self.limits.runs_per_trace);
+        let full = trace.is_some_and(|trace| trace.members.len() >= self.limits.runs_per_trace);
         Context {
             batched: sender.batched,
             spans: sender.spans,

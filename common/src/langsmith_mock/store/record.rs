@@ -14,7 +14,7 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Number of runs. Default: 100,000.
     pub runs: usize,
-    /// Bytes of all runs, rejected operations, feedback and requests' headers together, as they came.
+    /// Bytes that all runs, rejected operations, feedback and requests' headers take together, estimated.
     /// Default: 512 MiB. Runs are forgotten last.
     pub total_bytes: usize,
     /// Number of requests, violations, rejected operations, feedback, waiting spans and log entries,

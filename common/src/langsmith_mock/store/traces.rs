@@ -3,13 +3,21 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Sender, Store};
-use crate::langsmith_mock::decode::{OpKind, read_id};
+use super::{Sender, Store, TraceRecord};
+use crate::langsmith_mock::decode::{self, OpKind, read_id};
 use crate::langsmith_mock::keys::Keys;
 use crate::langsmith_mock::merge::StoredRun;
 use crate::langsmith_mock::validate;
 use crate::langsmith_mock::violation::{Violation, ViolationCode};
 use crate::model::Run;
+
+impl TraceRecord {
+    /// Writes down that something of the trace changed.
+    pub(super) fn touch(&mut self, changes: &mut u64) {
+        *changes += 1;
+        self.changed = *changes;
+    }
+}
 
 impl Store {
     /// Looks at the runs that came before their parent `id`: now it shows whether they are right.
@@ -39,21 +47,29 @@ impl Store {
         for record in self.traces.values_mut() {
             if record.project.as_deref() == Some(before) {
                 record.project = Some(after.to_owned());
+                record.touch(&mut self.changes);
             }
         }
     }
 
     pub(super) fn join_trace(&mut self, at: usize, run: &Run, kind: OpKind, sender: &Sender) {
-        let trace = run.trace_id.0;
+        let stored = &self.runs[at].run;
+        let id = |key| stored.field(key).and_then(Value::as_str).and_then(read_id);
+        let trace = id("trace_id").unwrap_or(run.trace_id.0);
+        let start = decode::run::time_of(stored.field("start_time")).unwrap_or(run.start_time);
         let parent = run.parent_run_id.map(|id| id.0);
         let awaited = parent.filter(|parent| self.position(*parent).is_none());
-        let slot = &mut self.runs[at];
-        if slot.trace.is_none() {
-            slot.trace = Some(trace);
-            let record = self.traces.entry(trace).or_default();
-            record.runs += 1;
+        let (number, before) = (self.first + at, self.runs[at].trace);
+        if before != Some(trace) {
+            self.leave_trace(before, number);
+        }
+        let record = self.traces.entry(trace).or_default();
+        record.touch(&mut self.changes);
+        if record.members.insert(number) {
             record.tenant = record.tenant.take().or_else(|| sender.tenant.clone());
         }
+        let slot = &mut self.runs[at];
+        (slot.trace, slot.start) = (Some(trace), Some(start));
         if let Some(parent) = awaited
             && slot.awaited.is_none()
         {

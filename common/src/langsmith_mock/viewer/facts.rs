@@ -1,7 +1,7 @@
 //! What the pages read from the store, taken while it is locked; all keys are cut out of it.
 //!
 //! ```text
-//! Store ──traces──► [TraceFacts]      one per trace, for the list
+//! Store ──traces──► [TraceFacts]      one per trace, for the list; known keeps them
 //!       ──tree────► Traced            runs without inputs, outputs and events, and what is derived
 //!       ──run─────► RunFacts          one run whole
 //!       ──counts──► Counts
@@ -154,26 +154,32 @@ pub(super) fn counts(core: &Core, state: &State) -> Counts {
         counts.body_bytes += request.body_bytes;
         counts.decoded_bytes += request.decoded_bytes;
     }
+    let mut dropped = 0_usize;
     for entry in &store.log {
         match entry.outcome {
             IngestOutcome::Created => counts.created += 1,
             IngestOutcome::Merged => counts.merged += 1,
             IngestOutcome::Repeated => counts.repeated += 1,
-            IngestOutcome::Dropped => counts.spans_dropped += 1,
+            IngestOutcome::Dropped => dropped += 1,
             IngestOutcome::Waiting | IngestOutcome::Rejected => {}
         }
     }
+    let is_span = |v: &&Violation| v.code == ViolationCode::SpanOrphan;
+    counts.spans_dropped = store.violations.iter().filter(is_span).count();
+    // What is no span came before its parent, which showed it to be wrong.
+    counts.rejected += dropped.saturating_sub(counts.spans_dropped);
     counts
 }
 
-/// Gathers the traces, the one that began last first.
-pub(super) fn traces(state: &State) -> Vec<TraceFacts> {
+/// Gathers what the list tells of some traces.
+pub(super) fn traces(state: &State, asked: &[TraceId]) -> Vec<TraceFacts> {
     let mut found: Vec<TraceFacts> = Vec::new();
     let mut place: HashMap<Uuid, usize> = HashMap::new();
     let mut ids: HashSet<(Uuid, Uuid)> = HashSet::new();
     let mut parents: Vec<(usize, Uuid, Uuid)> = Vec::new();
     let store = &state.store;
-    for stored in store.stored() {
+    let all = || asked.iter().flat_map(|trace| store.stored_of(*trace));
+    for stored in all() {
         let Some((id, trace, start)) = position(stored) else {
             continue;
         };
@@ -203,13 +209,12 @@ pub(super) fn traces(state: &State) -> Vec<TraceFacts> {
         };
         stored.field("parent_run_id").is_none() || is_call(stored) || is_judged()
     };
-    let telling = store.stored().filter(tells);
+    let telling = all().filter(tells);
     let scene = Scene::of(store, telling, |stored| light(stored, state));
     for facts in &mut found {
         let seen: Vec<&Seen<'_>> = scene.trace(facts.id).collect();
         facts.derived = Derived::of_trace(&seen, state);
     }
-    found.sort_by_key(|facts| std::cmp::Reverse((facts.start, facts.id)));
     found
 }
 
@@ -250,7 +255,9 @@ impl TraceFacts {
         if (is_root && !self.has_root) || self.runs == 1 {
             self.has_root |= is_root;
             self.name = short(text("name").unwrap_or("Unnamed"));
-            self.project = short(text("session_name").unwrap_or("default"));
+            let pinned = state.store.project_of(self.id);
+            let project = pinned.or(text("session_name"));
+            self.project = short(project.unwrap_or("default"));
             self.status = status;
             self.error = text("error").map(short);
             self.end = decode_run::time_of(stored.field("end_time"));

@@ -3,12 +3,14 @@
 //! Start at [`page`].
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::derived::thread_link;
 use super::facts::{self, Counts, TraceFacts};
+use super::known;
 use super::shell::{self, Here, endpoint, page_number, pager, trace_href};
 use super::text::{bytes, line, moment, name, number, status};
 use crate::analysis::{count, duration, first_line};
@@ -77,21 +79,20 @@ impl Filter {
 }
 
 pub(super) fn page(core: &Core, request: &MockRequest) -> MockResponse {
-    let (traces, counts) = {
-        let state = core.state();
-        (facts::traces(&state), facts::counts(core, &state))
-    };
+    let traces = known::traces(core);
+    let counts = facts::counts(core, &core.state());
     let filter = Filter::read(request);
     let projects = traces.iter().map(|trace| name(&trace.project));
     let projects: BTreeSet<String> = projects.collect();
     let total = traces.len();
-    let found: Vec<TraceFacts> = traces
+    let found: Vec<Arc<TraceFacts>> = traces
         .into_iter()
         .filter(|trace| filter.fits(trace))
         .collect();
     let pages = found.len().div_ceil(SHOWN).max(1);
     let now = page_number(request).unwrap_or(1).min(pages);
-    let shown: Vec<&TraceFacts> = found.iter().skip((now - 1) * SHOWN).take(SHOWN).collect();
+    let shown = found.iter().map(Arc::as_ref).skip((now - 1) * SHOWN);
+    let shown: Vec<&TraceFacts> = shown.take(SHOWN).collect();
     let content = html! {
         h1 { "Traces" }
         div #summary .summary data-live { (summary(&found, &counts, total)) }
@@ -117,8 +118,8 @@ pub(super) fn page(core: &Core, request: &MockRequest) -> MockResponse {
     shell::page(&counts, Here::List, "Traces", &content)
 }
 
-fn summary(found: &[TraceFacts], counts: &Counts, total: usize) -> Markup {
-    let sum = |of: fn(&TraceFacts) -> usize| found.iter().map(of).sum::<usize>();
+fn summary(found: &[Arc<TraceFacts>], counts: &Counts, total: usize) -> Markup {
+    let sum = |of: fn(&TraceFacts) -> usize| found.iter().map(|facts| of(facts)).sum::<usize>();
     let (runs, errors) = (sum(|trace| trace.runs), sum(|trace| trace.errors));
     let (pending, orphans) = (sum(|trace| trace.pending), sum(|trace| trace.orphans));
     let traces = match found.len() == total {

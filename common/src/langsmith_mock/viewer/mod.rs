@@ -18,6 +18,8 @@ mod facts;
 #[cfg(feature = "analysis")]
 mod files;
 #[cfg(feature = "analysis")]
+mod known;
+#[cfg(feature = "analysis")]
 mod list;
 #[cfg(feature = "analysis")]
 pub(super) mod live;
@@ -37,6 +39,9 @@ mod value;
 mod violations;
 
 use http::StatusCode;
+
+#[cfg(feature = "analysis")]
+pub(super) use known::Known;
 
 use super::core::Core;
 use super::request::{MockRequest, MockResponse};
