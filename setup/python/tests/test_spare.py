@@ -238,9 +238,10 @@ class SpareTest(FakeKernelCase):
                 self.assertFalse(notebook.adopted)
                 self.assertEqual(await notebook.run("out hello"), ("ok", "hello"))
 
-        pid = self.pid(self.prepare())
-        os.kill(pid, signal.SIGKILL)
-        self.wait_for(lambda: not runs(pid), "the spare dies")
+        spare = self.prepare()
+        os.kill(self.pid(spare), signal.SIGKILL)
+        # A process whose last thread is still on its way out cannot be waited for yet.
+        self.wait_for(lambda: not spare.alive(), "the spare dies")
         asyncio.run(use())
         with mock.patch.object(self.pool, "take", side_effect=RuntimeError("broken")):
             asyncio.run(use())
