@@ -233,7 +233,7 @@ fn a_number_a_list_and_a_pair_are_masked_for_the_name_they_go_by() {
         "password": 84_736_251, "api_keys": ["a", "b", 3], "DB_PASS": "x", "pwd": "x", "secretKey": "x",
         "headers": {"authorization": ["Basic eDp5"], "cookie": ["a=b"], "accept": ["*/*"]},
         "pairs": [["Authorization", "Basic eDp5"], ["accept", "*/*"]],
-        "env": [{"name": "DB_PASSWORD", "value": "x"}, {"name": "HOME", "value": "/root"}],
+        "env": [{"name": "DB_PASSWORD", "value": "x"}, {"name": "HOME", "value": "/srv"}],
         "cookies": {"sid": "abc"},
         "schema": {"required": ["password", "email"], "properties": {"password": {"type": "string"}}},
     });
@@ -241,7 +241,7 @@ fn a_number_a_list_and_a_pair_are_masked_for_the_name_they_go_by() {
         "password": p, "api_keys": [p, p, p], "DB_PASS": p, "pwd": p, "secretKey": p,
         "headers": {"authorization": [p], "cookie": [p], "accept": ["*/*"]},
         "pairs": [["Authorization", p], ["accept", "*/*"]],
-        "env": [{"name": "DB_PASSWORD", "value": p}, {"name": "HOME", "value": "/root"}],
+        "env": [{"name": "DB_PASSWORD", "value": p}, {"name": "HOME", "value": "/srv"}],
         "cookies": {"sid": p},
         "schema": {"required": ["password", "email"], "properties": {"password": {"type": "string"}}},
     });
