@@ -191,7 +191,7 @@ fn what_only_looks_a_little_like_a_credential_stays() {
         "task-oriented and disk-based",
         "glass-half-full-and-other-long-words",
         "bearer of bad news",
-        "PWD=/home/app/src",
+        "PWD=/srv/app/src",
         "--max-tokens 400000 --token-limit 500000",
         "<token>hello there</token>",
         "the way to pass: straight on",
