@@ -3,71 +3,20 @@
 // Owned arguments are what is tested.
 #![allow(clippy::needless_pass_by_value)]
 
+mod recorded_runs;
+
 use std::future::Future;
 use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
-use common::model::{JsonMap, Run, RunStatus, RunType};
-use common::trace::{
-    MemorySink, RunTree, Scope, TraceFutureExt as _, Tracer, current, with_run, with_scope,
-};
+use common::model::{RunStatus, RunType};
+use common::trace::{RunTree, Scope, TraceFutureExt as _, Tracer, current, with_run, with_scope};
 use common::traceable;
+use recorded_runs::{error, inputs, outputs, pause, record, tracer, wait};
 use serde::Serialize;
 use serde_json::{Value, json};
-
-fn tracer() -> (Arc<MemorySink>, Tracer) {
-    let sink = Arc::new(MemorySink::new());
-    let tracer = Tracer::builder(sink.clone()).build();
-    (sink, tracer)
-}
-
-/// Calls `work` where its traced functions find a tracer, and returns the runs.
-fn record<T>(work: impl FnOnce() -> T) -> (T, Vec<Run>) {
-    let (sink, tracer) = tracer();
-    let value = with_scope(&Scope::new().tracer(&tracer), work);
-    (value, sink.runs())
-}
-
-fn map(map: Option<&JsonMap>) -> Value {
-    map.cloned().map_or(Value::Null, Value::Object)
-}
-
-fn inputs(run: &Run) -> Value {
-    map(run.inputs.as_ref())
-}
-
-fn outputs(run: &Run) -> Value {
-    map(run.outputs.as_ref())
-}
-
-fn error(run: &Run) -> &str {
-    run.error.as_deref().unwrap_or_default()
-}
-
-/// Polls a future on this thread until it is done.
-fn wait<F: Future>(future: F) -> F::Output {
-    let mut future = Box::pin(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
-            return value;
-        }
-    }
-}
-
-async fn pause() {
-    let mut paused = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut paused, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
 
 #[derive(Debug, Serialize)]
 struct Page {

@@ -3,47 +3,14 @@
 // Owned arguments are what is tested.
 #![allow(clippy::needless_pass_by_value)]
 
+mod recorded_runs;
+
 use std::cell::RefCell;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
-use common::model::Run;
-use common::trace::{MemorySink, Scope, Tracer, with_scope};
 use common::traceable;
+use recorded_runs::{record, wait};
 use serde_json::{Value, json};
-
-/// Calls `work` where its traced functions find a tracer, and returns the runs.
-fn record<T>(work: impl FnOnce() -> T) -> (T, Vec<Run>) {
-    let sink = Arc::new(MemorySink::new());
-    let tracer = Tracer::builder(sink.clone()).build();
-    let value = with_scope(&Scope::new().tracer(&tracer), work);
-    (value, sink.runs())
-}
-
-/// Polls a future on this thread until it is done.
-fn wait<F: Future>(future: F) -> F::Output {
-    let mut future = Box::pin(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
-            return value;
-        }
-    }
-}
-
-async fn pause() {
-    let mut paused = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut paused, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
 
 thread_local! {
     static DROPPED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
@@ -92,7 +59,7 @@ twice! {
     pub(super) async fn order_later(a: Noted, _: Noted, (b, _): (Noted, Noted), mut c: Noted, _unused: Noted) -> usize {
         let _local = Noted("local");
         c.0 = "changed";
-        super::pause().await;
+        crate::recorded_runs::pause().await;
         if a.0.is_empty() {
             return 0;
         }

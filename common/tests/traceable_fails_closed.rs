@@ -1,38 +1,17 @@
 //! What `#[traceable]` does when a value cannot be serialized or shown, or a hook fails.
 #![cfg(all(feature = "macros", feature = "client"))]
 
+mod recorded_runs;
+
 use std::fmt;
 use std::sync::Arc;
 
-use common::model::{JsonMap, Run};
+use common::model::JsonMap;
 use common::trace::{MemorySink, Scope, Tracer, with_scope};
 use common::traceable;
+use recorded_runs::{error, inputs, outputs, record};
 use serde::Serialize;
-use serde_json::{Value, json};
-
-/// Calls `work` where its traced functions find a tracer, and returns the runs.
-fn record<T>(work: impl FnOnce() -> T) -> (T, Vec<Run>) {
-    let sink = Arc::new(MemorySink::new());
-    let tracer = Tracer::builder(sink.clone()).build();
-    let value = with_scope(&Scope::new().tracer(&tracer), work);
-    (value, sink.runs())
-}
-
-fn map(map: Option<&JsonMap>) -> Value {
-    map.cloned().map_or(Value::Null, Value::Object)
-}
-
-fn inputs(run: &Run) -> Value {
-    map(run.inputs.as_ref())
-}
-
-fn outputs(run: &Run) -> Value {
-    map(run.outputs.as_ref())
-}
-
-fn error(run: &Run) -> &str {
-    run.error.as_deref().unwrap_or_default()
-}
+use serde_json::json;
 
 #[derive(Debug, Serialize)]
 struct Page {
