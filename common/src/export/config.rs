@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::callbacks::{OnDrop, Transform};
 use super::retry::RetryPolicy;
+use super::spool::SpoolConfig;
 use super::transport::{show_endpoint, show_header};
 
 /// Where runs are sent if nobody says otherwise: `LANGSMITH_ENDPOINT`.
@@ -93,6 +94,8 @@ pub struct BatchConfig {
     pub compress: bool,
     /// How hard bodies are compressed, within [`COMPRESSION_LEVELS`]; [`DEFAULT_COMPRESSION_LEVEL`].
     pub compression_level: i32,
+    /// Where operations are kept on disk, and when; nowhere by default.
+    pub spool: Option<SpoolConfig>,
     /// Changes each batch before it is written; none by default.
     pub transform: Option<Transform>,
     /// Is told of operations that are given up; nobody by default.
@@ -113,6 +116,7 @@ impl Default for BatchConfig {
             delivery: Delivery::default(),
             compress: true,
             compression_level: DEFAULT_COMPRESSION_LEVEL,
+            spool: None,
             transform: None,
             on_drop: None,
         }

@@ -27,6 +27,9 @@ mod queue;
 mod retry;
 mod route;
 mod size;
+// The tests and fuzz targets of the spool reach its inside.
+#[doc(hidden)]
+pub mod spool;
 mod tls;
 mod transport;
 mod worker;
@@ -42,9 +45,13 @@ pub use config::{
 pub use encode::{EncodedBody, Encoder, Encoding};
 pub use exporter::BatchExporter;
 pub use info::{BatchIngestConfig, InstanceFlags, ServerInfo};
-pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
+pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason, SpoolStats};
 pub(crate) use retry::names_workspace;
 pub use retry::{RetryPolicy, Verdict, judge};
+pub use spool::{
+    DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_SEGMENT_BYTES, DEFAULT_SPOOL_SYNC_INTERVAL,
+    DEFAULT_STORE_TIMEOUT, Rejected, SpoolConfig, SpoolMode,
+};
 pub(crate) use transport::is_loopback;
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,

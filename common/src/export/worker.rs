@@ -348,6 +348,7 @@ impl Worker {
             DropReason::TransformFailed => "dropped: transform",
             DropReason::RetriesExhausted => "dropped: retries",
             DropReason::Shutdown => "dropped: shutdown",
+            DropReason::Damaged => "dropped: damaged",
             DropReason::ExporterFailed => "dropped: failed",
         };
         if self.first_of_kind(kind) {
