@@ -69,11 +69,6 @@ impl ExportStats {
     pub fn total_refused(&self) -> u64 {
         self.refused.values().sum()
     }
-
-    /// Returns the number of operations whose fate is decided.
-    pub(super) fn settled(&self) -> u64 {
-        self.accepted - self.queued
-    }
 }
 
 impl fmt::Display for ExportStats {

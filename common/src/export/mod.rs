@@ -22,6 +22,7 @@ mod encode;
 mod exporter;
 mod in_flight;
 mod info;
+mod keeper;
 mod ledger;
 mod queue;
 mod retry;

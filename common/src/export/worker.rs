@@ -24,7 +24,6 @@ use super::ledger::DropReason;
 use super::queue::{Limits, Queue, Queued};
 use super::send::{Sender, Shared, Warnings};
 use super::transport::{HttpRequest, Transport};
-use crate::model::RunOp;
 
 /// Longer than this nobody waits to hear what the server prefers.
 const INFO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -127,25 +126,16 @@ impl Worker {
     }
 
     /// Lets the program change what was taken, and merges what is sent together.
-    async fn gather(&self, taken: Vec<Queued>) -> Result<Held, (Held, DropReason)> {
+    async fn gather(&self, mut taken: Vec<Queued>) -> Result<Held, (Held, DropReason)> {
         let owed = self.in_flight.take(&taken);
-        let (mut ops, sizes): (Vec<RunOp>, Vec<usize>) = taken
-            .into_iter()
-            .map(|queued| (queued.op, queued.bytes))
-            .unzip();
         let mut changed = Ok(());
         if let Some(transform) = &self.config.transform {
-            changed = transform.apply(&mut ops);
-            // What it adds is the user's.
-            for op in &mut ops {
-                op.withhold_deep();
-            }
+            changed = transform.change(&mut taken);
         }
-        let sized = ops.into_iter().zip(sizes);
         match (changed, self.config.delivery) {
-            (Ok(()), Delivery::Batched) => Ok(owed.becomes(Batch::merge_sized(sized))),
-            (Ok(()), Delivery::Unbatched) => Ok(owed.becomes(Batch::apart_sized(sized))),
-            (Err(reason), _) => Err((owed.becomes(Batch::apart_sized(sized)), reason)),
+            (Ok(()), Delivery::Batched) => Ok(owed.becomes(Batch::merge_queued(taken))),
+            (Ok(()), Delivery::Unbatched) => Ok(owed.becomes(Batch::apart_queued(taken))),
+            (Err(reason), _) => Err((owed.becomes(Batch::apart_queued(taken)), reason)),
         }
     }
 

@@ -14,26 +14,34 @@ use super::store::{Folder, Place, Segment, Spool, State, aside};
 /// A file larger than this is not one of ours, and is not read.
 const MAX_SEGMENT_BYTES: u64 = 1024 * 1024 * 1024;
 
+/// What was taken over.
+#[derive(Debug, Default)]
+pub struct Adopted {
+    /// How many operations wait there.
+    pub ops: u64,
+    segments: Vec<u32>,
+}
+
 impl Spool {
-    /// Takes over the folders whose owners are gone; returns how many operations wait in them.
+    /// Takes over the folders whose owners are gone.
     ///
     /// It also looks at how much all others have on disk, which counts against the same bound.
-    pub fn adopt(&mut self) -> u64 {
+    pub fn adopt(&mut self) -> Adopted {
+        let mut adopted = Adopted::default();
         let root = match self.root() {
             Ok(root) => root,
             Err(error) => {
                 self.trouble(&error);
-                return 0;
+                return adopted;
             }
         };
         let found = match self.files.list(&root) {
             Ok(found) => found,
             Err(error) => {
                 self.trouble(&error);
-                return 0;
+                return adopted;
             }
         };
-        let mut ops = 0;
         for entry in found.into_iter().filter(|entry| entry.is_folder) {
             let path = root.join(&entry.name);
             let is_ours = |folder: &Folder| folder.lock.is_some() && folder.path == path;
@@ -46,7 +54,7 @@ impl Spool {
                         path: path.clone(),
                         lock: Some(lock),
                     });
-                    ops += self.take_over(self.folders.len() - 1, &path);
+                    self.take_over(self.folders.len() - 1, &path, &mut adopted);
                 }
                 // Its owner lives; or it is not finished, or just going.
                 Ok(None) | Err(_) => {}
@@ -54,30 +62,37 @@ impl Spool {
         }
         self.leave_folders();
         self.measure();
-        ops
+        adopted
     }
 
-    fn take_over(&mut self, folder: usize, path: &Path) -> u64 {
+    /// Gives the records of what was taken over the caller's tag.
+    pub fn tag(&mut self, adopted: &Adopted, tag: u32) {
+        for number in &adopted.segments {
+            if let Some(segment) = self.segments.get_mut(number) {
+                segment.places.iter_mut().for_each(|place| place.tag = tag);
+            }
+        }
+    }
+
+    fn take_over(&mut self, folder: usize, path: &Path, adopted: &mut Adopted) {
         let found = match self.files.list(path) {
             Ok(found) => found,
             Err(error) => {
                 self.trouble(&error);
                 // Left to a later look: without the lock nobody is kept from it.
                 self.folders[folder].lock = None;
-                return 0;
+                return;
             }
         };
-        let mut ops = 0;
         for entry in found {
             if entry.is_folder || !entry.name.ends_with(".seg") {
                 continue;
             }
-            ops += self.take_segment(folder, &path.join(&entry.name), entry.bytes);
+            self.take_segment(folder, &path.join(&entry.name), entry.bytes, adopted);
         }
-        ops
     }
 
-    fn take_segment(&mut self, folder: usize, path: &Path, bytes: u64) -> u64 {
+    fn take_segment(&mut self, folder: usize, path: &Path, bytes: u64, adopted: &mut Adopted) {
         let read = match bytes <= MAX_SEGMENT_BYTES {
             true => self.files.read(path, 0, bytes),
             false => return self.put_aside(path, "too large"),
@@ -86,7 +101,7 @@ impl Spool {
             Ok(read) => read,
             Err(error) => {
                 self.trouble(&error);
-                return 0;
+                return;
             }
         };
         let contents = match read_segment(&read) {
@@ -108,7 +123,7 @@ impl Spool {
                 if let Err(error) = self.files.remove(path) {
                     self.trouble(&error);
                 }
-                return 0;
+                return;
             }
         };
         if header.fingerprint != self.fingerprint {
@@ -126,6 +141,7 @@ impl Spool {
                 length: (frame.payload.len() + FRAME_LEN) as u32,
                 number: frame.number,
                 ops: frame.ops,
+                tag: 0,
                 state: match acks.binary_search(&frame.number) {
                     Ok(_) => State::Done,
                     Err(_) => State::OnDisk,
@@ -151,17 +167,17 @@ impl Spool {
             dirty: false,
         });
         self.clear_if_done(number);
-        ops
+        adopted.ops += ops;
+        adopted.segments.push(number);
     }
 
     /// Gives a file that cannot be read another name, under which nobody looks at it again.
-    fn put_aside(&mut self, path: &Path, why: &str) -> u64 {
+    fn put_aside(&mut self, path: &Path, why: &str) {
         tracing::warn!("a file in the spool's folder is put aside, it is {why}");
         match self.files.rename(path, &aside(path)) {
             Ok(()) => self.stats.set_aside += 1,
             Err(error) => self.trouble(&error),
         }
-        0
     }
 
     /// Adds up what all files in the spool's folder take, ours left out.

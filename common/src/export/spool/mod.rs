@@ -23,7 +23,7 @@ mod record;
 mod segment;
 mod store;
 
-pub(crate) use config::DEFAULT_REPLAY_RATE;
+pub use adopt::Adopted;
 pub use config::{
     DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_SEGMENT_BYTES, DEFAULT_SPOOL_SYNC_INTERVAL,
     DEFAULT_STORE_TIMEOUT, SpoolConfig, SpoolMode, UnknownSpoolMode,

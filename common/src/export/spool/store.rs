@@ -29,15 +29,17 @@ pub struct RecordId {
 pub struct Draft {
     kind: u8,
     ops: u32,
+    tag: u32,
     payload: Vec<u8>,
 }
 
 impl Draft {
-    /// Writes an operation that stands for `ops` of them.
+    /// Writes an operation that stands for `ops` of them. The tag is the caller's, and comes back with
+    /// the record as long as the process lives.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn of(op: &RunOp, ops: u64) -> Result<Self, Unreadable> {
+    pub fn of(op: &RunOp, ops: u64, tag: u32) -> Result<Self, Unreadable> {
         let mut payload = Vec::new();
         let kind = record::encode(op, &mut payload)?;
         if payload.len() > segment::MAX_PAYLOAD {
@@ -46,6 +48,7 @@ impl Draft {
         Ok(Self {
             kind,
             ops: u32::try_from(ops).map_err(|_| Unreadable)?,
+            tag,
             payload,
         })
     }
@@ -63,6 +66,8 @@ pub struct Recovered {
     pub id: RecordId,
     /// How many operations it stands for.
     pub ops: u64,
+    /// The caller's tag.
+    pub tag: u32,
     /// What it holds; none if it is damaged, and then it is forgotten here.
     pub op: Option<RunOp>,
 }
@@ -83,6 +88,7 @@ pub(super) struct Place {
     pub(super) length: u32,
     pub(super) number: u32,
     pub(super) ops: u32,
+    pub(super) tag: u32,
     pub(super) state: State,
 }
 
@@ -185,7 +191,7 @@ impl Spool {
     }
 
     /// Returns the folder of the fingerprint, which is looked at again if the disk failed before.
-    pub(super) fn root(&mut self) -> io::Result<PathBuf> {
+    pub(in crate::export) fn root(&mut self) -> io::Result<PathBuf> {
         if let Some(root) = &self.root {
             return Ok(root.clone());
         }
@@ -211,7 +217,7 @@ impl Spool {
     }
 
     /// Counts a failure of the disk, and logs the first of a row.
-    pub(super) fn trouble(&mut self, error: &io::Error) {
+    pub(in crate::export) fn trouble(&mut self, error: &io::Error) {
         self.stats.disk_errors += 1;
         if !std::mem::replace(&mut self.failing, true) {
             tracing::warn!(
@@ -223,7 +229,7 @@ impl Spool {
     /// Writes records together; says for each under which name it is now on disk, or that it is not.
     ///
     /// `held` says that memory goes on holding the operations, so that they are not read back.
-    pub fn append(&mut self, drafts: &[Draft], held: bool) -> Vec<Option<RecordId>> {
+    pub fn append(&mut self, drafts: &[&Draft], held: bool) -> Vec<Option<RecordId>> {
         let mut ids = Vec::with_capacity(drafts.len());
         let mut rest = drafts;
         while let Some(first) = rest.first() {
@@ -333,13 +339,13 @@ impl Spool {
     /// Writes records into the open segment with one write.
     fn write(
         &mut self,
-        drafts: &[Draft],
+        drafts: &[&Draft],
         held: bool,
     ) -> Result<impl Iterator<Item = RecordId> + use<>, Refused> {
         let missing = || Refused::Disk(io::Error::other("no open segment"));
         let number = self.open.ok_or_else(missing)?;
         let segment = self.segments.get_mut(&number).ok_or_else(missing)?;
-        let mut bytes = Vec::with_capacity(drafts.iter().map(Draft::bytes).sum());
+        let mut bytes = Vec::with_capacity(drafts.iter().map(|draft| draft.bytes()).sum());
         let mut places = Vec::with_capacity(drafts.len());
         let first = segment.places.len() as u32;
         for (record, draft) in (first..).zip(drafts) {
@@ -348,9 +354,12 @@ impl Spool {
                 length: draft.bytes() as u32,
                 number: record,
                 ops: draft.ops,
+                tag: draft.tag,
                 state: if held { State::Held } else { State::OnDisk },
             });
-            let Draft { kind, ops, payload } = draft;
+            let Draft {
+                kind, ops, payload, ..
+            } = draft;
             segment::write_record(
                 &mut bytes,
                 segment.header.mark,
@@ -502,8 +511,8 @@ impl Spool {
         true
     }
 
-    /// Says that memory holds these records no more, and that they are to be read back.
-    pub fn release(&mut self, ids: &[RecordId]) {
+    /// Says that memory holds these records no more, and that they are to be read back, with that tag.
+    pub fn release(&mut self, ids: &[RecordId], tag: u32) {
         for id in ids {
             let Some(segment) = self.segments.get_mut(&id.segment) else {
                 continue;
@@ -512,6 +521,7 @@ impl Spool {
                 && place.state == State::Held
             {
                 place.state = State::OnDisk;
+                place.tag = tag;
                 segment.next = segment.next.min(id.index as usize);
             }
         }
@@ -567,6 +577,7 @@ impl Spool {
                         index: index as u32,
                     },
                     ops: u64::from(place.ops),
+                    tag: place.tag,
                     op,
                 });
             }
@@ -646,7 +657,7 @@ impl From<io::Error> for Refused {
 }
 
 /// Returns how many of the records fit, at least one.
-fn fitting(drafts: &[Draft], room: usize) -> usize {
+fn fitting(drafts: &[&Draft], room: usize) -> usize {
     let sizes = drafts.iter().scan(0, |sum, draft| {
         *sum += draft.bytes();
         Some(*sum)
