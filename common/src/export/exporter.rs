@@ -289,6 +289,7 @@ fn work(
     tell: &mpsc::SyncSender<Result<Handle, String>>,
 ) {
     let runtime = match tokio::runtime::Builder::new_current_thread()
+        .thread_name("langsmith-beside")
         .enable_all()
         .build()
     {
@@ -307,6 +308,7 @@ fn work(
                     biased;
                     () = queue.stopped() => {}
                     () = warn_refused(queue) => {}
+                    () = queue.losses.clone().tell() => {}
                     () = worker.run() => {}
                 }
             });
@@ -319,7 +321,8 @@ fn work(
         tracing::error!("the LangSmith exporter failed and starts again; please report it");
     }
     runtime.block_on(worker.give_up());
-    queue.abandon(DropReason::Shutdown);
+    queue.abandon(queue.trouble().unwrap_or(DropReason::Shutdown));
+    queue.losses.tell_rest();
     queue.leave();
     // A name lookup under way must not hold up the end of the program.
     runtime.shutdown_background();

@@ -95,6 +95,15 @@ pub type Exchange<'a> =
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Carries one request.
     fn exchange(&self, request: HttpRequest) -> Exchange<'_>;
+
+    /// Returns a number that changes when what the transport proves itself with changes, and tells nothing
+    /// of it; none, as by default, if that never happens.
+    ///
+    /// While the key is refused it is looked at several times a second, so that a new one is tried at
+    /// once.
+    fn credentials(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Why an exporter cannot start. Nothing was sent.
