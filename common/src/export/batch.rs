@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::model::RunOp;
+use crate::model::{Run, RunOp};
 
 /// The operations on one run within a batch, merged into one.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Group {
     pub(super) bytes: usize,
     /// Attachments that were taken out because the server would not take the run with them.
     pub(super) stripped: u64,
+    /// Whether something of it was cut because the server would not take it whole.
+    pub(super) truncated: bool,
 }
 
 /// Groups of operations that travel in one request.
@@ -95,6 +97,18 @@ impl Batch {
         })
     }
 
+    /// Shortens the runs; true if one of them is shorter now.
+    pub(super) fn shorten(&mut self, shorten: impl Fn(&mut Run) -> bool) -> bool {
+        let mut is_shorter = false;
+        for group in &mut self.groups {
+            if group.op.run_mut().is_some_and(&shorten) {
+                group.truncated = true;
+                is_shorter = true;
+            }
+        }
+        is_shorter
+    }
+
     /// Takes out the attachments of such a name; returns how many there were.
     pub(super) fn strip_attachments(&mut self, such: impl Fn(&str) -> bool) -> u64 {
         let mut all = 0;
@@ -119,6 +133,7 @@ impl Group {
             ops: 1,
             bytes,
             stripped: 0,
+            truncated: false,
         }
     }
 

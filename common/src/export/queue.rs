@@ -34,6 +34,8 @@ pub(super) struct Queue {
     max_ops: u64,
     max_bytes: usize,
     linger: Duration,
+    // What an operation waits for others that finds the lane idle.
+    idle_linger: Duration,
     pub(super) losses: Arc<Losses>,
     // Wakes the exporter's thread: something to send, or an order to stop.
     work: Notify,
@@ -48,6 +50,8 @@ pub(super) struct Queue {
 struct State {
     ops: VecDeque<Queued>,
     waiting_bytes: usize,
+    // When the last batch left.
+    left_at: Option<Instant>,
     // Waiting and in flight together: a slow server must not make room for more memory.
     held_bytes: usize,
     oldest: Option<Instant>,
@@ -69,10 +73,15 @@ struct State {
 
 impl Queue {
     pub(super) fn new(config: &BatchConfig, limits: Limits) -> Self {
+        let linger = match config.delivery {
+            Delivery::Batched => config.linger.min(MAX_LINGER),
+            Delivery::Unbatched => Duration::ZERO,
+        };
         Self {
             state: Mutex::new(State {
                 ops: VecDeque::new(),
                 waiting_bytes: 0,
+                left_at: None,
                 held_bytes: 0,
                 oldest: None,
                 limits,
@@ -89,9 +98,10 @@ impl Queue {
             }),
             max_ops: config.queue_ops as u64,
             max_bytes: config.queue_bytes,
-            linger: match config.delivery {
-                Delivery::Batched => config.linger.min(MAX_LINGER),
-                Delivery::Unbatched => Duration::ZERO,
+            linger,
+            idle_linger: match linger {
+                asked_for if asked_for > MAX_IDLE_LINGER => asked_for,
+                linger => linger / 10,
             },
             losses: Arc::new(Losses::new(config.on_drop.clone())),
             work: Notify::new(),
@@ -182,7 +192,13 @@ impl Queue {
                     None if state.closed => return None,
                     None => None,
                     Some(oldest) => {
-                        let due = oldest + self.linger;
+                        let in_flight = state.stats.queued - state.ops.len() as u64;
+                        let left_at = state.left_at;
+                        let recent = left_at.is_some_and(|left| left + self.linger > oldest);
+                        let due = match in_flight == 0 && !recent {
+                            true => oldest + self.idle_linger,
+                            false => oldest + self.linger,
+                        };
                         let now = state.closed
                             || state.ops.len() >= state.limits.ops
                             || state.waiting_bytes >= state.limits.bytes
@@ -270,6 +286,11 @@ impl Queue {
         let mut state = self.lock();
         state.stats.requests += 1;
         state.stats.retries += u64::from(again);
+    }
+
+    /// Counts runs that arrived truncated.
+    pub(super) fn count_truncated(&self, count: u64) {
+        self.lock().stats.truncated += count;
     }
 
     /// Counts attachments that runs arrived without.
@@ -398,6 +419,9 @@ impl Queue {
 /// A longer wait is cut, so that no setting can overflow the clock.
 const MAX_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Who lets operations wait for longer than this wants few requests, also of a lane that is idle.
+const MAX_IDLE_LINGER: Duration = Duration::from_secs(1);
+
 /// What a flush waits for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FlushMark {
@@ -421,7 +445,8 @@ impl State {
         }
         self.waiting_bytes -= bytes;
         let taken = self.ops.drain(..count).collect();
-        self.oldest = (!self.ops.is_empty()).then(Instant::now);
+        self.left_at = Some(Instant::now());
+        self.oldest = self.left_at.filter(|_| !self.ops.is_empty());
         taken
     }
 }
