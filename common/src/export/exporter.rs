@@ -358,6 +358,7 @@ fn work(
     tell: &mpsc::SyncSender<Result<Handle, String>>,
 ) {
     let runtime = match tokio::runtime::Builder::new_current_thread()
+        .thread_name("langsmith-beside")
         .enable_all()
         .build()
     {
@@ -376,6 +377,7 @@ fn work(
                     biased;
                     () = queue.stopped() => {}
                     () = warn_refused(queue) => {}
+                    () = queue.losses.clone().tell() => {}
                     () = worker.run() => {}
                 }
             });
@@ -388,11 +390,12 @@ fn work(
         tracing::error!("the LangSmith exporter failed and starts again; please report it");
     }
     runtime.block_on(worker.give_up());
-    queue.abandon(DropReason::Shutdown);
+    queue.abandon(queue.trouble().unwrap_or(DropReason::Shutdown));
     // This runtime's clock serves those who wait for the end meanwhile.
     runtime.block_on(async {
         let _ = tokio::time::timeout(STORE_GRACE, queue.kept()).await;
     });
+    queue.losses.tell_rest();
     queue.leave();
     // A name lookup under way must not hold up the end of the program.
     runtime.shutdown_background();

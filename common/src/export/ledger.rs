@@ -31,6 +31,9 @@ pub struct ExportStats {
     /// Attachments that did not arrive although their run did, by reason. They are no operations, so
     /// they do not count in the balance.
     pub attachments_lost: BTreeMap<AttachmentLoss, u64>,
+    /// Runs that arrived with something cut, because the server would not take them whole (413). In the
+    /// place of what was cut stands how long it was and its hash, as `[truncated: 1048576 bytes, xxh3 …]`.
+    pub truncated: u64,
     /// What became of the spool itself; all zero without one. It does not count in the balance.
     pub spool: SpoolStats,
 }
@@ -91,6 +94,9 @@ impl fmt::Display for ExportStats {
         for (reason, count) in &self.attachments_lost {
             write!(f, "; attachments lost, {reason}: {count}")?;
         }
+        if self.truncated > 0 {
+            write!(f, "; truncated: {}", self.truncated)?;
+        }
         let spool = &self.spool;
         for (what, count) in [
             ("recovered", self.recovered),
@@ -124,8 +130,7 @@ pub enum DropReason {
     /// the server points to.
     #[error("the endpoint redirects elsewhere")]
     Redirected,
-    /// 413 to a single run without its attachments; a batch of several is halved and sent again. Send
-    /// smaller inputs and outputs.
+    /// 413 to a single run of which everything long is cut; or to a judgement. Raise the server's limit.
     #[error("too large for the server")]
     TooLarge,
     /// Another 4xx: the server does not accept what was sent. Also a 404 to feedback, or to an update
@@ -187,6 +192,11 @@ impl DropReason {
             | Self::ExporterFailed => false,
         }
     }
+
+    /// Returns true if another key or workspace would help.
+    pub(super) fn is_of_key(self) -> bool {
+        matches!(self, Self::KeyRefused | Self::WorkspaceNeeded)
+    }
 }
 
 /// Why an attachment did not arrive although its run did.
@@ -224,14 +234,16 @@ pub enum RefuseReason {
 }
 
 /// What a flush could not do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FlushError {
-    /// Time ran out. They are still held and will be sent; wait longer, or see whether the endpoint
-    /// answers (`Client::check`).
-    #[error("time ran out with {left} operations unsent")]
+    /// Time ran out. They are still held and will be sent; wait longer, or see to what keeps them
+    /// (`Client::check` says more).
+    #[error("time ran out with {left} operations unsent{}", why(.because))]
     Timeout {
         /// Operations still held.
         left: u64,
+        /// What keeps them; none if no request has failed lately.
+        because: Option<DropReason>,
     },
     /// Time ran out, and what is not delivered is safe on disk: it is sent later, by this process or
     /// the next one with the same spool. See whether the endpoint answers (`Client::check`).
@@ -257,6 +269,36 @@ pub enum FlushError {
         /// The latest reason; [`ExportStats`] has them all.
         reason: RefuseReason,
     },
+    /// It happened at one of several destinations; what to do is said by the error within.
+    #[error("{destination}: {error}")]
+    At {
+        /// Its address, as in `Client::stats_by_destination`.
+        destination: String,
+        /// What happened there.
+        error: Box<FlushError>,
+    },
+}
+
+impl FlushError {
+    /// Returns what happened, wherever it was.
+    pub fn what(&self) -> &Self {
+        match self {
+            Self::At { error, .. } => error.what(),
+            here => here,
+        }
+    }
+
+    /// Says where it was.
+    pub(crate) fn at(self, destination: &str) -> Self {
+        Self::At {
+            destination: destination.to_owned(),
+            error: Box::new(self),
+        }
+    }
+}
+
+fn why(because: &Option<DropReason>) -> String {
+    because.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 #[cfg(test)]

@@ -214,7 +214,7 @@ impl Queue {
         if state.stats.spooled == 0 || state.stopped {
             return None;
         }
-        if state.keeping.away {
+        if state.keeping.away || state.trouble.is_some() {
             let batch = state.limits;
             return (ops == 0).then_some((batch.ops as u64, batch.bytes));
         }

@@ -19,7 +19,7 @@ mod outlet;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 use self::flush::Epochs;
 use self::keeping::Keeping;
-use super::callbacks::OnDrop;
+use super::callbacks::Losses;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{DropReason, ExportStats, RefuseReason};
 use crate::model::RunOp;
@@ -70,7 +70,9 @@ pub(super) struct Queue {
     max_ops: u64,
     max_bytes: usize,
     linger: Duration,
-    on_drop: Option<OnDrop>,
+    // What an operation waits for others that finds the lane idle.
+    idle_linger: Duration,
+    pub(super) losses: Arc<Losses>,
     // What a spool changes; nothing without one.
     storing: Storing,
     // Wakes the exporter's thread: something to send, or an order to stop.
@@ -91,6 +93,8 @@ struct State {
     // Ready to be sent.
     ops: VecDeque<Queued>,
     waiting_bytes: usize,
+    // When the last batch left.
+    left_at: Option<Instant>,
     // Waiting and in flight together: a slow server must not make room for more memory.
     held_bytes: usize,
     oldest: Option<Instant>,
@@ -107,6 +111,8 @@ struct State {
     last_drop: Option<DropReason>,
     reported_refused: u64,
     last_refusal: Option<RefuseReason>,
+    // What the endpoint takes nothing for at the moment.
+    trouble: Option<DropReason>,
     // With a spool only.
     keeping: Keeping,
 }
@@ -114,13 +120,21 @@ struct State {
 /// A longer wait is cut, so that no setting can overflow the clock.
 const MAX_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Who lets operations wait for longer than this wants few requests, also of a lane that is idle.
+const MAX_IDLE_LINGER: Duration = Duration::from_secs(1);
+
 impl Queue {
     pub(super) fn new(config: &BatchConfig, limits: Limits) -> Self {
         let storing = Storing::of(config.spool.as_ref());
+        let linger = match config.delivery {
+            Delivery::Batched => config.linger.min(MAX_LINGER),
+            Delivery::Unbatched => Duration::ZERO,
+        };
         Self {
             state: Mutex::new(State {
                 ops: VecDeque::new(),
                 waiting_bytes: 0,
+                left_at: None,
                 held_bytes: 0,
                 oldest: None,
                 limits,
@@ -134,15 +148,17 @@ impl Queue {
                 last_drop: None,
                 reported_refused: 0,
                 last_refusal: None,
+                trouble: None,
                 keeping: Keeping::new(storing),
             }),
             max_ops: config.queue_ops as u64,
             max_bytes: config.queue_bytes,
-            linger: match config.delivery {
-                Delivery::Batched => config.linger.min(MAX_LINGER),
-                Delivery::Unbatched => Duration::ZERO,
+            linger,
+            idle_linger: match linger {
+                asked_for if asked_for > MAX_IDLE_LINGER => asked_for,
+                linger => linger / 10,
             },
-            on_drop: config.on_drop.clone(),
+            losses: Arc::new(Losses::new(config.on_drop.clone())),
             storing,
             work: Notify::new(),
             refused: Notify::new(),
