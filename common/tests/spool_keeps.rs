@@ -263,7 +263,8 @@ fn what_memory_has_no_room_for_goes_to_disk_and_comes_back() {
 #[test]
 fn what_comes_back_comes_oldest_first_and_leaves_half_of_the_room() {
     let folder = tempfile::tempdir().expect("a folder");
-    let spool = SpoolConfig::new(folder.path().join("spool"));
+    // Durable, so that the order on disk is that of the calls.
+    let spool = SpoolConfig::new(folder.path().join("spool")).durable();
     let server = Server::answering(503);
     let first = exporter(&server, impatient(spool.clone()));
     (0..100).for_each(|number| first.submit(post(number)));
