@@ -26,6 +26,7 @@ mod ledger;
 mod queue;
 mod retry;
 mod route;
+mod running;
 mod size;
 mod tls;
 mod transport;
