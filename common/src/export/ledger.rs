@@ -101,6 +101,13 @@ pub enum DropReason {
     /// sent by itself: there is no such run.
     #[error("rejected by the server")]
     Rejected,
+    /// No connection, or no answer: held for that when the end came. Check the address and the network;
+    /// `Client::check` says more.
+    #[error("the endpoint does not answer")]
+    Unreachable,
+    /// 5xx, 429 or the like: held for that when the end came. See to the server, or try again later.
+    #[error("the endpoint fails, or wants to be left alone for a while")]
+    Unavailable,
     /// Tried again for as long as [`RetryPolicy::budget`](super::RetryPolicy::budget) allows.
     #[error("no success within the retry budget")]
     RetriesExhausted,
@@ -115,6 +122,32 @@ pub enum DropReason {
     /// A fault of this crate, counted so that the books balance. Please report it.
     #[error("the exporter failed")]
     ExporterFailed,
+}
+
+impl DropReason {
+    /// Returns true if nothing is wrong with the operation: another attempt, later or elsewhere, may
+    /// succeed. False if the same would be refused again, or must not be sent.
+    ///
+    /// ```
+    /// use common::export::DropReason;
+    ///
+    /// assert!(DropReason::KeyRefused.is_of_endpoint());
+    /// assert!(!DropReason::Rejected.is_of_endpoint());
+    /// ```
+    pub fn is_of_endpoint(self) -> bool {
+        match self {
+            Self::KeyRefused
+            | Self::WorkspaceNeeded
+            | Self::NotFound
+            | Self::Redirected
+            | Self::Unreachable
+            | Self::Unavailable
+            | Self::RetriesExhausted
+            | Self::Shutdown => true,
+            // What a transform has not seen to must not be kept either.
+            Self::TooLarge | Self::Rejected | Self::TransformFailed | Self::ExporterFailed => false,
+        }
+    }
 }
 
 /// Why an attachment did not arrive although its run did.

@@ -27,6 +27,7 @@ mod queue;
 mod retry;
 mod route;
 mod running;
+mod send;
 mod size;
 mod tls;
 mod transport;
@@ -37,8 +38,9 @@ pub use callbacks::{OnDrop, Transform};
 pub(crate) use config::trimmed_key;
 pub use config::{
     BatchConfig, COMPRESSION_LEVELS, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS,
-    DEFAULT_COMPRESSION_LEVEL, DEFAULT_ENDPOINT, DEFAULT_LINGER, DEFAULT_QUEUE_BYTES,
-    DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT, Delivery, Destination,
+    DEFAULT_COMPRESSION_LEVEL, DEFAULT_ENDPOINT, DEFAULT_LINGER, DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT,
+    Delivery, Destination,
 };
 pub use encode::{EncodedBody, Encoder, Encoding};
 pub use exporter::BatchExporter;

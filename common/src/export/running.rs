@@ -194,10 +194,11 @@ fn work(
         if life.is_ok() {
             break;
         }
-        // A panic costs the batch in flight, which is booked, or the one question of `/info`: each
-        // life leaves less to do, so this cannot spin.
+        // A panic costs the batch that was being gathered, which is booked: each life leaves less to
+        // do, so this cannot spin.
         tracing::error!("the LangSmith exporter failed and starts again; please report it");
     }
+    runtime.block_on(worker.give_up());
     queue.abandon(DropReason::Shutdown);
     queue.leave();
     // A name lookup under way must not hold up the end of the program.
