@@ -23,7 +23,9 @@ mod handle;
 mod privacy;
 mod replica;
 mod routes;
+mod signals;
 mod slices;
+mod termination;
 
 pub use asking::{
     AskError, DEFAULT_ASK_TIMEOUT, DEFAULT_SELECT, FeedbackQuery, FeedbackUpdate, MAX_ANSWER_BYTES,
@@ -37,5 +39,6 @@ pub use default::{DefaultClientGuard, default_client};
 pub use guard::FlushGuard;
 pub use handle::Client;
 pub use replica::Replica;
+pub use termination::{TerminationError, TerminationGuard, terminated};
 
 pub use crate::export::DEFAULT_ENDPOINT;

@@ -48,6 +48,7 @@ pub use info::{BatchIngestConfig, InstanceFlags, ServerInfo};
 pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
 pub(crate) use retry::names_workspace;
 pub use retry::{RetryPolicy, Verdict, judge};
+pub(crate) use running::after_fork;
 pub(crate) use transport::is_loopback;
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,

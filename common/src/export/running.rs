@@ -27,6 +27,14 @@ use crate::model::Process;
 /// How long the end waits for a function of the program's that is being called just then.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// Called in a forked process that gets its first exporter.
+static AFTER_FORK: OnceLock<fn()> = OnceLock::new();
+
+/// Has a function called in forked processes that send something. The first one named is it.
+pub(crate) fn after_fork(hear: fn()) {
+    let _ = AFTER_FORK.set(hear);
+}
+
 /// An exporter's queue, and what works for it, in the process that made it.
 #[derive(Debug)]
 pub(super) struct Running {
@@ -121,8 +129,10 @@ impl Running {
         };
         // Made before it is put there, so that a fork within the fork finds no half of it. If another
         // thread was faster, this one ends unused.
-        if let Err(unused) = self.child.set(Box::new(child)) {
-            unused.stop();
+        match (self.child.set(Box::new(child)), AFTER_FORK.get()) {
+            (Ok(()), Some(hear)) => hear(),
+            (Ok(()), None) => {}
+            (Err(unused), _) => unused.stop(),
         }
         self.child.get().map_or(self, |child| &**child)
     }
@@ -200,6 +210,10 @@ fn work(
     }
     runtime.block_on(worker.give_up());
     queue.abandon(DropReason::Shutdown);
+    let stats = queue.stats();
+    if stats.total_dropped() + stats.total_refused() > 0 {
+        tracing::warn!("not all runs reached LangSmith: {stats}");
+    }
     queue.leave();
     // A name lookup under way must not hold up the end of the program.
     runtime.shutdown_background();
