@@ -20,6 +20,8 @@ mod default;
 mod exporters;
 mod guard;
 mod handle;
+#[cfg(feature = "prometheus")]
+mod metrics;
 mod privacy;
 mod replica;
 mod routes;
@@ -38,6 +40,8 @@ pub use config::{Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Sett
 pub use default::{DefaultClientGuard, default_client};
 pub use guard::FlushGuard;
 pub use handle::Client;
+#[cfg(feature = "prometheus")]
+pub use metrics::ExportMetrics;
 pub use replica::Replica;
 pub use termination::{TerminationError, TerminationGuard, terminated};
 

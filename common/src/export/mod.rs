@@ -29,6 +29,7 @@ mod route;
 mod running;
 mod send;
 mod size;
+mod stall;
 mod tls;
 mod transport;
 mod worker;

@@ -11,6 +11,7 @@ use super::callbacks::OnDrop;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
 use super::size::estimated_size;
+use super::stall::Stall;
 use crate::model::RunOp;
 
 /// An operation in the queue, with what it counts against the bounds.
@@ -51,6 +52,7 @@ struct State {
     // Waiting and in flight together: a slow server must not make room for more memory.
     held_bytes: usize,
     oldest: Option<Instant>,
+    stall: Stall,
     limits: Limits,
     stats: ExportStats,
     // Everything up to this number of accepted operations is wanted now.
@@ -73,6 +75,7 @@ impl Queue {
                 waiting_bytes: 0,
                 held_bytes: 0,
                 oldest: None,
+                stall: Stall::default(),
                 limits,
                 stats: ExportStats::default(),
                 wanted: 0,
@@ -136,6 +139,7 @@ impl Queue {
             state.waiting_bytes += bytes;
             state.stats.accepted += 1;
             state.stats.queued += 1;
+            state.note_stall();
             if state.ops.len() == 1 {
                 state.oldest = Some(Instant::now());
             }
@@ -231,6 +235,7 @@ impl Queue {
                     state.last_drop = Some(reason);
                 }
             }
+            state.note_stall();
         }
         if let (Err(reason), Some(on_drop)) = (fate, &self.on_drop) {
             on_drop.tell(reason, ops);
@@ -305,7 +310,12 @@ impl Queue {
 
     /// Returns the books.
     pub(super) fn stats(&self) -> ExportStats {
-        self.lock().stats.clone()
+        let state = self.lock();
+        ExportStats {
+            queued_bytes: state.held_bytes,
+            stalled: state.stall.lasts(),
+            ..state.stats.clone()
+        }
     }
 
     /// Begins a flush: everything accepted so far is wanted now.
@@ -394,6 +404,10 @@ pub(super) struct FlushMark {
 }
 
 impl State {
+    fn note_stall(&mut self) {
+        self.stall.note(self.stats.accepted, self.stats.settled());
+    }
+
     fn take(&mut self) -> Vec<Queued> {
         let mut count = 0;
         let mut bytes = 0;
