@@ -154,6 +154,11 @@ impl DropReason {
             Self::TooLarge | Self::Rejected | Self::TransformFailed | Self::ExporterFailed => false,
         }
     }
+
+    /// Returns true if another key or workspace would help.
+    pub(super) fn is_of_key(self) -> bool {
+        matches!(self, Self::KeyRefused | Self::WorkspaceNeeded)
+    }
 }
 
 /// Why an attachment did not arrive although its run did.
@@ -193,12 +198,14 @@ pub enum RefuseReason {
 /// What a flush could not do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FlushError {
-    /// Time ran out. They are still held and will be sent; wait longer, or see whether the endpoint
-    /// answers (`Client::check`).
-    #[error("time ran out with {left} operations unsent")]
+    /// Time ran out. They are still held and will be sent; wait longer, or see to what keeps them
+    /// (`Client::check` says more).
+    #[error("time ran out with {left} operations unsent{}", why(.because))]
     Timeout {
         /// Operations still held.
         left: u64,
+        /// What keeps them; none if no request has failed lately.
+        because: Option<DropReason>,
     },
     /// Operations were given up since the last flush; the reason says what to do.
     #[error("{dropped} operations were dropped: {reason}")]
@@ -217,6 +224,10 @@ pub enum FlushError {
         /// The latest reason; [`ExportStats`] has them all.
         reason: RefuseReason,
     },
+}
+
+fn why(because: &Option<DropReason>) -> String {
+    because.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! The bounded queue between the traced program and the exporter's thread, and the books it keeps.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::callbacks::OnDrop;
+use super::callbacks::Losses;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
 use super::size::estimated_size;
@@ -35,7 +35,7 @@ pub(super) struct Queue {
     max_ops: u64,
     max_bytes: usize,
     linger: Duration,
-    on_drop: Option<OnDrop>,
+    pub(super) losses: Arc<Losses>,
     // Wakes the exporter's thread: something to send, or an order to stop.
     work: Notify,
     // Wakes the exporter's thread to log the first refusal of its kind.
@@ -65,6 +65,8 @@ struct State {
     last_drop: Option<DropReason>,
     reported_refused: u64,
     last_refusal: Option<RefuseReason>,
+    // What the endpoint takes nothing for at the moment.
+    trouble: Option<DropReason>,
 }
 
 impl Queue {
@@ -86,6 +88,7 @@ impl Queue {
                 last_drop: None,
                 reported_refused: 0,
                 last_refusal: None,
+                trouble: None,
             }),
             max_ops: config.queue_ops as u64,
             max_bytes: config.queue_bytes,
@@ -93,7 +96,7 @@ impl Queue {
                 Delivery::Batched => config.linger.min(MAX_LINGER),
                 Delivery::Unbatched => Duration::ZERO,
             },
-            on_drop: config.on_drop.clone(),
+            losses: Arc::new(Losses::new(config.on_drop.clone())),
             work: Notify::new(),
             refused: Notify::new(),
             settled: Notify::new(),
@@ -221,8 +224,7 @@ impl Queue {
         self.lock().limits
     }
 
-    /// Books the fate of operations that were taken. Called on the exporter's thread only, because
-    /// code of the program's may run here.
+    /// Books the fate of operations that were taken.
     pub(super) fn settle(&self, ops: u64, bytes: usize, fate: Result<(), DropReason>) {
         {
             let mut state = self.lock();
@@ -237,8 +239,8 @@ impl Queue {
             }
             state.note_stall();
         }
-        if let (Err(reason), Some(on_drop)) = (fate, &self.on_drop) {
-            on_drop.tell(reason, ops);
+        if let Err(reason) = fate {
+            self.losses.note(reason, ops);
         }
         self.settled.notify_waiters();
         self.settled_blocking.notify_all();
@@ -256,6 +258,16 @@ impl Queue {
         if !left.is_empty() {
             self.settle(left.len() as u64, bytes, Err(reason));
         }
+    }
+
+    /// Notes why the endpoint takes nothing at the moment, or that it does.
+    pub(super) fn set_trouble(&self, trouble: Option<DropReason>) {
+        self.lock().trouble = trouble;
+    }
+
+    /// Returns why the endpoint takes nothing at the moment.
+    pub(super) fn trouble(&self) -> Option<DropReason> {
+        self.lock().trouble
     }
 
     /// Counts a request, and whether it repeats an earlier one.
@@ -355,7 +367,8 @@ impl Queue {
         let mut state = self.lock();
         let left = mark.target.saturating_sub(state.stats.settled());
         if left > 0 {
-            return Err(FlushError::Timeout { left });
+            let because = state.trouble;
+            return Err(FlushError::Timeout { left, because });
         }
         let (total_dropped, total_refused) =
             (state.stats.total_dropped(), state.stats.total_refused());

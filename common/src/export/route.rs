@@ -9,12 +9,15 @@
 //! Start at [`divide`].
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use http::Method;
+use tokio::time::Instant;
 
 use super::encode::is_usable_name;
 use super::in_flight::Held;
 use super::ledger::AttachmentLoss;
+use super::retry::RetryPolicy;
 use crate::model::RunOp;
 
 /// The forms that a request has.
@@ -32,7 +35,16 @@ pub(super) enum Form {
 pub(super) struct Load {
     pub(super) form: Form,
     pub(super) batch: Held,
+    /// How often it was sent.
+    pub(super) attempts: u32,
+    /// Whether it goes as JSON because there seems to be no multipart.
+    pub(super) is_fallback: bool,
+    // Since when it is to be sent.
+    begun: Option<Instant>,
 }
+
+/// No setting is waited out for longer, so that none can overflow the clock.
+const MAX_BUDGET: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Divides a batch into what each request carries; the first is last, to be popped from the end.
 ///
@@ -45,23 +57,29 @@ pub(super) fn divide(batch: Held, form: Form, feedback_as_part: bool) -> Vec<Loa
         (Form::Json, RunOp::Feedback(_)) => false,
         (Form::Multipart | Form::Json, _) => true,
     });
-    let mut loads: Vec<Load> = alone.into_singles().into_iter().map(Load::one).collect();
+    let one = |batch| Load::new(Form::One, batch);
+    let mut loads: Vec<Load> = alone.into_singles().into_iter().map(one).collect();
     loads.reverse();
     if !together.groups().is_empty() {
-        loads.push(Load {
-            form,
-            batch: together,
-        });
+        loads.push(Load::new(form, together));
     }
     loads
 }
 
 impl Load {
-    fn one(batch: Held) -> Self {
+    fn new(form: Form, batch: Held) -> Self {
         Self {
-            form: Form::One,
+            form,
             batch,
+            attempts: 0,
+            is_fallback: false,
+            begun: None,
         }
+    }
+
+    /// Returns until when it is tried; the time begins with the first call.
+    pub(super) fn deadline(&mut self, policy: &RetryPolicy) -> Instant {
+        *self.begun.get_or_insert_with(Instant::now) + policy.budget.min(MAX_BUDGET)
     }
 
     /// Returns the operation of a load that has only one.
@@ -81,7 +99,39 @@ impl Load {
     pub(super) fn halves(self) -> [Self; 2] {
         let form = self.form;
         let [first, second] = self.batch.split();
-        [second, first].map(|batch| Self { form, batch })
+        [second, first].map(|batch| Self::new(form, batch))
+    }
+
+    /// Makes a load of each group; the first is last, as in [`divide`].
+    pub(super) fn singles(self) -> impl Iterator<Item = Self> {
+        let form = self.form;
+        let singles = self.batch.into_singles().into_iter().rev();
+        singles.map(move |batch| Self::new(form, batch))
+    }
+
+    /// Makes of multipart what goes elsewhere, as in [`divide`]; time runs on.
+    pub(super) fn into_json(self) -> impl Iterator<Item = Self> {
+        // The other path is no repetition.
+        let (attempts, begun) = (self.attempts.saturating_sub(1), self.begun);
+        let loads = divide(self.batch, Form::Json, false).into_iter();
+        loads.map(move |load| match load.form {
+            Form::Json => Self {
+                attempts,
+                begun,
+                is_fallback: true,
+                ..load
+            },
+            Form::Multipart | Form::One => load,
+        })
+    }
+
+    /// Makes multipart of what was JSON for want of it; time runs on.
+    pub(super) fn back_to_multipart(self) -> Self {
+        Self {
+            form: Form::Multipart,
+            is_fallback: false,
+            ..self
+        }
     }
 
     /// Returns method and path of the request.

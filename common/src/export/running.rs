@@ -179,6 +179,7 @@ fn work(
     tell: &mpsc::SyncSender<Result<Handle, String>>,
 ) {
     let runtime = match tokio::runtime::Builder::new_current_thread()
+        .thread_name("langsmith-beside")
         .enable_all()
         .build()
     {
@@ -197,6 +198,7 @@ fn work(
                     biased;
                     () = queue.stopped() => {}
                     () = warn_refused(queue) => {}
+                    () = queue.losses.clone().tell() => {}
                     () = worker.run() => {}
                 }
             });
@@ -209,7 +211,8 @@ fn work(
         tracing::error!("the LangSmith exporter failed and starts again; please report it");
     }
     runtime.block_on(worker.give_up());
-    queue.abandon(DropReason::Shutdown);
+    queue.abandon(queue.trouble().unwrap_or(DropReason::Shutdown));
+    queue.losses.tell_rest();
     let stats = queue.stats();
     if stats.total_dropped() + stats.total_refused() > 0 {
         tracing::warn!("not all runs reached LangSmith: {stats}");

@@ -102,6 +102,15 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     fn renew(&self) -> Option<Arc<dyn Transport>> {
         None
     }
+
+    /// Returns a number that changes when what the transport proves itself with changes, and tells nothing
+    /// of it; none, as by default, if that never happens.
+    ///
+    /// While the key is refused it is looked at several times a second, so that a new one is tried at
+    /// once.
+    fn credentials(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Why an exporter cannot start. Nothing was sent.

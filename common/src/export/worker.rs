@@ -20,7 +20,6 @@ use super::batch::Batch;
 use super::config::{BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, Delivery};
 use super::in_flight::{Held, InFlight};
 use super::info::ServerInfo;
-use super::ledger::DropReason;
 use super::queue::{Limits, Queue, Queued};
 use super::send::{Sender, Shared, Warnings};
 use super::transport::{HttpRequest, Transport};
@@ -113,9 +112,8 @@ impl Worker {
             let Some(taken) = self.queue.next_batch().await else {
                 break;
             };
-            match self.gather(taken).await {
-                Ok(batch) => self.sender.send(batch, place),
-                Err((batch, reason)) => batch.settle(Err(reason)),
+            if let Some(batch) = self.gather(taken).await {
+                self.sender.send(batch, place);
             }
         }
         self.sender.landed().await;
@@ -127,31 +125,44 @@ impl Worker {
     }
 
     /// Lets the program change what was taken, and merges what is sent together.
-    async fn gather(&self, taken: Vec<Queued>) -> Result<Held, (Held, DropReason)> {
+    ///
+    /// None if there is nothing to send; what was taken is booked.
+    async fn gather(&self, taken: Vec<Queued>) -> Option<Held> {
         let owed = self.in_flight.take(&taken);
         let (mut ops, sizes): (Vec<RunOp>, Vec<usize>) = taken
             .into_iter()
             .map(|queued| (queued.op, queued.bytes))
             .unzip();
         let mut changed = Ok(());
-        if let Some(transform) = &self.config.transform {
-            changed = transform.apply(&mut ops);
-            // What it adds is the user's.
-            for op in &mut ops {
-                op.withhold_deep();
-            }
+        if let Some(transform) = self.config.transform.clone() {
+            // Beside this thread: requests are under way here, and deadlines pass.
+            let beside = tokio::task::spawn_blocking(move || {
+                let changed = transform.apply(&mut ops);
+                // What it adds is the user's.
+                for op in &mut ops {
+                    op.withhold_deep();
+                }
+                (ops, changed)
+            });
+            (ops, changed) = match beside.await {
+                Ok(done) => done,
+                Err(_) => return None,
+            };
         }
         let sized = ops.into_iter().zip(sizes);
-        match (changed, self.config.delivery) {
-            (Ok(()), Delivery::Batched) => Ok(owed.becomes(Batch::merge_sized(sized))),
-            (Ok(()), Delivery::Unbatched) => Ok(owed.becomes(Batch::apart_sized(sized))),
-            (Err(reason), _) => Err((owed.becomes(Batch::apart_sized(sized)), reason)),
+        if let Err(reason) = changed {
+            owed.becomes(Batch::apart_sized(sized)).settle(Err(reason));
+            return None;
         }
+        Some(owed.becomes(match self.config.delivery {
+            Delivery::Batched => Batch::merge_sized(sized),
+            Delivery::Unbatched => Batch::apart_sized(sized),
+        }))
     }
 
     /// Asks the server what it prefers, beside the work, if it is time.
     fn ask_info(&mut self) {
-        if !self.info.due.is_some_and(|due| due <= Instant::now()) {
+        if self.info.due.is_none_or(|due| due > Instant::now()) {
             return;
         }
         self.info.due = Some(Instant::now() + INFO_AGAIN);
