@@ -14,6 +14,7 @@
 //! What was accepted is accounted for to the last operation:
 //! `accepted = delivered + dropped + spooled + queued`. Start at [`BatchExporter`].
 
+mod admission;
 mod batch;
 mod callbacks;
 mod chunks;

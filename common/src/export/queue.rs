@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::admission::Admission;
 use super::callbacks::Losses;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
@@ -32,8 +33,6 @@ pub(super) struct Limits {
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    max_ops: u64,
-    max_bytes: usize,
     linger: Duration,
     pub(super) losses: Arc<Losses>,
     // Wakes the exporter's thread: something to send, or an order to stop.
@@ -53,6 +52,7 @@ struct State {
     held_bytes: usize,
     oldest: Option<Instant>,
     stall: Stall,
+    admission: Admission,
     limits: Limits,
     stats: ExportStats,
     // Everything up to this number of accepted operations is wanted now.
@@ -78,6 +78,7 @@ impl Queue {
                 held_bytes: 0,
                 oldest: None,
                 stall: Stall::default(),
+                admission: Admission::new(config.queue_ops, config.queue_bytes),
                 limits,
                 stats: ExportStats::default(),
                 wanted: 0,
@@ -90,8 +91,6 @@ impl Queue {
                 last_refusal: None,
                 trouble: None,
             }),
-            max_ops: config.queue_ops as u64,
-            max_bytes: config.queue_bytes,
             linger: match config.delivery {
                 Delivery::Batched => config.linger.min(MAX_LINGER),
                 Delivery::Unbatched => Duration::ZERO,
@@ -115,16 +114,11 @@ impl Queue {
         let wake = {
             let mut guard = self.lock();
             let state = &mut *guard;
-            let full = state.stats.queued >= self.max_ops
-                || state.held_bytes.saturating_add(bytes) > self.max_bytes;
+            let (queued, held) = (state.stats.queued, state.held_bytes);
             let refusal = if state.closed {
                 Some(RefuseReason::Closed)
-            } else if bytes > self.max_bytes {
-                Some(RefuseReason::TooLarge)
-            } else if full {
-                Some(RefuseReason::QueueFull)
             } else {
-                None
+                state.admission.refusal(&op, bytes, queued, held)
             };
             if let Some(reason) = refusal {
                 let count = state.stats.refused.entry(reason).or_default();
