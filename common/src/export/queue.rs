@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::callbacks::OnDrop;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
-use super::size::estimated_size;
+use super::size::shallow_size;
 use crate::model::RunOp;
 
 /// An operation in the queue, with what it counts against the bounds.
@@ -104,8 +104,10 @@ impl Queue {
     }
 
     /// Takes an operation in, or counts why not.
-    pub(super) fn submit(&self, op: RunOp) {
-        let bytes = estimated_size(&op);
+    ///
+    /// What is nested too deep is cut: a tracer has seen to it, and others submit too.
+    pub(super) fn submit(&self, mut op: RunOp) {
+        let bytes = shallow_size(&mut op);
         let wake = {
             let mut guard = self.lock();
             let state = &mut *guard;

@@ -29,6 +29,8 @@ mod tracer;
 
 pub use builder::{CLOCK_SKEW, RunBuilder};
 #[cfg(feature = "macros")]
+pub(crate) use builder::serialized;
+#[cfg(feature = "macros")]
 pub(crate) use current::tracer_here;
 pub use current::{InRun, TraceFutureExt, add_metadata, current, with_run};
 pub use gate::GateCounts;
