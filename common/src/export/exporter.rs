@@ -74,9 +74,7 @@ impl BatchExporter {
     ///
     /// What is nested deeper than [`MAX_VALUE_DEPTH`](crate::model::MAX_VALUE_DEPTH) is replaced by a
     /// marker: it could not be written.
-    pub fn submit(&self, mut op: RunOp) {
-        // A tracer has seen to it; others submit too.
-        op.withhold_deep();
+    pub fn submit(&self, op: RunOp) {
         self.running().queue.submit(op);
     }
 

@@ -11,7 +11,7 @@ use super::admission::Admission;
 use super::callbacks::Losses;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
-use super::size::estimated_size;
+use super::size::shallow_size;
 use super::stall::Stall;
 use crate::model::RunOp;
 
@@ -109,8 +109,10 @@ impl Queue {
     }
 
     /// Takes an operation in, or counts why not.
-    pub(super) fn submit(&self, op: RunOp) {
-        let bytes = estimated_size(&op);
+    ///
+    /// What is nested too deep is cut: a tracer has seen to it, and others submit too.
+    pub(super) fn submit(&self, mut op: RunOp) {
+        let bytes = shallow_size(&mut op);
         let wake = {
             let mut guard = self.lock();
             let state = &mut *guard;
