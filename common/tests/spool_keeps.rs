@@ -357,7 +357,7 @@ fn a_transform_sees_each_operation_once_however_it_travels() {
         let transform = Transform::new(move |ops| {
             counts.fetch_add(ops.len() as u64, Ordering::SeqCst);
             for run in ops.iter_mut().filter_map(RunOp::run_mut) {
-                run.tags.push("seen".to_owned());
+                run.tags.push("seen".into());
             }
         });
         let config = BatchConfig {

@@ -12,6 +12,7 @@ use super::guard::FlushGuard;
 use super::replica::Replica;
 use super::routes::Routes;
 use crate::export::{Destination, ExportStats, FlushError};
+use crate::model::SmolStr;
 use crate::trace::{RunBuilder, RunSink, TeeSink, Tracer};
 
 /// Starts runs and sees them delivered. A cheap clone; all clones are one client.
@@ -134,7 +135,7 @@ impl Client {
     }
 
     /// Begins a run: a root, unless the builder is given a parent.
-    pub fn run(&self, name: impl Into<String>) -> RunBuilder {
+    pub fn run(&self, name: impl Into<SmolStr>) -> RunBuilder {
         self.tracer.run(name)
     }
 
@@ -209,6 +210,10 @@ impl Client {
     /// that nobody forgets.
     pub fn flush_guard(&self, timeout: Duration) -> FlushGuard {
         FlushGuard::new(self.clone(), timeout)
+    }
+
+    pub(super) fn exporters(&self) -> &Arc<Exporters> {
+        &self.origin.exporters
     }
 
     /// Asks the main destination whether it is there and takes the key.

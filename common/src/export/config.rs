@@ -80,8 +80,10 @@ pub struct BatchConfig {
     /// finds nothing under way, and for that long nothing sent, waits for a tenth of it; unless this is
     /// more than a second: who asks for that wants few requests.
     pub linger: Duration,
-    /// Most operations held. At one more, the newest is refused: what is already held may be the
-    /// beginning of a trace whose end is still to come. [`DEFAULT_QUEUE_OPS`].
+    /// Most operations held: waiting, being written, in flight and to be sent again. At one more, the newest
+    /// is refused: what is already held may be the beginning of a trace whose end is still to come. The
+    /// end of a run whose beginning was taken in may use an eighth above this bound and the next.
+    /// [`DEFAULT_QUEUE_OPS`].
     pub queue_ops: usize,
     /// Most bytes held, by estimate; an operation larger than that is never taken in. It counts for each
     /// destination: a client with three may hold three times as much.

@@ -22,7 +22,7 @@ use super::callbacks::Transform;
 use super::config::BatchConfig;
 use super::ledger::DropReason;
 use super::queue::{Forsaken, Parked, Queue, Queued, Ticket, Work};
-use super::size::estimated_size;
+use super::size::shallow_size;
 use super::spool::{Draft, Files, Fingerprint, Letters, RecordId, Rejected, Spool, SpoolConfig};
 use super::transport::StartError;
 
@@ -316,14 +316,14 @@ impl Keeper {
         self.allowance.take(found.iter().map(|it| it.ops).sum());
         let mut back = Vec::with_capacity(found.len());
         for recovered in found {
-            let Some(op) = recovered.op else {
+            let Some(mut op) = recovered.op else {
                 self.queue.book_damaged(recovered.tag, recovered.ops);
                 continue;
             };
             let ticket = self.queue.new_ticket();
             self.records.insert(ticket, (recovered.id, recovered.ops));
             back.push(Queued {
-                bytes: estimated_size(&op),
+                bytes: shallow_size(&mut op),
                 op,
                 ops: recovered.ops,
                 epoch: recovered.tag,

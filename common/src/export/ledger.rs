@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// The books of one exporter at one moment.
 ///
@@ -16,6 +17,11 @@ pub struct ExportStats {
     pub delivered: u64,
     /// Operations held in memory: queued or in flight.
     pub queued: u64,
+    /// Bytes that these take, by estimate.
+    pub queued_bytes: usize,
+    /// How long what is held has been waiting; grows while nothing is settled, and is worth an alert above
+    /// a minute. Zero if nothing is held.
+    pub stalled: Duration,
     /// Operations kept on disk alone; what memory holds as well counts as queued.
     pub spooled: u64,
     /// Operations among the accepted ones that an earlier process had left on disk.

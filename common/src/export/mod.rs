@@ -14,6 +14,7 @@
 //! What was accepted is accounted for to the last operation:
 //! `accepted = delivered + dropped + spooled + queued`. Start at [`BatchExporter`].
 
+mod admission;
 mod batch;
 mod callbacks;
 mod chunks;
@@ -29,11 +30,13 @@ mod ledger;
 mod queue;
 mod retry;
 mod route;
+mod running;
 mod send;
 mod size;
 // The tests and fuzz targets of the spool reach its inside.
 #[doc(hidden)]
 pub mod spool;
+mod stall;
 mod tls;
 mod transport;
 mod worker;
@@ -54,6 +57,7 @@ pub use key::KeySource;
 pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason, SpoolStats};
 pub(crate) use retry::names_workspace;
 pub use retry::{RetryPolicy, Verdict, judge};
+pub(crate) use running::after_fork;
 pub use spool::{
     DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_SEGMENT_BYTES, DEFAULT_SPOOL_SYNC_INTERVAL,
     DEFAULT_STORE_TIMEOUT, Rejected, SpoolConfig, SpoolMode,

@@ -15,6 +15,7 @@ use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -121,6 +122,12 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Carries one request.
     fn exchange(&self, request: HttpRequest) -> Exchange<'_>;
 
+    /// Makes one like it that shares no connection with it, for a process that was forked off. Without
+    /// one, as by default, the child uses this very one; then its connections must not outlive an exchange.
+    fn renew(&self) -> Option<Arc<dyn Transport>> {
+        None
+    }
+
     /// Returns a number that changes when what the transport proves itself with changes, and tells nothing
     /// of it; none, as by default, if that never happens.
     ///
@@ -201,6 +208,7 @@ pub struct ReqwestTransport {
     connections: Connections,
     // Of its own for each: what is told of a key says nothing of it.
     hasher: RandomState,
+    destination: Destination,
 }
 
 impl ReqwestTransport {
@@ -243,6 +251,7 @@ impl ReqwestTransport {
             key: to.api_key_from.clone(),
             connections,
             hasher: RandomState::new(),
+            destination: to.clone(),
         })
     }
 
@@ -317,6 +326,12 @@ impl Transport for ReqwestTransport {
         let key = self.key.as_ref()?.current();
         let key = key.as_ref().map(|key| key.expose_secret());
         Some(self.hasher.hash_one(key))
+    }
+
+    fn renew(&self) -> Option<Arc<dyn Transport>> {
+        let renewed = Self::new(&self.destination);
+        // It was good enough for the parent.
+        renewed.ok().map(|it| Arc::new(it) as Arc<dyn Transport>)
     }
 }
 

@@ -159,6 +159,7 @@ impl State {
                 self.last_drop = Some(reason);
             }
         }
+        self.note_stall();
     }
 
     /// Books a group that is on disk alone from now on.
@@ -167,5 +168,6 @@ impl State {
         self.stats.spooled += group.ops;
         self.held_bytes = self.held_bytes.saturating_sub(group.bytes);
         self.epochs.to_disk(group.epoch, group.ops);
+        self.note_stall();
     }
 }

@@ -27,9 +27,11 @@ use tokio::time::Instant;
 
 use self::flush::Epochs;
 use self::keeping::Keeping;
+use super::admission::Admission;
 use super::callbacks::Losses;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{DropReason, ExportStats, RefuseReason};
+use super::stall::Stall;
 use crate::model::RunOp;
 
 pub(super) use self::books::Forsaken;
@@ -98,6 +100,8 @@ struct State {
     // Waiting and in flight together: a slow server must not make room for more memory.
     held_bytes: usize,
     oldest: Option<Instant>,
+    stall: Stall,
+    admission: Admission,
     limits: Limits,
     stats: ExportStats,
     epochs: Epochs,
@@ -137,6 +141,8 @@ impl Queue {
                 left_at: None,
                 held_bytes: 0,
                 oldest: None,
+                stall: Stall::default(),
+                admission: Admission::new(config.queue_ops, config.queue_bytes),
                 limits,
                 stats: ExportStats::default(),
                 epochs: Epochs::new(storing != Storing::No),
@@ -186,7 +192,12 @@ impl Queue {
 
     /// Returns the books.
     pub(super) fn stats(&self) -> ExportStats {
-        self.lock().stats.clone()
+        let state = self.lock();
+        ExportStats {
+            queued_bytes: state.held_bytes,
+            stalled: state.stall.lasts(),
+            ..state.stats.clone()
+        }
     }
 
     /// Takes nothing in any more; what is held is still sent.
@@ -261,5 +272,13 @@ impl Queue {
             changed.as_mut().await;
             changed.set(self.settled.notified());
         }
+    }
+}
+
+impl State {
+    /// Has the watch look at how far things are.
+    fn note_stall(&mut self) {
+        let accepted = self.stats.accepted;
+        self.stall.note(accepted, accepted - self.stats.queued);
     }
 }
