@@ -49,9 +49,9 @@ pub struct ExportStats {
 pub struct SpoolStats {
     /// Bytes on disk that this exporter answers for: its own, and those it took over.
     pub bytes: u64,
-    /// Operations that went on without being on disk: the disk failed, was full or too slow, or the
-    /// spool has as many bytes as it may. They are held in memory like those of an exporter without a
-    /// spool.
+    /// Operations that were to be on disk and are not: the disk failed, was full or too slow, or the spool
+    /// has as many bytes as it may. In durable mode memory still holds them, as without a spool; of those
+    /// that could not be sent either, [`ExportStats::dropped`] tells the reason.
     pub unstored: u64,
     /// Operations that the server rejected and that were written beside the spool, with the reason.
     pub rejected: u64,
@@ -59,6 +59,9 @@ pub struct SpoolStats {
     pub damaged: u64,
     /// Files that were not a spool's, or of a later version, and were put aside under another name.
     pub set_aside: u64,
+    /// Writes that found the spool as large as it may be
+    /// ([`SpoolConfig::max_bytes`](super::SpoolConfig::max_bytes)).
+    pub full: u64,
     /// Reads and writes that failed.
     pub disk_errors: u64,
 }
@@ -110,6 +113,7 @@ impl fmt::Display for ExportStats {
             ("rejected and kept beside the spool", spool.rejected),
             ("damaged records", spool.damaged),
             ("files put aside", spool.set_aside),
+            ("writes beyond the spool's bound", spool.full),
             ("disk errors", spool.disk_errors),
         ] {
             if count > 0 {

@@ -10,6 +10,9 @@
 //!                 │   └──────────── ledger ◄────────┘ delivered, or dropped with a reason
 //! ```
 //!
+//! With a spool, the keeper's thread stands beside the queue: it writes what memory cannot hold or the
+//! endpoint does not take, and reads it back, oldest first ([`SpoolConfig`]).
+//!
 //! Submitting is synchronous and needs no runtime; everything slow happens on the exporter's thread.
 //! What was accepted is accounted for to the last operation:
 //! `accepted = delivered + dropped + spooled + queued`. Start at [`BatchExporter`].

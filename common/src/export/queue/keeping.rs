@@ -207,8 +207,9 @@ impl Queue {
         }
     }
 
-    /// Returns how much may be read back: nothing until three quarters are free, then up to a half, so
-    /// that live traffic always has that. To an endpoint that is away goes one batch, alone.
+    /// Returns how much may be read back: up to a quarter of what memory may hold, once it is half used
+    /// up. So live traffic always has three quarters, and does not push it out again at once. To an
+    /// endpoint that is away goes one batch, alone.
     fn room(&self, state: &State) -> Option<(u64, usize)> {
         let (ops, bytes) = (state.stats.queued, state.held_bytes);
         if state.stats.spooled == 0 || state.stopped {
@@ -218,10 +219,10 @@ impl Queue {
             let batch = state.limits;
             return (ops == 0).then_some((batch.ops as u64, batch.bytes));
         }
-        let is_free = ops <= self.max_ops / 4 && bytes <= self.max_bytes / 4;
+        let is_free = ops <= self.max_ops / 8 && bytes <= self.max_bytes / 8;
         is_free.then(|| {
-            let ops = (self.max_ops / 2).saturating_sub(ops);
-            let bytes = (self.max_bytes / 2).saturating_sub(bytes);
+            let ops = (self.max_ops / 4).saturating_sub(ops);
+            let bytes = (self.max_bytes / 4).saturating_sub(bytes);
             (ops.max(1), bytes.max(1))
         })
     }
@@ -265,7 +266,6 @@ impl Queue {
     /// Puts operations back that could not be written, before all others.
     pub(in crate::export) fn put_back(&self, mut ops: Vec<Queued>) {
         let mut state = self.lock();
-        state.stats.spool.unstored += ops.iter().map(|queued| queued.ops).sum::<u64>();
         if !state.keeping.is_last {
             let count = state.ops.len();
             ops.extend(state.take_first(count));
