@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::address::{show_endpoint, show_header};
 use super::callbacks::{OnDrop, Transform};
 use super::key::KeySource;
 use super::retry::RetryPolicy;
-use super::transport::{show_endpoint, show_header};
 
 /// Where runs are sent if nobody says otherwise: `LANGSMITH_ENDPOINT`.
 pub const DEFAULT_ENDPOINT: &str = "https://api.smith.langchain.com";

@@ -9,6 +9,11 @@
 //!                                                                    settle ◄────────┘
 //! ```
 //!
+//! The rate of requests needs no limit of its own. A lane that is not idle sends a batch each
+//! [`linger`](super::BatchConfig::linger) (ten a second), sooner only if one is full, and while
+//! all places are taken the queue gathers: batches grow before there are more of them. A key's budget is
+//! thousands of requests a minute; a server that wants less says 429, and the breaker obeys.
+//!
 //! Each flight is a task on the exporter's runtime, which has one thread: encoding takes turns, waiting
 //! does not. A flight that panics is ended alone; what it held is booked. Start at [`Sender`].
 
