@@ -87,7 +87,8 @@ pub struct BatchConfig {
     /// [`DEFAULT_QUEUE_BYTES`].
     pub queue_bytes: usize,
     /// How many requests may be under way at once; [`DEFAULT_MAX_IN_FLIGHT`], and at least one. What they
-    /// carry counts as held. The order in which batches arrive is then open; a server merges by id.
+    /// carry counts as held. The order in which batches arrive is then open; a server merges by id. Unbatched
+    /// it is always one, so that no update overtakes its run.
     pub max_in_flight: usize,
     /// How long one request may take in all; [`DEFAULT_REQUEST_TIMEOUT`].
     pub request_timeout: Duration,

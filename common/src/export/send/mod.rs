@@ -34,7 +34,7 @@ use breaker::Breaker;
 pub(super) use dialect::Dialect;
 pub(super) use warnings::Warnings;
 
-use super::config::BatchConfig;
+use super::config::{BatchConfig, Delivery};
 use super::encode::Encoder;
 use super::in_flight::Held;
 use super::queue::Queue;
@@ -68,7 +68,11 @@ impl Sender {
         config: BatchConfig,
         warnings: Arc<Warnings>,
     ) -> Self {
-        let places = config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        let places = match config.delivery {
+            Delivery::Batched => config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS),
+            // An update must not overtake its run: by itself it would find none.
+            Delivery::Unbatched => 1,
+        };
         Self {
             shared: Arc::new(Shared {
                 breaker: Breaker::new(config.retry.clone()),
