@@ -98,12 +98,12 @@ impl Call {
     }
 
     #[must_use]
-    pub fn project(self, project: impl Into<SmolStr>) -> Self {
+    pub fn project(self, project: impl Into<String>) -> Self {
         self.with(|run| run.project(project))
     }
 
     #[must_use]
-    pub fn tag(self, tag: impl Into<SmolStr>) -> Self {
+    pub fn tag(self, tag: impl Into<String>) -> Self {
         self.with(|run| run.tag(tag))
     }
 

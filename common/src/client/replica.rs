@@ -53,7 +53,7 @@ impl Replica {
     }
 
     /// Names another project at the client's own destination.
-    pub fn in_project(project: impl Into<SmolStr>) -> Self {
+    pub fn in_project(project: impl Into<String>) -> Self {
         Self::default().project(project)
     }
 
@@ -67,8 +67,8 @@ impl Replica {
 
     /// Sets the project; without one, each run's own.
     #[must_use]
-    pub fn project(mut self, project: impl Into<SmolStr>) -> Self {
-        self.project = Some(project.into());
+    pub fn project(mut self, project: impl Into<String>) -> Self {
+        self.project = Some(project.into().into());
         self
     }
 
@@ -119,8 +119,9 @@ impl Replica {
 
     /// Sets the tags of every run here, in the place of its own, as the official SDKs do.
     #[must_use]
-    pub fn tags<T: Into<SmolStr>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
-        self.tags = Some(tags.into_iter().map(Into::into).collect());
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        let tags = tags.into_iter().map(Into::into);
+        self.tags = Some(tags.map(SmolStr::from).collect());
         self
     }
 

@@ -124,8 +124,8 @@ impl RunBuilder {
     }
 
     /// Adds a tag. Children inherit it.
-    pub fn tag(self, tag: impl Into<SmolStr>) -> Self {
-        self.with(|run| run.tags.push(tag.into()))
+    pub fn tag(self, tag: impl Into<String>) -> Self {
+        self.with(|run| run.tags.push(tag.into().into()))
     }
 
     /// Adds several keys of metadata, each as [`metadata`](Self::metadata) does.
@@ -134,8 +134,9 @@ impl RunBuilder {
     }
 
     /// Adds several tags, each as [`tag`](Self::tag) does.
-    pub fn tags<T: Into<SmolStr>>(self, tags: impl IntoIterator<Item = T>) -> Self {
-        self.with(|run| run.tags.extend(tags.into_iter().map(Into::into)))
+    pub fn tags<T: Into<String>>(self, tags: impl IntoIterator<Item = T>) -> Self {
+        let tags = tags.into_iter().map(Into::into).map(SmolStr::from);
+        self.with(|run| run.tags.extend(tags))
     }
 
     /// Adds a file that the work was given; one of the same name is replaced. Names with a `.` are not
@@ -163,8 +164,8 @@ impl RunBuilder {
     }
 
     /// Sets the project, for this run and those below it.
-    pub fn project(self, project: impl Into<SmolStr>) -> Self {
-        self.with(|run| run.project = Some(project.into()))
+    pub fn project(self, project: impl Into<String>) -> Self {
+        self.with(|run| run.project = Some(project.into().into()))
     }
 
     /// Puts the run below another one, here or in another process; `None` makes a root.

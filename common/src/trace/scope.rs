@@ -110,15 +110,15 @@ impl Scope {
 
     /// Sets the project.
     #[must_use]
-    pub fn project(self, project: impl Into<SmolStr>) -> Self {
-        let project = project.into();
+    pub fn project(self, project: impl Into<String>) -> Self {
+        let project = SmolStr::from(project.into());
         self.with(|says| says.project = Some(project))
     }
 
     /// Adds a tag.
     #[must_use]
-    pub fn tag(self, tag: impl Into<SmolStr>) -> Self {
-        let tag = tag.into();
+    pub fn tag(self, tag: impl Into<String>) -> Self {
+        let tag = SmolStr::from(tag.into());
         self.with(|says| says.tags.push(tag))
     }
 

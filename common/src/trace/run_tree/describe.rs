@@ -18,9 +18,9 @@ impl RunTree {
     }
 
     /// Adds a tag. Runs started below from now on inherit it.
-    pub fn add_tag(&self, tag: impl Into<SmolStr>) {
+    pub fn add_tag(&self, tag: impl Into<String>) {
         let Some(inner) = self.open() else { return };
-        let tag = tag.into();
+        let tag = SmolStr::from(tag.into());
         inner.change_baggage(|baggage| {
             if !baggage.tags.contains(&tag) {
                 baggage.tags.push(tag);
