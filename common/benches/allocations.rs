@@ -50,7 +50,9 @@ fn main() {
         .build();
     let off = Tracer::builder(keep()).enabled(false).build();
     let unsampled = Tracer::builder(keep()).sampler(Sampler::AlwaysOff).build();
-    let metadata: JsonMap = [("revision".to_owned(), json!("3f2a9c"))].into_iter().collect();
+    let metadata: JsonMap = [("revision".to_owned(), json!("3f2a9c"))]
+        .into_iter()
+        .collect();
     let described = Tracer::builder(keep())
         .metadata(metadata)
         .service("gateway")
@@ -60,7 +62,9 @@ fn main() {
         run.end_with(outputs);
     };
     println!("{:<40} {:>8} {:>10}", "", "times", "bytes");
-    show("a root, payload moved in", |i, o| whole(on.run("root"), i, o));
+    show("a root, payload moved in", |i, o| {
+        whole(on.run("root"), i, o)
+    });
     let root = on.run("root").start();
     show("a child, payload moved in", |i, o| {
         whole(root.child("child"), i, o);

@@ -9,9 +9,7 @@ mod rounds;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::export::{
-    BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport,
-};
+use common::export::{BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
 use common::model::{Clock as _, IdGenerator as _, RandomIds, RunOp, SystemClock};
 use common::trace::{Anonymizer, Redactor, RunSink, RunTree, Sampler, Tracer};
 use rounds::{Row, compare, is_measuring, median, nanos, repeated, row};

@@ -33,7 +33,9 @@ struct Writer {
 impl Writer {
     fn new() -> Self {
         let mut random = SmallRng::seed_from_u64(7);
-        let syllables = ["ra", "ten", "lo", "mi", "ser", "va", "tion", "er", "qua", "ing"];
+        let syllables = [
+            "ra", "ten", "lo", "mi", "ser", "va", "tion", "er", "qua", "ing",
+        ];
         let words = (0..600).map(|_| {
             let count = random.random_range(1..4);
             let mut pick = || syllables[random.random_range(0..syllables.len())];

@@ -41,7 +41,10 @@ fn main() {
     let mut writing = vec![repeated("the trace alone, put into a map", 20_000, || {
         let mut headers = HeaderMap::with_capacity(4);
         let order = black_box(ORDER).to_owned();
-        headers.insert("langsmith-trace", HeaderValue::try_from(order).expect("text"));
+        headers.insert(
+            "langsmith-trace",
+            HeaderValue::try_from(order).expect("text"),
+        );
         black_box(headers);
     })];
     for (name, context) in &contexts {
@@ -62,6 +65,7 @@ fn main() {
             (*name, headers)
         })
         .collect();
+    let nothing = HeaderMap::new();
     let mut reading = vec![repeated("the ids alone, from the text", 20_000, || {
         black_box(black_box(ORDER).parse::<DottedOrder>().expect("an order"));
     })];
@@ -71,7 +75,6 @@ fn main() {
             black_box(propagator.extract(black_box(headers))).outcome;
         }));
     }
-    let nothing = HeaderMap::new();
     reading.push(repeated("no headers", 20_000, || {
         let _ = black_box(propagator.extract(black_box(&nothing)));
     }));

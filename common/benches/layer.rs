@@ -12,9 +12,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::export::{
-    BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport,
-};
+use common::export::{BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
 use common::middleware::TracingLayer;
 use common::model::RunOp;
 use common::propagation::TrustPolicy;

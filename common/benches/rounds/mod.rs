@@ -70,7 +70,10 @@ pub(crate) fn compare(title: &str, unit: &str, mut rows: Vec<Row<'_>>) {
         let ratios = taken.iter().zip(&times[0]).map(|(own, of)| own / of);
         let best = taken.iter().copied().fold(f64::INFINITY, f64::min);
         let (typical, ratio) = (median(taken.clone()), median(ratios.collect()));
-        println!("  {:<46} {typical:>12.0} {best:>10.0} {ratio:>7.2}x", row.name);
+        println!(
+            "  {:<46} {typical:>12.0} {best:>10.0} {ratio:>7.2}x",
+            row.name
+        );
     }
 }
 

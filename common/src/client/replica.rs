@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::export::{Destination, trimmed_key};
-use crate::model::{JsonMap, SmolStr};
+use crate::model::JsonMap;
 
 /// One more place that runs go to: another project, workspace or server.
 ///
@@ -34,13 +34,13 @@ pub struct Replica {
     pub(super) to: Option<Destination>,
     pub(super) api_key: Option<SecretString>,
     pub(super) workspace_id: Option<String>,
-    pub(super) project: Option<SmolStr>,
+    pub(super) project: Option<String>,
     // Three answers, as in the official SDKs: said not to be primary, a replica has new ids always.
     pub(super) primary: Option<bool>,
     pub(super) same_ids: bool,
     pub(super) reroot: bool,
     pub(super) metadata: JsonMap,
-    pub(super) tags: Option<Vec<SmolStr>>,
+    pub(super) tags: Option<Vec<String>>,
     // From `LANGSMITH_RUNS_ENDPOINTS`: an address in code takes its place.
     pub(super) listed: bool,
 }
@@ -68,7 +68,7 @@ impl Replica {
     /// Sets the project; without one, each run's own.
     #[must_use]
     pub fn project(mut self, project: impl Into<String>) -> Self {
-        self.project = Some(project.into().into());
+        self.project = Some(project.into());
         self
     }
 
@@ -120,8 +120,7 @@ impl Replica {
     /// Sets the tags of every run here, in the place of its own, as the official SDKs do.
     #[must_use]
     pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
-        let tags = tags.into_iter().map(Into::into);
-        self.tags = Some(tags.map(SmolStr::from).collect());
+        self.tags = Some(tags.into_iter().map(Into::into).collect());
         self
     }
 

@@ -39,7 +39,6 @@ pub use replica::replica_id;
 pub use run::{Extra, NEW_TOKEN, Run, RunEvent, RunStatus, RunType};
 pub(crate) use to_value::to_value;
 pub use tree::{TraceTree, TreeNode};
-pub use smol_str::SmolStr;
 pub use usage::{ParseUsageError, USAGE_METADATA, Usage};
 
 /// A JSON object with its keys in the order of insertion.

@@ -27,9 +27,9 @@ mod sink;
 mod surroundings;
 mod tracer;
 
-pub use builder::{CLOCK_SKEW, RunBuilder};
 #[cfg(feature = "macros")]
 pub(crate) use builder::serialized;
+pub use builder::{CLOCK_SKEW, RunBuilder};
 #[cfg(feature = "macros")]
 pub(crate) use current::tracer_here;
 pub use current::{InRun, TraceFutureExt, add_metadata, current, with_run};

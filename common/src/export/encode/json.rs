@@ -32,7 +32,11 @@ impl Encoder {
             text.list(posts, |text, run| whole_run(text, run, true));
         }
         if patches.clone().next().is_some() {
-            text.raw(if text.len() > 1 { ",\"patch\":" } else { "\"patch\":" });
+            text.raw(if text.len() > 1 {
+                ",\"patch\":"
+            } else {
+                "\"patch\":"
+            });
             text.list(patches, |text, run| whole_run(text, run, false));
         }
         text.raw("}");

@@ -68,7 +68,9 @@ impl JsonText for Vec<u8> {
     fn time(&mut self, time: Timestamp) {
         let (date, clock) = (time.date_naive(), time.time());
         let nanos = clock.nanosecond();
-        let year = u32::try_from(date.year()).ok().filter(|year| *year < 10_000);
+        let year = u32::try_from(date.year())
+            .ok()
+            .filter(|year| *year < 10_000);
         let (Some(year), true) = (year, nanos < 1_000_000_000) else {
             // A leap second, or a year that no dotted order can say.
             return other(self, &time);
@@ -165,7 +167,9 @@ fn first_escaped(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     for block in blocks {
         // All of the block, without a way out in between, so that it is one look.
-        let any = block.iter().fold(false, |any, byte| any | is_escaped(*byte));
+        let any = block
+            .iter()
+            .fold(false, |any, byte| any | is_escaped(*byte));
         if any {
             return block
                 .iter()
@@ -232,7 +236,18 @@ mod tests {
             json!(null),
             json!([]),
             json!({}),
-            json!([[], {}, "", 0, -1, 1.5, 1e300, f64::MIN_POSITIVE, u64::MAX, i64::MIN]),
+            json!([
+                [],
+                {},
+                "",
+                0,
+                -1,
+                1.5,
+                1e300,
+                f64::MIN_POSITIVE,
+                u64::MAX,
+                i64::MIN
+            ]),
             json!({"a": [true, false, null], "": {"\"": "\\"}, "é": "日本\u{0}\u{1f}\u{7f}"}),
         ] {
             assert_eq!(text_of(&value), value.to_string());
