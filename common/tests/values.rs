@@ -257,7 +257,7 @@ fn a_large_value_is_held_no_more_than_two_and_a_half_times() {
             assert!(status.success(), "{megabytes} MB");
             let times: f64 = said[0].parse().expect("a number");
             eprintln!("{megabytes} {zstd} {times}");
-            assert!(times <= 2.5 || true, "{megabytes} MB: {times} times");
+            assert!(times <= 2.5, "{megabytes} MB: {times} times");
         }
     }
 }
