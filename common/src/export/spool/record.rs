@@ -13,7 +13,6 @@ use std::sync::Arc;
 use bytes::{Buf as _, Bytes};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::model::{
@@ -182,12 +181,12 @@ struct StoredRun<'a> {
     trace_id: TraceId,
     parent_run_id: Option<RunId>,
     dotted_order: Cow<'a, DottedOrder>,
-    name: SmolStr,
+    name: Cow<'a, str>,
     run_type: Cow<'a, RunType>,
     start_time: Timestamp,
     end_time: Option<Timestamp>,
-    project: Option<SmolStr>,
-    tags: Cow<'a, [SmolStr]>,
+    project: Option<Cow<'a, str>>,
+    tags: Cow<'a, [String]>,
     inputs: Option<Cow<'a, JsonMap>>,
     outputs: Option<Cow<'a, JsonMap>>,
     events: Vec<StoredEvent<'a>>,
@@ -244,11 +243,11 @@ impl<'a> StoredRun<'a> {
             trace_id: *trace_id,
             parent_run_id: *parent_run_id,
             dotted_order: Cow::Borrowed(dotted_order),
-            name: name.clone(),
+            name: Cow::Borrowed(name),
             run_type: Cow::Borrowed(run_type),
             start_time: *start_time,
             end_time: *end_time,
-            project: project.clone(),
+            project: project.as_deref().map(Cow::Borrowed),
             tags: Cow::Borrowed(tags),
             inputs: inputs.as_ref().map(Cow::Borrowed),
             outputs: outputs.as_ref().map(Cow::Borrowed),
@@ -267,11 +266,11 @@ impl<'a> StoredRun<'a> {
             trace_id: self.trace_id,
             parent_run_id: self.parent_run_id,
             dotted_order: self.dotted_order.into_owned(),
-            name: self.name,
+            name: self.name.into_owned(),
             run_type: self.run_type.into_owned(),
             start_time: self.start_time,
             end_time: self.end_time,
-            project: self.project,
+            project: self.project.map(Cow::into_owned),
             tags: self.tags.into_owned(),
             inputs: self.inputs.map(Cow::into_owned),
             outputs: self.outputs.map(Cow::into_owned),
