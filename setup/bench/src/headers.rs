@@ -46,7 +46,7 @@ const WHO: [(&str, &str, Runtime); 4] = [
 ];
 
 /// Everybody who can be measured here, by name and title.
-pub fn present() -> Vec<Contestant> {
+pub fn present() -> impl Iterator<Item = Contestant> {
     let contestant = |(name, title, runtime)| Contestant {
         name,
         title,
@@ -54,7 +54,7 @@ pub fn present() -> Vec<Contestant> {
         sends: false,
     };
     let all = WHO.into_iter().map(contestant);
-    all.filter(|it| it.missing().is_none()).collect()
+    all.filter(|it| it.missing().is_none())
 }
 
 /// Has one of them measure itself, in a process of its own.

@@ -76,12 +76,19 @@ fn compare(arguments: &Arguments) -> Result<ExitCode> {
         Size::FULL
     };
     size.rounds = arguments.rounds.unwrap_or(size.rounds);
-    let results = measure(&wanted(&arguments.only)?, size)?;
+    let results = measure(&wanted(&arguments.only)?, size, arguments.only.is_empty())?;
     for (id, what, grid) in table::cost(&results) {
         println!("{id}: {what}\n\n{}", grid.plain());
     }
-    for (contestant, why) in &results.left_out {
-        println!("– {} is left out: {why}", contestant.title);
+    for line in table::losses(&results) {
+        println!("lost: {line}");
+    }
+    if arguments.only.is_empty() {
+        println!("W4: headers\n\n{}", table::headers(&results).plain());
+        println!("W5: middleware\n\n{}", table::web(&results).plain());
+    }
+    for (title, why) in &results.left_out {
+        println!("– {title} is left out: {why}");
     }
     Ok(ExitCode::SUCCESS)
 }

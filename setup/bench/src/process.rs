@@ -65,6 +65,7 @@ impl Process {
             .current_dir(folder.path())
             // A profile of the LangSmith command line would change endpoint and key.
             .env("HOME", folder.path())
+            .env("LANGSMITH_TRACING", "true")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).context("making a log for a driver")?)

@@ -6,15 +6,21 @@ use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::contestants::Contestant;
+use crate::headers;
 use crate::sample::Sample;
+use crate::web::{self, WAYS, Way};
 use crate::workload::{WORKLOADS, Workload, write_prose};
 
 /// What was measured: for each workload and contestant, a sample from each round.
 #[derive(Debug, Default)]
 pub struct Results {
     samples: BTreeMap<(&'static str, &'static str), Vec<Sample>>,
+    /// What headers cost, by the name of who was measured: a round each.
+    pub headers: Vec<(Contestant, Vec<headers::Cost>)>,
+    /// What the middleware costs, by the way to serve: a round each.
+    pub web: Vec<(Way, Vec<web::Load>)>,
     /// Who could not be measured, and why.
-    pub left_out: Vec<(Contestant, String)>,
+    pub left_out: Vec<(&'static str, String)>,
     /// How many rounds there were.
     pub rounds: usize,
 }
@@ -60,11 +66,12 @@ impl Size {
     }
 }
 
-/// Measures everybody; one who fails is left out from then on, with the reason.
+/// Measures everybody; one who fails is left out from then on, with the reason. `edges` adds headers and
+/// middleware.
 ///
 /// # Errors
 /// If there is no place for the text that is carried.
-pub fn measure(contestants: &[Contestant], size: Size) -> Result<Results> {
+pub fn measure(contestants: &[Contestant], size: Size, edges: bool) -> Result<Results> {
     let folder = tempfile::tempdir().context("making a folder")?;
     let prose = write_prose(folder.path())?;
     let mut results = Results {
@@ -75,10 +82,16 @@ pub fn measure(contestants: &[Contestant], size: Size) -> Result<Results> {
     for contestant in contestants {
         match contestant.missing() {
             None => present.push(*contestant),
-            Some(why) => results.left_out.push((*contestant, why.to_owned())),
+            Some(why) => results.leave_out(contestant.title, why),
         }
     }
-    let bar = bar(size.rounds * WORKLOADS.len() * present.len());
+    if edges {
+        results.headers = headers::present().map(|it| (it, Vec::new())).collect();
+        let ways = WAYS.into_iter().filter(|way| way.missing().is_none());
+        results.web = ways.map(|way| (way, Vec::new())).collect();
+    }
+    let turns = WORKLOADS.len() * present.len() + results.headers.len() + results.web.len();
+    let bar = bar(size.rounds * turns);
     for round in 1..=size.rounds {
         for (id, _, workload) in WORKLOADS {
             let mut failed = Vec::new();
@@ -90,7 +103,7 @@ pub fn measure(contestants: &[Contestant], size: Size) -> Result<Results> {
                         results.samples.entry(key).or_default().push(sample);
                     }
                     Err(error) => {
-                        results.left_out.push((*contestant, format!("{error:#}")));
+                        results.leave_out(contestant.title, format!("{error:#}"));
                         failed.push(*contestant);
                     }
                 }
@@ -98,12 +111,50 @@ pub fn measure(contestants: &[Contestant], size: Size) -> Result<Results> {
             }
             present.retain(|contestant| !failed.contains(contestant));
         }
+        results.headers_round(&bar);
+        results.web_round(&bar, size.part);
         if bar.is_hidden() {
             eprintln!("… round {round} of {} is done", size.rounds);
         }
     }
     bar.finish_and_clear();
     Ok(results)
+}
+
+impl Results {
+    fn leave_out(&mut self, title: &'static str, why: impl Into<String>) {
+        self.left_out.push((title, why.into()));
+    }
+
+    fn headers_round(&mut self, bar: &ProgressBar) {
+        let mut failed = Vec::new();
+        for (contestant, costs) in &mut self.headers {
+            bar.set_message(format!("headers, {}", contestant.title));
+            match headers::take(*contestant) {
+                Ok(cost) => costs.push(cost),
+                Err(error) => failed.push((contestant.title, format!("{error:#}"))),
+            }
+            bar.inc(1);
+        }
+        self.headers
+            .retain(|(it, _)| failed.iter().all(|(title, _)| *title != it.title));
+        self.left_out.extend(failed);
+    }
+
+    fn web_round(&mut self, bar: &ProgressBar, part: f64) {
+        let mut failed = Vec::new();
+        for (way, loads) in &mut self.web {
+            bar.set_message(format!("under load, {}", way.title));
+            match web::take(*way, part) {
+                Ok(load) => loads.push(load),
+                Err(error) => failed.push((way.title, format!("{error:#}"))),
+            }
+            bar.inc(1);
+        }
+        self.web
+            .retain(|(it, _)| failed.iter().all(|(title, _)| *title != it.title));
+        self.left_out.extend(failed);
+    }
 }
 
 /// Shows a bar on a terminal.

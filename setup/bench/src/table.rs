@@ -1,8 +1,10 @@
 //! The cost table, for a terminal and for the page.
 
 use crate::contestants::{ALL, Contestant, OURS};
+use crate::headers::Cost;
 use crate::rounds::Results;
-use crate::sample::{Sample, ratio};
+use crate::sample::{Sample, median, ratio};
+use crate::web::{Load, Way};
 use crate::workload::WORKLOADS;
 
 /// A table of words: titles, then rows.
@@ -55,6 +57,83 @@ impl Grid {
 pub fn cost(results: &Results) -> Vec<(&'static str, &'static str, Grid)> {
     let table = |(id, what, _)| (id, what, of_workload(results, id));
     WORKLOADS.into_iter().map(table).collect()
+}
+
+/// Returns the table of headers.
+pub fn headers(results: &Results) -> Grid {
+    let median_of = |costs: &[Cost], figure: fn(&Cost) -> f64| median(costs.iter().map(figure));
+    let ours = results.headers.first().map(|(_, costs)| costs.as_slice());
+    let times = |costs: &[Cost], figure: fn(&Cost) -> f64| {
+        let pairs = costs.iter().zip(ours.unwrap_or_default());
+        number(median(
+            pairs.map(|(theirs, ours)| figure(theirs) / figure(ours)),
+        ))
+    };
+    let row = |(contestant, costs): &(Contestant, Vec<Cost>)| {
+        vec![
+            contestant.title.to_owned(),
+            grouped(median_of(costs, |it| it.encode_ns)),
+            times(costs, |it| it.encode_ns),
+            grouped(median_of(costs, |it| it.decode_ns)),
+            times(costs, |it| it.decode_ns),
+        ]
+    };
+    Grid {
+        titles: vec!["", "write ns", "× ours", "read ns", "× ours"],
+        rows: results.headers.iter().map(row).collect(),
+    }
+}
+
+/// Returns the table of the middleware.
+pub fn web(results: &Results) -> Grid {
+    let bare = |way: Way| {
+        let found = results.web.iter().find(|(it, _)| it.name == way.bare);
+        found.map(|(_, loads)| loads.as_slice()).unwrap_or_default()
+    };
+    let row = |(way, loads): &(Way, Vec<Load>)| {
+        let pairs = || loads.iter().zip(bare(*way));
+        let is_bare = way.name == way.bare;
+        let added = median(pairs().map(|(dressed, bare)| dressed.cpu - bare.cpu));
+        let part = median(pairs().map(|(dressed, bare)| dressed.rate / bare.rate * 100.0));
+        vec![
+            way.title.to_owned(),
+            number(median(loads.iter().map(|it| it.cpu))),
+            if is_bare {
+                String::new()
+            } else {
+                format!("{added:+.1}")
+            },
+            grouped(median(loads.iter().map(|it| it.rate))),
+            grouped(part),
+            grouped(median(loads.iter().map(|it| it.arrived))),
+        ]
+    };
+    Grid {
+        titles: vec![
+            "",
+            "CPU µs/request",
+            "added",
+            "requests/s",
+            "% of bare",
+            "runs per 100",
+        ],
+        rows: results.web.iter().map(row).collect(),
+    }
+}
+
+/// Returns a line for each of ours that lost something: what its own books say of it.
+pub fn losses(results: &Results) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (id, _, _) in WORKLOADS {
+        for contestant in ALL.into_iter().filter(|it| it.is_ours() && it.sends) {
+            let samples = results.of(id, contestant).unwrap_or_default();
+            let lost = samples.iter().find(|sample| sample.complete < 100.0);
+            if let Some(said) = lost.and_then(|sample| sample.said.as_ref()) {
+                lines.push(format!("{id}, {}: {said}", contestant.title));
+            }
+        }
+    }
+    lines
 }
 
 fn of_workload(results: &Results, workload: &'static str) -> Grid {

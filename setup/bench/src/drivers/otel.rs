@@ -24,6 +24,10 @@ pub(super) fn library(name: &str, order: &Order) -> Result<Option<Box<dyn Librar
         "otel" => Box::new(Otel::new(provider(sink, None, false)?)),
         "otel-big" => Box::new(Otel::new(provider(sink, Some(BIG_QUEUE), false)?)),
         "otel-zstd" => Box::new(Otel::new(provider(sink, Some(BIG_QUEUE), true)?)),
+        "otel-by-reference" => Box::new(Otel {
+            by_reference: true,
+            ..Otel::new(provider(sink, Some(BIG_QUEUE), false)?)
+        }),
         "tracing-otel" => Box::new(Spans::exported(provider(sink, Some(BIG_QUEUE), false)?)?),
         "tracing-off" => Box::new(Spans { provider: None }),
         _ => return Ok(None),
@@ -61,6 +65,8 @@ pub(crate) fn provider(sink: &str, queue: Option<usize>, zstd: bool) -> Result<S
 struct Otel {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
+    /// The program keeps its text, so the span gets a copy.
+    by_reference: bool,
 }
 
 impl Otel {
@@ -68,6 +74,15 @@ impl Otel {
         Self {
             tracer: provider.tracer("bench"),
             provider,
+            by_reference: false,
+        }
+    }
+
+    fn attribute(&self, key: &'static str, text: String) -> KeyValue {
+        if self.by_reference {
+            KeyValue::new(key, text.clone())
+        } else {
+            KeyValue::new(key, text)
         }
     }
 }
@@ -79,16 +94,16 @@ impl Library for Otel {
             return;
         };
         let mut span = self.tracer.start(root);
-        span.set_attribute(KeyValue::new("gen_ai.prompt", prompt));
+        span.set_attribute(self.attribute("gen_ai.prompt", prompt));
         let context = Context::new().with_span(span);
         for (prompt, completion) in texts {
             let mut child = self.tracer.start_with_context("step", &context);
-            child.set_attribute(KeyValue::new("gen_ai.prompt", prompt));
-            child.set_attribute(KeyValue::new("gen_ai.completion", completion));
+            child.set_attribute(self.attribute("gen_ai.prompt", prompt));
+            child.set_attribute(self.attribute("gen_ai.completion", completion));
             child.end();
         }
         let span = context.span();
-        span.set_attribute(KeyValue::new("gen_ai.completion", completion));
+        span.set_attribute(self.attribute("gen_ai.completion", completion));
         span.end();
     }
 
