@@ -99,6 +99,13 @@ impl Exporters {
         lanes
     }
 
+    /// Sends what is held without delay, and does not wait for it.
+    pub(super) fn hurry(&self) {
+        for exporter in exporters(&self.each()) {
+            let _ = exporter.begin_flush();
+        }
+    }
+
     /// Flushes all within one deadline; the first problem is the result.
     pub(super) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);

@@ -211,6 +211,10 @@ impl Client {
         FlushGuard::new(self.clone(), timeout)
     }
 
+    pub(super) fn exporters(&self) -> &Arc<Exporters> {
+        &self.origin.exporters
+    }
+
     /// Asks the main destination whether it is there and takes the key.
     ///
     /// # Errors

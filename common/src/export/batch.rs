@@ -26,6 +26,9 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Nothing.
+    pub(super) const EMPTY: Self = Self { groups: Vec::new() };
+
     /// Merges operations into groups, one a run, in the order of first mention.
     ///
     /// A post and its patch become one post, as the Python SDK 0.15 does without compression; we do it

@@ -33,6 +33,9 @@ pub const DEFAULT_QUEUE_BYTES: usize = 128 * 1024 * 1024;
 /// How long one request may take in all, from the first byte sent to the last one read.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many requests may be under way to one destination at once.
+pub const DEFAULT_MAX_IN_FLIGHT: usize = 4;
+
 /// How long dropping the last handle of an exporter waits for what it holds.
 pub const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -80,6 +83,9 @@ pub struct BatchConfig {
     /// destination: a client with three may hold three times as much.
     /// [`DEFAULT_QUEUE_BYTES`].
     pub queue_bytes: usize,
+    /// How many requests may be under way at once; [`DEFAULT_MAX_IN_FLIGHT`], and at least one. What they
+    /// carry counts as held. The order in which batches arrive is then open; a server merges by id.
+    pub max_in_flight: usize,
     /// How long one request may take in all; [`DEFAULT_REQUEST_TIMEOUT`].
     pub request_timeout: Duration,
     /// How long dropping the last handle waits; [`DEFAULT_SHUTDOWN_TIMEOUT`].
@@ -107,6 +113,7 @@ impl Default for BatchConfig {
             linger: DEFAULT_LINGER,
             queue_ops: DEFAULT_QUEUE_OPS,
             queue_bytes: DEFAULT_QUEUE_BYTES,
+            max_in_flight: DEFAULT_MAX_IN_FLIGHT,
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
             retry: RetryPolicy::default(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// The books of one exporter at one moment.
 ///
@@ -16,6 +17,11 @@ pub struct ExportStats {
     pub delivered: u64,
     /// Operations held in memory: queued or in flight.
     pub queued: u64,
+    /// Bytes that these take, by estimate.
+    pub queued_bytes: usize,
+    /// How long what is held has been waiting; grows while nothing is settled, and is worth an alert above
+    /// a minute. Zero if nothing is held.
+    pub stalled: Duration,
     /// Operations kept on disk.
     pub spooled: u64,
     /// Operations that were taken in and given up, by reason.
@@ -101,6 +107,13 @@ pub enum DropReason {
     /// sent by itself: there is no such run.
     #[error("rejected by the server")]
     Rejected,
+    /// No connection, or no answer: held for that when the end came. Check the address and the network;
+    /// `Client::check` says more.
+    #[error("the endpoint does not answer")]
+    Unreachable,
+    /// 5xx, 429 or the like: held for that when the end came. See to the server, or try again later.
+    #[error("the endpoint fails, or wants to be left alone for a while")]
+    Unavailable,
     /// Tried again for as long as [`RetryPolicy::budget`](super::RetryPolicy::budget) allows.
     #[error("no success within the retry budget")]
     RetriesExhausted,
@@ -115,6 +128,37 @@ pub enum DropReason {
     /// A fault of this crate, counted so that the books balance. Please report it.
     #[error("the exporter failed")]
     ExporterFailed,
+}
+
+impl DropReason {
+    /// Returns true if nothing is wrong with the operation: another attempt, later or elsewhere, may
+    /// succeed. False if the same would be refused again, or must not be sent.
+    ///
+    /// ```
+    /// use common::export::DropReason;
+    ///
+    /// assert!(DropReason::KeyRefused.is_of_endpoint());
+    /// assert!(!DropReason::Rejected.is_of_endpoint());
+    /// ```
+    pub fn is_of_endpoint(self) -> bool {
+        match self {
+            Self::KeyRefused
+            | Self::WorkspaceNeeded
+            | Self::NotFound
+            | Self::Redirected
+            | Self::Unreachable
+            | Self::Unavailable
+            | Self::RetriesExhausted
+            | Self::Shutdown => true,
+            // What a transform has not seen to must not be kept either.
+            Self::TooLarge | Self::Rejected | Self::TransformFailed | Self::ExporterFailed => false,
+        }
+    }
+
+    /// Returns true if another key or workspace would help.
+    pub(super) fn is_of_key(self) -> bool {
+        matches!(self, Self::KeyRefused | Self::WorkspaceNeeded)
+    }
 }
 
 /// Why an attachment did not arrive although its run did.
@@ -154,12 +198,14 @@ pub enum RefuseReason {
 /// What a flush could not do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FlushError {
-    /// Time ran out. They are still held and will be sent; wait longer, or see whether the endpoint
-    /// answers (`Client::check`).
-    #[error("time ran out with {left} operations unsent")]
+    /// Time ran out. They are still held and will be sent; wait longer, or see to what keeps them
+    /// (`Client::check` says more).
+    #[error("time ran out with {left} operations unsent{}", why(.because))]
     Timeout {
         /// Operations still held.
         left: u64,
+        /// What keeps them; none if no request has failed lately.
+        because: Option<DropReason>,
     },
     /// Operations were given up since the last flush; the reason says what to do.
     #[error("{dropped} operations were dropped: {reason}")]
@@ -178,6 +224,10 @@ pub enum FlushError {
         /// The latest reason; [`ExportStats`] has them all.
         reason: RefuseReason,
     },
+}
+
+fn why(because: &Option<DropReason>) -> String {
+    because.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 #[cfg(test)]

@@ -26,7 +26,10 @@ mod ledger;
 mod queue;
 mod retry;
 mod route;
+mod running;
+mod send;
 mod size;
+mod stall;
 mod tls;
 mod transport;
 mod worker;
@@ -36,8 +39,9 @@ pub use callbacks::{OnDrop, Transform};
 pub(crate) use config::trimmed_key;
 pub use config::{
     BatchConfig, COMPRESSION_LEVELS, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS,
-    DEFAULT_COMPRESSION_LEVEL, DEFAULT_ENDPOINT, DEFAULT_LINGER, DEFAULT_QUEUE_BYTES,
-    DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT, Delivery, Destination,
+    DEFAULT_COMPRESSION_LEVEL, DEFAULT_ENDPOINT, DEFAULT_LINGER, DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT,
+    Delivery, Destination,
 };
 pub use encode::{EncodedBody, Encoder, Encoding};
 pub use exporter::BatchExporter;
@@ -45,6 +49,7 @@ pub use info::{BatchIngestConfig, InstanceFlags, ServerInfo};
 pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
 pub(crate) use retry::names_workspace;
 pub use retry::{RetryPolicy, Verdict, judge};
+pub(crate) use running::after_fork;
 pub(crate) use transport::is_loopback;
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,

@@ -1,16 +1,17 @@
 //! The bounded queue between the traced program and the exporter's thread, and the books it keeps.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::callbacks::OnDrop;
+use super::callbacks::Losses;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
 use super::size::estimated_size;
+use super::stall::Stall;
 use crate::model::RunOp;
 
 /// An operation in the queue, with what it counts against the bounds.
@@ -34,7 +35,7 @@ pub(super) struct Queue {
     max_ops: u64,
     max_bytes: usize,
     linger: Duration,
-    on_drop: Option<OnDrop>,
+    pub(super) losses: Arc<Losses>,
     // Wakes the exporter's thread: something to send, or an order to stop.
     work: Notify,
     // Wakes the exporter's thread to log the first refusal of its kind.
@@ -51,6 +52,7 @@ struct State {
     // Waiting and in flight together: a slow server must not make room for more memory.
     held_bytes: usize,
     oldest: Option<Instant>,
+    stall: Stall,
     limits: Limits,
     stats: ExportStats,
     // Everything up to this number of accepted operations is wanted now.
@@ -63,6 +65,8 @@ struct State {
     last_drop: Option<DropReason>,
     reported_refused: u64,
     last_refusal: Option<RefuseReason>,
+    // What the endpoint takes nothing for at the moment.
+    trouble: Option<DropReason>,
 }
 
 impl Queue {
@@ -73,6 +77,7 @@ impl Queue {
                 waiting_bytes: 0,
                 held_bytes: 0,
                 oldest: None,
+                stall: Stall::default(),
                 limits,
                 stats: ExportStats::default(),
                 wanted: 0,
@@ -83,6 +88,7 @@ impl Queue {
                 last_drop: None,
                 reported_refused: 0,
                 last_refusal: None,
+                trouble: None,
             }),
             max_ops: config.queue_ops as u64,
             max_bytes: config.queue_bytes,
@@ -90,7 +96,7 @@ impl Queue {
                 Delivery::Batched => config.linger.min(MAX_LINGER),
                 Delivery::Unbatched => Duration::ZERO,
             },
-            on_drop: config.on_drop.clone(),
+            losses: Arc::new(Losses::new(config.on_drop.clone())),
             work: Notify::new(),
             refused: Notify::new(),
             settled: Notify::new(),
@@ -136,6 +142,7 @@ impl Queue {
             state.waiting_bytes += bytes;
             state.stats.accepted += 1;
             state.stats.queued += 1;
+            state.note_stall();
             if state.ops.len() == 1 {
                 state.oldest = Some(Instant::now());
             }
@@ -217,8 +224,7 @@ impl Queue {
         self.lock().limits
     }
 
-    /// Books the fate of operations that were taken. Called on the exporter's thread only, because
-    /// code of the program's may run here.
+    /// Books the fate of operations that were taken.
     pub(super) fn settle(&self, ops: u64, bytes: usize, fate: Result<(), DropReason>) {
         {
             let mut state = self.lock();
@@ -231,9 +237,10 @@ impl Queue {
                     state.last_drop = Some(reason);
                 }
             }
+            state.note_stall();
         }
-        if let (Err(reason), Some(on_drop)) = (fate, &self.on_drop) {
-            on_drop.tell(reason, ops);
+        if let Err(reason) = fate {
+            self.losses.note(reason, ops);
         }
         self.settled.notify_waiters();
         self.settled_blocking.notify_all();
@@ -251,6 +258,16 @@ impl Queue {
         if !left.is_empty() {
             self.settle(left.len() as u64, bytes, Err(reason));
         }
+    }
+
+    /// Notes why the endpoint takes nothing at the moment, or that it does.
+    pub(super) fn set_trouble(&self, trouble: Option<DropReason>) {
+        self.lock().trouble = trouble;
+    }
+
+    /// Returns why the endpoint takes nothing at the moment.
+    pub(super) fn trouble(&self) -> Option<DropReason> {
+        self.lock().trouble
     }
 
     /// Counts a request, and whether it repeats an earlier one.
@@ -305,7 +322,12 @@ impl Queue {
 
     /// Returns the books.
     pub(super) fn stats(&self) -> ExportStats {
-        self.lock().stats.clone()
+        let state = self.lock();
+        ExportStats {
+            queued_bytes: state.held_bytes,
+            stalled: state.stall.lasts(),
+            ..state.stats.clone()
+        }
     }
 
     /// Begins a flush: everything accepted so far is wanted now.
@@ -345,7 +367,8 @@ impl Queue {
         let mut state = self.lock();
         let left = mark.target.saturating_sub(state.stats.settled());
         if left > 0 {
-            return Err(FlushError::Timeout { left });
+            let because = state.trouble;
+            return Err(FlushError::Timeout { left, because });
         }
         let (total_dropped, total_refused) =
             (state.stats.total_dropped(), state.stats.total_refused());
@@ -394,6 +417,10 @@ pub(super) struct FlushMark {
 }
 
 impl State {
+    fn note_stall(&mut self) {
+        self.stall.note(self.stats.accepted, self.stats.settled());
+    }
+
     fn take(&mut self) -> Vec<Queued> {
         let mut count = 0;
         let mut bytes = 0;

@@ -9,12 +9,15 @@
 //! Start at [`divide`].
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use http::Method;
+use tokio::time::Instant;
 
-use super::batch::Batch;
 use super::encode::is_usable_name;
+use super::in_flight::Held;
 use super::ledger::AttachmentLoss;
+use super::retry::RetryPolicy;
 use crate::model::RunOp;
 
 /// The forms that a request has.
@@ -29,40 +32,54 @@ pub(super) enum Form {
 }
 
 /// What one request carries.
-#[derive(Debug)]
 pub(super) struct Load {
     pub(super) form: Form,
-    pub(super) batch: Batch,
+    pub(super) batch: Held,
+    /// How often it was sent.
+    pub(super) attempts: u32,
+    /// Whether it goes as JSON because there seems to be no multipart.
+    pub(super) is_fallback: bool,
+    // Since when it is to be sent.
+    begun: Option<Instant>,
 }
+
+/// No setting is waited out for longer, so that none can overflow the clock.
+const MAX_BUDGET: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Divides a batch into what each request carries; the first is last, to be popped from the end.
 ///
 /// Runs go before what is said of them, as a server answers 404 to feedback on a run that it does not
 /// know.
-pub(super) fn divide(batch: Batch, form: Form, feedback_as_part: bool) -> Vec<Load> {
+pub(super) fn divide(batch: Held, form: Form, feedback_as_part: bool) -> Vec<Load> {
     let (together, alone) = batch.partition(|op| match (form, op) {
         (Form::One, _) => false,
         (Form::Multipart, RunOp::Feedback(said)) => feedback_as_part && said.trace_id.is_some(),
         (Form::Json, RunOp::Feedback(_)) => false,
         (Form::Multipart | Form::Json, _) => true,
     });
-    let mut loads: Vec<Load> = alone.into_singles().map(Load::one).collect();
+    let one = |batch| Load::new(Form::One, batch);
+    let mut loads: Vec<Load> = alone.into_singles().into_iter().map(one).collect();
     loads.reverse();
     if !together.groups().is_empty() {
-        loads.push(Load {
-            form,
-            batch: together,
-        });
+        loads.push(Load::new(form, together));
     }
     loads
 }
 
 impl Load {
-    fn one(batch: Batch) -> Self {
+    fn new(form: Form, batch: Held) -> Self {
         Self {
-            form: Form::One,
+            form,
             batch,
+            attempts: 0,
+            is_fallback: false,
+            begun: None,
         }
+    }
+
+    /// Returns until when it is tried; the time begins with the first call.
+    pub(super) fn deadline(&mut self, policy: &RetryPolicy) -> Instant {
+        *self.begun.get_or_insert_with(Instant::now) + policy.budget.min(MAX_BUDGET)
     }
 
     /// Returns the operation of a load that has only one.
@@ -81,8 +98,40 @@ impl Load {
     /// Halves a load; the first half is last, as in [`divide`].
     pub(super) fn halves(self) -> [Self; 2] {
         let form = self.form;
-        let (first, second) = self.batch.split();
-        [second, first].map(|batch| Self { form, batch })
+        let [first, second] = self.batch.split();
+        [second, first].map(|batch| Self::new(form, batch))
+    }
+
+    /// Makes a load of each group; the first is last, as in [`divide`].
+    pub(super) fn singles(self) -> impl Iterator<Item = Self> {
+        let form = self.form;
+        let singles = self.batch.into_singles().into_iter().rev();
+        singles.map(move |batch| Self::new(form, batch))
+    }
+
+    /// Makes of multipart what goes elsewhere, as in [`divide`]; time runs on.
+    pub(super) fn into_json(self) -> impl Iterator<Item = Self> {
+        // The other path is no repetition.
+        let (attempts, begun) = (self.attempts.saturating_sub(1), self.begun);
+        let loads = divide(self.batch, Form::Json, false).into_iter();
+        loads.map(move |load| match load.form {
+            Form::Json => Self {
+                attempts,
+                begun,
+                is_fallback: true,
+                ..load
+            },
+            Form::Multipart | Form::One => load,
+        })
+    }
+
+    /// Makes multipart of what was JSON for want of it; time runs on.
+    pub(super) fn back_to_multipart(self) -> Self {
+        Self {
+            form: Form::Multipart,
+            is_fallback: false,
+            ..self
+        }
     }
 
     /// Returns method and path of the request.
@@ -100,7 +149,11 @@ impl Load {
 
     /// Takes the attachments out of a run that is too large with them; false if that changes nothing.
     pub(super) fn lighten(&mut self) -> bool {
-        self.form == Form::Multipart && self.batch.strip_attachments(is_usable_name) > 0
+        if self.form != Form::Multipart {
+            return false;
+        }
+        let stripped = self.batch.change(|it| it.strip_attachments(is_usable_name));
+        stripped.is_some_and(|stripped| stripped > 0)
     }
 
     /// Tells which attachments the runs arrive without.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -95,6 +96,21 @@ pub type Exchange<'a> =
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Carries one request.
     fn exchange(&self, request: HttpRequest) -> Exchange<'_>;
+
+    /// Makes one like it that shares no connection with it, for a process that was forked off. Without
+    /// one, as by default, the child uses this very one; then its connections must not outlive an exchange.
+    fn renew(&self) -> Option<Arc<dyn Transport>> {
+        None
+    }
+
+    /// Returns a number that changes when what the transport proves itself with changes, and tells nothing
+    /// of it; none, as by default, if that never happens.
+    ///
+    /// While the key is refused it is looked at several times a second, so that a new one is tried at
+    /// once.
+    fn credentials(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Why an exporter cannot start. Nothing was sent.
@@ -146,6 +162,7 @@ pub enum StartError {
 pub struct ReqwestTransport {
     client: reqwest::Client,
     base: String,
+    destination: Destination,
 }
 
 impl ReqwestTransport {
@@ -178,7 +195,11 @@ impl ReqwestTransport {
         let client = builder
             .build()
             .map_err(|error| StartError::HttpClient(error.to_string()))?;
-        Ok(Self { client, base })
+        Ok(Self {
+            client,
+            base,
+            destination: to.clone(),
+        })
     }
 
     async fn run(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
@@ -226,6 +247,12 @@ impl ReqwestTransport {
 impl Transport for ReqwestTransport {
     fn exchange(&self, request: HttpRequest) -> Exchange<'_> {
         Box::pin(self.run(request))
+    }
+
+    fn renew(&self) -> Option<Arc<dyn Transport>> {
+        let renewed = Self::new(&self.destination);
+        // It was good enough for the parent.
+        renewed.ok().map(|it| Arc::new(it) as Arc<dyn Transport>)
     }
 }
 

@@ -68,6 +68,10 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // The run goes on in the process that forked this one off, which may hold its lock for ever here.
+        if !self.process.is_current() {
+            return;
+        }
         // The clock is asked only where the answer is used: a stepping one would tell.
         if self.lock().ended {
             return;

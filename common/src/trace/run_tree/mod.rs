@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::builder::{CLOCK_SKEW, RunBuilder};
 use super::tracer::Tracer;
 use crate::model::{
-    Baggage, DottedOrder, Run, RunContext, RunId, RunOp, RunType, TraceId, USAGE_METADATA,
+    Baggage, DottedOrder, Process, Run, RunContext, RunId, RunOp, RunType, TraceId, USAGE_METADATA,
     withhold_deep_in_shared,
 };
 
@@ -24,7 +24,8 @@ use crate::model::{
 /// Clones are handles of the same run. The run ends with the first [`end`](Self::end) or
 /// [`fail`](Self::fail); if nobody calls one, it ends with an error when its last handle is dropped, so
 /// a cancelled task or a panic leaves no run that is pending for ever. A parent keeps no children, and
-/// a child outlives its parent's handle without harm.
+/// a child outlives its parent's handle without harm. A process that was forked off has copies of its
+/// parent's handles: it may start runs below them and end them by word, but dropping one ends nothing.
 ///
 /// No method blocks, fails or panics of itself. What a method is given is converted before the run is
 /// locked, so a `Display` or an `Into` may use the run, and a panic of theirs leaves it as it was.
@@ -44,6 +45,8 @@ struct Inner {
     dotted_order: DottedOrder,
     // False if the trace is not in the sample: the run is a place in its trace and nothing else.
     sampled: bool,
+    // Where its handles count: a forked child has copies of them.
+    process: Process,
     state: Mutex<State>,
 }
 
@@ -75,6 +78,7 @@ impl RunTree {
             tracer: tracer.clone(),
             sampled: tracer.keeps(dotted_order.trace_id()),
             dotted_order,
+            process: Process::current(),
             state: Mutex::new(State { run, ended: true }),
         };
         Self {
@@ -101,6 +105,7 @@ impl RunTree {
             tracer: tracer.clone(),
             dotted_order: run.dotted_order.clone(),
             sampled,
+            process: Process::current(),
             state: Mutex::new(State { run, ended: false }),
         };
         Self {
