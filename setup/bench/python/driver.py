@@ -188,11 +188,12 @@ def main() -> None:
             child = os.fork()
             driver.traces(count - count // 2)
             if child == 0:
+                client.flush(timeout=order.get("patience", 60.0))
                 return
             os.waitpid(child, 0)
         else:
             driver.traces(count)
-        if ending == "flush":
+        if ending in ("flush", "fork"):
             client.flush(timeout=order.get("patience", 60.0))
         driver.tell()
         if ending == "exit":

@@ -20,12 +20,16 @@
 pub mod clocks;
 pub mod contestants;
 pub mod drivers;
+pub mod faults;
 pub mod headers;
+pub mod pages;
+mod peers;
 mod process;
 pub mod protocol;
 pub mod rounds;
 pub mod sample;
 pub mod sink;
+pub mod soak;
 pub mod table;
 pub mod web;
 pub mod workload;

@@ -15,6 +15,7 @@ pub(crate) mod otel;
 mod ours;
 
 use std::io::{BufRead as _, Write as _};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -22,6 +23,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::clocks;
 use crate::protocol::{Ending, Oddness, Order, Report};
 use crate::workload::Payloads;
+
+pub(crate) use ours::one_trace;
 
 /// Inputs and outputs of the runs of one trace, the root's first.
 pub(crate) type Texts = Vec<(String, String)>;
@@ -31,7 +34,8 @@ pub(crate) trait Library {
     /// Creates and ends the runs of a trace; the root is named `root`.
     fn trace(&mut self, root: &'static str, texts: &mut Texts);
 
-    /// Returns the ids of the last trace's runs, if it was made to remember them.
+    /// Returns the ids of the last trace's runs, if it was made to remember them and took them in before
+    /// it was told to end.
     fn last_ids(&mut self) -> Vec<String> {
         Vec::new()
     }
@@ -73,12 +77,18 @@ pub fn drive(name: &str) -> Result<()> {
         .read_line(&mut line)
         .context("reading the order")?;
     let order: Order = serde_json::from_str(&line).context("understanding the order")?;
+    if name == "soak" {
+        return crate::soak::drive(&order);
+    }
     let mut library = library(name, &order)?;
     let mut driver = Driver::new(&order)?;
-    driver.work(library.as_mut());
+    let patience = Duration::from_secs_f64(order.patience);
+    if order.ending == Ending::Fork {
+        return driver.forked(library.as_mut(), patience);
+    }
+    driver.work(library.as_mut(), 0..order.workload.traces);
     match order.ending {
         Ending::Flush => {
-            let patience = Duration::from_secs_f64(order.patience);
             driver.report.said = library.flush(patience);
             driver.tell()
         }
@@ -113,17 +123,30 @@ impl<'a> Driver<'a> {
         })
     }
 
-    fn work(&mut self, library: &mut dyn Library) {
+    /// Half of the traces, then the other half in this process and, once more, in a child of it.
+    fn forked(&mut self, library: &mut dyn Library, patience: Duration) -> Result<()> {
+        let (half, traces) = (self.order.workload.traces / 2, self.order.workload.traces);
+        self.work(library, 0..half);
+        let child = fork::fork().context("forking")?;
+        self.work(library, half..traces);
+        self.report.said = library.flush(patience);
+        match child {
+            fork::Fork::Child => std::process::exit(0),
+            fork::Fork::Parent(child) => fork::waitpid(child).context("waiting for the child")?,
+        };
+        self.tell()
+    }
+
+    fn work(&mut self, library: &mut dyn Library, traces: Range<usize>) {
         let reading = clocks::cost_of_reading();
-        let traces = self.order.workload.traces;
         let mut texts = Texts::with_capacity(self.order.workload.spans);
-        self.report.trace_ns = Vec::with_capacity(traces);
+        self.report.trace_ns.reserve(traces.len());
         clocks::forget_peak();
         self.report.before_kb = clocks::memory().map_or(0, |memory| memory.held);
         self.began = Instant::now();
         self.cpu_before = clocks::process_cpu();
         let mut caller = Duration::ZERO;
-        for at in 0..traces {
+        for (done, at) in traces.enumerate() {
             let root = self.fill(at, &mut texts);
             let cpu = clocks::thread_cpu();
             let clock = Instant::now();
@@ -133,9 +156,12 @@ impl<'a> Driver<'a> {
             let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
             self.report.trace_ns.push(took);
             if self.order.tells_ids {
-                say(&library.last_ids().join(" "));
+                let ids = library.last_ids();
+                if !ids.is_empty() {
+                    say(&ids.join(" "));
+                }
             }
-            self.pace(at + 1);
+            self.pace(done + 1);
         }
         self.report.caller_cpu_ns = u64::try_from(caller.as_nanos()).unwrap_or(u64::MAX);
     }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use common::client::{Client, ClientBuilder};
+use common::client::{Client, ClientBuilder, TerminationGuard};
+use common::export::RefuseReason;
 use common::model::RunId;
 use common::trace::Anonymizer;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Library, Texts};
-use crate::protocol::Order;
+use crate::protocol::{Ending, Order};
 
 /// Makes a client that sends to the sink; nothing if the name is of another library.
 pub(super) fn library(name: &str, order: &Order) -> Result<Option<Box<dyn Library>>> {
@@ -22,7 +23,16 @@ pub(super) fn library(name: &str, order: &Order) -> Result<Option<Box<dyn Librar
         "ours" | "ours-by-reference" => builder,
         "ours-masked" => builder.anonymizer(Anonymizer::secrets()),
         "ours-off" => builder.enabled(false),
-        "ours-durable" | "ours-overflow" => return Ok(None),
+        #[cfg(feature = "spool")]
+        "ours-durable" | "ours-overflow" => {
+            let folder = order.spool.clone().context("an order without a spool")?;
+            let spool = SpoolConfig::new(folder);
+            builder.spool(if name == "ours-durable" {
+                spool.durable()
+            } else {
+                spool
+            })
+        }
         _ => return Ok(None),
     };
     Ok(Some(Box::new(Ours::new(builder, name, order)?)))
@@ -33,15 +43,24 @@ struct Ours {
     by_reference: bool,
     remembers: bool,
     ids: Vec<RunId>,
+    /// Runs that came after the end of intake, as of the last trace.
+    too_late: u64,
+    _guard: Option<TerminationGuard>,
 }
 
 impl Ours {
     fn new(builder: ClientBuilder, name: &str, order: &Order) -> Result<Self> {
+        let client = builder.build()?;
+        let grace = Duration::from_secs(10);
+        let graceful = order.ending == Ending::GracefulSignal;
+        let guard = graceful.then(|| client.flush_on_termination(grace));
         Ok(Self {
-            client: builder.build()?,
             by_reference: name == "ours-by-reference",
             remembers: order.tells_ids,
             ids: Vec::new(),
+            too_late: 0,
+            _guard: guard.transpose()?,
+            client,
         })
     }
 
@@ -56,6 +75,20 @@ impl Ours {
 #[derive(Serialize)]
 struct Said<'a> {
     content: &'a str,
+}
+
+/// Traces a root and its children, with the texts moved into them.
+pub(crate) fn one_trace(client: &Client, texts: &mut Texts) {
+    let mut texts = texts.drain(..);
+    let Some((inputs, outputs)) = texts.next() else {
+        return;
+    };
+    let run = client.run("answer").inputs(moved(inputs)).start();
+    for (inputs, outputs) in texts {
+        let child = run.child("step").inputs(moved(inputs)).start();
+        child.end_with(moved(outputs));
+    }
+    run.end_with(moved(outputs));
 }
 
 impl Library for Ours {
@@ -77,6 +110,11 @@ impl Library for Ours {
     }
 
     fn last_ids(&mut self) -> Vec<String> {
+        let refused = &self.client.stats().refused;
+        let too_late = refused.get(&RefuseReason::Closed).copied().unwrap_or(0);
+        if std::mem::replace(&mut self.too_late, too_late) < too_late {
+            return Vec::new();
+        }
         self.ids.iter().map(ToString::to_string).collect()
     }
 

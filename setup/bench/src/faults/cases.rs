@@ -102,20 +102,46 @@ pub fn cases(quick: bool) -> Vec<Case> {
         case("down", "nobody listens for a while", Trouble::Down).passing(lasting(10.0, 3.0)),
         case("401", "401 for a while", status(401, 100)).passing(lasting(5.0, 2.0)),
         case("hang", "no answer for a while", Trouble::Hang).passing(lasting(5.0, 2.0)),
-        case("400", "400 to a batch with one bad run", Trouble::Refuse { status: 400 })
-            .odd(Oddness::Bad),
-        case("422", "422 to a batch with one bad run", Trouble::Refuse { status: 422 })
-            .odd(Oddness::Bad),
-        case("413", "413 above 48 KB, one run of 64 KB", Trouble::TooLarge { over: 49_152 })
-            .odd(Oddness::Huge),
-        case("reset", "a third reset in mid body", Trouble::ResetInBody { percent: 30 }),
-        case("refuse", "a third reset when accepted", Trouble::ResetAtOnce { percent: 30 }),
-        case("trickle", "answers byte by byte", Trouble::Trickle {
-            pause: Duration::from_millis(2),
-        }),
-        case("redirect", "redirected to another host for a while", Trouble::Redirect {
-            to: String::new(),
-        })
+        case(
+            "400",
+            "400 to a batch with one bad run",
+            Trouble::Refuse { status: 400 },
+        )
+        .odd(Oddness::Bad),
+        case(
+            "422",
+            "422 to a batch with one bad run",
+            Trouble::Refuse { status: 422 },
+        )
+        .odd(Oddness::Bad),
+        case(
+            "413",
+            "413 above 48 KB, one run of 64 KB",
+            Trouble::TooLarge { over: 49_152 },
+        )
+        .odd(Oddness::Huge),
+        case(
+            "reset",
+            "a third reset in mid body",
+            Trouble::ResetInBody { percent: 30 },
+        ),
+        case(
+            "refuse",
+            "a third reset when accepted",
+            Trouble::ResetAtOnce { percent: 30 },
+        ),
+        case(
+            "trickle",
+            "answers byte by byte",
+            Trouble::Trickle {
+                pause: Duration::from_millis(2),
+            },
+        ),
+        case(
+            "redirect",
+            "redirected to another host for a while",
+            Trouble::Redirect { to: String::new() },
+        )
         .passing(lasting(5.0, 2.0)),
         case("return", "main returns without a flush", NONE).ending(Ending::Return),
         case("exit", "process::exit, os._exit", NONE).ending(Ending::Exit),

@@ -14,7 +14,9 @@ pub fn matrix(outcomes: &Outcomes) -> Grid {
             Ok(outcome) => cell(outcome),
             Err(_) => "not measured".to_owned(),
         });
-        std::iter::once(case.title.to_owned()).chain(cells).collect()
+        std::iter::once(case.title.to_owned())
+            .chain(cells)
+            .collect()
     };
     Grid {
         titles,
@@ -58,4 +60,3 @@ pub fn explanations(outcomes: &Outcomes) -> Vec<String> {
     }
     lines
 }
-

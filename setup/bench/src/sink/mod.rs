@@ -287,7 +287,7 @@ async fn exchange(
         Some(Trouble::Trickle { pause }) => connection.trickle(&answer, pause).await.ok()?,
         _ => connection.answer(&answer).await.ok()?,
     }
-    if is_taken {
+    if is_taken && !shared.script.forgets {
         shared.books().taken.push(request);
     }
     Some(connection)

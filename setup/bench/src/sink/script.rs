@@ -11,6 +11,8 @@ pub struct Script {
     pub after: Duration,
     /// How long it lasts; to the end without it.
     pub lasts: Option<Duration>,
+    /// Nothing is kept, so nothing can be counted; for runs that last minutes.
+    pub forgets: bool,
 }
 
 /// What goes wrong.
@@ -76,6 +78,15 @@ impl Script {
             trouble: Some(trouble),
             after,
             lasts: Some(lasts),
+            ..Self::default()
+        }
+    }
+
+    /// No trouble, and nothing is kept.
+    pub fn forgetful() -> Self {
+        Self {
+            forgets: true,
+            ..Self::default()
         }
     }
 
