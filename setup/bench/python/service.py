@@ -47,6 +47,7 @@ def main() -> Any:
     sink = sys.stdin.readline().strip()
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen(128)
     print(f"127.0.0.1:{listening.getsockname()[1]}", flush=True)
     config = uvicorn.Config(app(sys.argv[1], sink), log_level="error", access_log=False)
     uvicorn.Server(config).run(sockets=[listening])
