@@ -160,6 +160,15 @@ impl Contestant {
         self.runtime == Runtime::Rust
     }
 
+    /// Returns how it spools, in the word of `LANGSMITH_SPOOL_MODE`; nothing if it does not.
+    pub(crate) fn spool_mode(self) -> Option<&'static str> {
+        match self.name {
+            "ours-durable" => Some("durable"),
+            "ours-overflow" => Some("overflow"),
+            _ => None,
+        }
+    }
+
     /// Returns true if its runtime is so slow that it gets a tenth of the work.
     pub fn gets_a_tenth(self) -> bool {
         matches!(self.runtime, Runtime::Python(_) | Runtime::JavaScript(_))

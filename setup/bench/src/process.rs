@@ -1,5 +1,6 @@
 //! A driver's process: started with an order, heard line by line, ended in whatever way a round wants.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
@@ -35,22 +36,32 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a driver and gives it its order.
     pub(crate) fn start(contestant: Contestant, order: &Order) -> Result<Self> {
-        let order = serde_json::to_string(order).context("writing an order")?;
-        Self::of(contestant, Role::Drive, &order)
+        let line = serde_json::to_string(order).context("writing an order")?;
+        let mut settings = Vec::new();
+        if let (Some(mode), Some(folder)) = (contestant.spool_mode(), &order.spool) {
+            settings.push(("LANGSMITH_SPOOL_MODE", mode.into()));
+            settings.push(("LANGSMITH_SPOOL_DIR", folder.clone().into_os_string()));
+        }
+        Self::of(contestant, Role::Drive, &line, settings)
     }
 
     /// Starts a service that sends its runs to the sink.
     pub(crate) fn serve(contestant: Contestant, sink: &str) -> Result<Self> {
-        Self::of(contestant, Role::Serve, sink)
+        Self::of(contestant, Role::Serve, sink, Vec::new())
     }
 
     /// Starts what writes and reads headers.
     pub(crate) fn headers(contestant: Contestant) -> Result<Self> {
-        Self::of(contestant, Role::Headers, "")
+        Self::of(contestant, Role::Headers, "", Vec::new())
     }
 
     /// Starts a process in a role and gives it its one line of input.
-    fn of(contestant: Contestant, role: Role, order: &str) -> Result<Self> {
+    fn of(
+        contestant: Contestant,
+        role: Role,
+        order: &str,
+        settings: Vec<(&str, OsString)>,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a folder for a driver")?;
         let log = folder.path().join("stderr.log");
         let mut command = contestant.command(role)?;
@@ -66,6 +77,7 @@ impl Process {
             // A profile of the LangSmith command line would change endpoint and key.
             .env("HOME", folder.path())
             .env("LANGSMITH_TRACING", "true")
+            .envs(settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).context("making a log for a driver")?)
@@ -115,11 +127,6 @@ impl Process {
         let lines: Vec<&str> = said.lines().collect();
         let last = lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n    ");
         bail!("{} gave no report; its last lines:\n    {last}", self.title)
-    }
-
-    /// Returns its number.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Sends it a signal.

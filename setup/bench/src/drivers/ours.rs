@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use common::client::{Client, ClientBuilder, TerminationGuard};
+use common::client::{Client, ClientBuilder, Config, TerminationGuard};
 use common::export::RefuseReason;
 use common::model::RunId;
 use common::trace::Anonymizer;
@@ -23,16 +23,11 @@ pub(super) fn library(name: &str, order: &Order) -> Result<Option<Box<dyn Librar
         "ours" | "ours-by-reference" => builder,
         "ours-masked" => builder.anonymizer(Anonymizer::secrets()),
         "ours-off" => builder.enabled(false),
-        #[cfg(feature = "spool")]
-        "ours-durable" | "ours-overflow" => {
-            let folder = order.spool.clone().context("an order without a spool")?;
-            let spool = SpoolConfig::new(folder);
-            builder.spool(if name == "ours-durable" {
-                spool.durable()
-            } else {
-                spool
-            })
-        }
+        // The folder and the mode are in the environment, as they would be for a service.
+        "ours-durable" | "ours-overflow" => ClientBuilder::from(Config::from_env()?)
+            .endpoint(&order.url)
+            .api_key("not-a-real-key")
+            .project("bench"),
         _ => return Ok(None),
     };
     Ok(Some(Box::new(Ours::new(builder, name, order)?)))

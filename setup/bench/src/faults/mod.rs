@@ -211,20 +211,23 @@ fn listen(process: &Process, case: &Case) -> Result<Heard> {
         report: None,
         last: Instant::now(),
     };
-    let start = Instant::now();
     let signal = match case.ending {
         Ending::Signal => Some(Signal::KILL),
         Ending::GracefulSignal => Some(Signal::TERM),
         _ => None,
     };
-    let mut due = signal.map(|signal| (signal, start + case.signal_after));
+    let mut due = None;
+    let last = Instant::now() + PATIENCE;
     loop {
-        let until = due.map_or(start + PATIENCE, |(_, due)| due);
-        match process.line(until) {
+        match process.line(due.map_or(last, |(_, due)| due)) {
             Some(line) if line.starts_with('{') => {
                 heard.report = Some(serde_json::from_str(&line).context("a driver's report")?);
             }
             Some(line) => {
+                if heard.ids.is_empty() {
+                    // The time runs from the first trace: interpreters take long to start.
+                    due = signal.map(|signal| (signal, Instant::now() + case.signal_after));
+                }
                 heard.ids.extend(line.split(' ').map(str::to_owned));
                 if due.is_some() || signal.is_none() {
                     heard.last = Instant::now();
