@@ -71,8 +71,7 @@ impl Options {
 /// Installs the peers, builds, measures, and returns the exit code.
 pub(crate) fn bench(options: &Options) -> Result<u8> {
     let workshop = Workshop::enter()?;
-    let mut command = child::command(program(&workshop));
-    command.current_dir(&workshop.places.root);
+    let mut command = program(&workshop);
     if !options.is_of_ours_alone() {
         steps::ensure_python(&workshop)?;
         command.env("WORKBOOK_PYTHON", workshop.places.python());
@@ -112,12 +111,14 @@ fn build(workshop: &Workshop) -> Result<()> {
     }
 }
 
-/// Returns the program as cargo builds it.
-fn program(workshop: &Workshop) -> std::path::PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR");
-    let target = target.map_or_else(|| "target".into(), std::path::PathBuf::from);
-    // A relative one is meant from the root, where cargo is started.
-    workshop.places.root.join(target).join("release/bench")
+/// Prepares the program; it asks cargo where that is.
+fn program(workshop: &Workshop) -> Command {
+    let mut command = child::command("cargo");
+    command
+        .args(["run", "--quiet", "--locked", "--release"])
+        .args(["--package", "bench", "--"])
+        .current_dir(&workshop.places.root);
+    command
 }
 
 /// Prepares the tests of the program: without the peers, which cost minutes to compile.

@@ -37,6 +37,9 @@ const RATE: f64 = 100.0;
 /// Who is measured: ours with and without a spool, and the SDK that most programs use.
 const WHO: [&str; 3] = ["ours", "ours-durable", "py-traceable"];
 
+/// How many seconds a flush may take: more than a request that hangs, and than any trouble that passes.
+const FLUSH: f64 = 25.0;
+
 /// How long one driver may take to end in all.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -151,7 +154,7 @@ fn take(who: Contestant, case: &Case, prose: &Path) -> Result<Outcome> {
         spool: Some(spool.path().join("spool")),
         odd: case.odd,
         tells_ids: true,
-        patience: 60.0,
+        patience: FLUSH,
     };
     let mut process = Process::start(who, &order)?;
     let heard = listen(&process, case)?;
