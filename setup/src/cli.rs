@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::kernel::launch;
 use crate::problem::{OK, Problem};
-use crate::{clean, compat, doctor, open, run, serve, test};
+use crate::{bench, clean, compat, doctor, open, run, serve, test};
 
 /// Sets up, opens, runs and tests the workbook on distributed traces.
 ///
@@ -75,6 +75,18 @@ enum Command {
         A difference is in setup/compat/differences.toml with its reason, or it is a failure.\n\
         Nothing leaves this machine but what installs the SDKs.")]
     Compat(compat::Options),
+    /// Measures what tracing costs, and what arrives when things go wrong, beside other libraries.
+    #[command(
+        after_help = "Examples:\n  cargo workbook bench --quick              the cost table\n  \
+        cargo workbook bench --faults --quick     the loss table\n  \
+        cargo workbook bench --only py-traceable --only otel-zstd\n  \
+        cargo workbook bench --soak 10            memory over ten minutes\n  \
+        cargo workbook bench --kills 1000         a durable spool, killed again and again\n  \
+        cargo workbook bench --write              the whole, into docs/performance.md\n\n\
+        It wants a machine that has nothing else to do. With --faults and --kills it fails if the\n\
+        durable mode lost a run. Nothing leaves this machine but what installs the peers."
+    )]
+    Bench(bench::Options),
     /// Examines the environment and says how to mend it.
     #[command(after_help = "Example:\n  cargo workbook doctor")]
     Doctor {
@@ -115,6 +127,7 @@ impl Cli {
             Command::Refresh { numbers, timeout } => run::run(&numbers, timeout, run::Mode::Save),
             Command::Test => test::test(),
             Command::Compat(options) => compat::compat(&options),
+            Command::Bench(options) => bench::bench(&options),
             Command::Doctor { capture: None } => doctor::environment(),
             Command::Doctor {
                 capture: Some(capture),

@@ -11,7 +11,7 @@
 //! | `cli` | names the commands |
 //! | `steps` | installs and prebuilds, resumably |
 //! | `kernel` | starts evcxr so that cells are fast |
-//! | `open`, `run`, `test`, `compat`, `doctor`, `serve`, `clean` | one command each |
+//! | `open`, `run`, `test`, `compat`, `bench`, `doctor`, `serve`, `clean` | one command each |
 //! | `jupyter`, `places`, `toolchain`, `child`, `progress`, `fingerprint`, `lock`, `problem` | what they share |
 //!
 //! Tested on Linux. Written for macOS, where it is untested. On Windows it points to WSL.
@@ -22,6 +22,8 @@
     reason = "a command speaks to its user"
 )]
 
+#[cfg(unix)]
+mod bench;
 #[cfg(unix)]
 mod child;
 #[cfg(unix)]

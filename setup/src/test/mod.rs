@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use crate::bench;
 use crate::child::{self, Logged};
 use crate::compat::{self, Sdk};
 use crate::notebooks;
@@ -58,6 +59,7 @@ pub(crate) fn test() -> Result<u8> {
         outcomes.push(cargo(&workshop, &name, &[&check[..], &flags].concat())?);
     }
     outcomes.push(cargo(&workshop, "tests", &TESTS)?);
+    outcomes.push(cargo(&workshop, "benchmark", &bench::tests())?);
     outcomes.push(python(&workshop)?);
     outcomes.push(compat(&workshop, Sdk::Python)?);
     outcomes.push(compat(&workshop, Sdk::JavaScript)?);
@@ -77,13 +79,16 @@ const LINTS: [&str; 9] = [
     "warnings",
 ];
 
-/// The facade has no tests, and building it here would replace the library that kernels load.
-const TESTS: [&str; 7] = [
+/// The facade has no tests, and building it here would replace the library that kernels load. The
+/// benchmark has a stage of its own, without the peers that it is measured against.
+const TESTS: [&str; 9] = [
     "test",
     "--locked",
     "--workspace",
     "--exclude",
     "facade",
+    "--exclude",
+    "bench",
     "--all-features",
     "--no-fail-fast",
 ];

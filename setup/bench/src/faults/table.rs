@@ -1,0 +1,62 @@
+//! The loss table in words.
+
+use super::{Outcome, Outcomes};
+use crate::table::{Grid, percent};
+
+/// Returns the matrix: a row for each fault, a column for each library.
+pub fn matrix(outcomes: &Outcomes) -> Grid {
+    let mut titles = vec!["what goes wrong"];
+    if let Some((_, first)) = outcomes.rows.first() {
+        titles.extend(first.iter().map(|(who, _)| who.title));
+    }
+    let row = |(case, outcomes): &(super::Case, Vec<(_, Result<Outcome, String>)>)| {
+        let cells = outcomes.iter().map(|(_, outcome)| match outcome {
+            Ok(outcome) => cell(outcome),
+            Err(_) => "not measured".to_owned(),
+        });
+        std::iter::once(case.title.to_owned())
+            .chain(cells)
+            .collect()
+    };
+    Grid {
+        titles,
+        rows: outcomes.rows.iter().map(row).collect(),
+    }
+}
+
+/// Such as `99.8 %, 3 again, 0.4 s`.
+fn cell(outcome: &Outcome) -> String {
+    let mut words = format!("{} %", percent(outcome.percent()));
+    if outcome.again > 0 {
+        words.push_str(&format!(", {} again", outcome.again));
+    }
+    if outcome.cut > 0 {
+        words.push_str(&format!(", {} cut", outcome.cut));
+    }
+    if outcome.leaked {
+        words.push_str(", key seen elsewhere");
+    }
+    words.push_str(&format!(", {:.1} s", outcome.exit));
+    words
+}
+
+/// Returns a line for each loss of ours, with the books that explain it, and one for each failure.
+pub fn explanations(outcomes: &Outcomes) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (case, row) in &outcomes.rows {
+        for (who, outcome) in row {
+            let why = match outcome {
+                Err(error) => error.clone(),
+                Ok(outcome) if outcome.delivered == outcome.accepted || !who.is_ours() => continue,
+                Ok(outcome) => {
+                    let lost = outcome.accepted - outcome.delivered;
+                    let killed = "held in memory when the process was killed";
+                    let books = outcome.said.as_deref().unwrap_or(killed);
+                    format!("{lost} of {} runs lost: {books}", outcome.accepted)
+                }
+            };
+            lines.push(format!("{}, {}: {why}", case.title, who.title));
+        }
+    }
+    lines
+}
