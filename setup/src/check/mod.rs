@@ -31,7 +31,7 @@ use crate::notebooks::{self, Notebook};
 use crate::places::Places;
 use crate::problem::{FAILED, OK};
 use crate::progress::tell;
-use crate::run::{self, Mode};
+use crate::run::{self, Mode, Tally};
 use crate::steps::{self, Workshop};
 use finding::Finding;
 use page::Page;
@@ -86,7 +86,7 @@ pub(crate) fn check(options: &Options) -> Result<u8> {
         let workshop = Workshop::enter()?;
         check_service(&places)?;
         steps::ensure(&workshop)?;
-        found.extend(thorough(&workshop, &notebooks, options.timeout)?);
+        found.extend(thorough(&workshop, &notebooks, options.timeout)?.0);
     }
     Ok(report(&found, notebooks.len()))
 }
@@ -121,12 +121,25 @@ fn of_page(page: &Page, root: &Path) -> Findings {
     parts.into_iter().flat_map(tagged).collect()
 }
 
+/// What `cargo workbook test` does not insist on, while notebooks are being written. It is empty when
+/// they are: whatever `check` finds then fails the test.
+pub(crate) const LATER: &[Rule] = &[Rule::Template];
+
+/// Checks all notebooks for `cargo workbook test`: returns how running went, and what is insisted on.
+pub(crate) fn insist(workshop: &Workshop, notebooks: &[Notebook]) -> Result<(Tally, Vec<Finding>)> {
+    let mut found = quick(&workshop.places.root, notebooks)?;
+    let (more, tally) = thorough(workshop, notebooks, None)?;
+    found.extend(more);
+    let insisted = found.into_iter().filter(|(rule, _)| !LATER.contains(rule));
+    Ok((tally, insisted.map(|(_, finding)| finding).collect()))
+}
+
 /// Compiles the pages, and runs them with their exercises.
 pub(crate) fn thorough(
     workshop: &Workshop,
     notebooks: &[Notebook],
     timeout: Option<u32>,
-) -> Result<Findings> {
+) -> Result<(Findings, Tally)> {
     let mut found = Vec::new();
     let mut pages = Vec::new();
     for notebook in notebooks {
@@ -139,7 +152,7 @@ pub(crate) fn thorough(
         pages.push(page);
     }
     let mut events = Vec::new();
-    run::execute(
+    let tally = run::execute(
         &workshop.places,
         notebooks,
         timeout,
@@ -154,7 +167,7 @@ pub(crate) fn thorough(
             .into_iter()
             .map(|finding| (Rule::Executed, finding)),
     );
-    Ok(found)
+    Ok((found, tally))
 }
 
 /// Prints what was found and decides the exit code.
