@@ -25,10 +25,10 @@ impl AboutRun {
     /// Demands so many runs of this name, instead of one. What else is said holds for each of them.
     pub fn times(mut self, wanted: usize) -> Self {
         for fact in &mut self.exercise.facts {
-            if let Fact::Run { name, times } = fact {
-                if *name == self.name {
-                    *times = wanted;
-                }
+            if let Fact::Run { name, times } = fact
+                && *name == self.name
+            {
+                *times = wanted;
             }
         }
         self
