@@ -27,7 +27,7 @@ fn markdown(id: &str, source: &str) -> Value {
     json!({"cell_type": "markdown", "id": id, "metadata": {}, "source": source})
 }
 
-fn code(id: &str, workbook: Value) -> Value {
+fn code(id: &str, workbook: &Value) -> Value {
     let picture = "<svg role=\"img\" width=\"640\" height=\"90\"><title>A tree</title></svg>";
     let data = json!({"image/svg+xml": picture, "text/plain": "gateway\n└─ retriever"});
     json!({
@@ -64,14 +64,14 @@ impl Repository {
                 &format!("about {section}"),
                 &format!("## {section}\n\nWords."),
             ));
-            cells.push(code(&format!("code {section}"), json!({})));
+            cells.push(code(&format!("code {section}"), &json!({})));
         }
         for exercise in ["predict", "repair", "extend"] {
             let id = format!("01.{exercise}");
             let words = format!("### {exercise}\n\n**Goal.** To be reached. About 10 minutes.");
             cells.push(markdown(&format!("{exercise}-words"), &words));
-            cells.push(code(&format!("{exercise}-start"), json!({"exercise": id})));
-            cells.push(code(&format!("{exercise}-check"), json!({"check": id})));
+            cells.push(code(&format!("{exercise}-start"), &json!({"exercise": id})));
+            cells.push(code(&format!("{exercise}-check"), &json!({"check": id})));
             fs::write(
                 root.join(format!("notebooks/solutions/01_{exercise}.rs")),
                 "solved()",

@@ -54,13 +54,14 @@ fn pictures(page: &Page, cell: &Cell) -> Vec<Finding> {
                 "show it with a figure of `common::analysis`, which brings one",
             );
         }
-        if !svg.is_empty() && !(svg.contains("<title>") && svg.contains("role=\"img\"")) {
+        let has = |parts: [&str; 2]| svg.is_empty() || parts.iter().all(|part| svg.contains(part));
+        if !has(["<title>", "role=\"img\""]) {
             tell(
                 "the figure names no title to those who cannot see it".into(),
                 "show it with a figure of `common::analysis`: `role=\"img\"` and `<title>`",
             );
         }
-        if !svg.is_empty() && !(svg.contains("width=\"") && svg.contains("height=\"")) {
+        if !has(["width=\"", "height=\""]) {
             tell(
                 "the figure states no size".into(),
                 "give the `<svg>` a width and a height",
