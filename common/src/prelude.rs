@@ -28,9 +28,11 @@ pub use crate::analysis::{Figure, Shape, text_tree, tree_diagram, waterfall};
 #[cfg(feature = "client")]
 pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]
+pub use crate::lab::check::{Capture, Check, Exercise};
+#[cfg(feature = "lab")]
 pub use crate::lab::{
-    HeaderProxy, Lesson, Misconfiguration, PeerEnv, Preflight, PythonError, PythonService, Service,
-    as_json, http_client, kernel::versions, pause, story,
+    HeaderProxy, Lesson, LessonCard, Misconfiguration, PeerEnv, Preflight, PythonError,
+    PythonService, Service, as_json, http_client, kernel::versions, pause, story,
 };
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;

@@ -13,7 +13,7 @@ use crate::places::Places;
 use crate::problem::Problem;
 use crate::progress::{bytes, tell};
 
-/// Removes `.workbook`, and the user's cache on request.
+/// Removes `.workbook` but the learner's progress; on request that and the user's cache as well.
 pub(crate) fn clean(all: bool) -> Result<()> {
     let places = Places::find()?;
     let slots = slot::folders(&places);
@@ -23,7 +23,11 @@ pub(crate) fn clean(all: bool) -> Result<()> {
     }
     if places.state.exists() {
         let _lock = Lock::take(&places.state)?;
+        let progress = fs::read(places.progress()).ok().filter(|_| !all);
         remove(&places.state, "environment, kernel configuration, logs")?;
+        if let Some(progress) = progress {
+            keep_progress(&places, &progress)?;
+        }
     } else {
         tell(format_args!("nothing in {}", places.state.display()));
     }
@@ -44,6 +48,19 @@ pub(crate) fn clean(all: bool) -> Result<()> {
         ));
     }
     tell_what_stays(&places);
+    Ok(())
+}
+
+/// Puts back what the learner has done: nothing else can.
+fn keep_progress(places: &Places, progress: &[u8]) -> Result<()> {
+    let path = places.progress();
+    fs::create_dir_all(&places.state)?;
+    fs::write(&path, progress).with_context(|| format!("writing {}", path.display()))?;
+    tell(format_args!(
+        "kept     {:>8}  {} (the exercises you have passed; --all removes it)",
+        bytes(progress.len() as u64),
+        path.display()
+    ));
     Ok(())
 }
 

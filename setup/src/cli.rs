@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::kernel::launch;
 use crate::problem::{OK, Problem};
-use crate::{bench, clean, compat, doctor, open, run, serve, test};
+use crate::{bench, check, clean, compat, doctor, learner, open, run, serve, test};
 
 /// Sets up, opens, runs and tests the workbook on distributed traces.
 ///
@@ -52,16 +52,36 @@ enum Command {
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u32>,
     },
-    /// Executes notebooks and saves their new outputs in the files.
-    #[command(after_help = "Example:\n  cargo workbook refresh 01")]
+    /// Executes notebooks and saves outputs that say something new in the files.
+    #[command(after_help = "Example:\n  cargo workbook refresh 01\n\n\
+        An output that differs from the saved one only in ids, times, durations and ports stays as\n\
+        it is, so that a second refresh changes nothing. The numbers of cells tagged `measured` do\n\
+        not count either.")]
     Refresh {
         /// Numbers of notebooks; 00 is the set-up notebook.
         #[arg(value_name = "NN")]
         numbers: Vec<String>,
+        /// Writes all outputs, whether they say something new or not.
+        #[arg(long)]
+        force: bool,
         /// Gives a cell at most this many seconds.
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u32>,
     },
+    /// Checks that notebooks teach: form, outputs, links, exercises as shipped and as solved.
+    #[command(after_help = "Examples:\n  cargo workbook check 01\n  \
+        cargo workbook check --quick         files only, in seconds\n  \
+        cargo workbook check 01 --fix        format the cells first\n\n\
+        An exercise is three cells: words with `**Goal.**` and its minutes; the code to begin with\n\
+        (metadata `workbook: {\"exercise\": \"01.repair\"}`); its check (metadata `workbook:\n\
+        {\"check\": \"01.repair\"}`, ending in `lesson.check(\"01.repair\").await`). What it demands, its\n\
+        hints and why it works are in common/src/lab/exercises/; its solution, the source to put in\n\
+        the place of the code to begin with, is notebooks/solutions/01_repair.rs.")]
+    Check(check::Options),
+    /// Shows which exercises are passed, and what comes next.
+    #[command(after_help = "Example:\n  cargo workbook progress\n\n\
+        It is kept in .workbook/progress.jsonl on this machine and sent nowhere.")]
+    Progress,
     /// Checks everything: format, lints, features, tests, notebooks.
     #[command(after_help = "Example:\n  cargo workbook test\n\n\
         The last line counts what passed, failed and was skipped. With CI=true a skip of\n\
@@ -124,7 +144,13 @@ impl Cli {
         match self.command {
             Command::Open { no_browser, port } => open::open(no_browser, port),
             Command::Run { numbers, timeout } => run::run(&numbers, timeout, run::Mode::Check),
-            Command::Refresh { numbers, timeout } => run::run(&numbers, timeout, run::Mode::Save),
+            Command::Refresh {
+                numbers,
+                force,
+                timeout,
+            } => run::run(&numbers, timeout, run::Mode::Save { force }),
+            Command::Check(options) => check::check(&options),
+            Command::Progress => learner::progress(),
             Command::Test => test::test(),
             Command::Compat(options) => compat::compat(&options),
             Command::Bench(options) => bench::bench(&options),

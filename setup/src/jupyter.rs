@@ -29,6 +29,7 @@ pub(crate) fn program(places: &Places, name: &str) -> Result<Command> {
     }
     command
         .env("WORKBOOK_ROOT", &places.root)
+        .env("WORKBOOK_PROGRESS", places.progress())
         // Kernels start in the notebooks' folders, where a relative path would mean another place.
         .env(CACHE_VARIABLE, &places.cache)
         .current_dir(&places.root);

@@ -1,7 +1,7 @@
 //! `cargo workbook`: from a fresh clone to an open notebook with one command.
 //!
 //! ```text
-//!   cli ─► steps::ensure ─► open · run · refresh · test · compat        doctor · serve · clean
+//!   cli ─► steps::ensure ─► open · run · refresh · check · test · compat   doctor · serve · progress · clean
 //!              │                     │
 //!              └── toolchain, python, kernel, facade           kernel: what Jupyter starts
 //! ```
@@ -11,7 +11,7 @@
 //! | `cli` | names the commands |
 //! | `steps` | installs and prebuilds, resumably |
 //! | `kernel` | starts evcxr so that cells are fast |
-//! | `open`, `run`, `test`, `compat`, `bench`, `doctor`, `serve`, `clean` | one command each |
+//! | `open`, `run`, `check`, `learner` (`progress`), `test`, `compat`, `bench`, `doctor`, `serve`, `clean` | one command each |
 //! | `jupyter`, `places`, `toolchain`, `child`, `progress`, `fingerprint`, `lock`, `problem` | what they share |
 //!
 //! Tested on Linux. Written for macOS, where it is untested. On Windows it points to WSL.
@@ -24,6 +24,8 @@
 
 #[cfg(unix)]
 mod bench;
+#[cfg(unix)]
+mod check;
 #[cfg(unix)]
 mod child;
 #[cfg(unix)]
@@ -40,6 +42,8 @@ mod fingerprint;
 mod jupyter;
 #[cfg(unix)]
 mod kernel;
+#[cfg(unix)]
+mod learner;
 #[cfg(unix)]
 mod lock;
 #[cfg(unix)]

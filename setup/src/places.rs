@@ -77,6 +77,11 @@ impl Places {
         self.state.join("jupyter")
     }
 
+    /// What the learner has done: a line of JSON for each check and each hint.
+    pub(crate) fn progress(&self) -> PathBuf {
+        self.state.join("progress.jsonl")
+    }
+
     /// What each step printed.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.state.join("logs").join(format!("{name}.log"))

@@ -23,8 +23,10 @@ use crate::steps::{self, Workshop};
 pub(crate) enum Mode {
     /// Leave them untouched.
     Check,
-    /// Save.
-    Save,
+    /// Save what is new, or all of it.
+    Save { force: bool },
+    /// Leave them untouched, check the exercises, and compare the outputs.
+    Exercises,
 }
 
 /// How many notebooks did what.
@@ -44,7 +46,7 @@ pub(crate) fn run(numbers: &[String], timeout: Option<u32>, mode: Mode) -> Resul
     check_service(&places)?;
     steps::ensure(&workshop)?;
     let started = Instant::now();
-    let tally = execute(&workshop.places, &notebooks, timeout, mode)?;
+    let tally = execute(&workshop.places, &notebooks, timeout, mode, |_| {})?;
     let took = seconds(started.elapsed());
     tell(format_args!(
         "{} passed, {} failed [{took}]",
@@ -53,20 +55,24 @@ pub(crate) fn run(numbers: &[String], timeout: Option<u32>, mode: Mode) -> Resul
     Ok(if tally.failed == 0 { OK } else { FAILED })
 }
 
-/// Executes notebooks and draws their progress.
+/// Executes notebooks and draws their progress; `hear` gets every event.
 pub(crate) fn execute(
     places: &Places,
     notebooks: &[Notebook],
     timeout: Option<u32>,
     mode: Mode,
+    mut hear: impl FnMut(&Value),
 ) -> Result<Tally> {
     let mut command = jupyter::program(places, "python")?;
     command
         .args(["-m", "workbook_jupyter.run", "--root"])
         .arg(&places.root);
-    if mode == Mode::Save {
-        command.arg("--save");
-    }
+    command.args(match mode {
+        Mode::Check => &[][..],
+        Mode::Save { force: false } => &["--save"],
+        Mode::Save { force: true } => &["--save", "--force"],
+        Mode::Exercises => &["--exercises"],
+    });
     if let Some(timeout) = timeout {
         command.args(["--timeout", &timeout.to_string()]);
     }
@@ -81,7 +87,10 @@ pub(crate) fn execute(
     for line in BufReader::new(events).lines() {
         let line = line.context("reading the runner's events")?;
         match serde_json::from_str::<Value>(&line) {
-            Ok(event) => display.show(&event),
+            Ok(event) => {
+                display.show(&event);
+                hear(&event);
+            }
             Err(_) => eprintln!("{line}"),
         }
     }
@@ -96,6 +105,7 @@ struct Display {
     tally: Tally,
     ready: Option<f64>,
     cells: u64,
+    saved: &'static str,
 }
 
 impl Display {
@@ -106,6 +116,7 @@ impl Display {
                 let cells = event["cells"].as_u64().unwrap_or(0);
                 self.cells = 0;
                 self.ready = None;
+                self.saved = "";
                 self.meter = Some(Meter::counted(text("path"), cells));
             }
             "kernel_ready" => {
@@ -120,6 +131,8 @@ impl Display {
                 let (index, took) = (&event["index"], event["seconds"].as_f64().unwrap_or(0.0));
                 self.say(&format!("cell {index}: {} {took:.1} s", text("status")));
             }
+            "saved" if event["changed"] == true => self.saved = ", new outputs saved",
+            "saved" => self.saved = ", outputs as before",
             "failure" => self.keep(&failure(event)),
             "done" => self.done(event["ok"] == true, event["seconds"].as_f64()),
             _ => {}
@@ -140,6 +153,7 @@ impl Display {
                 self::seconds(Duration::from_secs_f64(took.max(0.0)))
             ));
         }
+        words.push_str(self.saved);
         if ok {
             self.tally.passed += 1;
             meter.done(&words);

@@ -4,7 +4,8 @@
 //!                 ┌─ text_tree ────► TextTree ─┐
 //!                 ├─ waterfall ────► Figure ───┤             ┌ Display        terminals, snapshots
 //! TraceTree ──────┼─ tree_diagram ─► Figure ───┼── each has ─┼ evcxr_display  notebooks
-//!                 └─ Shape::of ────► Shape     │             └ to_html        pages
+//!                 ├─ Shape::of ────► Shape     │             └ to_html        pages
+//!                 └─ Outline::of ─► side_by_side┤
 //! hops ───────────── sequence ─────► Figure ───┤
 //! numbers ────────── bar_chart, line_chart ────┤
 //! cells ──────────── Table ────────────────────┘
@@ -18,8 +19,9 @@ mod chart;
 mod compare;
 mod figure;
 mod label;
+mod outline;
 mod palette;
-mod rich_output;
+pub(crate) mod rich_output;
 mod rows;
 mod sequence;
 mod svg;
@@ -32,6 +34,7 @@ mod waterfall;
 pub use chart::{Series, bar_chart, line_chart};
 pub use compare::Shape;
 pub use figure::Figure;
+pub use outline::{Outline, side_by_side};
 pub use sequence::{HeaderState, Hop, sequence};
 pub use table::Table;
 pub use text::{TextTree, text_tree};

@@ -15,7 +15,7 @@ const END: &str = "EVCXR_END_CONTENT";
 ///
 /// All goes out in a single write: other threads may print, and a line of theirs in the midst of a
 /// block would end up in the picture. A closed stdout is no error here.
-pub(super) fn show(forms: &[(&str, &str)]) {
+pub(crate) fn show(forms: &[(&str, &str)]) {
     // The one place of this room that prints: the kernel's protocol is stdout.
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(blocks(forms).as_bytes());

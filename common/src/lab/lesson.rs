@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::peer_env::PeerEnv;
 use super::preflight::Preflight;
 use super::target::{Environment, Target};
+use super::watch::Watch;
 use crate::client::{Client, ClientBuilder, Config};
-use crate::export::Destination;
+use crate::export::{Destination, ExportStats};
 use crate::langsmith_mock::LangSmithMock;
 use crate::model::TraceTree;
 use crate::trace::RunTree;
@@ -38,6 +39,7 @@ struct Inner {
     env: Environment,
     target: Target,
     clients: Mutex<Vec<Client>>,
+    watch: Watch,
 }
 
 impl Lesson {
@@ -57,6 +59,7 @@ impl Lesson {
             env,
             target,
             clients: Mutex::default(),
+            watch: Watch::default(),
         };
         let lesson = Self {
             inner: Arc::new(inner),
@@ -134,6 +137,24 @@ impl Lesson {
     pub fn clear(&self) {
         self.flush_all();
         self.inner.mock.clear();
+        self.inner.watch.clear(self.lost());
+    }
+
+    /// Returns how many operations did not reach the stand-in, since the lesson began.
+    pub(super) fn lost(&self) -> u64 {
+        // With a real service, the stand-in is the second destination.
+        let lost = |client: &Client| client.stats_by_destination().pop().map(|(_, stats)| stats);
+        let books = self.clients().iter().filter_map(lost).collect::<Vec<_>>();
+        let sum = |stats: &ExportStats| stats.total_dropped() + stats.total_refused();
+        books.iter().map(sum).sum()
+    }
+
+    pub(super) fn watch(&self) -> &Watch {
+        &self.inner.watch
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.inner.name
     }
 
     /// Waits until `expected` runs have ended and arrived, and returns all runs captured since the
@@ -232,7 +253,7 @@ impl Lesson {
 
     /// Sends what is waiting. A real service that is slow or away must not hold up the lesson: the
     /// stand-in has its own queue.
-    fn flush_all(&self) {
+    pub(super) fn flush_all(&self) {
         let patience = match self.inner.target {
             Target::StandIn => ARRIVAL,
             Target::LangSmith => COURTESY,

@@ -3,12 +3,17 @@
 //! ```text
 //! Lesson ──client("gateway")──► Client ──runs──► stand-in ──tree(n)──► TraceTree ──► pictures, checks
 //!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
+//!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
 //!   └─ Service (axum, port 0) · PythonService (FastAPI with the official SDK) · HeaderProxy
 //! ```
 //!
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
 //! [`Lesson`].
 
+mod card;
+pub mod check;
+pub mod exercises;
+mod journal;
 pub mod kernel;
 mod lesson;
 mod peer_env;
@@ -18,7 +23,10 @@ mod python;
 mod service;
 pub mod story;
 mod target;
+mod watch;
 
+pub use card::LessonCard;
+pub use journal::PROGRESS_VARIABLE;
 pub use lesson::{Lesson, Misconfiguration};
 pub use peer_env::PeerEnv;
 pub use preflight::{Finding, Preflight};

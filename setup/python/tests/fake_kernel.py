@@ -6,6 +6,8 @@ Each line of a cell is an order:
     fail TEXT   end the cell with an error          hang        wait for an interrupt
     cwd         print the working directory         pid         print the process id
     late TEXT   print to the error stream after the cell is idle
+    moment      print an id, a time and a duration, other ones each time
+    note TEXT   add a line to the file that WORKBOOK_PROGRESS names
     die         end the process
 
 With `FAKE_KERNEL_LOG` in the environment, every request's type is added to that file.
@@ -16,6 +18,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +86,12 @@ class FakeKernel:
             elif order in ("cwd", "pid"):
                 text = os.getcwd() if order == "cwd" else str(os.getpid())
                 self.publish("stream", {"name": "stdout", "text": text + "\n"}, message)
+            elif order == "moment":
+                text = f"{uuid.uuid4()}  {datetime.now(UTC):%Y%m%dT%H%M%S%fZ}  {time.time() % 1e4:.2f} ms"
+                self.publish("stream", {"name": "stdout", "text": text + "\n"}, message)
+            elif order == "note":
+                with open(os.environ["WORKBOOK_PROGRESS"], "a", encoding="utf-8") as file:
+                    file.write(text + "\n")
             elif order == "late":
                 late.append(text)
             elif order == "die":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -11,7 +12,16 @@ import time
 import unittest
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from workbook_jupyter import pool as pools
+from workbook_jupyter import run
+from workbook_jupyter.pool import SparePool
+from workbook_jupyter.spare import watchdog
 
 FAKE = Path(__file__).with_name("fake_kernel.py")
 PATIENCE_SECONDS = 20.0
@@ -52,6 +62,35 @@ class FakeKernelCase(unittest.TestCase):
         while not true():
             self.assertLess(time.monotonic(), deadline, f"waited in vain: {what}")
             time.sleep(0.01)
+
+
+class RunnerCase(FakeKernelCase):
+    """Run small notebooks on a small kernel."""
+
+    def setUp(self) -> None:
+        """Use a pool of our own."""
+        super().setUp()
+        self.pool = SparePool()
+        self.addCleanup(watchdog.close)
+        patch = mock.patch.object(pools, "pool", self.pool)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.addCleanup(self.pool.close)
+
+    def write(self, name: str, *cells: Any) -> Path:
+        """Write a notebook."""
+        made = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+        path = self.root / name
+        nbformat.write(new_notebook(cells=[new_markdown_cell("# Title"), *made]), path)
+        return path
+
+    def run_them(self, *paths: Path, more: tuple[str, ...] = ()) -> tuple[int, list[dict[str, Any]]]:
+        """Run notebooks; give the exit code and the events."""
+        out = io.StringIO()
+        command = ["--root", str(self.root), "--kernel", "fake", "--timeout", "5", *more]
+        arguments = run.parse([*command, *map(str, paths)])
+        code = run.asyncio.run(run.run(arguments, out))
+        return code, [json.loads(line) for line in out.getvalue().splitlines()]
 
 
 def runs(pid: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
@@ -10,16 +9,12 @@ import sys
 import unittest
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell
 
-from tests.support import PATIENCE_SECONDS, FakeKernelCase
-from workbook_jupyter import pool as pools
+from tests.support import PATIENCE_SECONDS, RunnerCase
 from workbook_jupyter import run
-from workbook_jupyter.pool import SparePool
-from workbook_jupyter.spare import watchdog
 from workbook_jupyter.tidy import KERNELSPEC, LANGUAGE_INFO
 
 HERE = Path(__file__).resolve().parent
@@ -34,33 +29,8 @@ def expecting(source: str, text: str | None, *tags: str) -> Any:
     return new_code_cell(source, metadata=metadata)
 
 
-class RunTest(FakeKernelCase):
+class RunTest(RunnerCase):
     """Run small notebooks on a small kernel."""
-
-    def setUp(self) -> None:
-        """Use a pool of our own."""
-        super().setUp()
-        self.pool = SparePool()
-        self.addCleanup(watchdog.close)
-        patch = mock.patch.object(pools, "pool", self.pool)
-        patch.start()
-        self.addCleanup(patch.stop)
-        self.addCleanup(self.pool.close)
-
-    def write(self, name: str, *cells: Any) -> Path:
-        """Write a notebook."""
-        made = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
-        path = self.root / name
-        nbformat.write(new_notebook(cells=[new_markdown_cell("# Title"), *made]), path)
-        return path
-
-    def run_them(self, *paths: Path, more: tuple[str, ...] = ()) -> tuple[int, list[dict[str, Any]]]:
-        """Run notebooks; give the exit code and the events."""
-        out = io.StringIO()
-        command = ["--root", str(self.root), "--kernel", "fake", "--timeout", "5", *more]
-        arguments = run.parse([*command, *map(str, paths)])
-        code = run.asyncio.run(run.run(arguments, out))
-        return code, [json.loads(line) for line in out.getvalue().splitlines()]
 
     def failure_of(self, *cells: Any, more: tuple[str, ...] = ()) -> dict[str, Any]:
         """Run one notebook that must fail; give the failure."""
@@ -160,7 +130,9 @@ class RunTest(FakeKernelCase):
         self.assertEqual(path.read_text(), first)
         self.assertTrue(first.startswith('{\n "cells"') and first.endswith("}\n"))
         saved = json.loads(first)
-        self.assertEqual(saved["metadata"], {"kernelspec": KERNELSPEC, "language_info": LANGUAGE_INFO})
+        self.assertEqual(
+            [saved["metadata"][part] for part in ("kernelspec", "language_info")], [KERNELSPEC, LANGUAGE_INFO]
+        )
         cells = saved["cells"][1:]
         self.assertEqual([cell["execution_count"] for cell in cells], [1, None, 2])
         self.assertEqual([cell["metadata"] for cell in cells], [{}, {}, {}])

@@ -4,7 +4,10 @@
 
 The exit code is 0 only if every notebook did what it should. While one notebook runs, the kernel of
 the next one is started. Notebook files stay as they are unless `--save` is given, and then only a
-notebook that succeeded is written.
+notebook that succeeded is written: outputs that say what the old ones said stay as they are.
+
+With `--exercises`, each exercise is checked as it is shipped and as it is solved, and outputs that
+no longer say what the file has are reported.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import copy
 import json
 import os
 import signal
@@ -27,6 +31,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from workbook_jupyter import pool as pools
+from workbook_jupyter.exercises import VARIABLE, Exercises
+from workbook_jupyter.normal import fingerprint, normal_form
 from workbook_jupyter.pool import Order
 from workbook_jupyter.session import CellError, KernelSession
 from workbook_jupyter.tidy import save
@@ -46,6 +52,8 @@ class Runner:
     save: bool
     out: TextIO
     stop: Callable[[], object] | None = None
+    exercises: bool = False
+    force: bool = False
 
     async def run_all(self, paths: list[Path]) -> bool:
         """Run the notebooks; say whether all of them are fine."""
@@ -65,28 +73,35 @@ class Runner:
             fine = False
         else:
             cells = code_cells(notebook)
+            before = copy.deepcopy(cells)
             self.emit("notebook", path=self.name(path), cells=len(cells))
             fine = await self.run_cells(path, cells, following)
+            if fine and (self.save or self.exercises):
+                self.compare(path, before, cells)
             if fine and self.save:
-                save(notebook, path)
+                sign(notebook, cells)
+                self.emit("saved", path=self.name(path), changed=save(notebook, path))
         self.emit("done", path=self.name(path), seconds=since(begun), ok=fine)
         return fine
 
     async def run_cells(self, path: Path, cells: list[NotebookNode], following: Path | None) -> bool:
         """Start a kernel, run the cells on it, and end it."""
-        session = KernelSession(self.kernel, path.parent, kernel_env())
+        exercises = Exercises(self.root, cells) if self.exercises else None
+        session = KernelSession(self.kernel, path.parent, kernel_env(exercises))
         statuses: list[str] = []
         now = True
         try:
             seconds = await session.start()
             self.emit("kernel_ready", seconds=round(seconds, 3), spare=session.from_spare)
-            if following is not None:
+            if following is not None and exercises is None:
                 pools.pool.prepare(Order(self.kernel, str(following.parent), env=kernel_env()))
             for index, cell in enumerate(cells, start=1):
                 status = await self.run_cell(session, path, cell, index, len(cells))
                 if status is None:
                     return False
                 statuses.append(status)
+                if exercises is not None:
+                    await self.run_exercise(session, path, cell, exercises)
             await session.settle()
             now = False
             return self.check_whole(path, cells, statuses)
@@ -95,6 +110,38 @@ class Runner:
             return False
         finally:
             await session.close(now=now)
+            if exercises is not None:
+                exercises.close()
+
+    async def run_exercise(
+        self, session: KernelSession, path: Path, cell: NotebookNode, exercises: Exercises
+    ) -> None:
+        """Tell what a cell's check found; then solve its exercise, and tell what the check finds now."""
+        facts = {"path": self.name(path), "cell": cell.get("id")}
+        for entry in exercises.entries():
+            self.emit("check", **facts, phase="shipped", found=entry)
+        for solved in exercises.solved(cell):
+            try:
+                verdict = judge(solved, await session.run(solved, self.timeout))
+                error = verdict.error if verdict.status == "failed" else ""
+            except CellError as broken:
+                self.emit("check", **facts, phase="solved", error=str(broken))
+                raise
+            for entry in exercises.entries():
+                self.emit("check", **facts, phase="solved", found=entry)
+            if error:
+                self.emit("check", **facts, phase="solved", error=error)
+                return
+
+    def compare(self, path: Path, before: list[NotebookNode], after: list[NotebookNode]) -> None:
+        """Keep outputs that say what they said before; tell of the others."""
+        for old, new in zip(before, after, strict=True):
+            tags = new.metadata.get("tags", [])
+            was, now = normal_form(old.outputs, tags), normal_form(new.outputs, tags)
+            if was != now:
+                self.emit("stale", path=self.name(path), cell=new.get("id"), was=was, now=now)
+            elif not self.force:
+                new.outputs = old.outputs
 
     async def run_cell(
         self, session: KernelSession, path: Path, cell: NotebookNode, index: int, of: int
@@ -159,9 +206,17 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
 
 
-def kernel_env() -> dict[str, str]:
-    """Give the environment of kernels that nobody watches."""
-    return {**os.environ, "WORKBOOK_HEADLESS": "1"}
+def kernel_env(exercises: Exercises | None = None) -> dict[str, str]:
+    """Give the environment of kernels that nobody watches: nobody learns there, so nothing is remembered."""
+    env = {**os.environ, "WORKBOOK_HEADLESS": "1", VARIABLE: ""}
+    return env | exercises.env() if exercises is not None else env
+
+
+def sign(notebook: NotebookNode, cells: list[NotebookNode]) -> None:
+    """Write down from which sources the outputs were made."""
+    notebook.metadata.setdefault("workbook", {})["made_from"] = {
+        cell.id: fingerprint(cell.source) for cell in cells if "id" in cell
+    }
 
 
 def since(begun: float) -> float:
@@ -194,6 +249,7 @@ async def run(arguments: argparse.Namespace, out: TextIO) -> int:
     watch_reader(loop, out, task.cancel)
     root = arguments.root.resolve()
     runner = Runner(root, arguments.kernel, arguments.timeout, arguments.save, out, task.cancel)
+    runner.exercises, runner.force = arguments.exercises, arguments.force
     try:
         return 0 if await runner.run_all([path.resolve() for path in arguments.notebooks]) else 1
     finally:
@@ -227,6 +283,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="workbook_jupyter.run", description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, required=True, help="the repository")
     parser.add_argument("--save", action="store_true", help="write the outputs of notebooks that succeed")
+    parser.add_argument("--force", action="store_true", help="write all outputs, whether they are new or not")
+    parser.add_argument("--exercises", action="store_true", help="check exercises, as shipped and as solved")
     parser.add_argument("--timeout", type=float, default=CELL_SECONDS, help="seconds for one cell")
     parser.add_argument("--kernel", default="rust", help="name of the kernel")
     parser.add_argument("notebooks", type=Path, nargs="+", metavar="NOTEBOOK")

@@ -52,10 +52,16 @@ def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return merged + [out for out in outputs if out.output_type != "stream"]
 
 
-def save(notebook: NotebookNode, path: Path) -> None:
-    """Replace the file in one step, so that an interruption leaves the old or the new one."""
+def save(notebook: NotebookNode, path: Path) -> bool:
+    """Replace the file in one step, so that an interruption leaves the old or the new one.
+
+    A file that would stay as it is, is not touched. Say whether it was.
+    """
     tidy(notebook)
     text = nbformat.writes(notebook, version=4, indent=1, ensure_ascii=False).rstrip("\n") + "\n"
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
     beside = path.with_name(f".{path.name}.new")
     beside.write_text(text, encoding="utf-8")
     os.replace(beside, path)
+    return True

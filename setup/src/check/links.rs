@@ -1,0 +1,82 @@
+//! Links that lead somewhere, within the repository.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::finding::Finding;
+use super::page::Page;
+
+/// Follows the links of all markdown cells; what leads out to the web is not followed.
+pub(super) fn findings(page: &Page, root: &Path) -> Vec<Finding> {
+    let folder = Path::new(&page.path).parent().unwrap_or(Path::new(""));
+    let mut found = Vec::new();
+    for cell in page.prose() {
+        for link in links(&cell.source) {
+            let target = link.split(['#', '?']).next().unwrap_or_default();
+            if target.is_empty() || is_web(link) {
+                continue;
+            }
+            let target = target.replace("%20", " ");
+            let (what, remedy) = match inside(&folder.join(&target)) {
+                None => (
+                    "leads out of the repository",
+                    "link to a file of the repository, or to the web",
+                ),
+                Some(path) if !root.join(&path).exists() => (
+                    "leads nowhere",
+                    "name a file that is there, relative to this notebook",
+                ),
+                Some(_) => continue,
+            };
+            found.push(Finding::cell(
+                &page.path,
+                &cell.id,
+                format!("the link `{link}` {what}"),
+                remedy,
+            ));
+        }
+    }
+    found
+}
+
+fn is_web(link: &str) -> bool {
+    ["http://", "https://", "mailto:"]
+        .iter()
+        .any(|start| link.starts_with(start))
+}
+
+/// Returns the targets of `[…](target)`, outside of code.
+fn links(markdown: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut in_code = false;
+    for line in markdown.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        }
+        if in_code {
+            continue;
+        }
+        for (at, _) in line.match_indices("](") {
+            // An odd number of backticks before it: it is quoted.
+            let is_quoted = line[..at].matches('`').count() % 2 == 1;
+            let target = line[at + 2..].split([')', ' ']).next().unwrap_or_default();
+            if !is_quoted || line[..at].ends_with('`') {
+                found.push(target);
+            }
+        }
+    }
+    found
+}
+
+/// Resolves `..`, and refuses what leaves the root.
+fn inside(path: &Path) -> Option<PathBuf> {
+    let mut resolved = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => resolved.push(name),
+            Component::CurDir => {}
+            Component::ParentDir if resolved.pop() => {}
+            _ => return None,
+        }
+    }
+    Some(resolved)
+}
