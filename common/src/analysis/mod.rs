@@ -7,6 +7,7 @@
 //!                 └─ Shape::of ────► Shape     │             └ to_html        pages
 //! hops ───────────── sequence ─────► Figure ───┤
 //! numbers ────────── bar_chart, line_chart ────┤
+//! ledger, tree ───── scorecard ──► Scorecard ──┤
 //! cells ──────────── Table ────────────────────┘
 //! ```
 //!
@@ -21,6 +22,7 @@ mod label;
 mod palette;
 mod rich_output;
 mod rows;
+mod scorecard;
 mod sequence;
 mod svg;
 mod table;
@@ -32,6 +34,11 @@ mod waterfall;
 pub use chart::{Series, bar_chart, line_chart};
 pub use compare::Shape;
 pub use figure::Figure;
+pub use scorecard::{
+    Added, Asked, Completeness, Cost, Cut, Debugging, Diagnosis, Drill, EdgeScore, Failure, Flaw,
+    Found, Impact, Ledger, Load, Means, Propagation, REQUEST_ID, ScenarioScore, Scorecard, Share,
+    Timing, Unseen, Visibility, scorecard,
+};
 pub use sequence::{HeaderState, Hop, sequence};
 pub use table::Table;
 pub use text::{TextTree, text_tree};

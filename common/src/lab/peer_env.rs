@@ -43,6 +43,13 @@ impl PeerEnv {
         Self(Vec::new())
     }
 
+    /// Adds a variable that the peer itself reads, such as where the next service is.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.push((name.into(), value.into()));
+        self
+    }
+
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
