@@ -45,6 +45,8 @@ PAGES = (
 )
 
 app = FastAPI(title=NAME)
+# Made once: a client holds its connections.
+http = httpx.AsyncClient(timeout=CALL_SECONDS, trust_env=False)
 # The receiving side, all of it.
 app.add_middleware(TracingMiddleware)
 
@@ -90,9 +92,8 @@ async def call_next(question: str, hops: int) -> Answer:
     run = get_current_run_tree()
     # The sending side: the headers tell the place of this very run.
     headers = run.to_headers() if run else {}
-    async with httpx.AsyncClient(timeout=CALL_SECONDS, trust_env=False) as client:
-        body = {"question": question, "hops": hops}
-        reply = await client.post(f"{os.environ['NEXT_URL']}/ask", json=body, headers=headers)
+    body = {"question": question, "hops": hops}
+    reply = await http.post(f"{os.environ['NEXT_URL']}/ask", json=body, headers=headers)
     reply.raise_for_status()
     return dict(reply.json())
 

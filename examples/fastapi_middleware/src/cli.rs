@@ -51,8 +51,8 @@ pub struct Demo {
 #[command(
     after_help = "Example, with the stand-in for LangSmith in another terminal:\n  \
     cargo workbook serve --port 1984\n  \
-    cargo run -p fastapi_middleware -- serve --port 8080 --langsmith http://127.0.0.1:1984 \
-    --policy continue\n  \
+    cargo run -p fastapi_middleware -- serve --port 8080 --policy continue \\\n      \
+    --langsmith http://127.0.0.1:1984\n  \
     curl http://127.0.0.1:8080/\n\n\
     The key is read from LANGSMITH_API_KEY, the secret of --policy trust from TRACE_SECRET."
 )]

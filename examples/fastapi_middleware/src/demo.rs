@@ -9,7 +9,7 @@ use common::lab::{PythonService, Target};
 use crate::cli::Demo;
 use crate::page;
 use crate::report::{Report, say};
-use crate::serve::asked_to_stop;
+use crate::serve::end_of_program;
 use crate::stage::Stage;
 use crate::traffic::{Amount, Traffic};
 
@@ -21,9 +21,8 @@ pub async fn run(wishes: &Demo) -> Result<()> {
     let python = PythonService::is_installed();
     if !python {
         say(
-            "Python is not here, so a second axum service takes the place of FastAPI.\n\
-             To see the real one: `cargo workbook doctor` installs what it needs, then run this \
-             again.\n",
+            "The Python environment is not here, so a second axum service takes the place of FastAPI.\n\
+             To see the real one: `cargo workbook open` installs it; then run this again.\n",
         );
     }
     let stage = Stage::set(python).await?;
@@ -49,19 +48,20 @@ pub async fn run(wishes: &Demo) -> Result<()> {
         }
     };
     let sent = Traffic::new(&stage).send(amount).await?;
-    let first = sent.first.clone();
+    let last = sent.last.clone();
     let report = Report::of(&stage, sent).await?;
     report.print();
     write(&wishes.out, &page::render(&report))?;
     if stage.lesson.target() == Target::LangSmith || wishes.keep {
-        say(&format!("The first trace: {}", stage.lesson.link(&first)));
+        say(&format!("One of the traces: {}", stage.lesson.link(&last)));
     }
     if wishes.keep {
+        let end = end_of_program()?;
         say(&format!(
             "All of them: {} (until Ctrl-C)",
             stage.lesson.mock().url()
         ));
-        asked_to_stop().await;
+        end.await;
     }
     let complete = report.score.completeness.complete;
     ensure!(

@@ -10,6 +10,9 @@ use common::model::TraceTree;
 use crate::stage::Stage;
 use crate::traffic::Sent;
 
+/// The requests that are shown: the first of each kind also opened connections.
+const WARM: [&str; 3] = ["forth-1", "back-1", "fail-peer"];
+
 /// What was captured, ready to be shown.
 #[derive(Debug)]
 pub struct Report {
@@ -51,9 +54,9 @@ impl Report {
             "second axum"
         };
         Ok(Self {
-            forth: trace(mock, &tree, "forth-0")?,
-            back: trace(mock, &tree, "back-0")?,
-            failed: trace(mock, &tree, "fail-peer")?,
+            forth: trace(mock, &tree, WARM[0])?,
+            back: trace(mock, &tree, WARM[1])?,
+            failed: trace(mock, &tree, WARM[2])?,
             ways: [
                 format!("Rust → {peer} → Rust"),
                 format!("{peer} → Rust → {peer}"),

@@ -10,7 +10,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use axum::Router;
 use common::client::{Client, ClientBuilder, Config};
 use tokio::net::TcpListener;
@@ -44,11 +44,12 @@ pub async fn alone(wishes: &Serve) -> Result<()> {
     });
     let app = service::app(NAME, layer.clone(), next);
 
+    let end = end_of_program()?;
     let listener = bind(SocketAddr::new(wishes.host, wishes.port)).await?;
     // Alone on the first line, so that a script can read it.
     say(&url(&listener)?);
     let check = tokio::spawn(say_where_runs_go(client.clone()));
-    serve(listener, app, asked_to_stop()).await?;
+    serve(listener, app, end).await?;
     check.abort();
 
     complain(&format!("headers: {}", layer.counters()));
@@ -71,9 +72,12 @@ fn client(wishes: &Serve) -> Result<Client> {
     if let Some(project) = &wishes.project {
         builder = builder.project(project);
     }
-    builder
-        .build()
-        .context("the settings for LangSmith cannot be used")
+    builder.build().map_err(|error| {
+        anyhow!(
+            "runs have nowhere to go: {error}; a stand-in needs no key: start one with \
+             `cargo workbook serve`, and give its address with --langsmith"
+        )
+    })
 }
 
 /// Asks LangSmith in the background: a service starts whether or not its traces have somewhere to go.
@@ -136,20 +140,32 @@ pub async fn serve(
     }
 }
 
-/// Returns when the program is to end: at Ctrl-C, or at SIGTERM, as container platforms say it.
-pub async fn asked_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+/// Listens from now on for the end of the program: Ctrl-C, or SIGTERM, as container platforms say it.
+/// The future is ready when it comes. Call it before anybody is told that the program is there.
+///
+/// # Errors
+/// If the system has no signals to listen for.
+#[cfg(unix)]
+pub fn end_of_program() -> Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    // An error means that no signal can be waited for; then there is nothing to wait for.
-    let _ = interrupt.await;
+    })
+}
+
+/// Listens from now on for the end of the program: Ctrl-C.
+///
+/// # Errors
+/// If the system has no signals to listen for.
+#[cfg(windows)]
+pub fn end_of_program() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }

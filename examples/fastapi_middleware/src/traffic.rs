@@ -30,7 +30,7 @@ pub const GATEWAY: &str = "gateway";
 /// How much is sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Amount {
-    /// Requests in each direction.
+    /// Requests in each direction; the second is shown.
     pub rounds: usize,
     /// Requests that are timed, traced and not.
     pub pairs: usize,
@@ -53,8 +53,8 @@ pub struct Sent {
     pub ledger: Ledger,
     /// How many runs that makes.
     pub runs: usize,
-    /// The root of the first trace that began in Rust, for a link to it.
-    pub first: RunTree,
+    /// The root of the last trace that began in Rust, for a link to it.
+    pub last: RunTree,
 }
 
 impl<'a> Traffic<'a> {
@@ -74,10 +74,10 @@ impl<'a> Traffic<'a> {
     /// # Errors
     /// If a service does not answer as it should.
     pub async fn send(mut self, amount: Amount) -> Result<Sent> {
-        let first = self.forth("forth-0").await?;
+        let mut last = self.forth("forth-0").await?;
         self.back("back-0").await?;
         for n in 1..amount.rounds {
-            self.forth(&format!("forth-{n}")).await?;
+            last = self.forth(&format!("forth-{n}")).await?;
             self.back(&format!("back-{n}")).await?;
         }
         let peer = self.stage.peer.name;
@@ -88,7 +88,7 @@ impl<'a> Traffic<'a> {
         Ok(Sent {
             ledger: self.ledger,
             runs: self.runs,
-            first,
+            last,
         })
     }
 

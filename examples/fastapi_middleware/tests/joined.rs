@@ -1,0 +1,111 @@
+//! One trace over both services, in both directions: what the demonstration shows.
+
+mod wire;
+
+use common::analysis::{Scorecard, text_tree};
+use common::model::TraceTree;
+use fastapi_middleware::page;
+use fastapi_middleware::report::Report;
+use fastapi_middleware::stage::Stage;
+use fastapi_middleware::traffic::{Amount, Traffic};
+
+async fn shown(python: bool) -> (Stage, Report) {
+    let stage = Stage::set(python).await.expect("both services start");
+    let amount = Amount {
+        rounds: 2,
+        pairs: 11,
+    };
+    let sent = Traffic::new(&stage).send(amount).await.expect("all answer");
+    let report = Report::of(&stage, sent).await.expect("all arrives");
+    assert_eq!(stage.lesson.mock().errors(), []);
+    (stage, report)
+}
+
+fn printed(tree: &TraceTree) -> String {
+    assert!(tree.is_whole(), "{}", text_tree(tree));
+    text_tree(tree).without_times().to_string()
+}
+
+fn is_perfect(score: &Scorecard) {
+    assert!(score.completeness.complete.is_all(), "{score}");
+    assert!(
+        score.propagation.edges.is_all() && score.propagation.nodes.is_all(),
+        "{score}"
+    );
+    assert!(score.visibility.visible.is_all(), "{score}");
+    assert_eq!(score.completeness.strays, 0, "{score}");
+    let timing = score.impact.traced().expect("timed");
+    assert_eq!(timing.added.expect("compared").pairs, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rust_and_python_are_one_trace_whoever_begins_it() {
+    if !wire::python_is_here() {
+        return;
+    }
+    let (stage, report) = shown(true).await;
+    assert_eq!(
+        printed(&report.forth),
+        "question                 chain      ✓  (gateway)\n\
+         └─ call fastapi          tool       ✓  (gateway)\n   \
+            └─ ask                chain      ✓  (fastapi)\n      \
+               ├─ retrieve        retriever  ✓  (fastapi)\n      \
+               └─ call axum       tool       ✓  (fastapi)\n         \
+                  └─ POST /ask    chain      ✓  (axum)\n            \
+                     └─ retrieve  retriever  ✓  (axum)\n"
+    );
+    assert_eq!(
+        printed(&report.back),
+        "ask                      chain      ✓  (fastapi)\n\
+         ├─ retrieve              retriever  ✓  (fastapi)\n\
+         └─ call axum             tool       ✓  (fastapi)\n   \
+            └─ POST /ask          chain      ✓  (axum)\n      \
+               ├─ retrieve        retriever  ✓  (axum)\n      \
+               └─ call fastapi    tool       ✓  (axum)\n         \
+                  └─ ask          chain      ✓  (fastapi)\n            \
+                     └─ retrieve  retriever  ✓  (fastapi)\n"
+    );
+    is_perfect(&report.score);
+    for tree in [&report.forth, &report.back] {
+        for node in tree.nodes() {
+            assert_eq!(
+                node.run.project,
+                Some(stage.lesson.project()),
+                "{}",
+                node.run.name
+            );
+            assert!(
+                node.run.extra.metadata.contains_key("request_id"),
+                "{}",
+                node.run.name
+            );
+        }
+    }
+    let cause = report.failed.find("retrieve").expect("the step that fails");
+    let error = cause.error.as_deref().expect("an error");
+    assert!(error.starts_with("LookupError("), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_python_a_second_axum_service_shows_the_same() {
+    let (_, report) = shown(false).await;
+    assert!(printed(&report.forth).contains("call axum-2"));
+    assert_eq!((report.forth.len(), report.back.len()), (7, 8));
+    is_perfect(&report.score);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_needs_nothing_else_and_runs_nothing() {
+    let (_, report) = shown(false).await;
+    let page = page::render(&report);
+    for needs in [
+        "<script", "<link", "<img", "src=", "href=", "url(", "@import",
+    ] {
+        assert!(!page.contains(needs), "{needs}");
+    }
+    let addresses = page.replace("http://www.w3.org/2000/svg", "");
+    assert!(!addresses.contains("http://") && !addresses.contains("https://"));
+    assert_eq!(page.matches("<svg ").count(), 4);
+    assert!(page.contains("prefers-color-scheme: dark") && page.contains("default-src 'none'"));
+    assert!(page.contains("trace completeness"));
+}
