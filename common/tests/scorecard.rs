@@ -450,7 +450,6 @@ fn the_text_says_all_that_the_card_shows() {
         "1 of 3 requests lack a complete trace: 1 partial, 0 missing\n\
          \n\
          trace completeness     66.6 %        2 of 3 requests complete, 1 partial, 0 missing\n\
-         \u{20}                                    service absent 1\n\
          \u{20}                                    no run of retriever: 1\n\
          context propagation    66.6 %        2 of 3 calls linked · 2 of 2 runs have their parent\n\
          \u{20}                                    gateway → retriever: 2 of 3 (stripped 1)\n\
@@ -477,6 +476,25 @@ fn the_text_says_all_that_the_card_shows() {
     ] {
         assert!(drawn.contains(&words), "{words}: {drawn:?}");
     }
+}
+
+#[test]
+fn what_is_lacking_comes_first_in_a_list_that_is_cut() {
+    let mut score = mixed_score();
+    let sound = EdgeScore {
+        from: "a".into(),
+        to: "b".into(),
+        linked: share(1, 1),
+        cuts: [].into(),
+    };
+    score.propagation.by_edge.splice(0..0, vec![sound; 20]);
+    let text = score.to_string();
+    let place = |words: &str| text.find(words).expect("shown");
+    assert!(
+        place("gateway → retriever: 2 of 3") < place("a → b: 1 of 1"),
+        "{text}"
+    );
+    assert!(text.contains("… 16 more"), "{text}");
 }
 
 #[test]

@@ -176,8 +176,9 @@ def main() -> None:
     logging.basicConfig(level=logging.ERROR)
     client = get_cached_client()
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, log_level="critical", timeout_graceful_shutdown=STOP_SECONDS)
-    service = Service(config)
+    # Standard error is for what ends the service: the program that started it quotes its last lines.
+    quiet = {"log_config": None, "log_level": "critical"}
+    service = Service(uvicorn.Config(app, timeout_graceful_shutdown=STOP_SECONDS, **quiet))
     threading.Thread(target=stop_with_input, args=[service], daemon=True).start()
     try:
         service.run(sockets=[listener])

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use axum::Router;
-use common::client::{Client, ClientBuilder, Config};
+use common::client::{Client, ClientBuilder, Config, ConfigError};
 use tokio::net::TcpListener;
 
 use crate::cli::Serve;
@@ -72,11 +72,12 @@ fn client(wishes: &Serve) -> Result<Client> {
     if let Some(project) = &wishes.project {
         builder = builder.project(project);
     }
-    builder.build().map_err(|error| {
-        anyhow!(
+    builder.build().map_err(|error| match error {
+        ConfigError::MissingApiKey => anyhow!(
             "runs have nowhere to go: {error}; a stand-in needs no key: start one with \
              `cargo workbook serve`, and give its address with --langsmith"
-        )
+        ),
+        error => anyhow!("runs have nowhere to go: {error}"),
     })
 }
 

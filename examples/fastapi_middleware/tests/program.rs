@@ -158,7 +158,7 @@ fn an_address_or_policy_that_makes_no_sense_is_refused_and_the_key_is_not_shown(
     let said = text(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        said.contains("LangSmith") && !said.contains("hidden"),
+        said.contains("it is no URL") && !said.contains("hidden"),
         "{said}"
     );
     let output = program(&["serve", "--policy", "maybe"])

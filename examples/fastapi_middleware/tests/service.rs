@@ -191,3 +191,13 @@ async fn a_caller_chooses_no_project_but_ours() {
         assert_eq!(sink.runs()[0].project.as_deref(), project, "{baggage}");
     }
 }
+
+#[tokio::test]
+async fn a_header_does_not_switch_tracing_on() {
+    let sink = Arc::new(MemorySink::new());
+    let tracer = Tracer::builder(sink.clone()).enabled(false).build();
+    let layer = Policy::Continue.apply(layer(&tracer, "ours"), None);
+    let request = get("/", &[("langsmith-trace", CALLER)]);
+    assert_eq!(send(app("axum", layer, None), request).await.status(), 200);
+    assert_eq!(sink.runs(), []);
+}

@@ -10,7 +10,7 @@
 use chrono::TimeDelta;
 use maud::{Markup, html};
 
-use super::{Scorecard, Share};
+use super::{Flaw, Scorecard, Share};
 use crate::analysis::figure::{Figure, MARGIN, WIDTH};
 use crate::analysis::label::{count, duration, fit, trimmed};
 use crate::analysis::palette::{BLUE, BROKEN, HAIRLINE, INK, MUTED};
@@ -89,7 +89,11 @@ fn completeness(score: &Scorecard) -> Row {
         "{} requests complete, {} partial, {} missing",
         all.complete, all.partial, all.missing
     )];
-    let flaws = all.flaws.iter();
+    // Absent services have lines of their own.
+    let flaws = all
+        .flaws
+        .iter()
+        .filter(|(flaw, _)| **flaw != Flaw::ServiceAbsent);
     let flaws: Vec<String> = flaws
         .map(|(flaw, count)| format!("{} {count}", flaw.as_str().replace('_', " ")))
         .collect();
@@ -109,7 +113,10 @@ fn propagation(score: &Scorecard) -> Row {
         "{} calls linked · {} runs have their parent",
         all.edges, all.nodes
     )];
-    for edge in &all.by_edge {
+    // What is lacking comes first: the end of a long list is cut.
+    let mut edges: Vec<_> = all.by_edge.iter().collect();
+    edges.sort_by_key(|edge| edge.linked.is_all());
+    for edge in edges {
         let cuts = edge.cuts.iter();
         let cuts: Vec<String> = cuts
             .map(|(cut, count)| format!("{} {count}", cut.as_str().replace('_', " ")))
@@ -211,7 +218,9 @@ fn visibility(score: &Scorecard) -> Row {
     if all.visible.of > 0 {
         details.push(format!("{} failures can be seen", all.visible));
     }
-    for one in &all.by_scenario {
+    let mut scenarios: Vec<_> = all.by_scenario.iter().collect();
+    scenarios.sort_by_key(|one| one.visible.is_all());
+    for one in scenarios {
         let unseen = one.unseen.iter();
         let unseen: Vec<String> = unseen
             .map(|(why, count)| format!("{} {count}", why.as_str().replace('_', " ")))

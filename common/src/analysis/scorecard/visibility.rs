@@ -71,9 +71,12 @@ fn by_name<S: Serializer>(
     serializer.collect_map(unseen.iter().map(|(why, count)| (why.as_str(), count)))
 }
 
+/// How often a scenario was seen, and what was lacking.
+type Tally = (Share, BTreeMap<Unseen, usize>);
+
 pub(super) fn score(capture: &Capture<'_>, ledger: &Ledger) -> Visibility {
     let mut visible = Share::default();
-    let mut scenarios: BTreeMap<(&str, &str), (Share, BTreeMap<Unseen, usize>)> = BTreeMap::new();
+    let mut scenarios: BTreeMap<(&str, &str), Tally> = BTreeMap::new();
     for asked in &ledger.asked {
         let Some(failure) = &asked.fails else {
             continue;

@@ -1,5 +1,6 @@
 //! The service on a real port, and requests as no client library would write them.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
