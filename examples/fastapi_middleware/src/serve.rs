@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use common::client::{Client, ClientBuilder, Config, ConfigError};
 use tokio::net::TcpListener;
 
@@ -123,6 +124,11 @@ pub async fn serve(
 ) -> Result<()> {
     // The peer's address, for a policy that looks at it.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let listener = listener.tap_io(|connection| {
+        // Else a streamed chunk waits until the caller has acknowledged the one before. Where it cannot
+        // be switched off, the reply is late and no worse.
+        let _ = connection.set_nodelay(true);
+    });
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let stop = async move {
         stop.await;
