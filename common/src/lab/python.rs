@@ -69,16 +69,9 @@ impl PythonService {
         let python = root().and_then(|root| python(&root));
         let python = python.ok_or(PythonError::NotInstalled)?;
         let mut command = Command::new(python);
-        // The peer hears of LangSmith what the lesson says, not what happens to be exported.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("LANGSMITH_") || text.starts_with("LANGCHAIN_") {
-                command.env_remove(&name);
-            }
-        }
+        env.apply(&mut command);
         let mut child = command
             .arg(script)
-            .envs(env.pairs())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

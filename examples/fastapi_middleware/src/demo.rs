@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use common::lab::{PythonService, Target};
+use common::lab::Target;
 
 use crate::cli::Demo;
 use crate::page;
 use crate::report::{Report, say};
-use crate::serve::end_of_program;
-use crate::stage::Stage;
+use crate::serve::{NAME, end_of_program};
+use crate::stage::{Peers, Stage};
 use crate::traffic::{Amount, Traffic};
 
 /// Starts both services, sends traffic both ways, and shows what became of it.
@@ -18,22 +18,19 @@ use crate::traffic::{Amount, Traffic};
 /// # Errors
 /// If a service does not do what it should, or a request left no complete trace.
 pub async fn run(wishes: &Demo) -> Result<()> {
-    let python = PythonService::is_installed();
-    if !python {
+    let peers = Peers::installed();
+    if !peers.python {
         say(
             "The Python environment is not here, so a second axum service takes the place of FastAPI.\n\
              To see the real one: `cargo workbook open` installs it; then run this again.\n",
         );
     }
-    let stage = Stage::set(python).await?;
-    say(&format!(
-        "{:<9}{}   axum with our TracingLayer",
-        "axum", stage.axum
-    ));
-    say(&format!(
-        "{:<9}{}   {}",
-        stage.peer.name, stage.peer.url, stage.peer.what
-    ));
+    let stage = Stage::set(peers).await?;
+    let tell = |name, url: &str, what: &str| say(&format!("{name:<9}{url}   {what}"));
+    tell(NAME, &stage.axum, "axum with our TracingLayer");
+    for peer in std::iter::once(&stage.peer).chain(&stage.express) {
+        tell(peer.name, &peer.url, &peer.what);
+    }
     say(&format!("\n{}\n", stage.lesson.destination()));
 
     let amount = if wishes.smoke {

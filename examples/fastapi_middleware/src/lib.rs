@@ -11,12 +11,13 @@
 //! | [`service`] | the service: routes, layer, a step below the request, a call to the next service |
 //! | [`trust`] | whose traces it continues |
 //! | [`serve`] | running it: port, signals, flush |
-//! | [`stage`], [`traffic`], [`report`], [`page`] | the demonstration around it |
+//! | [`stage`], [`node`], [`traffic`], [`report`], [`page`] | the demonstration around it |
 //!
 //! Start at [`service::app`].
 
 pub mod cli;
 pub mod demo;
+pub mod node;
 pub mod page;
 pub mod report;
 pub mod serve;

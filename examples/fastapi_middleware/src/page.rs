@@ -32,7 +32,6 @@ pre { overflow-x: auto; padding: .75rem 1rem; background: var(--code); border: 1
 
 /// Writes the page.
 pub fn render(report: &Report) -> String {
-    let [forth, back] = &report.ways;
     let score = report.score.card();
     html! {
         (DOCTYPE)
@@ -41,14 +40,15 @@ pub fn render(report: &Report) -> String {
                 meta charset="utf-8";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (forth) ": one trace" }
+                title { "Several languages, one trace" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                h1 { "Two services, two languages, one trace" }
+                h1 { "Several services, several languages, one trace" }
                 p { "Each service read one header and wrote one. Nothing else joins the runs below." }
-                (trace(forth, "The trace begins in the gateway, which is Rust.", &report.forth))
-                (trace(back, "A client without a trace asked; the first service began one.", &report.back))
+                @for joined in &report.joined {
+                    (trace(&joined.way, joined.lead, &joined.tree))
+                }
                 (trace(
                     "When a service fails",
                     "The step that failed says why, and each caller above it that it got no answer.",

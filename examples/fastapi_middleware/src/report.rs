@@ -11,21 +11,29 @@ use crate::stage::Stage;
 use crate::traffic::Sent;
 
 /// The requests that are shown: the first of each kind also opened connections.
-const WARM: [&str; 3] = ["forth-1", "back-1", "fail-peer"];
+const SHOWN: [&str; 4] = ["forth-1", "back-1", "third-1", "fail-peer"];
 
 /// What was captured, ready to be shown.
 #[derive(Debug)]
 pub struct Report {
-    /// A trace that began in Rust.
-    pub forth: TraceTree,
-    /// A trace that began in the peer.
-    pub back: TraceTree,
+    /// Traces over several services: one that began in Rust, one that began in the peer, and one through
+    /// JavaScript, where that is there.
+    pub joined: Vec<Joined>,
     /// A trace with an error of the peer's.
     pub failed: TraceTree,
-    /// Names of the services on the way forth, and back.
-    pub ways: [String; 2],
     /// The five success metrics of all traffic.
     pub score: Scorecard,
+}
+
+/// A trace, and what it shows.
+#[derive(Debug)]
+pub struct Joined {
+    /// The languages on the way.
+    pub way: String,
+    /// Who began it.
+    pub lead: &'static str,
+    /// Its runs.
+    pub tree: TraceTree,
 }
 
 impl Report {
@@ -34,55 +42,64 @@ impl Report {
     /// # Errors
     /// If one of the traces to be shown is not there at all.
     pub async fn of(stage: &Stage, mut sent: Sent) -> Result<Self> {
-        stage.peer.flush().await?;
+        for peer in std::iter::once(&stage.peer).chain(&stage.express) {
+            peer.flush().await?;
+        }
         let tree = stage.lesson.tree(sent.runs).await;
         let mock = stage.lesson.mock();
-        let received = mock.requests();
+        let requests = mock.requests();
         sent.ledger.cost(Cost {
             runs: tree.len() as u64,
-            bytes: Some(
-                received
-                    .iter()
-                    .map(|request| request.body_bytes as u64)
-                    .sum(),
-            ),
+            bytes: Some(requests.iter().map(|one| one.body_bytes as u64).sum()),
             ..Cost::default()
         });
-        let peer = if stage.peer.name == "fastapi" {
-            "Python"
-        } else {
-            "second axum"
+        let joined = |way: String, lead, request: &str| -> Result<Joined> {
+            let tree = trace(mock, &tree, request)?;
+            Ok(Joined { way, lead, tree })
         };
+        let [forth, back, third, failed] = SHOWN;
+        let peer = match stage.peer.name {
+            "fastapi" => "Python",
+            _ => "second axum",
+        };
+        let began_here = "The trace begins in the gateway, which is Rust.";
+        let began_there = "A client without a trace asked; the first service began one.";
+        let mut traces = vec![
+            joined(format!("Rust → {peer} → Rust"), began_here, forth)?,
+            joined(format!("{peer} → Rust → {peer}"), began_there, back)?,
+        ];
+        if stage.express.is_some() {
+            traces.push(joined(
+                "Rust → JavaScript → Rust".into(),
+                began_here,
+                third,
+            )?);
+        }
         Ok(Self {
-            forth: trace(mock, &tree, WARM[0])?,
-            back: trace(mock, &tree, WARM[1])?,
-            failed: trace(mock, &tree, WARM[2])?,
-            ways: [
-                format!("Rust → {peer} → Rust"),
-                format!("{peer} → Rust → {peer}"),
-            ],
+            joined: traces,
+            failed: trace(mock, &tree, failed)?,
             score: scorecard(&tree, &sent.ledger),
         })
     }
 
-    /// Prints the two joined traces and the scorecard.
+    /// Prints the joined traces and the scorecard.
     pub fn print(&self) {
-        let [forth, back] = &self.ways;
-        for (way, tree) in [(forth, &self.forth), (back, &self.back)] {
-            let whole = if tree.is_whole() {
+        for Joined { way, tree, .. } in &self.joined {
+            let state = if tree.is_whole() {
                 "one trace"
             } else {
                 "BROKEN"
             };
             say(&format!(
-                "{way}: {whole}, {} runs\n\n{}",
+                "{way}: {state}, {} runs\n\n{}",
                 tree.len(),
                 text_tree(tree)
             ));
         }
+        let requests = self.score.completeness.complete.of;
         say(&format!(
-            "Scorecard of all {} requests\n\n{}",
-            self.score.completeness.complete.of, self.score
+            "Scorecard of all {requests} requests\n\n{}",
+            self.score
         ));
     }
 }

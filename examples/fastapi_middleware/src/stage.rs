@@ -1,12 +1,14 @@
 //! The demonstration's stage: both services, each told where the other is, and a stand-in for LangSmith.
 //!
 //! ```text
-//! Stage { axum ⇄ peer, lesson }      peer = FastAPI, or a second axum service where there is no Python
+//! Stage { axum ⇄ peer, express ─► axum, lesson }
+//!                  │     └ where Node.js is there
+//!                  └ FastAPI, or a second axum service where there is no Python
 //! ```
 //!
 //! Start at [`Stage::set`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use axum::Router;
@@ -14,6 +16,7 @@ use common::client::Client;
 use common::lab::{Lesson, PythonService, http_client};
 use tokio::net::TcpListener;
 
+use crate::node::Node;
 use crate::serve::{self, NAME};
 use crate::service::{Next, app, layer};
 use crate::trust::Policy;
@@ -30,6 +33,8 @@ pub struct Stage {
     pub axum: String,
     /// The other service.
     pub peer: Peer,
+    /// A third service, in JavaScript, where that can be had.
+    pub express: Option<Peer>,
     /// The axum service once more, with tracing off: what it costs is seen beside it.
     pub untraced: String,
 }
@@ -43,23 +48,54 @@ pub struct Peer {
     pub url: String,
     /// What it is, in words.
     pub what: String,
-    python: Option<PythonService>,
+    process: Process,
+}
+
+/// What has to be held, and asked to send its runs.
+#[derive(Debug)]
+enum Process {
+    Python(PythonService),
+    Node(Node),
+    Ours,
+}
+
+/// Which peers are to be real.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    /// FastAPI, rather than a second axum service.
+    pub python: bool,
+    /// Express, with the packages of this folder.
+    pub node: Option<PathBuf>,
+}
+
+impl Peers {
+    /// Returns those that are installed.
+    pub fn installed() -> Self {
+        Self {
+            python: PythonService::is_installed(),
+            node: Node::modules(),
+        }
+    }
 }
 
 impl Stage {
-    /// Starts everything. `python` is whether the peer is to be the real one.
+    /// Starts everything.
     ///
     /// # Errors
-    /// If a port cannot be had, or the Python service does not start.
-    pub async fn set(python: bool) -> Result<Self> {
+    /// If a port cannot be had, or a service does not start.
+    pub async fn set(peers: Peers) -> Result<Self> {
         let lesson = Lesson::try_start("fastapi_middleware").await;
         let lesson = lesson.context("WORKBOOK_TARGET=langsmith is set, and cannot be done")?;
         // Both ports are known before either service is told where the other is.
         let (ours, axum) = free_port().await?;
-        let peer = if python {
+        let peer = if peers.python {
             Peer::fastapi(&lesson, &axum).await?
         } else {
             Peer::second_axum(&lesson, &axum).await?
+        };
+        let express = match &peers.node {
+            Some(modules) => Some(Peer::express(&lesson, &axum, modules).await?),
+            None => None,
         };
         let next = Next {
             name: peer.name.into(),
@@ -77,6 +113,7 @@ impl Stage {
             lesson,
             axum,
             peer,
+            express,
             untraced,
         })
     }
@@ -94,7 +131,18 @@ impl Peer {
             name: "fastapi",
             url: python.url(""),
             what: format!("FastAPI, {} with its TracingMiddleware", python.sdk()),
-            python: Some(python),
+            process: Process::Python(python),
+        })
+    }
+
+    async fn express(lesson: &Lesson, next: &str, modules: &Path) -> Result<Self> {
+        let env = lesson.peer_env().with("NEXT_URL", next);
+        let node = Node::start(modules, env).await?;
+        Ok(Self {
+            name: "express",
+            url: node.url.clone(),
+            what: format!("Express, {} for JavaScript", node.sdk),
+            process: Process::Node(node),
         })
     }
 
@@ -119,7 +167,7 @@ impl Peer {
             name: SECOND,
             url,
             what: "axum once more, in the place of FastAPI".into(),
-            python: None,
+            process: Process::Ours,
         })
     }
 
@@ -128,12 +176,13 @@ impl Peer {
     /// # Errors
     /// If it does not answer.
     pub async fn flush(&self) -> Result<()> {
-        match &self.python {
-            Some(python) => python
-                .flush()
-                .await
-                .context("the FastAPI service keeps its runs"),
-            None => Ok(()),
+        match &self.process {
+            Process::Python(python) => {
+                let flushed = python.flush().await;
+                flushed.context("the FastAPI service keeps its runs")
+            }
+            Process::Node(node) => node.flush().await,
+            Process::Ours => Ok(()),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! forth   gateway (Rust) ─► FastAPI ─► axum           the trace begins in Rust
 //! back             curl ─► FastAPI ─► axum ─► FastAPI the trace begins in Python
+//! third   gateway ─► Express ─► axum                  the same from JavaScript, where it is there
 //! fail    gateway ─► each service's /fail             errors that must be seen
 //! time    ─► axum, traced and not, in turn            what it costs
 //! ```
@@ -22,7 +23,7 @@ use serde_json::json;
 
 use crate::serve::NAME;
 use crate::service::{Answer, Question};
-use crate::stage::Stage;
+use crate::stage::{Peer, Stage};
 
 /// The service in whose name the traffic is sent.
 pub const GATEWAY: &str = "gateway";
@@ -74,16 +75,21 @@ impl<'a> Traffic<'a> {
     /// # Errors
     /// If a service does not answer as it should.
     pub async fn send(mut self, amount: Amount) -> Result<Sent> {
-        let mut last = self.forth("forth-0").await?;
+        let stage = self.stage;
+        let mut last = self.forth("forth-0", &stage.peer).await?;
         self.back("back-0").await?;
         for n in 1..amount.rounds {
-            last = self.forth(&format!("forth-{n}")).await?;
+            last = self.forth(&format!("forth-{n}"), &stage.peer).await?;
             self.back(&format!("back-{n}")).await?;
         }
-        let peer = self.stage.peer.name;
-        let (axum_url, peer_url) = (self.stage.axum.clone(), self.stage.peer.url.clone());
-        self.failing("fail-ours", NAME, &axum_url).await?;
-        self.failing("fail-peer", peer, &peer_url).await?;
+        if let Some(express) = &stage.express {
+            for n in 0..amount.rounds {
+                self.forth(&format!("third-{n}"), express).await?;
+            }
+        }
+        self.failing("fail-ours", NAME, &stage.axum).await?;
+        self.failing("fail-peer", stage.peer.name, &stage.peer.url)
+            .await?;
         self.time(amount.pairs).await?;
         Ok(Sent {
             ledger: self.ledger,
@@ -92,9 +98,8 @@ impl<'a> Traffic<'a> {
         })
     }
 
-    /// Begins a trace in Rust that goes through the peer to the axum service.
-    async fn forth(&mut self, id: &str) -> Result<RunTree> {
-        let peer = &self.stage.peer;
+    /// Begins a trace in Rust that goes through a peer to the axum service.
+    async fn forth(&mut self, id: &str, peer: &Peer) -> Result<RunTree> {
         let root = self.root("question", id);
         let call = root
             .child(format!("call {}", peer.name))

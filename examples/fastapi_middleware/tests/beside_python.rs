@@ -4,7 +4,7 @@ mod wire;
 
 use std::net::SocketAddr;
 
-use fastapi_middleware::stage::Stage;
+use fastapi_middleware::stage::{Peers, Stage};
 use wire::recorded;
 
 fn address(url: &str) -> SocketAddr {
@@ -18,7 +18,11 @@ async fn a_header_that_costs_the_official_middleware_the_request_costs_ours_noth
     if !wire::python_is_here() {
         return;
     }
-    let stage = Stage::set(true).await.expect("both services start");
+    let peers = Peers {
+        python: true,
+        node: None,
+    };
+    let stage = Stage::set(peers).await.expect("both services start");
     let (theirs, ours) = (address(&stage.peer.url), address(&stage.axum));
     let (mut asked, mut broken) = (0, 0);
     for case in recorded::cases() {

@@ -4,13 +4,19 @@ mod wire;
 
 use common::analysis::{Scorecard, text_tree};
 use common::model::TraceTree;
+use fastapi_middleware::node::Node;
 use fastapi_middleware::page;
 use fastapi_middleware::report::Report;
-use fastapi_middleware::stage::Stage;
+use fastapi_middleware::stage::{Peers, Stage};
 use fastapi_middleware::traffic::{Amount, Traffic};
 
-async fn shown(python: bool) -> (Stage, Report) {
-    let stage = Stage::set(python).await.expect("both services start");
+const RUST_ONLY: Peers = Peers {
+    python: false,
+    node: None,
+};
+
+async fn shown(peers: Peers) -> (Stage, Report) {
+    let stage = Stage::set(peers).await.expect("both services start");
     let amount = Amount {
         rounds: 2,
         pairs: 11,
@@ -43,9 +49,13 @@ async fn rust_and_python_are_one_trace_whoever_begins_it() {
     if !wire::python_is_here() {
         return;
     }
-    let (stage, report) = shown(true).await;
+    let (stage, report) = shown(Peers {
+        python: true,
+        node: None,
+    })
+    .await;
     assert_eq!(
-        printed(&report.forth),
+        printed(&report.joined[0].tree),
         "question                 chain      ✓  (gateway)\n\
          └─ call fastapi          tool       ✓  (gateway)\n   \
             └─ ask                chain      ✓  (fastapi)\n      \
@@ -55,7 +65,7 @@ async fn rust_and_python_are_one_trace_whoever_begins_it() {
                      └─ retrieve  retriever  ✓  (axum)\n"
     );
     assert_eq!(
-        printed(&report.back),
+        printed(&report.joined[1].tree),
         "ask                      chain      ✓  (fastapi)\n\
          ├─ retrieve              retriever  ✓  (fastapi)\n\
          └─ call axum             tool       ✓  (fastapi)\n   \
@@ -66,8 +76,8 @@ async fn rust_and_python_are_one_trace_whoever_begins_it() {
                      └─ retrieve  retriever  ✓  (fastapi)\n"
     );
     is_perfect(&report.score);
-    for tree in [&report.forth, &report.back] {
-        for node in tree.nodes() {
+    for joined in &report.joined {
+        for node in joined.tree.nodes() {
             assert_eq!(
                 node.run.project,
                 Some(stage.lesson.project()),
@@ -87,16 +97,42 @@ async fn rust_and_python_are_one_trace_whoever_begins_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn javascript_joins_the_trace_as_well() {
+    let Some(modules) = Node::modules() else {
+        return wire::skip("there is no Node.js with the official SDK and Express");
+    };
+    let peers = Peers {
+        node: Some(modules),
+        ..RUST_ONLY
+    };
+    let (_, report) = shown(peers).await;
+    assert_eq!(
+        printed(&report.joined[2].tree),
+        "question                 chain      ✓  (gateway)\n\
+         └─ call express          tool       ✓  (gateway)\n   \
+            └─ ask                chain      ✓  (express)\n      \
+               ├─ retrieve        retriever  ✓  (express)\n      \
+               └─ call axum       tool       ✓  (express)\n         \
+                  └─ POST /ask    chain      ✓  (axum)\n            \
+                     └─ retrieve  retriever  ✓  (axum)\n"
+    );
+    is_perfect(&report.score);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_python_a_second_axum_service_shows_the_same() {
-    let (_, report) = shown(false).await;
-    assert!(printed(&report.forth).contains("call axum-2"));
-    assert_eq!((report.forth.len(), report.back.len()), (7, 8));
+    let (_, report) = shown(RUST_ONLY).await;
+    assert!(printed(&report.joined[0].tree).contains("call axum-2"));
+    assert_eq!(
+        (report.joined[0].tree.len(), report.joined[1].tree.len()),
+        (7, 8)
+    );
     is_perfect(&report.score);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_needs_nothing_else_and_runs_nothing() {
-    let (_, report) = shown(false).await;
+    let (_, report) = shown(RUST_ONLY).await;
     let page = page::render(&report);
     for needs in [
         "<script", "<link", "<img", "src=", "href=", "url(", "@import",

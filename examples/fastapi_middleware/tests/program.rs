@@ -190,6 +190,7 @@ fn without_python_it_says_so_shows_the_rust_half_and_succeeds() {
     let output = program(&["--smoke"])
         .current_dir(folder.path())
         .env("WORKBOOK_PYTHON", folder.path().join("none"))
+        .env("WORKBOOK_JAVASCRIPT", folder.path().join("none"))
         .output()
         .expect("it ends");
     let said = text(&output);
@@ -212,6 +213,7 @@ async fn kept_open_it_shows_its_traces_until_it_is_told_to_stop() {
     let mut child = program(&["--smoke", "--keep"])
         .current_dir(folder.path())
         .env("WORKBOOK_PYTHON", folder.path().join("none"))
+        .env("WORKBOOK_JAVASCRIPT", folder.path().join("none"))
         .spawn()
         .expect("it starts");
     let output = BufReader::new(child.stdout.take().expect("piped"));

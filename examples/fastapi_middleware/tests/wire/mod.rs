@@ -27,9 +27,14 @@ pub fn python_is_here() -> bool {
         "CI needs the Python peers: there is no environment for them"
     );
     if !here {
-        println!("skipped: there is no Python environment; `cargo workbook test` makes it");
+        skip("there is no Python environment; `cargo workbook test` makes it");
     }
     here
+}
+
+/// Says that a test did not run, and why.
+pub fn skip(reason: &str) {
+    println!("skipped: {reason}");
 }
 
 /// Makes a client of a service, in the project `ours`.
