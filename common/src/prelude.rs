@@ -24,7 +24,9 @@ pub use crate::trace::{
 pub use serde_json::{Value, json};
 
 #[cfg(feature = "analysis")]
-pub use crate::analysis::{Figure, Shape, text_tree, tree_diagram, waterfall};
+pub use crate::analysis::{
+    Asked, Figure, Ledger, Scorecard, Shape, scorecard, text_tree, tree_diagram, waterfall,
+};
 #[cfg(feature = "client")]
 pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]

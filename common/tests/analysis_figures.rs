@@ -7,7 +7,8 @@ use captured::{
     Change as _, HOSTILE, broken, cut_in_two, failing, hostile, many, run, tree, whole,
 };
 use common::analysis::{
-    Figure, HeaderState, Hop, Series, bar_chart, line_chart, sequence, tree_diagram, waterfall,
+    Asked, Failure, Figure, HeaderState, Hop, Ledger, Series, bar_chart, line_chart, scorecard,
+    sequence, tree_diagram, waterfall,
 };
 use common::model::{Run, TraceTree};
 use roxmltree::{Document, Node};
@@ -342,4 +343,17 @@ fn a_hop_says_what_became_of_its_header() {
 fn an_empty_capture_has_a_picture() {
     let words = waterfall(&TraceTree::default()).to_string();
     assert_eq!(words, "No run was captured\n\n(no runs)\n");
+}
+
+#[test]
+fn the_scorecard_is_a_picture_like_the_others() {
+    let mut ledger = Ledger::new();
+    for (number, name) in HOSTILE.into_iter().enumerate() {
+        let request = Asked::new(number.to_string()).call(name, "x".repeat(10_000));
+        ledger.ask(request.fails(Failure::new(name, name)));
+    }
+    for runs in [whole(), broken(), hostile(), vec![]] {
+        let svg = check(&scorecard(&tree(runs), &ledger).card());
+        assert!(svg.contains("trace completeness"));
+    }
 }

@@ -8,6 +8,7 @@
 //!                 └─ Outline::of ─► side_by_side┤
 //! hops ───────────── sequence ─────► Figure ───┤
 //! numbers ────────── bar_chart, line_chart ────┤
+//! ledger, tree ───── scorecard ──► Scorecard ──┤
 //! cells ──────────── Table ────────────────────┘
 //! ```
 //!
@@ -23,6 +24,7 @@ mod outline;
 mod palette;
 pub(crate) mod rich_output;
 mod rows;
+mod scorecard;
 mod sequence;
 mod svg;
 mod table;
@@ -35,6 +37,11 @@ pub use chart::{Series, bar_chart, line_chart};
 pub use compare::Shape;
 pub use figure::Figure;
 pub use outline::{Outline, side_by_side};
+pub use scorecard::{
+    Added, Asked, Completeness, Cost, Cut, Debugging, Diagnosis, Drill, EdgeScore, Failure, Flaw,
+    Found, Impact, Ledger, Load, Means, Propagation, REQUEST_ID, ScenarioScore, Scorecard, Share,
+    Timing, Unseen, Visibility, scorecard,
+};
 pub use sequence::{HeaderState, Hop, sequence};
 pub use table::Table;
 pub use text::{TextTree, text_tree};

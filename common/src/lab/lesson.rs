@@ -8,7 +8,7 @@ use super::peer_env::PeerEnv;
 use super::preflight::Preflight;
 use super::target::{Environment, Target};
 use super::watch::Watch;
-use crate::client::{Client, ClientBuilder, Config};
+use crate::client::{Client, ClientBuilder, Config, ConfigError};
 use crate::export::{Destination, ExportStats};
 use crate::langsmith_mock::LangSmithMock;
 use crate::model::TraceTree;
@@ -48,7 +48,17 @@ impl Lesson {
     /// # Panics
     /// When `WORKBOOK_TARGET=langsmith` is set without a usable key: sending elsewhere than asked for
     /// would be worse than stopping.
+    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
     pub async fn start(name: &str) -> Self {
+        let started = Self::try_start(name).await;
+        started.expect("WORKBOOK_TARGET=langsmith needs LANGSMITH_API_KEY")
+    }
+
+    /// Starts a lesson as [`start`](Self::start) does, for a program that says itself what is wrong.
+    ///
+    /// # Errors
+    /// When `WORKBOOK_TARGET=langsmith` is set, and the key or the endpoint cannot be used.
+    pub async fn try_start(name: &str) -> Result<Self, ConfigError> {
         super::kernel::start();
         let env = Environment::load();
         let target = Target::from_env(&env);
@@ -66,9 +76,9 @@ impl Lesson {
         };
         if target == Target::LangSmith {
             // Fails here, in the set-up cell, rather than in the first cell that sends.
-            drop(lesson.client("preflight"));
+            lesson.try_client("preflight")?;
         }
-        lesson
+        Ok(lesson)
     }
 
     /// Makes the client of a service of the story. Its runs carry `service` in their metadata.
@@ -77,28 +87,30 @@ impl Lesson {
     /// When `WORKBOOK_TARGET=langsmith` is set and the key or the endpoint cannot be used.
     #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
     pub fn client(&self, service: &str) -> Client {
+        let client = self.try_client(service);
+        client.expect("WORKBOOK_TARGET=langsmith needs LANGSMITH_API_KEY")
+    }
+
+    fn try_client(&self, service: &str) -> Result<Client, ConfigError> {
         let inner = &self.inner;
         let stand_in = Destination::new(inner.mock.url()).api_key(STAND_IN_KEY);
         let builder = match inner.target {
             Target::StandIn => ClientBuilder::from(Config::default())
                 .endpoint(inner.mock.url())
                 .api_key(STAND_IN_KEY),
-            Target::LangSmith => ClientBuilder::from(self.real_config()).also_send_to(stand_in),
+            Target::LangSmith => ClientBuilder::from(self.real_config()?).also_send_to(stand_in),
         };
         let client = builder
             .enabled(true)
             .project(self.project())
             .service(service)
-            .build()
-            .expect("WORKBOOK_TARGET=langsmith needs LANGSMITH_API_KEY");
+            .build()?;
         self.clients().push(client.clone());
-        client
+        Ok(client)
     }
 
-    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
-    fn real_config(&self) -> Config {
+    fn real_config(&self) -> Result<Config, ConfigError> {
         Config::from_lookup(|name| self.inner.env.get(name))
-            .expect("the LANGSMITH_… variables can be used")
     }
 
     /// Makes a client that cannot work, to see how it says so.
@@ -168,7 +180,16 @@ impl Lesson {
         self.inner.mock.tree()
     }
 
+    /// Returns where the lesson's runs go.
+    pub fn target(&self) -> Target {
+        self.inner.target
+    }
+
     /// Returns the environment that makes a Python peer send where this lesson's clients send.
+    ///
+    /// # Panics
+    /// When `WORKBOOK_TARGET=langsmith` is set and the endpoint cannot be used.
+    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
     pub fn peer_env(&self) -> PeerEnv {
         let inner = &self.inner;
         let stand_in = Destination::new(inner.mock.url()).api_key(STAND_IN_KEY);
@@ -176,7 +197,12 @@ impl Lesson {
             Target::StandIn => PeerEnv::new(&self.project(), &[stand_in]),
             Target::LangSmith => PeerEnv::new(
                 &self.project(),
-                &[self.real_config().destination(), stand_in],
+                &[
+                    self.real_config()
+                        .expect("the LANGSMITH_… variables can be used")
+                        .destination(),
+                    stand_in,
+                ],
             ),
         }
     }

@@ -1,6 +1,7 @@
 //! What a Python peer is told of LangSmith.
 
 use std::fmt;
+use std::process::Command;
 
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -43,7 +44,26 @@ impl PeerEnv {
         Self(Vec::new())
     }
 
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Adds a variable that the peer itself reads, such as where the next service is.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.push((name.into(), value.into()));
+        self
+    }
+
+    /// Gives a process that you start yourself this environment, and takes everything else out of it that
+    /// says something about LangSmith: the peer hears what the lesson says, not what happens to be exported.
+    pub fn apply(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("LANGSMITH_") || text.starts_with("LANGCHAIN_") {
+                command.env_remove(&name);
+            }
+        }
+        command.envs(self.pairs());
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,21 +47,31 @@ impl PythonService {
     /// # Errors
     /// When the peers are not installed, or the service does not start.
     pub async fn start(name: &str, env: &PeerEnv) -> Result<Self, PythonError> {
-        super::kernel::start();
         let root = root().ok_or(PythonError::NotInstalled)?;
-        let python = python(&root).ok_or(PythonError::NotInstalled)?;
         let script = root.join("setup/python/peers").join(format!("{name}.py"));
+        Self::start_script(name, &script, env).await
+    }
+
+    /// Starts a script of your own in the workbook's Python environment, and waits until it answers.
+    ///
+    /// It has to keep the manners of the peers: the first line on its standard output is
+    /// `{"url": …, "sdk": …}`, it sends its runs on `POST /flush`, and it ends when its standard input
+    /// closes.
+    ///
+    /// # Errors
+    /// When the peers are not installed, or the service does not start.
+    pub async fn start_script(
+        name: &str,
+        script: &Path,
+        env: &PeerEnv,
+    ) -> Result<Self, PythonError> {
+        super::kernel::start();
+        let python = root().and_then(|root| python(&root));
+        let python = python.ok_or(PythonError::NotInstalled)?;
         let mut command = Command::new(python);
-        // The peer hears of LangSmith what the lesson says, not what happens to be exported.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("LANGSMITH_") || text.starts_with("LANGCHAIN_") {
-                command.env_remove(&name);
-            }
-        }
+        env.apply(&mut command);
         let mut child = command
             .arg(script)
-            .envs(env.pairs())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -94,6 +104,12 @@ impl PythonService {
                 peer: service.name.clone(),
             }),
         }
+    }
+
+    /// Returns true if there is a Python environment to start peers in. Whether it holds all they need
+    /// shows when one is started.
+    pub fn is_installed() -> bool {
+        root().is_some_and(|root| python(&root).is_some())
     }
 
     /// Returns the address of a path of the service.
@@ -280,7 +296,7 @@ fn http() -> reqwest::Client {
 }
 
 /// Returns the interpreter that has the peers: `WORKBOOK_PYTHON`, else the workbook's own environment.
-pub(super) fn python(root: &std::path::Path) -> Option<PathBuf> {
+pub(super) fn python(root: &Path) -> Option<PathBuf> {
     let own = std::env::var_os("WORKBOOK_PYTHON").map(PathBuf::from);
     let path = own.unwrap_or_else(|| root.join(".workbook/python/bin/python"));
     path.exists().then_some(path)

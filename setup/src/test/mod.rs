@@ -40,6 +40,8 @@ struct Outcome {
 pub(crate) fn test() -> Result<u8> {
     let workshop = Workshop::enter()?;
     steps::ensure(&workshop)?;
+    // Tests of examples use it where it can be had; the stage that compares says why it cannot.
+    let _ = javascript::ensure(&workshop);
     let mut outcomes = vec![
         cargo(&workshop, "format", &["fmt", "--all", "--check"])?,
         cargo(&workshop, "lints", &LINTS)?,
@@ -102,6 +104,7 @@ fn prepared(workshop: &Workshop, program: impl AsRef<std::ffi::OsStr>) -> Comman
     command
         .current_dir(&workshop.places.root)
         .env("WORKBOOK_PYTHON", workshop.places.python())
+        .env("WORKBOOK_JAVASCRIPT", workshop.places.javascript())
         .env("WORKBOOK_ROOT", &workshop.places.root);
     command
 }

@@ -1,0 +1,573 @@
+//! The five success metrics, of traces made by hand in which each number is known.
+#![cfg(feature = "analysis")]
+
+mod captured;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use captured::{Change as _, id, run};
+use common::analysis::{
+    Asked, Cost, Cut, Diagnosis, Drill, EdgeScore, Failure, Flaw, Ledger, Load, Means, Scorecard,
+    Share, Unseen, scorecard,
+};
+use common::model::{Run, TraceTree};
+use common::propagation::{INCOMING_RUN_ID, INCOMING_TRACE_ID};
+use serde_json::{Value, json};
+
+fn with(mut run: Run, key: &str, value: &str) -> Run {
+    Arc::make_mut(&mut run.extra.metadata).insert(key.into(), Value::from(value));
+    run
+}
+
+fn of(request: &str, run: Run) -> Run {
+    with(run, "request_id", request)
+}
+
+/// A gateway's run and the retriever's run below it; ids from `number` on.
+fn two_hops(number: u128, request: &str) -> [Run; 2] {
+    let root = of(
+        request,
+        run(number, None, "answer", "chain", 0, 50).service("gateway"),
+    );
+    let below = run(number + 1, Some(&root), "retrieve", "retriever", 5, 20);
+    [root, of(request, below.service("retriever"))]
+}
+
+fn asked(request: &str) -> Asked {
+    Asked::new(request).call("gateway", "retriever")
+}
+
+fn ledger(requests: impl IntoIterator<Item = Asked>) -> Ledger {
+    let mut ledger = Ledger::new();
+    requests.into_iter().for_each(|request| ledger.ask(request));
+    ledger
+}
+
+fn score(runs: impl IntoIterator<Item = Run>, ledger: &Ledger) -> Scorecard {
+    scorecard(&TraceTree::build(runs), ledger)
+}
+
+fn share(got: usize, of: usize) -> Share {
+    Share { got, of }
+}
+
+/// Scores one request whose trace is `runs`, and returns what is wrong with it.
+fn flaws(runs: impl IntoIterator<Item = Run>) -> Vec<Flaw> {
+    let score = score(runs, &ledger([asked("r")]));
+    assert_eq!(score.completeness.complete, share(0, 1), "{score}");
+    assert_eq!(score.completeness.partial, 1);
+    score.completeness.flaws.into_keys().collect()
+}
+
+fn edge(score: &Scorecard) -> &EdgeScore {
+    let [edge] = &score.propagation.by_edge[..] else {
+        panic!("{:?}", score.propagation)
+    };
+    edge
+}
+
+fn cuts(score: &Scorecard) -> Vec<(Cut, usize)> {
+    edge(score)
+        .cuts
+        .iter()
+        .map(|(cut, count)| (*cut, *count))
+        .collect()
+}
+
+#[test]
+fn completeness_counts_what_was_asked_and_not_what_arrived() {
+    let [root, _] = two_hops(20, "half");
+    let runs = two_hops(10, "whole").into_iter().chain([root]);
+    let ledger = ledger([
+        asked("whole"),
+        asked("half"),
+        asked("gone"),
+        asked("gone too"),
+    ]);
+    let score = score(runs, &ledger).completeness;
+    assert_eq!(score.complete, share(1, 4));
+    assert_eq!((score.partial, score.missing, score.strays), (1, 2, 0));
+    assert_eq!(score.complete.ratio(), Some(0.25));
+    assert_eq!(
+        score.absent.into_iter().collect::<Vec<_>>(),
+        [("retriever".to_owned(), 1)]
+    );
+}
+
+#[test]
+fn a_trace_is_complete_only_without_any_of_these_flaws() {
+    let [root, below] = two_hops(1, "r");
+    let second = of(
+        "r",
+        run(9, None, "answer", "chain", 0, 50).service("gateway"),
+    );
+    assert_eq!(
+        flaws([below.clone()]),
+        [Flaw::NoRoot, Flaw::Orphan, Flaw::ServiceAbsent]
+    );
+    assert_eq!(flaws([root.clone()]), [Flaw::ServiceAbsent]);
+    assert_eq!(
+        flaws([root.clone(), below.clone(), second]),
+        [Flaw::SeveralRoots]
+    );
+    assert_eq!(
+        flaws([root.clone(), below.clone().pending()]),
+        [Flaw::Pending]
+    );
+    assert_eq!(
+        flaws([root.clone().pending(), below.clone()]),
+        [Flaw::Pending]
+    );
+    assert_eq!(
+        flaws([root.clone(), below.clone().project("b")]),
+        [Flaw::SeveralProjects]
+    );
+    let mut elsewhere = below.clone();
+    elsewhere.parent_run_id = Some(id(77));
+    assert_eq!(flaws([root.clone(), elsewhere]), [Flaw::Orphan]);
+    // A context that leaked: the other request's run landed in this trace.
+    let leaked = of(
+        "other",
+        run(8, Some(&root), "step", "chain", 6, 1).service("gateway"),
+    );
+    let both = ledger([asked("r"), Asked::new("other")]);
+    let score = score([root, below, leaked], &both).completeness;
+    assert_eq!(
+        score.flaws.into_iter().collect::<Vec<_>>(),
+        [(Flaw::Mixed, 2)]
+    );
+}
+
+#[test]
+fn a_run_of_no_request_is_a_stray_and_harms_no_request() {
+    let stray = run(30, None, "cron", "chain", 0, 1).service("gateway");
+    let unknown = of("not asked", run(31, None, "answer", "chain", 0, 1));
+    let runs = two_hops(1, "r").into_iter().chain([stray, unknown]);
+    let score = score(runs, &ledger([asked("r")]));
+    assert_eq!(score.completeness.complete, share(1, 1));
+    assert_eq!(score.completeness.strays, 2);
+}
+
+#[test]
+fn edges_are_counted_by_pair_of_services_and_nodes_over_all_runs() {
+    let [root, below] = two_hops(1, "a");
+    let again = of(
+        "a",
+        run(3, Some(&below), "rerank", "tool", 8, 2).service("gateway"),
+    );
+    let request = asked("a")
+        .call("retriever", "gateway")
+        .call("retriever", "gateway");
+    let score = score([root, below, again], &ledger([request])).propagation;
+    assert_eq!((score.edges, score.nodes), (share(2, 3), share(2, 2)));
+    let edges: Vec<_> = score
+        .by_edge
+        .iter()
+        .map(|edge| (&*edge.from, edge.linked))
+        .collect();
+    assert_eq!(
+        edges,
+        [("gateway", share(1, 1)), ("retriever", share(1, 2))]
+    );
+}
+
+#[test]
+fn a_run_without_its_parent_is_counted_under_its_reason() {
+    let [root, below] = two_hops(1, "r");
+    let mut lost = below.clone();
+    (lost.id, lost.parent_run_id) = (id(40), Some(id(99)));
+    let mut circle = below.clone();
+    (circle.id, circle.parent_run_id) = (id(41), Some(id(41)));
+    let mut other = below.clone();
+    other.id = id(42);
+    other.trace_id = common::model::TraceId(id(43).0);
+    let score = score([root, below, lost, circle, other], &Ledger::new()).propagation;
+    assert_eq!(score.nodes, share(1, 4));
+    assert_eq!(
+        (score.parent_absent, score.in_a_circle, score.other_trace),
+        (1, 1, 1)
+    );
+}
+
+#[test]
+fn a_call_that_is_not_linked_has_the_reason_that_was_noted() {
+    let root = |n, request| {
+        of(
+            request,
+            run(n, None, "answer", "chain", 0, 9).service("gateway"),
+        )
+    };
+    let alone = |n| run(n, None, "retrieve", "retriever", 0, 9).service("retriever");
+    let runs = [root(1, "a"), alone(2), root(3, "b"), alone(4), root(5, "c")];
+    let mut ledger = ledger([asked("a"), asked("b"), asked("c")]);
+    let unnoted = score(runs.clone(), &ledger);
+    assert_eq!(edge(&unnoted).linked, share(0, 3));
+    assert_eq!(
+        cuts(&unnoted),
+        [(Cut::Unexplained, 2), (Cut::NotCaptured, 1)]
+    );
+
+    ledger.note_cut("gateway", "retriever", Cut::Stripped, 1);
+    ledger.note_cut("gateway", "retriever", Cut::Sampled, 1);
+    ledger.note_cut("somebody", "else", Cut::Malformed, 7);
+    let noted = [(Cut::Stripped, 1), (Cut::Sampled, 1), (Cut::Unexplained, 1)];
+    assert_eq!(cuts(&score(runs.clone(), &ledger)), noted);
+
+    // Retries make services count more than the load generator lost.
+    ledger.note_cut("gateway", "retriever", Cut::Malformed, 100);
+    let all = score(runs, &ledger);
+    assert_eq!(cuts(&all).iter().map(|(_, count)| count).sum::<usize>(), 3);
+}
+
+#[test]
+fn a_caller_that_was_not_believed_is_told_from_the_capture_alone() {
+    let root = of(
+        "r",
+        run(1, None, "answer", "chain", 0, 9).service("gateway"),
+    );
+    let restarted = run(2, None, "retrieve", "retriever", 1, 5).service("retriever");
+    let restarted = with(restarted, INCOMING_TRACE_ID, &root.trace_id.to_string());
+    let restarted = with(restarted, INCOMING_RUN_ID, &root.id.to_string());
+    let mut ledger = ledger([asked("r")]);
+    let told = score([root.clone(), restarted.clone()], &ledger);
+    assert_eq!(cuts(&told), [(Cut::Untrusted, 1)]);
+    assert_eq!(told.completeness.strays, 0, "it belongs to the request");
+    let flaws = told.completeness.flaws.into_keys().collect::<Vec<_>>();
+    assert_eq!(flaws, [Flaw::SeveralRoots]);
+    ledger.note_cut("gateway", "retriever", Cut::Restarted, 1);
+    assert_eq!(
+        cuts(&score([root, restarted], &ledger)),
+        [(Cut::Restarted, 1)]
+    );
+}
+
+#[test]
+fn impact_is_the_difference_to_the_same_requests_untraced() {
+    let ms = Duration::from_millis;
+    let mut ledger = Ledger::new();
+    for n in 1..=100 {
+        ledger.took(Load::Off, ms(n));
+        ledger.took(Load::On, ms(n + 2));
+        ledger.took(Load::DeadBackend, ms(n + 3));
+    }
+    ledger.cost(Cost {
+        runs: 300,
+        bytes: Some(90_000),
+        cpu: Some(ms(30)),
+        peak_queue_bytes: Some(7),
+    });
+    ledger.cost(Cost {
+        runs: 5,
+        peak_queue_bytes: Some(4_096),
+        ..Cost::default()
+    });
+    let score = score([], &ledger);
+    let on = score.impact.traced().expect("timed");
+    let close = |value: f64, expected: f64| assert!((value - expected).abs() < 1e-9, "{value}");
+    close(on.p50, 0.052);
+    close(on.p95, 0.097);
+    close(on.p99, 0.101);
+    let added = on.added.expect("compared");
+    close(added.median, 0.002);
+    close(added.p99, 0.002);
+    let (low, high) = added.interval.expect("100 pairs");
+    assert!(low <= added.median && added.median <= high);
+    assert_eq!(
+        score.impact.timings[0].added, None,
+        "nothing is compared with itself"
+    );
+    assert_eq!(score.impact.bytes_per_run, Some(300.0));
+    close(score.impact.cpu_seconds_per_run.expect("measured"), 0.000_1);
+    assert_eq!(score.impact.peak_queue_bytes, Some(4_096));
+}
+
+#[test]
+fn the_interval_of_the_median_comes_from_ranks_and_needs_ten_pairs() {
+    let mut ledger = Ledger::new();
+    for n in 0..9_u64 {
+        ledger.took(Load::Off, Duration::ZERO);
+        ledger.took(Load::On, Duration::from_secs(n));
+    }
+    let added = |ledger: &Ledger| score([], ledger).impact.timings[1].added.expect("compared");
+    assert_eq!(added(&ledger).interval, None);
+    ledger.took(Load::Off, Duration::ZERO);
+    ledger.took(Load::On, Duration::from_secs(9));
+    // Of ten, the second from below and from above hold the median with 97.9 %.
+    assert_eq!(added(&ledger).interval, Some((1.0, 8.0)));
+}
+
+#[test]
+fn debug_time_is_peoples_and_the_doctors_score_stands_beside_it() {
+    let mut ledger = Ledger::new();
+    for (means, secs, correct) in [
+        (Means::Logs, 600, true),
+        (Means::Logs, 900, true),
+        (Means::Logs, 10, false),
+        (Means::Doctor, 30, true),
+    ] {
+        let took = Duration::from_secs(secs);
+        ledger.drill(Drill {
+            means,
+            took,
+            correct,
+        });
+    }
+    for (injected, found) in [
+        (Some("LT001"), vec!["LT001", "LT004"]),
+        (Some("LT002"), vec![]),
+        (None, vec![]),
+        (None, vec!["LT001"]),
+    ] {
+        ledger.diagnosed(Diagnosis {
+            injected: injected.map(str::to_owned),
+            found: found.into_iter().map(str::to_owned).collect(),
+        });
+    }
+    let score = score([], &ledger);
+    let logs = score.debugging.people[&Means::Logs];
+    assert_eq!(
+        (logs.correct, logs.median_seconds),
+        (share(2, 3), Some(750.0))
+    );
+    assert_eq!(score.debugging.faults_found, share(1, 2));
+    assert_eq!(score.debugging.findings_right, share(1, 3));
+    assert_eq!(score.debugging.sound_left_alone, share(1, 2));
+    assert!(score.to_string().contains("12 min 30 s → 30 s"), "{score}");
+}
+
+/// Scores one failing request whose gateway and retriever ended as `change` left them.
+fn unseen(failure: Failure, change: impl Fn(&mut Run, &mut Run)) -> Option<Unseen> {
+    let [mut root, mut below] = two_hops(1, "r");
+    below.error = Some("Timeout: no answer".into());
+    below.inputs = json!({"question": "why?"}).as_object().cloned();
+    change(&mut root, &mut below);
+    let score = score([root, below], &ledger([asked("r").fails(failure)])).visibility;
+    let [one] = &score.by_scenario[..] else {
+        panic!("{score:?}")
+    };
+    assert_eq!(score.visible, one.visible);
+    assert_eq!(one.visible.is_all(), one.unseen.is_empty());
+    one.unseen.keys().next().copied()
+}
+
+#[test]
+fn a_failure_is_visible_only_with_its_service_class_inputs_and_alert() {
+    let timeout = || Failure::new("timeout", "retriever");
+    let as_is = |_: &mut Run, _: &mut Run| {};
+    assert_eq!(unseen(timeout(), as_is), None);
+    assert_eq!(
+        unseen(timeout().class("Timeout").alerted(true), as_is),
+        None
+    );
+    assert_eq!(
+        unseen(timeout().class("Refused"), as_is),
+        Some(Unseen::NoClass)
+    );
+    assert_eq!(
+        unseen(timeout().alerted(false), as_is),
+        Some(Unseen::NoAlert)
+    );
+    assert_eq!(
+        unseen(timeout().masked("why?"), as_is),
+        Some(Unseen::NotMasked)
+    );
+    assert_eq!(unseen(timeout().masked("hunter22"), as_is), None);
+    assert_eq!(
+        unseen(Failure::new("timeout", "gateway"), as_is),
+        Some(Unseen::WrongService)
+    );
+    assert_eq!(
+        unseen(timeout(), |_, run| run.error = None),
+        Some(Unseen::NoErrorRun)
+    );
+    assert_eq!(
+        unseen(timeout(), |_, run| run.inputs = None),
+        Some(Unseen::NoInputs)
+    );
+    let vague = |_: &mut Run, run: &mut Run| run.error = Some("it went wrong".into());
+    assert_eq!(unseen(timeout(), vague), Some(Unseen::NoClass));
+}
+
+#[test]
+fn of_several_failed_runs_one_that_tells_all_is_enough() {
+    let failed_too = |root: &mut Run, _: &mut Run| {
+        let metadata = Arc::make_mut(&mut root.extra.metadata);
+        metadata.insert("service".into(), "retriever".into());
+        root.error = Some("it went wrong".into());
+    };
+    assert_eq!(
+        unseen(Failure::new("timeout", "retriever"), failed_too),
+        None
+    );
+}
+
+#[test]
+fn what_nobody_measured_is_absent_and_never_a_hundred_per_cent() {
+    let empty = score([], &Ledger::new());
+    let text = empty.to_string();
+    assert_eq!(text.matches("not measured").count(), 5, "{text}");
+    assert!(!text.contains('%'), "{text}");
+    assert_eq!(
+        empty.to_json()["completeness"]["complete"]["ratio"],
+        Value::Null
+    );
+    let page = empty.to_prometheus();
+    assert!(
+        !page.contains("_ratio") && !page.contains("seconds"),
+        "{page}"
+    );
+    assert!(empty.card().to_string().contains("not measured"));
+}
+
+fn mixed_score() -> Scorecard {
+    let [root, _] = two_hops(20, "half");
+    let failed = two_hops(30, "failed").map(|run| run.failed("Timeout: no answer"));
+    let runs = two_hops(10, "whole")
+        .into_iter()
+        .chain([root])
+        .chain(failed);
+    let failure = Failure::new("timeout", "retriever").masked("hunter22");
+    let mut ledger = ledger([
+        asked("whole"),
+        asked("half"),
+        asked("failed").fails(failure),
+    ]);
+    ledger.note_cut("gateway", "retriever", Cut::Stripped, 1);
+    for n in 1..=20 {
+        ledger.took(Load::Off, Duration::from_micros(1_000 * n));
+        ledger.took(Load::On, Duration::from_micros(1_000 * n + 300));
+    }
+    score(runs, &ledger)
+}
+
+#[test]
+fn the_text_says_all_that_the_card_shows() {
+    let score = mixed_score();
+    let text = score.to_string();
+    assert_eq!(
+        text,
+        "1 of 3 requests lack a complete trace: 1 partial, 0 missing\n\
+         \n\
+         trace completeness     66.6 %        2 of 3 requests complete, 1 partial, 0 missing\n\
+         \u{20}                                    no run of retriever: 1\n\
+         context propagation    66.6 %        2 of 3 calls linked · 2 of 2 runs have their parent\n\
+         \u{20}                                    gateway → retriever: 2 of 3 (stripped 1)\n\
+         performance impact     +300 µs       median of 20 pairs with tracing on (95 %: +300 µs to +300 µs)\n\
+         \u{20}                                    p50 +300 µs, p95 +300 µs, p99 +300 µs\n\
+         debug time             not measured\n\
+         production visibility  100 %         1 of 1 failures can be seen\n\
+         \u{20}                                    timeout in retriever: 1 of 1\n"
+    );
+    let card = score.card();
+    assert_eq!(card.to_string(), text, "the card's alternative is the text");
+    let svg = card.svg();
+    assert!(card.is_light());
+    let picture = roxmltree::Document::parse(&svg).expect("XML");
+    let drawn: Vec<&str> = picture
+        .descendants()
+        .filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "text")))
+        .filter_map(|node| node.text())
+        .collect();
+    for words in [
+        "66.6 %",
+        "gateway → retriever: 2 of 3 (stripped 1)",
+        "not measured",
+    ] {
+        assert!(drawn.contains(&words), "{words}: {drawn:?}");
+    }
+}
+
+#[test]
+fn what_is_lacking_comes_first_in_a_list_that_is_cut() {
+    let mut score = mixed_score();
+    let sound = EdgeScore {
+        from: "a".into(),
+        to: "b".into(),
+        linked: share(1, 1),
+        cuts: [].into(),
+    };
+    score.propagation.by_edge.splice(0..0, vec![sound; 20]);
+    let text = score.to_string();
+    let place = |words: &str| text.find(words).expect("shown");
+    assert!(
+        place("gateway → retriever: 2 of 3") < place("a → b: 1 of 1"),
+        "{text}"
+    );
+    assert!(text.contains("… 16 more"), "{text}");
+}
+
+#[test]
+fn json_and_prometheus_tell_the_same_numbers() {
+    let score = mixed_score();
+    let json = score.to_json();
+    assert_eq!(
+        json["completeness"]["complete"],
+        json!({"got": 2, "of": 3, "ratio": 2.0 / 3.0})
+    );
+    assert_eq!(json["completeness"]["flaws"], json!({"service_absent": 1}));
+    assert_eq!(
+        json["propagation"]["by_edge"][0]["cuts"],
+        json!({"stripped": 1})
+    );
+    assert_eq!(json["impact"]["timings"][1]["load"], "on");
+    assert_eq!(
+        json["visibility"]["by_scenario"][0]["visible"]["ratio"],
+        1.0
+    );
+    let page = score.to_prometheus();
+    for line in [
+        "# TYPE scorecard_trace_completeness_ratio gauge",
+        "scorecard_trace_completeness_ratio 0.6666666666666666",
+        "scorecard_requests{trace=\"partial\"} 1",
+        "scorecard_flawed_traces{flaw=\"service_absent\"} 1",
+        "scorecard_calls{from=\"gateway\",to=\"retriever\",result=\"stripped\"} 1",
+        "scorecard_request_duration_seconds{load=\"off\",quantile=\"0.5\"} 0.01",
+        "scorecard_error_scenarios{scenario=\"timeout\",service=\"retriever\",result=\"visible\"} 1",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+    }
+    let mut families = page.lines().filter(|line| line.starts_with("# TYPE "));
+    let unique: std::collections::HashSet<_> = families.by_ref().collect();
+    assert_eq!(
+        unique.len(),
+        page.matches("# TYPE ").count(),
+        "each family once"
+    );
+}
+
+#[test]
+fn a_hostile_name_is_harmless_in_all_forms() {
+    const NAME: &str = "</text><script>alert(1)</script>\"} 1\nup{x=\"\\\u{1b}[31m\u{202e}";
+    let root = of("r", run(1, None, NAME, "chain", 0, 9).service(NAME));
+    let failed = root.clone().failed(NAME);
+    let request = Asked::new("r")
+        .call(NAME, "b")
+        .fails(Failure::new(NAME, NAME).class(NAME));
+    let score = score([failed], &ledger([request]));
+    let (card, text) = (score.card(), score.to_string());
+    let svg = card.svg();
+    let picture = roxmltree::Document::parse(&svg).expect("XML");
+    assert!(
+        !picture
+            .descendants()
+            .any(|node| node.tag_name().name() == "script")
+    );
+    for shown in [&svg, &text, &card.to_html()] {
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
+    }
+    assert!(text.lines().count() < 20, "no name breaks a line: {text}");
+    let page = score.to_prometheus();
+    for line in page.lines() {
+        assert!(
+            line.starts_with("# ") || line.starts_with("scorecard_"),
+            "{line}"
+        );
+    }
+    let escaped = "\\\"} 1\\nup{x=\\\"\\\\\u{1b}";
+    assert!(page.contains(escaped), "{page}");
+    let json = score.to_json().to_string();
+    let back: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(back["propagation"]["by_edge"][0]["from"], NAME);
+    assert!(!json.contains('\n') && !json.contains('\u{1b}'));
+}
