@@ -16,6 +16,8 @@ mod breaker;
 mod dialect;
 mod fate;
 mod flight;
+mod reply;
+mod truncate;
 mod warnings;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
