@@ -67,6 +67,12 @@ impl Exporters {
         if !to.has_key() && is_hosted(&to.endpoint) {
             return Err(ConfigError::MissingApiKey);
         }
+        let is_twin = |lane: &Arc<Lane>| lane.destination.fingerprint() == to.fingerprint();
+        if self.batch.spool.is_some() && lanes.iter().any(is_twin) {
+            return Err(ConfigError::SharedSpool {
+                endpoint: show_endpoint(&to.endpoint),
+            });
+        }
         if lanes.len() == MAX_DESTINATIONS {
             return Err(ConfigError::TooManyDestinations(MAX_DESTINATIONS));
         }
@@ -94,6 +100,13 @@ impl Exporters {
         let lanes = self.each();
         exporters(&lanes).for_each(BatchExporter::close);
         lanes
+    }
+
+    /// Sends what is held without delay, and does not wait for it.
+    pub(super) fn hurry(&self) {
+        for exporter in exporters(&self.each()) {
+            let _ = exporter.begin_flush();
+        }
     }
 
     /// Flushes all within one deadline; the first problem is the result.

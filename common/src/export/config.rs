@@ -10,6 +10,7 @@ use super::address::{show_endpoint, show_header};
 use super::callbacks::{OnDrop, Transform};
 use super::key::KeySource;
 use super::retry::RetryPolicy;
+use super::spool::SpoolConfig;
 
 /// Where runs are sent if nobody says otherwise: `LANGSMITH_ENDPOINT`.
 pub const DEFAULT_ENDPOINT: &str = "https://api.smith.langchain.com";
@@ -79,8 +80,10 @@ pub struct BatchConfig {
     /// finds nothing under way, and for that long nothing sent, waits for a tenth of it; unless this is
     /// more than a second: who asks for that wants few requests.
     pub linger: Duration,
-    /// Most operations held. At one more, the newest is refused: what is already held may be the
-    /// beginning of a trace whose end is still to come. [`DEFAULT_QUEUE_OPS`].
+    /// Most operations held: waiting, being written, in flight and to be sent again. At one more, the newest
+    /// is refused: what is already held may be the beginning of a trace whose end is still to come. The
+    /// end of a run whose beginning was taken in may use an eighth above this bound and the next.
+    /// [`DEFAULT_QUEUE_OPS`].
     pub queue_ops: usize,
     /// Most bytes held, by estimate; an operation larger than that is never taken in. It counts for each
     /// destination: a client with three may hold three times as much.
@@ -103,6 +106,8 @@ pub struct BatchConfig {
     pub compress: bool,
     /// How hard bodies are compressed, within [`COMPRESSION_LEVELS`]; [`DEFAULT_COMPRESSION_LEVEL`].
     pub compression_level: i32,
+    /// Where operations are kept on disk, and when; nowhere by default.
+    pub spool: Option<SpoolConfig>,
     /// Changes each batch before it is written; none by default.
     pub transform: Option<Transform>,
     /// Is told of operations that are given up; nobody by default.
@@ -124,6 +129,7 @@ impl Default for BatchConfig {
             delivery: Delivery::default(),
             compress: true,
             compression_level: DEFAULT_COMPRESSION_LEVEL,
+            spool: None,
             transform: None,
             on_drop: None,
         }

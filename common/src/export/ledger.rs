@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// The books of one exporter at one moment.
 ///
@@ -16,8 +17,15 @@ pub struct ExportStats {
     pub delivered: u64,
     /// Operations held in memory: queued or in flight.
     pub queued: u64,
-    /// Operations kept on disk.
+    /// Bytes that these take, by estimate.
+    pub queued_bytes: usize,
+    /// How long what is held has been waiting; grows while nothing is settled, and is worth an alert above
+    /// a minute. Zero if nothing is held.
+    pub stalled: Duration,
+    /// Operations kept on disk alone; what memory holds as well counts as queued.
     pub spooled: u64,
+    /// Operations among the accepted ones that an earlier process had left on disk.
+    pub recovered: u64,
     /// Operations that were taken in and given up, by reason.
     pub dropped: BTreeMap<DropReason, u64>,
     /// Operations that were never taken in, by reason.
@@ -32,6 +40,30 @@ pub struct ExportStats {
     /// Runs that arrived with something cut, because the server would not take them whole (413). In the
     /// place of what was cut stands how long it was and its hash, as `[truncated: 1048576 bytes, xxh3 …]`.
     pub truncated: u64,
+    /// What became of the spool itself; all zero without one. It does not count in the balance.
+    pub spool: SpoolStats,
+}
+
+/// The books of a spool at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpoolStats {
+    /// Bytes on disk that this exporter answers for: its own, and those it took over.
+    pub bytes: u64,
+    /// Operations that were to be on disk and are not: the disk failed, was full or too slow, or the spool
+    /// has as many bytes as it may. In durable mode memory still holds them, as without a spool; of those
+    /// that could not be sent either, [`ExportStats::dropped`] tells the reason.
+    pub unstored: u64,
+    /// Operations that the server rejected and that were written beside the spool, with the reason.
+    pub rejected: u64,
+    /// Records that could not be read: torn by a crash, or changed on disk.
+    pub damaged: u64,
+    /// Files that were not a spool's, or of a later version, and were put aside under another name.
+    pub set_aside: u64,
+    /// Writes that found the spool as large as it may be
+    /// ([`SpoolConfig::max_bytes`](super::SpoolConfig::max_bytes)).
+    pub full: u64,
+    /// Reads and writes that failed.
+    pub disk_errors: u64,
 }
 
 impl ExportStats {
@@ -48,11 +80,6 @@ impl ExportStats {
     /// Returns the number of operations never taken in, for any reason.
     pub fn total_refused(&self) -> u64 {
         self.refused.values().sum()
-    }
-
-    /// Returns the number of operations whose fate is decided.
-    pub(super) fn settled(&self) -> u64 {
-        self.accepted - self.queued
     }
 }
 
@@ -78,6 +105,20 @@ impl fmt::Display for ExportStats {
         }
         if self.truncated > 0 {
             write!(f, "; truncated: {}", self.truncated)?;
+        }
+        let spool = &self.spool;
+        for (what, count) in [
+            ("recovered", self.recovered),
+            ("not stored", spool.unstored),
+            ("rejected and kept beside the spool", spool.rejected),
+            ("damaged records", spool.damaged),
+            ("files put aside", spool.set_aside),
+            ("writes beyond the spool's bound", spool.full),
+            ("disk errors", spool.disk_errors),
+        ] {
+            if count > 0 {
+                write!(f, "; {what}: {count}")?;
+            }
         }
         write!(f, "; {} requests, {} again", self.requests, self.retries)
     }
@@ -124,6 +165,10 @@ pub enum DropReason {
     /// Still held when the deadline of a shutdown passed. Give it more time, or flush before.
     #[error("not sent before shutdown")]
     Shutdown,
+    /// It lay on disk, and could not be read again. Look at the disk, and at the files that were put
+    /// aside in the spool's folder.
+    #[error("damaged on disk")]
+    Damaged,
     /// A fault of this crate, counted so that the books balance. Please report it.
     #[error("the exporter failed")]
     ExporterFailed,
@@ -150,7 +195,11 @@ impl DropReason {
             | Self::RetriesExhausted
             | Self::Shutdown => true,
             // What a transform has not seen to must not be kept either.
-            Self::TooLarge | Self::Rejected | Self::TransformFailed | Self::ExporterFailed => false,
+            Self::TooLarge
+            | Self::Rejected
+            | Self::TransformFailed
+            | Self::Damaged
+            | Self::ExporterFailed => false,
         }
     }
 
@@ -205,6 +254,13 @@ pub enum FlushError {
         left: u64,
         /// What keeps them; none if no request has failed lately.
         because: Option<DropReason>,
+    },
+    /// Time ran out, and what is not delivered is safe on disk: it is sent later, by this process or
+    /// the next one with the same spool. See whether the endpoint answers (`Client::check`).
+    #[error("time ran out with {spooled} operations kept on disk")]
+    Stored {
+        /// Operations on disk.
+        spooled: u64,
     },
     /// Operations were given up since the last flush; the reason says what to do.
     #[error("{dropped} operations were dropped: {reason}")]

@@ -11,6 +11,9 @@
 //!                                                                               with a reason
 //! ```
 //!
+//! With a spool, the keeper's thread stands beside the queue: it writes what memory cannot hold or the
+//! endpoint does not take, and reads it back, oldest first ([`SpoolConfig`]).
+//!
 //! Submitting is synchronous and needs no runtime; everything slow happens on the exporter's thread, and
 //! the program's own functions beside it. What an endpoint does not take for reasons of its own is held
 //! and tried again, one request at a time; what is the matter with a run costs that run at most.
@@ -18,6 +21,7 @@
 //! `accepted = delivered + dropped + spooled + queued`. Start at [`BatchExporter`].
 
 mod address;
+mod admission;
 mod batch;
 mod callbacks;
 mod chunks;
@@ -27,13 +31,19 @@ mod encode;
 mod exporter;
 mod in_flight;
 mod info;
+mod keeper;
 mod key;
 mod ledger;
 mod queue;
 mod retry;
 mod route;
+mod running;
 mod send;
 mod size;
+// The tests and fuzz targets of the spool reach its inside.
+#[doc(hidden)]
+pub mod spool;
+mod stall;
 mod tls;
 mod transport;
 mod worker;
@@ -52,9 +62,14 @@ pub use encode::{EncodedBody, Encoder, Encoding};
 pub use exporter::BatchExporter;
 pub use info::{BatchIngestConfig, InstanceFlags, ServerInfo};
 pub use key::KeySource;
-pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
+pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason, SpoolStats};
 pub(crate) use retry::names_workspace;
 pub use retry::{RetryPolicy, Verdict, judge};
+pub(crate) use running::after_fork;
+pub use spool::{
+    DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_SEGMENT_BYTES, DEFAULT_SPOOL_SYNC_INTERVAL,
+    DEFAULT_STORE_TIMEOUT, Rejected, SpoolConfig, SpoolMode,
+};
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };

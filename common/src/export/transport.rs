@@ -14,6 +14,7 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -121,6 +122,12 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Carries one request.
     fn exchange(&self, request: HttpRequest) -> Exchange<'_>;
 
+    /// Makes one like it that shares no connection with it, for a process that was forked off. Without
+    /// one, as by default, the child uses this very one; then its connections must not outlive an exchange.
+    fn renew(&self) -> Option<Arc<dyn Transport>> {
+        None
+    }
+
     /// Returns a number that changes when what the transport proves itself with changes, and tells nothing
     /// of it; none, as by default, if that never happens.
     ///
@@ -170,6 +177,18 @@ pub enum StartError {
     /// The system gave no thread; look at its limits.
     #[error("the exporter's thread cannot start: {0}")]
     Thread(String),
+    /// Somebody else could read or exchange what is spooled there. Name a folder that belongs to this
+    /// user alone, below one that not everybody may write to. Trouble that may pass, such as a full
+    /// disk, is no error here: it is counted, and memory serves meanwhile.
+    #[error(
+        "the folder of the spool ({folder}) cannot be used: {why}; name one that is this user's own (LANGSMITH_SPOOL_DIR)"
+    )]
+    SpoolFolder {
+        /// The folder, or the one above or below it that is meant.
+        folder: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
 }
 
 /// The transport over `reqwest`.
@@ -189,6 +208,7 @@ pub struct ReqwestTransport {
     connections: Connections,
     // Of its own for each: what is told of a key says nothing of it.
     hasher: RandomState,
+    destination: Destination,
 }
 
 impl ReqwestTransport {
@@ -231,6 +251,7 @@ impl ReqwestTransport {
             key: to.api_key_from.clone(),
             connections,
             hasher: RandomState::new(),
+            destination: to.clone(),
         })
     }
 
@@ -305,6 +326,12 @@ impl Transport for ReqwestTransport {
         let key = self.key.as_ref()?.current();
         let key = key.as_ref().map(|key| key.expose_secret());
         Some(self.hasher.hash_one(key))
+    }
+
+    fn renew(&self) -> Option<Arc<dyn Transport>> {
+        let renewed = Self::new(&self.destination);
+        // It was good enough for the parent.
+        renewed.ok().map(|it| Arc::new(it) as Arc<dyn Transport>)
     }
 }
 
