@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use common::export::{BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
 use common::model::{Clock as _, IdGenerator as _, RandomIds, RunOp, SystemClock};
 use common::trace::{Anonymizer, Redactor, RunSink, RunTree, Sampler, Tracer};
-use rounds::{Row, compare, is_measuring, median, nanos, repeated, row};
+use rounds::{Row, compare, is_measuring, median, nanos, repeated, row, typical};
 use serde_json::{Value, json};
 
 const WORDS: &str = "The retriever found three pages about tracing across services. ";
@@ -204,32 +204,24 @@ fn bare() {
         vec![
             floor("floor: two clocks, an id, two boxes"),
             row("on", || {
-                let time = repeat(5_000, || on.run("root").start().end());
+                let time = typical(5_000, || on.run("root").start().end());
                 sink.empty();
                 time
             }),
             row("on, twenty levels down", || {
-                let time = repeat(5_000, || below.child("child").start().end());
+                let time = typical(5_000, || below.child("child").start().end());
                 sink.empty();
                 time
             }),
             row("not in the sample", || {
-                repeat(5_000, || unsampled.run("root").start().end())
+                typical(5_000, || unsampled.run("root").start().end())
             }),
-            row("off", || repeat(20_000, || off.run("root").start().end())),
+            row("off", || typical(20_000, || off.run("root").start().end())),
             row("off, with inputs and outputs to drop", || {
-                repeat(20_000, || {
+                typical(20_000, || {
                     off.run("root").inputs(1).start().end_with(2);
                 })
             }),
         ],
     );
-}
-
-fn repeat(times: u32, mut work: impl FnMut()) -> f64 {
-    let begun = Instant::now();
-    for _ in 0..times {
-        work();
-    }
-    nanos(begun.elapsed()) / f64::from(times)
 }

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use again::{part, say, start};
+use again::{part, say, start, start_with};
 use common::client::Client;
-use common::export::{BatchExporter, Exchange, ExportStats, HttpRequest, HttpResponse, Transport};
+use common::export::{
+    BatchExporter, Exchange, ExportStats, HttpRequest, HttpResponse, SpoolConfig, Transport,
+};
 use common::model::{Clock as _, IdGenerator as _, RandomIds, SystemClock};
 use common::trace::Tracer;
-use exporting::{KEY, PATIENCE, To, accept, one_run, patient};
+use exporting::{KEY, PATIENCE, To, accept, ingest, one_run, patient};
 use fork::{Fork, fork, waitpid};
-use peer::{Received, parts_of};
+use peer::{Received, parts_of, status};
 
 /// Forks; the child does its work and leaves, the parent waits for it and hears whether all went well.
 fn in_child(work: impl FnOnce()) {
@@ -34,6 +36,9 @@ fn in_child(work: impl FnOnce()) {
 #[test]
 fn the_program() {
     let Some((part, url)) = part() else { return };
+    if let Some(folder) = std::env::var_os(SPOOL) {
+        return spooled(&part, &url, &SpoolConfig::new(folder));
+    }
     let client = Client::builder()
         .endpoint(&url)
         .api_key(KEY)
@@ -142,6 +147,55 @@ fn a_child_that_sends_nothing_gets_no_thread_and_has_nothing_to_wait_for() {
     let (status, _) = start("idle", &peer.url).wait(PATIENCE);
     assert!(status.success());
     assert_eq!(names(&peer.to("/runs/multipart")), ["r"]);
+}
+
+const SPOOL: &str = "PROGRAM_SPOOL";
+
+/// What cannot be sent is put on disk by whoever held it, and read back by a later process.
+fn spooled(part: &str, url: &str, spool: &SpoolConfig) {
+    let builder = Client::builder().endpoint(url).api_key(KEY).project("test");
+    let builder = builder.batch(patient()).spool(spool.clone());
+    let client = builder.build().expect("a client");
+    if part == "later" {
+        client.flush(PATIENCE).expect("delivered");
+        assert_eq!(client.stats().recovered, 4);
+        return;
+    }
+    client.run("parent").start().end();
+    in_child(|| {
+        client.run("child").start().end();
+        let _ = client.shutdown(Duration::ZERO);
+        let stats = client.stats();
+        assert_eq!((stats.accepted, stats.spooled), (2, 2), "{stats}");
+    });
+    let _ = client.shutdown(Duration::ZERO);
+    let stats = client.stats();
+    assert_eq!((stats.accepted, stats.spooled), (2, 2), "{stats}");
+}
+
+#[test]
+fn a_child_keeps_what_it_cannot_send_in_a_spool_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = [(SPOOL, folder.path().join("spool").into_os_string())];
+    let mended = Arc::new(AtomicBool::new(false));
+    let works = mended.clone();
+    let peer = ingest(move |_| {
+        status(if works.load(Ordering::SeqCst) {
+            202
+        } else {
+            503
+        })
+    });
+    let (ended, _) = start_with("down", &peer.url, &spool).wait(PATIENCE);
+    assert!(ended.success());
+    let before = peer.to("/runs/multipart").len();
+    mended.store(true, Ordering::SeqCst);
+    let (ended, _) = start_with("later", &peer.url, &spool).wait(PATIENCE);
+    assert!(ended.success());
+    assert_eq!(
+        names(&peer.to("/runs/multipart")[before..]),
+        ["child", "parent"]
+    );
 }
 
 const CHILDREN: usize = 40;

@@ -28,7 +28,7 @@ impl Producer {
         for _ in 0..count {
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
             let run = Box::new(captured::run(number.into(), None, "r", "chain", 0, 5));
-            self.exporter.submit(if number % 3 == 0 {
+            self.exporter.submit(if number.is_multiple_of(3) {
                 RunOp::Patch(run)
             } else {
                 RunOp::Post(run)

@@ -8,14 +8,17 @@ mod peer;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt as _;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use again::{part, say, start};
+use again::{part, say, start, start_with};
 use common::client::{Client, ClientBuilder, terminated};
-use exporting::{KEY, PATIENCE, accept, one_run, patient};
+use common::export::SpoolConfig;
+use exporting::{KEY, PATIENCE, accept, ingest, one_run, patient};
 use fork::{Fork, fork, waitpid};
-use peer::{Peer, parts_of, silent_port};
+use peer::{Peer, parts_of, silent_port, status};
 
+const SPOOL: &str = "PROGRAM_SPOOL";
 const INT: i32 = 2;
 const TERM: i32 = 15;
 
@@ -82,6 +85,17 @@ fn the_program() {
             drop(terminated());
             wait_for_the_end();
         }
+        "spooled" => {
+            let client = builder(&url).spool(spool()).build().expect("a client");
+            let _guard = client.flush_on_termination(Duration::from_secs(4));
+            one_run(&client);
+            wait_for_the_end();
+        }
+        "delivers" => {
+            let client = builder(&url).spool(spool()).build().expect("a client");
+            client.flush(PATIENCE).expect("delivered");
+            assert_eq!(client.stats().recovered, 2);
+        }
         "graceful" => runtime().expect("a runtime").block_on(graceful(&client)),
         "stubborn" => runtime().expect("a runtime").block_on(async {
             let _guard = client.flush_on_termination(Duration::from_secs(2));
@@ -110,6 +124,11 @@ fn the_program() {
         }
         other => panic!("no such part: {other}"),
     }
+}
+
+/// The spool that the test has put into the environment.
+fn spool() -> SpoolConfig {
+    SpoolConfig::new(std::env::var_os(SPOOL).expect("a folder"))
 }
 
 fn builder(url: &str) -> ClientBuilder {
@@ -199,6 +218,30 @@ fn a_server_that_hangs_holds_up_no_end_and_what_is_lost_is_counted() {
         said.len() == 1 && said[0].starts_with("2 dropped: "),
         "{said:?}"
     );
+}
+
+#[test]
+fn with_a_spool_a_server_that_hangs_costs_nothing_either() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = [(SPOOL, folder.path().join("spool").into_os_string())];
+    let mended = Arc::new((Mutex::new(false), Condvar::new()));
+    let waiting = mended.clone();
+    let peer = ingest(move |_| {
+        let (mended, changed) = &*waiting;
+        let guard = mended.lock().expect("lock");
+        drop(changed.wait_while(guard, |mended| !*mended).expect("lock"));
+        status(202)
+    });
+    let mut program = start_with("spooled", &peer.url, &spool);
+    program.wait_for("ready");
+    program.signal("TERM");
+    let (ended, said) = program.wait(PATIENCE);
+    assert_eq!((ended.signal(), said), (Some(TERM), Vec::new()));
+    *mended.0.lock().expect("lock") = true;
+    mended.1.notify_all();
+    let (ended, _) = start_with("delivers", &peer.url, &spool).wait(PATIENCE);
+    assert!(ended.success());
+    assert!(!names(&peer).is_empty());
 }
 
 #[test]

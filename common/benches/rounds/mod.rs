@@ -33,14 +33,24 @@ pub(crate) fn row<'a>(name: &'a str, round: impl FnMut() -> f64 + 'a) -> Row<'a>
 
 /// Makes a row of work that is done so many times a round.
 pub(crate) fn repeated<'a>(name: &'a str, times: u32, mut work: impl FnMut() + 'a) -> Row<'a> {
+    row(name, move || typical(times, &mut work))
+}
+
+/// Returns the typical time of work that is done so many times.
+///
+/// It is timed a few at a time: what is shorter than a time slice is either not interrupted, or one of the
+/// few that the median leaves out.
+pub(crate) fn typical(times: u32, mut work: impl FnMut()) -> f64 {
+    const TOGETHER: u32 = 20;
     let times = if is_measuring() { times } else { 1 };
-    row(name, move || {
+    let taken = (0..times.div_ceil(TOGETHER)).map(|_| {
         let begun = Instant::now();
-        for _ in 0..times {
+        for _ in 0..TOGETHER {
             work();
         }
-        nanos(begun.elapsed()) / f64::from(times)
-    })
+        nanos(begun.elapsed()) / f64::from(TOGETHER)
+    });
+    median(taken.collect())
 }
 
 /// Measures rows in turns and prints them beside the first one; `unit` is what one measurement is of.

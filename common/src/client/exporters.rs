@@ -137,6 +137,16 @@ impl Exporters {
         first_problem(&lanes, ends)
     }
 
+    /// Shuts down as [`shutdown`](Self::shutdown) does, with what goes to disk at the end within the deadline
+    /// too.
+    pub(super) fn leave(&self, timeout: Duration) -> Result<(), FlushError> {
+        let for_the_disk = match &self.batch.spool {
+            Some(_) => (timeout / 4).min(Duration::from_secs(2)),
+            None => Duration::ZERO,
+        };
+        self.shutdown(timeout - for_the_disk)
+    }
+
     pub(super) async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
         let lanes = self.close();

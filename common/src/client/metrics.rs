@@ -32,6 +32,10 @@ impl Client {
     /// | `langsmith_export_queue_bytes` | | their size, by estimate |
     /// | `langsmith_export_stalled_seconds` | | how long what is held has been waiting |
     /// | `langsmith_export_spooled` | | operations on disk only |
+    /// | `langsmith_export_spool_bytes` | | bytes on disk |
+    /// | `langsmith_export_spool_troubles_total` | `kind` | as [`SpoolStats`](crate::export::SpoolStats) counts them |
+    /// | `langsmith_export_recovered_total` | | operations that an earlier process had left on disk |
+    /// | `langsmith_export_truncated_total` | | runs that arrived with something cut |
     /// | `langsmith_export_requests_total` | | requests sent |
     /// | `langsmith_export_retries_total` | | requests that repeated another |
     /// | `langsmith_export_attachments_lost_total` | `reason` | attachments left out of their runs |
@@ -109,10 +113,24 @@ impl Collector for ExportMetrics {
         page.gauge("spooled", "Operations kept on disk only", |stats| {
             stats.spooled as f64
         })?;
+        page.gauge("spool_bytes", "Bytes on disk", |stats| {
+            stats.spool.bytes as f64
+        })?;
+        page.counter(
+            "recovered",
+            "Operations that an earlier process left",
+            |stats| stats.recovered,
+        )?;
+        page.troubles()?;
         page.counter("requests", "Requests sent", |stats| stats.requests)?;
         page.counter("retries", "Requests that repeated another", |stats| {
             stats.retries
         })?;
+        page.counter(
+            "truncated",
+            "Runs that arrived with something cut",
+            |stats| stats.truncated,
+        )?;
         page.attachments()
     }
 }
@@ -172,6 +190,29 @@ impl Page<'_> {
             }
             for (reason, count) in &stats.refused {
                 write(&mut metric, destination, "refused", &label(reason), *count)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn troubles(&mut self) -> Result<(), fmt::Error> {
+        let mut metric = self.encoder.encode_descriptor(
+            "langsmith_export_spool_troubles",
+            "What the spool met",
+            None,
+            MetricType::Counter,
+        )?;
+        for (destination, stats) in &self.books {
+            for (kind, count) in [
+                ("unstored", stats.spool.unstored),
+                ("rejected", stats.spool.rejected),
+                ("damaged", stats.spool.damaged),
+                ("set_aside", stats.spool.set_aside),
+                ("full", stats.spool.full),
+                ("disk_error", stats.spool.disk_errors),
+            ] {
+                let labels = [("destination", destination.as_str()), ("kind", kind)];
+                ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
             }
         }
         Ok(())

@@ -39,8 +39,8 @@ pub enum TerminationError {
 impl Client {
     /// Sends what is held when the process is told to end, by SIGTERM or SIGINT (Ctrl-C), before it ends.
     ///
-    /// From then on nothing is taken in; what is held is sent, for at most `grace`, and the process dies by
-    /// that very signal, so that whoever sent it sees what it expects. That takes no runtime, and half a
+    /// From then on nothing is taken in; what is held is sent, for at most `grace`, with a spool what is left
+    /// goes to disk, and the process dies by that very signal, so that whoever sent it sees what it expects. That takes no runtime, and half a
     /// second more than `grace` at most, even if the server hangs. A second signal ends the process at once.
     ///
     /// A program that ends by itself when it is told, such as a server that first serves the requests it
@@ -309,7 +309,7 @@ fn end(guarded: &[Guarded], begun: Instant, longest: Duration) {
         let (tell, left) = (tell.clone(), grace.saturating_sub(begun.elapsed()));
         let work = move || {
             // What could not be sent is told by the exporter itself.
-            let _ = exporters.shutdown(left);
+            let _ = exporters.leave(left);
             let _ = tell.send(());
         };
         // A transform that hangs holds up its own thread, and not the end.

@@ -1,20 +1,30 @@
 //! Which process this is, for what must not be used on both sides of a fork.
 
 use std::fmt;
+use std::sync::LazyLock;
+
+use forkguard::Guard;
 
 /// Remembers the process that it was made in.
 ///
 /// A look costs one read of memory. `getpid` would cost a call of the system each time, 200 ns on the
 /// machine that this was measured on, so a hook of the C library's counts the forks instead. A child that
 /// was made around that library, by a bare system call, is not noticed.
-#[derive(Clone, Default)]
-pub(crate) struct Process(Option<forkguard::Guard>);
+#[derive(Clone)]
+pub(crate) struct Process(Option<Guard>);
+
+// Without the hook, which fails only for want of memory, every process is taken for one.
+static FIRST: LazyLock<Option<Guard>> = LazyLock::new(|| Guard::try_new().ok());
 
 impl Process {
     /// Returns the process that this is.
     pub(crate) fn current() -> Self {
-        // Without the hook, which fails only for want of memory, every process is taken for one.
-        Self(forkguard::Guard::try_new().ok())
+        let mut seen = FIRST.clone();
+        // It learns of what has been, and a copy does so faster than a new one is made.
+        if let Some(seen) = &mut seen {
+            seen.detected_fork();
+        }
+        Self(seen)
     }
 
     /// Returns false in a child that was forked off since.

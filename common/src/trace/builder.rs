@@ -15,8 +15,8 @@ use super::run_tree::RunTree;
 use super::scope::Parent;
 use super::tracer::Tracer;
 use crate::model::{
-    Attachment, DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunContext, RunId, RunType,
-    Segment, Timestamp, to_value, withhold_deep_in_shared,
+    Attachment, DottedOrder, JsonMap, Run, RunContext, RunId, RunType, Segment, Timestamp,
+    to_value, withhold_deep_in_shared,
 };
 
 /// The key of metadata under which a run says by how many milliseconds this machine's clock was behind the
@@ -252,10 +252,7 @@ impl RunBuilder {
             }
             usable
         });
-        let id = given
-            .or_else(|| Some(self.tracer.ids().run_id(start)).filter(free))
-            // The tracer's generator repeats itself.
-            .unwrap_or_else(|| RandomIds.run_id(start));
+        let id = given.unwrap_or_else(|| self.tracer.new_id(start, free));
         let segment = Segment { start, id };
         let (order, inherited) = match parent {
             Some(mut parent) => {

@@ -12,8 +12,8 @@ use super::run_tree::RunTree;
 use super::sampler::Sampler;
 use super::sink::{NoSink, RunSink};
 use crate::model::{
-    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock, TraceId, withhold_deep,
-    withhold_deep_in,
+    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunId, RunOp, SystemClock, Timestamp,
+    TraceId, withhold_deep, withhold_deep_in,
 };
 
 /// The key of metadata that names the service a run is of.
@@ -45,7 +45,8 @@ pub struct Tracer {
 struct Shared {
     sink: Arc<dyn RunSink>,
     clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGenerator>,
+    // None for the default, which repeats no id.
+    ids: Option<Arc<dyn IdGenerator>>,
     project: Option<String>,
     service: Option<Value>,
     runtime: Option<Arc<JsonMap>>,
@@ -72,7 +73,7 @@ impl Tracer {
             shared: Shared {
                 sink,
                 clock: Arc::new(SystemClock),
-                ids: Arc::new(RandomIds),
+                ids: None,
                 project: None,
                 service: None,
                 runtime: Some(Arc::new(describe_sender())),
@@ -276,8 +277,12 @@ impl Tracer {
         &*self.shared.clock
     }
 
-    pub(super) fn ids(&self) -> &dyn IdGenerator {
-        &*self.shared.ids
+    /// Returns an id for a run that starts then; one that is not free is not taken from a generator of
+    /// the user's, which may repeat itself.
+    pub(super) fn new_id(&self, start: Timestamp, is_free: impl Fn(&RunId) -> bool) -> RunId {
+        let own = self.shared.ids.as_ref().map(|ids| ids.run_id(start));
+        own.filter(is_free)
+            .unwrap_or_else(|| RandomIds.run_id(start))
     }
 
     pub(super) fn runtime(&self) -> Option<Arc<JsonMap>> {
@@ -302,7 +307,7 @@ impl TracerBuilder {
     /// Sets the source of ids; the default is [`RandomIds`].
     #[must_use]
     pub fn ids(mut self, ids: Arc<dyn IdGenerator>) -> Self {
-        self.shared.ids = ids;
+        self.shared.ids = Some(ids);
         self
     }
 

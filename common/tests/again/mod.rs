@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::print_stderr, reason = "what a program says to its test")]
 
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -28,11 +29,17 @@ pub struct Program(Option<Child>);
 
 /// Starts the program: a test of this file called `the_program` that looks at [`part`].
 pub fn start(part: &str, url: &str) -> Program {
+    start_with(part, url, &[])
+}
+
+/// Starts the program with more in its environment.
+pub fn start_with(part: &str, url: &str, variables: &[(&str, OsString)]) -> Program {
     let mut command = Command::new(std::env::current_exe().expect("a test binary"));
     command
         .args(["the_program", "--exact", "--nocapture", "--test-threads=1"])
         .env(PART, part)
         .env(URL, url)
+        .envs(variables.iter().cloned())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());

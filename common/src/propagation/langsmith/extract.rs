@@ -62,15 +62,12 @@ fn read_trace(carrier: &dyn Extractor) -> Result<DottedOrder, Outcome> {
         Ok(text) if text.is_ascii() => text,
         _ => return Err(Outcome::Malformed(ParseDottedOrderError::NotAscii)),
     };
-    let (mut commas, mut dots) = (0_usize, 0_usize);
-    for byte in text.bytes() {
-        commas += usize::from(byte == b',');
-        dots += usize::from(byte == b'.');
-    }
-    if commas > 0 {
+    if text.contains(',') {
         return Err(Outcome::Ambiguous);
     }
-    if dots >= MAX_TRACE_SEGMENTS {
+    // So many dots need as many bytes.
+    let dots = || text.bytes().filter(|byte| *byte == b'.').count();
+    if text.len() >= MAX_TRACE_SEGMENTS && dots() >= MAX_TRACE_SEGMENTS {
         return Err(Outcome::Oversize);
     }
     text.parse().map_err(Outcome::Malformed)
