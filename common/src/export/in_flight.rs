@@ -31,10 +31,10 @@ impl InFlight {
 
     /// Books the fate of a piece. Every piece of a batch comes here, once.
     pub(super) fn settle(&self, batch: Batch, fate: Result<(), DropReason>) {
-        if let Err(reason) = fate {
+        let is_given_up = self.queue.settle(batch, fate);
+        if let (true, Err(reason)) = (is_given_up, fate) {
             self.warnings.dropped(reason);
         }
-        self.queue.settle(batch, fate);
     }
 
     /// Takes over what was taken from the queue, until it is a batch.

@@ -28,11 +28,11 @@ impl Queue {
     /// Books the fate of a piece of a batch: delivered, or else why not.
     ///
     /// With a spool, what the endpoint does not take goes back to disk, and what it rejects is kept
-    /// beside the spool.
-    pub(in crate::export) fn settle(&self, batch: Batch, fate: Result<(), DropReason>) {
+    /// beside the spool. Returns true if it was given up.
+    pub(in crate::export) fn settle(&self, batch: Batch, fate: Result<(), DropReason>) -> bool {
         let (ops, bytes) = (batch.ops(), batch.bytes());
         if ops == 0 {
-            return;
+            return false;
         }
         {
             let mut guard = self.lock();
@@ -45,7 +45,7 @@ impl Queue {
                     state.keeping.parked.push(parked);
                     drop(guard);
                     self.to_keep.notify_one();
-                    return;
+                    return false;
                 }
                 _ => {}
             }
@@ -62,6 +62,7 @@ impl Queue {
             }
         }
         self.tell_fate(ops, fate);
+        fate.is_err()
     }
 
     /// Books operations whose content is lost to this process; a record on disk still has it.
