@@ -23,7 +23,7 @@ use super::config::BatchConfig;
 use super::ledger::DropReason;
 use super::queue::{Forsaken, Parked, Queue, Queued, Ticket, Work};
 use super::size::shallow_size;
-use super::spool::{Draft, Files, Fingerprint, Letters, RecordId, Rejected, Spool, SpoolConfig};
+use super::spool::{Draft, Files, Fingerprint, Letters, RecordId, Spool, SpoolConfig};
 use super::transport::StartError;
 
 /// How often the folders of processes that died meanwhile are looked for.
@@ -289,11 +289,10 @@ impl Keeper {
     fn write_down(&mut self, group: &Group, reason: DropReason) {
         // What a transform failed on may hold what it was to remove.
         let whole = reason != DropReason::TransformFailed;
-        let rejected = Rejected::new(&group.op, group.ops, reason.to_string(), whole);
         let letters = &self.letters;
         let written = catch_unwind(AssertUnwindSafe(|| {
             let root = self.spool.root()?;
-            letters.write(&root, &rejected)
+            letters.write(&root, (&group.op, group.ops), reason.to_string(), whole)
         }));
         match written {
             Ok(Ok(())) => self.rejected += group.ops,

@@ -44,24 +44,33 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    /// Takes down an operation; what it says only if `whole`.
-    pub(crate) fn new(op: &RunOp, ops: u64, reason: String, whole: bool) -> Self {
+    /// Takes down which operation it was; what it says is added when it is written.
+    fn new(op: &RunOp, ops: u64, reason: String) -> Self {
         let kind = match op {
             RunOp::Post(_) => "post",
             RunOp::Patch(_) => "patch",
             RunOp::Feedback(_) => "feedback",
         };
-        let said = whole.then(|| record::json(op)).flatten();
         Self {
             time: chrono::Utc::now(),
             reason,
             kind: kind.to_owned(),
             id: op.id(),
             ops,
-            operation: said
-                .filter(|json| json.len() <= MAX_LINE)
-                .and_then(|json| record::parse(&json)),
+            operation: None,
         }
+    }
+
+    /// Writes one line; what the operation says is JSON already, and stands last.
+    fn line(&self, operation: Option<&[u8]>) -> io::Result<Vec<u8>> {
+        let mut line = serde_json::to_vec(self)?;
+        if let Some(operation) = operation {
+            line.truncate(line.len() - "null}".len());
+            line.extend_from_slice(operation);
+            line.push(b'}');
+        }
+        line.push(b'\n');
+        Ok(line)
     }
 }
 
@@ -76,13 +85,20 @@ impl Letters {
         Self { files }
     }
 
-    /// Writes one line into a folder.
+    /// Writes an operation down in a folder; what it says only if `whole`.
     ///
     /// # Errors
     /// If the disk does not take it.
-    pub(crate) fn write(&self, folder: &Path, rejected: &Rejected) -> io::Result<()> {
-        let mut line = serde_json::to_vec(rejected)?;
-        line.push(b'\n');
+    pub(crate) fn write(
+        &self,
+        folder: &Path,
+        (op, ops): (&RunOp, u64),
+        reason: String,
+        whole: bool,
+    ) -> io::Result<()> {
+        let said = whole.then(|| record::json(op)).flatten();
+        let said = said.filter(|json| json.len() <= MAX_LINE);
+        let line = Rejected::new(op, ops, reason).line(said.as_deref())?;
         let path = folder.join(NAME);
         let known = self
             .files
