@@ -235,10 +235,14 @@ fn a_destination_that_is_away_costs_the_other_none_of_its_runs() {
         .expect("a client");
     one_run(&client);
     // The first takes all of the deadline; the second needs a small part of it.
-    assert!(matches!(
-        client.shutdown(Duration::from_secs(2)),
-        Err(FlushError::Timeout { left: 2, .. })
-    ));
+    let error = client.shutdown(Duration::from_secs(2)).expect_err("away");
+    assert!(matches!(error.what(), FlushError::Timeout { left: 2, .. }));
+    // With several destinations it says which.
+    let named = error.to_string();
+    assert!(
+        named.starts_with(&client.stats_by_destination()[0].0),
+        "{named}"
+    );
     let books = client.stats_by_destination();
     assert_eq!(books[0].1.dropped.get(&DropReason::Shutdown), Some(&2));
     assert_eq!(books[1].1.delivered, 2);

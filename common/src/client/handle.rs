@@ -153,7 +153,9 @@ impl Client {
         self.main.as_ref().map_or("", |lane| lane.endpoint())
     }
 
-    /// Waits until every operation so far is delivered, to each destination, for at most `timeout`.
+    /// Waits until every operation so far is delivered, to each destination, for at most `timeout`; with
+    /// a spool also what earlier processes left there. What is then on disk alone is told as
+    /// [`FlushError::Stored`].
     ///
     /// The destinations work side by side. If several have a problem, the result is that of the first;
     /// [`stats_by_destination`](Self::stats_by_destination) has the books of all.

@@ -129,6 +129,7 @@ impl Replica {
         let mut to = self.to.clone().unwrap_or_else(|| own.clone());
         if let Some(key) = &self.api_key {
             to.api_key = Some(key.clone());
+            to.api_key_from = None;
             if self.to.is_none() {
                 // It goes with the client's key; what a destination of its own names stays.
                 to.workspace_id = None;

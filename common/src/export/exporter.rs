@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::config::{BatchConfig, Destination};
 use super::ledger::{ExportStats, FlushError};
 use super::queue::FlushMark;
-use super::running::Running;
+use super::running::{Running, Storage};
+use super::spool::{Disk, Files};
 use super::transport::{
     HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
@@ -38,6 +39,7 @@ pub struct BatchExporter {
     // Of the process that made the exporter; those of its children hang below.
     running: Running,
     config: BatchConfig,
+    storage: Storage,
     closed: AtomicBool,
 }
 
@@ -47,36 +49,59 @@ impl BatchExporter {
     /// # Errors
     /// If the destination cannot be used as it is written, or the system gives no thread.
     pub fn start(to: &Destination, config: BatchConfig) -> Result<Self, StartError> {
-        Self::with_transport(Arc::new(ReqwestTransport::new(to)?), config)
+        let storage = Storage::new(to.fingerprint(), Arc::new(Disk));
+        Self::over(Arc::new(ReqwestTransport::new(to)?), config, storage)
     }
 
-    /// Starts an exporter over another transport.
+    /// Starts an exporter over another transport. As nobody knows where that leads, what one of them
+    /// left in a spool is sent by any other with the same folder.
     ///
     /// # Errors
-    /// If the system gives no thread.
+    /// If the system gives no thread, or the spool's folder must not be used.
     pub fn with_transport(
         transport: Arc<dyn Transport>,
         config: BatchConfig,
     ) -> Result<Self, StartError> {
+        Self::with_files(transport, config, Arc::new(Disk))
+    }
+
+    /// Starts an exporter over another transport and another disk; for tests.
+    #[doc(hidden)]
+    pub fn with_files(
+        transport: Arc<dyn Transport>,
+        config: BatchConfig,
+        files: Arc<dyn Files>,
+    ) -> Result<Self, StartError> {
+        let fingerprint = Destination::new("").fingerprint();
+        Self::over(transport, config, Storage::new(fingerprint, files))
+    }
+
+    fn over(
+        transport: Arc<dyn Transport>,
+        config: BatchConfig,
+        storage: Storage,
+    ) -> Result<Self, StartError> {
         Ok(Self {
-            running: Running::start(transport, &config)?,
+            running: Running::start(transport, &config, &storage)?,
             config,
+            storage,
             closed: AtomicBool::new(false),
         })
     }
 
     fn running(&self) -> &Running {
         let closed = self.closed.load(Ordering::Acquire);
-        self.running.here_or_start(&self.config, closed)
+        self.running
+            .here_or_start(&self.config, &self.storage, closed)
     }
 
-    /// Takes one operation. Never blocks; if it cannot be held, that is counted.
+    /// Takes one operation. Never blocks; if it cannot be held, that is counted. Only with a spool in
+    /// [`SpoolMode::Durable`](super::SpoolMode::Durable) it waits, boundedly, until the operation is on
+    /// disk.
     ///
     /// What is nested deeper than [`MAX_VALUE_DEPTH`](crate::model::MAX_VALUE_DEPTH) is replaced by a
     /// marker: it could not be written.
-    pub fn submit(&self, mut op: RunOp) {
-        // A tracer has seen to it; others submit too.
-        op.withhold_deep();
+    pub fn submit(&self, op: RunOp) {
         self.running().queue.submit(op);
     }
 
@@ -86,13 +111,15 @@ impl BatchExporter {
         running.map_or_else(ExportStats::default, |it| it.queue.stats())
     }
 
-    /// Waits until everything submitted before is delivered, for at most `timeout`.
+    /// Waits until everything submitted before is delivered, for at most `timeout`; with a spool also
+    /// what earlier processes left there.
     ///
     /// It blocks the thread. Inside of a runtime that also serves the endpoint, such as a test's, use
     /// [`flush_async`](Self::flush_async).
     ///
     /// # Errors
-    /// If time ran out, or operations were dropped or refused since the last flush.
+    /// If time ran out, or operations were dropped or refused since the last flush. If what is left when
+    /// time runs out is on disk, that is [`FlushError::Stored`].
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.begin_flush().wait(timeout)
     }
@@ -121,15 +148,20 @@ impl BatchExporter {
 
     /// Takes nothing in any more, sends what is held for at most `timeout`, and ends the thread.
     ///
-    /// What is left then is dropped and counted.
+    /// What is left then is dropped and counted, or written to the spool.
     ///
     /// # Errors
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         self.close();
-        let result = self.flush(timeout);
-        self.stop();
-        result
+        let Flush(begun) = self.begin_flush();
+        let Some((running, mark)) = begun else {
+            return Ok(());
+        };
+        running.queue.wait_settled_blocking(&mark, timeout);
+        let result = running.queue.end_flush(&mark);
+        running.stop();
+        after_stop(running, &mark, result)
     }
 
     /// Shuts down as [`shutdown`](Self::shutdown) does; what was lost is left to the next report.
@@ -155,18 +187,18 @@ impl BatchExporter {
     /// As [`flush`](Self::flush).
     pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
         self.close();
-        let result = self.flush_async(timeout).await;
-        if let Some(running) = self.running.here()
-            && let Some(runtime) = &running.runtime
-        {
+        let Flush(begun) = self.begin_flush();
+        let Some((running, mark)) = begun else {
+            return Ok(());
+        };
+        let result = Flush(begun).wait_async(timeout).await;
+        if let Some(runtime) = &running.runtime {
             running.queue.stop();
             // The thread books what is left and goes, which ends this wait one way or the other.
-            let (queue, mark) = (running.queue.clone(), running.queue.begin_flush());
-            let _ = runtime
-                .spawn(async move { queue.wait_settled(&mark).await })
-                .await;
+            let queue = running.queue.clone();
+            let _ = runtime.spawn(async move { queue.emptied().await }).await;
         }
-        result
+        after_stop(running, &mark, result)
     }
 
     /// Runs a task where sockets and clock are: on the exporter's own runtime, whatever runs the caller.
@@ -229,6 +261,18 @@ impl fmt::Debug for BatchExporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let transport = &self.running.transport;
         write!(f, "BatchExporter({transport:?}: {})", self.stats())
+    }
+}
+
+/// Says what is left after the end: with a spool it was written meanwhile.
+fn after_stop(
+    running: &Running,
+    mark: &FlushMark,
+    result: Result<(), FlushError>,
+) -> Result<(), FlushError> {
+    match result {
+        Err(FlushError::Timeout { .. }) if running.has_spool => running.queue.end_flush(mark),
+        result => result,
     }
 }
 

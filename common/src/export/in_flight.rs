@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::batch::Batch;
 use super::ledger::DropReason;
-use super::queue::{Queue, Queued};
+use super::queue::{Forsaken, Queue, Queued};
 use super::send::Warnings;
 use crate::model::RunOp;
 
@@ -34,16 +34,14 @@ impl InFlight {
         if let Err(reason) = fate {
             self.warnings.dropped(reason);
         }
-        self.queue.settle(batch.ops(), batch.bytes(), fate);
-        drop(batch);
+        self.queue.settle(batch, fate);
     }
 
     /// Takes over what was taken from the queue, until it is a batch.
     pub(super) fn take(&self, taken: &[Queued]) -> Taken {
         Taken {
             in_flight: self.clone(),
-            ops: taken.len() as u64,
-            bytes: taken.iter().map(|queued| queued.bytes).sum(),
+            left: Forsaken::of(taken),
         }
     }
 
@@ -60,15 +58,13 @@ impl InFlight {
 /// Operations on the way from the queue to a batch, held by their count.
 pub(super) struct Taken {
     in_flight: InFlight,
-    ops: u64,
-    bytes: usize,
+    left: Forsaken,
 }
 
 impl Taken {
     /// Makes them a piece. It stands for all that was taken.
     pub(super) fn becomes(mut self, batch: Batch) -> Held {
-        self.ops -= batch.ops();
-        self.bytes -= batch.bytes();
+        self.left = Forsaken::default();
         Held {
             batch: Some(batch),
             in_flight: self.in_flight.clone(),
@@ -78,10 +74,9 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if self.ops > 0 {
-            let fate = Err(self.in_flight.forsaken());
-            self.in_flight.queue.settle(self.ops, self.bytes, fate);
-        }
+        let left = std::mem::take(&mut self.left);
+        let reason = self.in_flight.forsaken();
+        self.in_flight.queue.forsake(left, reason);
     }
 }
 

@@ -22,8 +22,10 @@ pub struct ExportStats {
     /// How long what is held has been waiting; grows while nothing is settled, and is worth an alert above
     /// a minute. Zero if nothing is held.
     pub stalled: Duration,
-    /// Operations kept on disk.
+    /// Operations kept on disk alone; what memory holds as well counts as queued.
     pub spooled: u64,
+    /// Operations among the accepted ones that an earlier process had left on disk.
+    pub recovered: u64,
     /// Operations that were taken in and given up, by reason.
     pub dropped: BTreeMap<DropReason, u64>,
     /// Operations that were never taken in, by reason.
@@ -35,6 +37,33 @@ pub struct ExportStats {
     /// Attachments that did not arrive although their run did, by reason. They are no operations, so
     /// they do not count in the balance.
     pub attachments_lost: BTreeMap<AttachmentLoss, u64>,
+    /// Runs that arrived with something cut, because the server would not take them whole (413). In the
+    /// place of what was cut stands how long it was and its hash, as `[truncated: 1048576 bytes, xxh3 …]`.
+    pub truncated: u64,
+    /// What became of the spool itself; all zero without one. It does not count in the balance.
+    pub spool: SpoolStats,
+}
+
+/// The books of a spool at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpoolStats {
+    /// Bytes on disk that this exporter answers for: its own, and those it took over.
+    pub bytes: u64,
+    /// Operations that were to be on disk and are not: the disk failed, was full or too slow, or the spool
+    /// has as many bytes as it may. In durable mode memory still holds them, as without a spool; of those
+    /// that could not be sent either, [`ExportStats::dropped`] tells the reason.
+    pub unstored: u64,
+    /// Operations that the server rejected and that were written beside the spool, with the reason.
+    pub rejected: u64,
+    /// Records that could not be read: torn by a crash, or changed on disk.
+    pub damaged: u64,
+    /// Files that were not a spool's, or of a later version, and were put aside under another name.
+    pub set_aside: u64,
+    /// Writes that found the spool as large as it may be
+    /// ([`SpoolConfig::max_bytes`](super::SpoolConfig::max_bytes)).
+    pub full: u64,
+    /// Reads and writes that failed.
+    pub disk_errors: u64,
 }
 
 impl ExportStats {
@@ -51,11 +80,6 @@ impl ExportStats {
     /// Returns the number of operations never taken in, for any reason.
     pub fn total_refused(&self) -> u64 {
         self.refused.values().sum()
-    }
-
-    /// Returns the number of operations whose fate is decided.
-    pub(super) fn settled(&self) -> u64 {
-        self.accepted - self.queued
     }
 }
 
@@ -79,6 +103,23 @@ impl fmt::Display for ExportStats {
         for (reason, count) in &self.attachments_lost {
             write!(f, "; attachments lost, {reason}: {count}")?;
         }
+        if self.truncated > 0 {
+            write!(f, "; truncated: {}", self.truncated)?;
+        }
+        let spool = &self.spool;
+        for (what, count) in [
+            ("recovered", self.recovered),
+            ("not stored", spool.unstored),
+            ("rejected and kept beside the spool", spool.rejected),
+            ("damaged records", spool.damaged),
+            ("files put aside", spool.set_aside),
+            ("writes beyond the spool's bound", spool.full),
+            ("disk errors", spool.disk_errors),
+        ] {
+            if count > 0 {
+                write!(f, "; {what}: {count}")?;
+            }
+        }
         write!(f, "; {} requests, {} again", self.requests, self.retries)
     }
 }
@@ -99,8 +140,7 @@ pub enum DropReason {
     /// the server points to.
     #[error("the endpoint redirects elsewhere")]
     Redirected,
-    /// 413 to a single run without its attachments; a batch of several is halved and sent again. Send
-    /// smaller inputs and outputs.
+    /// 413 to a single run of which everything long is cut; or to a judgement. Raise the server's limit.
     #[error("too large for the server")]
     TooLarge,
     /// Another 4xx: the server does not accept what was sent. Also a 404 to feedback, or to an update
@@ -125,6 +165,10 @@ pub enum DropReason {
     /// Still held when the deadline of a shutdown passed. Give it more time, or flush before.
     #[error("not sent before shutdown")]
     Shutdown,
+    /// It lay on disk, and could not be read again. Look at the disk, and at the files that were put
+    /// aside in the spool's folder.
+    #[error("damaged on disk")]
+    Damaged,
     /// A fault of this crate, counted so that the books balance. Please report it.
     #[error("the exporter failed")]
     ExporterFailed,
@@ -151,7 +195,11 @@ impl DropReason {
             | Self::RetriesExhausted
             | Self::Shutdown => true,
             // What a transform has not seen to must not be kept either.
-            Self::TooLarge | Self::Rejected | Self::TransformFailed | Self::ExporterFailed => false,
+            Self::TooLarge
+            | Self::Rejected
+            | Self::TransformFailed
+            | Self::Damaged
+            | Self::ExporterFailed => false,
         }
     }
 
@@ -196,7 +244,7 @@ pub enum RefuseReason {
 }
 
 /// What a flush could not do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FlushError {
     /// Time ran out. They are still held and will be sent; wait longer, or see to what keeps them
     /// (`Client::check` says more).
@@ -206,6 +254,13 @@ pub enum FlushError {
         left: u64,
         /// What keeps them; none if no request has failed lately.
         because: Option<DropReason>,
+    },
+    /// Time ran out, and what is not delivered is safe on disk: it is sent later, by this process or
+    /// the next one with the same spool. See whether the endpoint answers (`Client::check`).
+    #[error("time ran out with {spooled} operations kept on disk")]
+    Stored {
+        /// Operations on disk.
+        spooled: u64,
     },
     /// Operations were given up since the last flush; the reason says what to do.
     #[error("{dropped} operations were dropped: {reason}")]
@@ -224,6 +279,32 @@ pub enum FlushError {
         /// The latest reason; [`ExportStats`] has them all.
         reason: RefuseReason,
     },
+    /// It happened at one of several destinations; what to do is said by the error within.
+    #[error("{destination}: {error}")]
+    At {
+        /// Its address, as in `Client::stats_by_destination`.
+        destination: String,
+        /// What happened there.
+        error: Box<FlushError>,
+    },
+}
+
+impl FlushError {
+    /// Returns what happened, wherever it was.
+    pub fn what(&self) -> &Self {
+        match self {
+            Self::At { error, .. } => error.what(),
+            here => here,
+        }
+    }
+
+    /// Says where it was.
+    pub(crate) fn at(self, destination: &str) -> Self {
+        Self::At {
+            destination: destination.to_owned(),
+            error: Box::new(self),
+        }
+    }
 }
 
 fn why(because: &Option<DropReason>) -> String {

@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use http::Method;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::encode::is_usable_name;
 use super::in_flight::Held;
 use super::ledger::AttachmentLoss;
 use super::retry::RetryPolicy;
-use crate::model::RunOp;
+use crate::model::{Run, RunOp};
 
 /// The forms that a request has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +126,14 @@ impl Load {
         })
     }
 
+    /// Takes it for new: it goes in another shape, and time runs on.
+    pub(super) fn changed(self) -> Self {
+        Self {
+            attempts: 0,
+            ..self
+        }
+    }
+
     /// Makes multipart of what was JSON for want of it; time runs on.
     pub(super) fn back_to_multipart(self) -> Self {
         Self {
@@ -147,13 +156,32 @@ impl Load {
         }
     }
 
-    /// Takes the attachments out of a run that is too large with them; false if that changes nothing.
-    pub(super) fn lighten(&mut self) -> bool {
-        if self.form != Form::Multipart {
-            return false;
-        }
-        let stripped = self.batch.change(|it| it.strip_attachments(is_usable_name));
-        stripped.is_some_and(|stripped| stripped > 0)
+    /// Makes a run that is too large smaller by one step, of which the first takes the attachments out;
+    /// false if there is none left.
+    pub(super) fn lighten(&mut self, shorten: impl Fn(&mut Run) -> bool) -> bool {
+        let form = self.form;
+        let lightened = self.batch.change(|batch| {
+            let strips = form == Form::Multipart;
+            (strips && batch.strip_attachments(is_usable_name) > 0) || batch.shorten(shorten)
+        });
+        lightened == Some(true)
+    }
+
+    /// Returns how many runs arrive truncated.
+    pub(super) fn truncated(&self) -> u64 {
+        let groups = self.batch.groups().iter();
+        groups.filter(|group| group.truncated).count() as u64
+    }
+
+    /// Parts what is named from the rest, which is done; time runs on for the first.
+    pub(super) fn part(self, named: &[Uuid]) -> (Self, Self) {
+        let (failed, done) = self.batch.partition(|op| named.contains(&op.id()));
+        let done = Self::new(self.form, done);
+        let failed = Self {
+            batch: failed,
+            ..self
+        };
+        (failed, done)
     }
 
     /// Tells which attachments the runs arrive without.

@@ -18,14 +18,48 @@ use tokio::runtime::Handle;
 
 use super::config::BatchConfig;
 use super::info::ServerInfo;
+use super::keeper::Keeper;
 use super::ledger::DropReason;
 use super::queue::Queue;
+use super::spool::{Files, Fingerprint};
 use super::transport::{StartError, Transport};
 use super::worker::{Worker, limits, warn_refused};
 use crate::model::Process;
 
 /// How long the end waits for a function of the program's that is being called just then.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How long the end waits for the disk to take what is left.
+const STORE_GRACE: Duration = Duration::from_secs(5);
+
+/// The keeper reads values as deep as they may be nested, in every kind of build.
+const KEEPER_STACK: usize = 8 * 1024 * 1024;
+
+/// Where a spool is, for whom, and on what kind of disk.
+#[derive(Debug, Clone)]
+pub(super) struct Storage {
+    fingerprint: Fingerprint,
+    files: Arc<dyn Files>,
+}
+
+impl Storage {
+    pub(super) fn new(fingerprint: Fingerprint, files: Arc<dyn Files>) -> Self {
+        Self { fingerprint, files }
+    }
+
+    /// Makes a keeper, if there is a spool.
+    fn keeper(
+        &self,
+        queue: &Arc<Queue>,
+        config: &BatchConfig,
+    ) -> Result<Option<Keeper>, StartError> {
+        let Some(spool) = config.spool.clone() else {
+            return Ok(None);
+        };
+        let (queue, files) = (queue.clone(), self.files.clone());
+        Keeper::open(queue, files, config, spool, self.fingerprint).map(Some)
+    }
+}
 
 /// Called in a forked process that gets its first exporter.
 static AFTER_FORK: OnceLock<fn()> = OnceLock::new();
@@ -44,6 +78,7 @@ pub(super) struct Running {
     // The exporter's own runtime: its clock serves those who flush from a runtime without one. None if
     // a child got no thread.
     pub(super) runtime: Option<Handle>,
+    pub(super) has_spool: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
     // Of a process that was forked off this one; never set here.
     child: OnceLock<Box<Running>>,
@@ -54,8 +89,11 @@ impl Running {
     pub(super) fn start(
         transport: Arc<dyn Transport>,
         config: &BatchConfig,
+        storage: &Storage,
     ) -> Result<Self, StartError> {
         let queue = Arc::new(Queue::new(config, limits(config, &ServerInfo::default())));
+        let keeper = storage.keeper(&queue, config)?;
+        let has_spool = keeper.is_some();
         let (tell, told) = mpsc::sync_channel(1);
         let thread = {
             let (queue, transport, config) = (queue.clone(), transport.clone(), config.clone());
@@ -68,7 +106,19 @@ impl Running {
             .recv()
             .map_err(|_| StartError::Thread("it ended at once".to_owned()))?
             .map_err(StartError::Thread)?;
+        if let Some(keeper) = keeper {
+            let started = std::thread::Builder::new()
+                .name("langsmith-spool".to_owned())
+                .stack_size(KEEPER_STACK)
+                .spawn(move || keeper.run());
+            if let Err(error) = started {
+                queue.end_keeping();
+                queue.stop();
+                return Err(StartError::Thread(error.to_string()));
+            }
+        }
         Ok(Self {
+            has_spool,
             process: Process::current(),
             queue,
             transport,
@@ -82,8 +132,10 @@ impl Running {
     fn closed(transport: Arc<dyn Transport>, config: &BatchConfig) -> Self {
         let queue = Queue::new(config, limits(config, &ServerInfo::default()));
         queue.close();
+        queue.end_keeping();
         queue.leave();
         Self {
+            has_spool: false,
             process: Process::current(),
             queue: Arc::new(queue),
             transport,
@@ -104,25 +156,30 @@ impl Running {
 
     /// Returns what runs in this process; a child gets its own if it has none. Closed, it takes nothing
     /// in.
-    pub(super) fn here_or_start(&self, config: &BatchConfig, closed: bool) -> &Self {
+    pub(super) fn here_or_start(
+        &self,
+        config: &BatchConfig,
+        storage: &Storage,
+        closed: bool,
+    ) -> &Self {
         let mut found = self;
         while !found.process.is_current() {
             found = match found.child.get() {
                 Some(child) => child,
-                None => found.start_child(config, closed),
+                None => found.start_child(config, storage, closed),
             };
         }
         found
     }
 
     #[cold]
-    fn start_child(&self, config: &BatchConfig, closed: bool) -> &Self {
+    fn start_child(&self, config: &BatchConfig, storage: &Storage, closed: bool) -> &Self {
         let transport = self.transport.renew();
         let transport = transport.unwrap_or_else(|| self.transport.clone());
         let child = if closed {
             Self::closed(transport, config)
         } else {
-            Self::start(transport.clone(), config).unwrap_or_else(|error| {
+            Self::start(transport.clone(), config, storage).unwrap_or_else(|error| {
                 tracing::warn!("runs of a forked process are refused: {error}");
                 Self::closed(transport, config)
             })
@@ -149,7 +206,11 @@ impl Running {
             && thread.thread().id() != std::thread::current().id()
         {
             // It has been told to stop, so it waits for nothing but the program's own functions.
-            if self.queue.wait_gone_blocking(GRACE) {
+            let grace = match self.has_spool {
+                true => GRACE + STORE_GRACE,
+                false => GRACE,
+            };
+            if self.queue.wait_gone_blocking(grace) {
                 let _ = thread.join();
             } else {
                 tracing::warn!(
@@ -212,6 +273,10 @@ fn work(
     }
     runtime.block_on(worker.give_up());
     queue.abandon(queue.trouble().unwrap_or(DropReason::Shutdown));
+    // This runtime's clock serves those who wait for the end meanwhile.
+    runtime.block_on(async {
+        let _ = tokio::time::timeout(STORE_GRACE, queue.kept()).await;
+    });
     queue.losses.tell_rest();
     let stats = queue.stats();
     if stats.total_dropped() + stats.total_refused() > 0 {

@@ -1,23 +1,34 @@
 //! One HTTP exchange.
+//!
+//! ```text
+//! HttpRequest ──► address + path, key of the moment ──► connection ──► answer, read up to a limit
+//!                                                        ▲      │
+//!                   once, if it broke off and was an old one ◄──┘        one deadline over all of it
+//! ```
+//!
+//! Start at [`Transport`].
 
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Url, redirect};
+use reqwest::redirect;
 use secrecy::ExposeSecret as _;
 
+use super::address::{is_loopback, parse_endpoint, show_header};
 use super::chunks::in_chunks;
 use super::config::{Destination, trimmed_key};
+use super::connections::Connections;
 use super::encode::EncodedBody;
+use super::key::KeySource;
 use super::tls;
 
 /// A request below the endpoint.
@@ -47,6 +58,14 @@ impl HttpRequest {
         }
     }
 
+    /// Returns true if nothing changes when it arrives twice: reading, and sending what has an id.
+    fn is_repeatable(&self) -> bool {
+        let has_id = ["/runs", "/feedback"]
+            .iter()
+            .any(|at| self.path.starts_with(at));
+        self.method == Method::GET || (self.method != Method::DELETE && has_id)
+    }
+
     /// Adds a body.
     #[must_use]
     pub fn body(mut self, body: EncodedBody) -> Self {
@@ -67,6 +86,12 @@ pub struct HttpResponse {
     /// Whether the connection broke before the end of the body.
     pub incomplete: bool,
 }
+
+const API_KEY: &str = "x-api-key";
+
+/// An idle connection is closed after this long: before the load balancers in front of a server do it,
+/// which have a minute mostly.
+const POOL_IDLE: Duration = Duration::from_secs(50);
 
 /// Most that is read of an answer unless the request says otherwise; ingest answers are shorter.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
@@ -152,16 +177,37 @@ pub enum StartError {
     /// The system gave no thread; look at its limits.
     #[error("the exporter's thread cannot start: {0}")]
     Thread(String),
+    /// Somebody else could read or exchange what is spooled there. Name a folder that belongs to this
+    /// user alone, below one that not everybody may write to. Trouble that may pass, such as a full
+    /// disk, is no error here: it is counted, and memory serves meanwhile.
+    #[error(
+        "the folder of the spool ({folder}) cannot be used: {why}; name one that is this user's own (LANGSMITH_SPOOL_DIR)"
+    )]
+    SpoolFolder {
+        /// The folder, or the one above or below it that is meant.
+        folder: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
 }
 
 /// The transport over `reqwest`.
 ///
-/// Redirects are never followed: the key would go to whatever host the answer names. A proxy from the
-/// environment is used, except for loopback.
+/// Redirects are never followed: the key would go to whatever host the answer names.
+///
+/// A proxy from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, and `NO_PROXY`) is used for
+/// addresses with `https`, where it sees the host's name and nothing else. It is not used for loopback, nor
+/// with a key for an address without TLS: the proxy would read the key.
+///
+/// A connection that a server has closed meanwhile is replaced once, in silence: that is no fault.
 #[derive(Clone)]
 pub struct ReqwestTransport {
     client: reqwest::Client,
     base: String,
+    key: Option<KeySource>,
+    connections: Connections,
+    // Of its own for each: what is told of a key says nothing of it.
+    hasher: RandomState,
     destination: Destination,
 }
 
@@ -179,6 +225,7 @@ impl ReqwestTransport {
         } else {
             tls::trusting_nobody()?
         };
+        let connections = Connections::default();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("langsmith-rust/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers(to)?)
@@ -186,10 +233,13 @@ impl ReqwestTransport {
             .https_only(secure)
             .connect_timeout(Duration::from_secs(3))
             .tcp_nodelay(true)
+            .pool_idle_timeout(POOL_IDLE)
+            .connector_layer(connections.clone())
             .tls_backend_preconfigured(tls);
         if is_loopback(&url) {
             builder = builder.no_proxy();
-        } else if !secure && to.api_key.is_some() {
+        } else if !secure && to.has_key() {
+            builder = builder.no_proxy();
             tracing::warn!("{base} is not encrypted: whoever is on the way can read the API key");
         }
         let client = builder
@@ -198,21 +248,44 @@ impl ReqwestTransport {
         Ok(Self {
             client,
             base,
+            key: to.api_key_from.clone(),
+            connections,
+            hasher: RandomState::new(),
             destination: to.clone(),
         })
     }
 
-    async fn run(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+    /// Sends a request as far as the head of its answer.
+    async fn send(
+        &self,
+        request: &HttpRequest,
+        timeout: Duration,
+    ) -> Result<reqwest::Response, TransportError> {
         let url = format!("{}{}", self.base, request.path);
-        let mut builder = self.client.request(request.method, url);
-        if let Some(body) = request.body {
+        let mut builder = self.client.request(request.method.clone(), url);
+        if let Some(key) = self.key.as_ref().and_then(KeySource::header) {
+            builder = builder.header(API_KEY, key);
+        }
+        if let Some(body) = &request.body {
             for (name, value) in body.headers() {
                 builder = builder.header(name, value);
             }
-            builder = builder.body(in_chunks(body.chunks));
+            builder = builder.body(in_chunks(body.chunks.clone()));
         }
-        builder = builder.timeout(request.timeout);
-        let mut response = builder.send().await.map_err(explain)?;
+        builder.timeout(timeout).send().await.map_err(explain)
+    }
+
+    async fn run(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let begun = Instant::now();
+        let made = self.connections.made();
+        let mut answer = self.send(&request, request.timeout).await;
+        let broke_off = matches!(answer, Err(TransportError::Interrupted(_)));
+        if broke_off && request.is_repeatable() && self.connections.made() == made {
+            // It was on a connection of earlier, which the server may have closed just then.
+            let left = request.timeout.saturating_sub(begun.elapsed());
+            answer = self.send(&request, left).await;
+        }
+        let mut response = answer?;
         let retry_after = response
             .headers()
             .get("retry-after")
@@ -249,6 +322,12 @@ impl Transport for ReqwestTransport {
         Box::pin(self.run(request))
     }
 
+    fn credentials(&self) -> Option<u64> {
+        let key = self.key.as_ref()?.current();
+        let key = key.as_ref().map(|key| key.expose_secret());
+        Some(self.hasher.hash_one(key))
+    }
+
     fn renew(&self) -> Option<Arc<dyn Transport>> {
         let renewed = Self::new(&self.destination);
         // It was good enough for the parent.
@@ -262,70 +341,6 @@ impl fmt::Debug for ReqwestTransport {
     }
 }
 
-/// Returns an address as it may be shown: scheme, host, port and path, and nothing that may be secret.
-///
-/// Of what is no address not one character shows: it may be a key that was put into the wrong variable.
-pub(crate) fn show_endpoint(endpoint: &str) -> String {
-    let url = Url::parse(endpoint.trim()).ok();
-    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
-    match url.as_ref().map(|url| (url, url.host_str())) {
-        Some((url, Some(host))) => {
-            let port = url.port().map(|port| format!(":{port}"));
-            let shown = format!(
-                "{}://{host}{}{}",
-                url.scheme(),
-                port.unwrap_or_default(),
-                url.path()
-            );
-            shown.trim_end_matches('/').to_owned()
-        }
-        _ => format!("not an address: {} characters", endpoint.chars().count()),
-    }
-}
-
-fn parse_endpoint(endpoint: &str) -> Result<Url, StartError> {
-    check_endpoint(endpoint).map_err(|why| StartError::InvalidEndpoint {
-        endpoint: show_endpoint(endpoint),
-        why,
-    })
-}
-
-/// Reads an address; if it cannot be used, says why, and nothing of what it holds.
-pub(crate) fn check_endpoint(endpoint: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(endpoint).map_err(|_| "it is no URL")?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("it begins with neither https:// nor http://");
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err("it names no host");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("it holds a user name or password");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("it has a query or a fragment");
-    }
-    Ok(url)
-}
-
-/// Returns true for an address of this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// Returns the name of a header as it may be shown. What cannot be a name is perhaps a value, which
-/// may be a credential: of that not one character shows.
-pub(crate) fn show_header(name: &str) -> String {
-    match HeaderName::from_bytes(name.as_bytes()) {
-        Ok(_) => name.to_owned(),
-        Err(_) => format!("not a name: {} characters", name.chars().count()),
-    }
-}
-
 fn headers(to: &Destination) -> Result<HeaderMap, StartError> {
     let mut headers = HeaderMap::new();
     for (name, value) in &to.headers {
@@ -336,12 +351,15 @@ fn headers(to: &Destination) -> Result<HeaderMap, StartError> {
         headers.append(header, value);
     }
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if to.api_key_from.is_some() {
+        headers.remove(API_KEY);
+    }
     // The field is open to the caller, who may have set what the setter would not.
-    if let Some(key) = to.api_key.as_ref().and_then(trimmed_key) {
+    else if let Some(key) = to.api_key.as_ref().and_then(trimmed_key) {
         let mut value =
             HeaderValue::from_str(key.expose_secret()).map_err(|_| StartError::InvalidApiKey)?;
         value.set_sensitive(true);
-        headers.insert("x-api-key", value);
+        headers.insert(API_KEY, value);
     }
     if let Some(workspace) = &to.workspace_id {
         let value = HeaderValue::from_str(workspace).map_err(|_| StartError::InvalidWorkspace)?;

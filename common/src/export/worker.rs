@@ -23,7 +23,6 @@ use super::info::ServerInfo;
 use super::queue::{Limits, Queue, Queued};
 use super::send::{Sender, Shared, Warnings};
 use super::transport::{HttpRequest, Transport};
-use crate::model::RunOp;
 
 /// Longer than this nobody waits to hear what the server prefers.
 const INFO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -127,36 +126,27 @@ impl Worker {
     /// Lets the program change what was taken, and merges what is sent together.
     ///
     /// None if there is nothing to send; what was taken is booked.
-    async fn gather(&self, taken: Vec<Queued>) -> Option<Held> {
+    async fn gather(&self, mut taken: Vec<Queued>) -> Option<Held> {
         let owed = self.in_flight.take(&taken);
-        let (mut ops, sizes): (Vec<RunOp>, Vec<usize>) = taken
-            .into_iter()
-            .map(|queued| (queued.op, queued.bytes))
-            .unzip();
         let mut changed = Ok(());
         if let Some(transform) = self.config.transform.clone() {
             // Beside this thread: requests are under way here, and deadlines pass.
             let beside = tokio::task::spawn_blocking(move || {
-                let changed = transform.apply(&mut ops);
-                // What it adds is the user's.
-                for op in &mut ops {
-                    op.withhold_deep();
-                }
-                (ops, changed)
+                let changed = transform.change(&mut taken);
+                (taken, changed)
             });
-            (ops, changed) = match beside.await {
+            (taken, changed) = match beside.await {
                 Ok(done) => done,
                 Err(_) => return None,
             };
         }
-        let sized = ops.into_iter().zip(sizes);
         if let Err(reason) = changed {
-            owed.becomes(Batch::apart_sized(sized)).settle(Err(reason));
+            owed.becomes(Batch::apart_queued(taken)).settle(Err(reason));
             return None;
         }
         Some(owed.becomes(match self.config.delivery {
-            Delivery::Batched => Batch::merge_sized(sized),
-            Delivery::Unbatched => Batch::apart_sized(sized),
+            Delivery::Batched => Batch::merge_queued(taken),
+            Delivery::Unbatched => Batch::apart_queued(taken),
         }))
     }
 

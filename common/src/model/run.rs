@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::JsonMap;
 use super::attachment::Attachment;
 use super::clock::Timestamp;
+use super::context::no_metadata;
 use super::dotted_order::DottedOrder;
 use super::ids::{RunId, TraceId};
 use super::usage::{USAGE_METADATA, Usage};
@@ -287,10 +288,10 @@ pub struct RunEvent {
 /// The part of a run that describes rather than records.
 ///
 /// Metadata and the sender's description are shared, because all runs of a trace repeat them.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Extra {
     /// What the user says about the run; children inherit it.
-    #[serde(default)]
+    #[serde(default = "no_metadata")]
     pub metadata: Arc<JsonMap>,
     /// Which SDK, language and platform sent the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -298,4 +299,14 @@ pub struct Extra {
     /// Other keys, such as `invocation_params`.
     #[serde(flatten)]
     pub other: JsonMap,
+}
+
+impl Default for Extra {
+    fn default() -> Self {
+        Self {
+            metadata: no_metadata(),
+            runtime: None,
+            other: JsonMap::new(),
+        }
+    }
 }

@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | on or off | `LANGSMITH_TRACING_V2`, else `LANGSMITH_TRACING`; exactly `true` is on | off |
 //! | address | `LANGSMITH_ENDPOINT` | `https://api.smith.langchain.com` |
-//! | key | `LANGSMITH_API_KEY` | none |
+//! | key | `LANGSMITH_API_KEY`; in code also a function, asked for each request | none |
 //! | workspace | `LANGSMITH_WORKSPACE_ID`, else `LANGSMITH_TENANT_ID` | none |
 //! | project | `HOSTED_LANGSERVE_PROJECT_NAME`, `LANGSMITH_PROJECT`, `LANGSMITH_SESSION` | `default` |
 //! | replicas | `LANGSMITH_RUNS_ENDPOINTS`; not together with `LANGSMITH_ENDPOINT` | none |
@@ -22,6 +22,9 @@
 //! | bytes held | `LANGSMITH_MAX_INGEST_MEMORY_BYTES` | 128 MiB |
 //! | no compression | `LANGSMITH_DISABLE_RUN_COMPRESSION`; `true` in any case, or `1` | as the server's `/info` allows |
 //! | level of compression | `LANGSMITH_RUN_COMPRESSION_LEVEL`, -7 to 22 | 1 |
+//! | folder of the spool | `LANGSMITH_SPOOL_DIR` | none: nothing is kept on disk |
+//! | when it is written | `LANGSMITH_SPOOL_MODE`, `overflow` or `durable` | `overflow` |
+//! | bytes on disk | `LANGSMITH_SPOOL_MAX_BYTES` | 256 MiB |
 //! | part of all traces that is kept | `LANGSMITH_TRACING_SAMPLING_RATE`, from 0 to 1 | all |
 //! | inputs sent as `{}` | `LANGSMITH_HIDE_INPUTS`; exactly `true` is on | off |
 //! | outputs sent as `{}` | `LANGSMITH_HIDE_OUTPUTS`; exactly `true` is on | off |
@@ -58,7 +61,7 @@ use secrecy::SecretString;
 
 use super::asking::DEFAULT_ASK_TIMEOUT;
 use super::replica::Replica;
-use crate::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
+use crate::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, KeySource, StartError};
 use crate::model::JsonMap;
 use crate::trace::Redactor;
 
@@ -81,6 +84,8 @@ pub struct Config {
     pub endpoint: String,
     /// The key.
     pub api_key: Option<SecretString>,
+    /// Says the key for each request, in the place of [`api_key`](Self::api_key).
+    pub api_key_from: Option<KeySource>,
     /// The workspace; keys of a whole organization need one.
     pub workspace_id: Option<String>,
     /// The project of new traces.
@@ -117,6 +122,7 @@ impl Default for Config {
             tracing: true,
             endpoint: DEFAULT_ENDPOINT.to_owned(),
             api_key: None,
+            api_key_from: None,
             workspace_id: None,
             project: DEFAULT_PROJECT.to_owned(),
             headers: Vec::new(),
@@ -140,6 +146,7 @@ impl Config {
     pub fn destination(&self) -> Destination {
         Destination {
             api_key: self.api_key.clone(),
+            api_key_from: self.api_key_from.clone(),
             workspace_id: self.workspace_id.clone(),
             headers: self.headers.clone(),
             extra_ca_pem: self.extra_ca_pem.clone(),
@@ -193,6 +200,22 @@ pub enum ConfigError {
     InvalidSamplingRate {
         /// The variable, as it was found; else the setting in code.
         setting: String,
+    },
+    /// Set the variable to `overflow` or `durable`, or remove it.
+    #[error("{variable} must be `overflow` or `durable`")]
+    NotASpoolMode {
+        /// The variable, as it was found.
+        variable: String,
+    },
+    /// What a spool keeps is told apart by address and workspace, never by the key; so what one key
+    /// sent would be delivered with the other. Name the workspace of each, or use two clients with a
+    /// folder each.
+    #[error(
+        "two destinations of one client at {endpoint} cannot share a spool; name the workspace of each, or give each a client with a folder of its own"
+    )]
+    SharedSpool {
+        /// The address.
+        endpoint: String,
     },
     /// The hosted service takes no runs without a key. Make one in its settings and set
     /// `LANGSMITH_API_KEY`, or switch tracing off.

@@ -72,6 +72,13 @@ pub(super) struct Trouble {
     pub(super) is_sure: bool,
 }
 
+/// Whether a request may leave.
+#[derive(Debug)]
+enum Admitted<'a> {
+    Now(Pass<'a>),
+    NotBefore(Instant),
+}
+
 /// The right to send one request. What came of it is to be told; dropped without a word, a probe is
 /// given back.
 #[derive(Debug)]
@@ -112,51 +119,45 @@ impl Breaker {
             changed.as_mut().enable();
             // Not under the lock: it may be the program's own code.
             let credentials = transport.credentials();
-            let next_look = match self.admit(deadline, credentials)? {
-                Ok(pass) => return Ok(pass),
-                Err(next_look) => next_look,
+            let look_again = match self.admit(Instant::now(), deadline, credentials)? {
+                Admitted::Now(pass) => return Ok(pass),
+                Admitted::NotBefore(time) => time,
             };
-            if tokio::time::timeout_at(next_look, changed.as_mut())
-                .await
-                .is_ok()
-            {
+            let waited = tokio::time::timeout_at(look_again, changed.as_mut()).await;
+            if waited.is_ok() {
                 changed.set(self.changed.notified());
             }
         }
     }
 
-    /// Lets a request through, or says when to look again.
     fn admit(
         &self,
+        now: Instant,
         deadline: Instant,
         credentials: Option<u64>,
-    ) -> Result<Result<Pass<'_>, Instant>, DropReason> {
-        let now = Instant::now();
+    ) -> Result<Admitted<'_>, DropReason> {
         let mut state = self.lock();
         let trouble = state.trouble.unwrap_or(DropReason::Unavailable);
         let is_probe = match state.phase {
             Phase::Closed => false,
             Phase::Probing if now >= deadline => return Err(trouble),
-            Phase::Probing => return Ok(Err(deadline)),
+            Phase::Probing => return Ok(Admitted::NotBefore(deadline)),
             Phase::Open { until } => {
-                let is_about_key = trouble.is_of_key() && credentials.is_some();
-                let is_new_key = is_about_key && credentials != state.credentials;
+                let may_change = trouble.is_of_key() && credentials.is_some();
+                let is_new_key = may_change && credentials != state.credentials;
                 if !is_new_key && until >= deadline {
                     return Err(trouble);
                 }
                 if !is_new_key && until > now {
-                    let look = if is_about_key {
-                        until.min(now + LOOK_FOR_KEY)
-                    } else {
-                        until
-                    };
-                    return Ok(Err(look));
+                    let look = now + LOOK_FOR_KEY;
+                    let look = if may_change { until.min(look) } else { until };
+                    return Ok(Admitted::NotBefore(look));
                 }
                 state.phase = Phase::Probing;
                 true
             }
         };
-        Ok(Ok(Pass {
+        Ok(Admitted::Now(Pass {
             breaker: self,
             is_probe,
             age: state.age,
@@ -194,24 +195,25 @@ impl Pass<'_> {
 
     /// Says that the endpoint does not work. Returns false if others may still send: then who met the
     /// trouble waits alone.
-    pub(super) fn fails(mut self, trouble: Trouble) -> bool {
+    pub(super) fn fails(self, trouble: Trouble) -> bool {
+        self.fails_at(Instant::now(), trouble)
+    }
+
+    fn fails_at(mut self, now: Instant, trouble: Trouble) -> bool {
         let breaker = self.breaker;
-        let now = Instant::now();
         let mut state = breaker.lock();
-        let is_news = self.is_probe || state.age == self.age;
-        match state.phase {
-            Phase::Closed if is_news => {}
-            Phase::Closed => return false,
-            _ if self.is_probe => {}
-            // Sent before it opened; only a longer wait is news.
-            Phase::Open { until } => {
-                let asked = trouble.after.map_or(now, |after| now + after);
-                state.phase = Phase::Open {
-                    until: until.max(asked),
-                };
-                return true;
+        if !self.is_probe {
+            let is_news = state.age == self.age;
+            match &mut state.phase {
+                Phase::Closed if is_news => {}
+                // Sent before it was opened and closed again: old news.
+                Phase::Closed => return false,
+                Phase::Open { until } => {
+                    *until = (*until).max(now + trouble.after.unwrap_or_default());
+                    return true;
+                }
+                Phase::Probing => return true,
             }
-            Phase::Probing => return true,
         }
         state.failures = state.failures.saturating_add(1);
         state.trouble = Some(trouble.reason);
@@ -236,5 +238,109 @@ impl Drop for Pass<'_> {
             self.breaker.lock().phase = Phase::Open { until };
             self.breaker.changed.notify_waiters();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOT_NOW: Trouble = Trouble {
+        reason: DropReason::Unavailable,
+        after: None,
+        is_sure: false,
+    };
+
+    const KEY_REFUSED: Trouble = Trouble {
+        reason: DropReason::KeyRefused,
+        after: None,
+        is_sure: true,
+    };
+
+    fn breaker() -> (Breaker, Instant, Instant) {
+        let now = Instant::now();
+        (Breaker::new(RetryPolicy::default()), now, now + HOUR)
+    }
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+    const CAP: Duration = Duration::from_secs(5);
+
+    fn pass(of: Result<Admitted<'_>, DropReason>) -> Option<Pass<'_>> {
+        match of.expect("time enough") {
+            Admitted::Now(pass) => Some(pass),
+            Admitted::NotBefore(_) => None,
+        }
+    }
+
+    #[test]
+    fn three_failures_in_a_row_open_it_and_one_probe_closes_it() {
+        let (breaker, now, end) = breaker();
+        let passes = [(); 5].map(|()| pass(breaker.admit(now, end, None)).expect("closed"));
+        let [first, second, third, late, good] = passes;
+        assert!(!first.fails_at(now, NOT_NOW));
+        assert!(!second.fails_at(now, NOT_NOW));
+        assert!(third.fails_at(now, NOT_NOW));
+        // What was sent before has no say, in neither way.
+        assert!(late.fails_at(now, NOT_NOW));
+        good.works();
+        let later = now + CAP;
+        let probe = pass(breaker.admit(later, end, None)).expect("time for a probe");
+        assert!(pass(breaker.admit(later, end, None)).is_none());
+        assert_eq!(breaker.trouble(), Some(DropReason::Unavailable));
+        probe.works();
+        assert_eq!(breaker.trouble(), None);
+        assert!(pass(breaker.admit(later, end, None)).is_some());
+    }
+
+    #[test]
+    fn a_success_between_failures_keeps_it_closed() {
+        let (breaker, now, end) = breaker();
+        for round in 0..20 {
+            let pass = pass(breaker.admit(now, end, None)).expect("closed");
+            match round % 3 {
+                2 => pass.works(),
+                _ => assert!(!pass.fails_at(now, NOT_NOW)),
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_server_asks_for_is_waited_out_and_a_deadline_before_that_ends_it_at_once() {
+        let (breaker, now, end) = breaker();
+        let asked = Trouble {
+            after: Some(Duration::from_secs(30)),
+            is_sure: true,
+            ..NOT_NOW
+        };
+        let first = pass(breaker.admit(now, end, None)).expect("closed");
+        assert!(first.fails_at(now, asked));
+        let soon = now + Duration::from_secs(29);
+        assert!(pass(breaker.admit(soon, end, None)).is_none());
+        let early = breaker.admit(now, soon, None).map(|_| ());
+        assert_eq!(early, Err(DropReason::Unavailable));
+        let late = now + Duration::from_secs(31);
+        let probe = pass(breaker.admit(late, end, None)).expect("time is over");
+        // Given back unused, it is the next one's.
+        drop(probe);
+        assert!(pass(breaker.admit(late + CAP, end, None)).is_some());
+    }
+
+    #[test]
+    fn a_new_key_is_tried_at_once_and_the_refused_one_is_not() {
+        let (breaker, now, end) = breaker();
+        let mut times = 0;
+        let mut key = 1;
+        while times < 10 {
+            let pass = pass(breaker.admit(now, end, Some(key))).expect("a new key");
+            assert!(pass.fails_at(now, KEY_REFUSED));
+            key += 1;
+            times += 1;
+        }
+        let waits = |key| match breaker.admit(now, end, key).expect("time") {
+            Admitted::Now(_) => None,
+            Admitted::NotBefore(look) => Some(look - now),
+        };
+        assert!(waits(Some(key - 1)).expect("the same key") <= LOOK_FOR_KEY);
+        assert!(waits(Some(key)).is_none());
     }
 }

@@ -7,7 +7,10 @@
 //!
 //! Start at [`read`].
 
+use uuid::Uuid;
+
 use super::breaker::Trouble;
+use super::reply::failed;
 use crate::export::encode::{EncodedBody, Encoding};
 use crate::export::ledger::DropReason;
 use crate::export::retry::{Verdict, judge};
@@ -19,6 +22,8 @@ use crate::model::RunOp;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Delivered,
+    /// Delivered but for these.
+    Partly(Vec<Uuid>),
     /// The server has it already, or some of it.
     Known,
     Dropped(DropReason),
@@ -52,7 +57,7 @@ pub(super) fn read(
         is_sure: true,
     };
     match judge(outcome) {
-        Verdict::Delivered => Ok(Fate::Delivered),
+        Verdict::Delivered => Ok(delivered(outcome, load)),
         Verdict::Known => Ok(Fate::Known),
         Verdict::NotFound => match (load.form, load.only()) {
             (Form::Multipart, _) => Ok(Fate::NoMultipart),
@@ -80,5 +85,21 @@ pub(super) fn read(
                 is_sure: matches!(error, TransportError::Connect(_) | TransportError::Tls(_)),
             },
         }),
+    }
+}
+
+fn delivered(outcome: &Result<HttpResponse, TransportError>, load: &Load) -> Fate {
+    let mut named = outcome
+        .as_ref()
+        .map_or_else(|_| Vec::new(), |answer| failed(&answer.body));
+    let sent = |id: &Uuid| {
+        let mut groups = load.batch.groups().iter();
+        groups.any(|group| group.op.id() == *id)
+    };
+    // What we did not send is not ours to send again.
+    named.retain(sent);
+    match named.is_empty() {
+        true => Fate::Delivered,
+        false => Fate::Partly(named),
     }
 }

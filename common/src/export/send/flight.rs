@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::fate::{Fate, read};
+use super::truncate::shorten;
 use crate::export::encode::EncodedBody;
 use crate::export::in_flight::Held;
 use crate::export::ledger::DropReason;
@@ -23,6 +24,13 @@ const REFUSALS: u32 = 24;
 /// How often a batch of which the server has something already is halved, before the rest of it is sent
 /// one by one: few known runs are found in few requests, and many cost about one request each.
 const HALVINGS_OF_KNOWN: u32 = 16;
+
+/// How often runs are sent that the server names as failed in an answer that is a success.
+const PARTIAL_ATTEMPTS: u32 = 4;
+
+/// A larger body is not kept while the endpoint is away, but written again: the bounds of the queue do not
+/// count it.
+const KEPT_BODY: usize = 1024 * 1024;
 
 /// Carries a batch until each piece of it is settled.
 pub(super) async fn fly(shared: Arc<Shared>, batch: Held) {
@@ -51,6 +59,17 @@ impl Flight {
         while let Some(mut load) = waiting.pop() {
             match self.carry(&mut load).await {
                 Fate::Delivered => self.delivered(load),
+                Fate::Partly(named) => {
+                    let (failed, done) = load.part(&named);
+                    self.delivered(done);
+                    if failed.attempts < PARTIAL_ATTEMPTS {
+                        let retry = &self.shared.config.retry;
+                        tokio::time::sleep(retry.wait(failed.attempts - 1, None)).await;
+                        waiting.push(failed);
+                    } else {
+                        failed.batch.settle(Err(DropReason::Rejected));
+                    }
+                }
                 // Each of them is told apart: no run may be lost because one beside it was known.
                 Fate::Known if load.is_divisible() && self.known < HALVINGS_OF_KNOWN => {
                     self.known += 1;
@@ -62,12 +81,12 @@ impl Flight {
                 Fate::NoPath => waiting.push(load.back_to_multipart()),
                 Fate::NoUnpacking => {
                     self.shared.dialect().compress = false;
-                    waiting.push(load);
+                    waiting.push(load.changed());
                 }
                 // The server or a proxy takes less than anybody said; only what is too large by
                 // itself is lost.
                 Fate::TooLarge if load.is_divisible() => waiting.extend(load.halves()),
-                Fate::TooLarge if load.lighten() => waiting.push(load),
+                Fate::TooLarge if load.lighten(shorten) => waiting.push(load.changed()),
                 Fate::TooLarge => load.batch.settle(Err(DropReason::TooLarge)),
                 // One run that the server does not accept must not cost those beside it.
                 Fate::Refused if load.is_divisible() && self.refusals < REFUSALS => {
@@ -137,7 +156,10 @@ impl Flight {
                 }
                 Err(trouble) => trouble.reason,
             };
-            if !is_waited_for {
+            if is_waited_for {
+                // What may be held for minutes is held once.
+                written = written.filter(|body: &EncodedBody| body.len() <= KEPT_BODY);
+            } else {
                 let wait = shared.config.retry.wait(attempt, None);
                 if Instant::now() + wait >= deadline {
                     return Fate::Dropped(at_the_end(reason));
@@ -185,6 +207,12 @@ impl Flight {
             self.shared.queue.count_attachments_lost(reason, count);
             let words = format!("runs arrived without attachments: {reason}");
             self.shared.warnings.left_out(&words);
+        }
+        let truncated = load.truncated();
+        if truncated > 0 {
+            self.shared.queue.count_truncated(truncated);
+            let words = "runs arrived truncated: too large for the server";
+            self.shared.warnings.left_out(words);
         }
         load.batch.settle(Ok(()));
     }
