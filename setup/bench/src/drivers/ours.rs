@@ -89,7 +89,14 @@ pub(crate) fn one_trace(client: &Client, texts: &mut Texts) {
 impl Library for Ours {
     fn trace(&mut self, root: &'static str, texts: &mut Texts) {
         self.ids.clear();
-        let value = if self.by_reference { copied } else { moved };
+        let by_reference = self.by_reference;
+        let value = |text: String| {
+            if by_reference {
+                copied(&text)
+            } else {
+                moved(text)
+            }
+        };
         let mut texts = texts.drain(..);
         let Some((inputs, outputs)) = texts.next() else {
             return;
@@ -127,6 +134,6 @@ fn moved(text: String) -> Value {
     Value::Object(Map::from_iter([("content".to_owned(), text.into())]))
 }
 
-fn copied(text: String) -> Value {
-    serde_json::to_value(Said { content: &text }).unwrap_or_default()
+fn copied(text: &str) -> Value {
+    serde_json::to_value(Said { content: text }).unwrap_or_default()
 }

@@ -71,11 +71,14 @@ impl Outcome {
     }
 }
 
+/// What became of the runs of each contestant; a reason if that could not be measured.
+pub type Row = Vec<(Contestant, Result<Outcome, String>)>;
+
 /// What all cases said.
 #[derive(Debug, Default)]
 pub struct Outcomes {
-    /// Each case with what became of the runs of each contestant; nothing if it could not be measured.
-    pub rows: Vec<(Case, Vec<(Contestant, Result<Outcome, String>)>)>,
+    /// Each case with its row.
+    pub rows: Vec<(Case, Row)>,
 }
 
 impl Outcomes {

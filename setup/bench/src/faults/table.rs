@@ -1,6 +1,6 @@
 //! The loss table in words.
 
-use super::{Outcome, Outcomes};
+use super::{Case, Outcome, Outcomes, Row};
 use crate::table::{Grid, percent};
 
 /// Returns the matrix: a row for each fault, a column for each library.
@@ -9,7 +9,7 @@ pub fn matrix(outcomes: &Outcomes) -> Grid {
     if let Some((_, first)) = outcomes.rows.first() {
         titles.extend(first.iter().map(|(who, _)| who.title));
     }
-    let row = |(case, outcomes): &(super::Case, Vec<(_, Result<Outcome, String>)>)| {
+    let row = |(case, outcomes): &(Case, Row)| {
         let cells = outcomes.iter().map(|(_, outcome)| match outcome {
             Ok(outcome) => cell(outcome),
             Err(_) => "not measured".to_owned(),

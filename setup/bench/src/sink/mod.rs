@@ -283,12 +283,13 @@ async fn exchange(
         _ => {}
     }
     let is_taken = answer.status == taken;
+    // Before the answer: a client may go away as soon as it has read the status.
+    if is_taken && !shared.script.forgets {
+        shared.books().taken.push(request);
+    }
     match trouble {
         Some(Trouble::Trickle { pause }) => connection.trickle(&answer, pause).await.ok()?,
         _ => connection.answer(&answer).await.ok()?,
-    }
-    if is_taken && !shared.script.forgets {
-        shared.books().taken.push(request);
     }
     Some(connection)
 }
