@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::kernel::launch;
 use crate::problem::{OK, Problem};
-use crate::{clean, compat, doctor, open, run, serve, test};
+use crate::{clean, compat, doctor, fuzz, open, run, serve, test};
 
 /// Sets up, opens, runs and tests the workbook on distributed traces.
 ///
@@ -75,6 +75,16 @@ enum Command {
         A difference is in setup/compat/differences.toml with its reason, or it is a failure.\n\
         Nothing leaves this machine but what installs the SDKs.")]
     Compat(compat::Options),
+    /// Makes up hostile input for everything in `common` that reads what strangers write.
+    #[command(
+        after_help = "Examples:\n  cargo workbook fuzz                       all targets, a minute each\n  \
+        cargo workbook fuzz headers --runs 10000000\n  \
+        cargo workbook fuzz html otlp --seconds 1800 --jobs 2\n  \
+        cargo workbook fuzz --list                the targets\n\n\
+        The compiler need be no other; libFuzzer wants a C++ compiler. What breaks a target is\n\
+        printed as hex, with its file and how to see it again."
+    )]
+    Fuzz(fuzz::Options),
     /// Examines the environment and says how to mend it.
     #[command(after_help = "Example:\n  cargo workbook doctor")]
     Doctor {
@@ -115,6 +125,7 @@ impl Cli {
             Command::Refresh { numbers, timeout } => run::run(&numbers, timeout, run::Mode::Save),
             Command::Test => test::test(),
             Command::Compat(options) => compat::compat(&options),
+            Command::Fuzz(options) => fuzz::fuzz(&options),
             Command::Doctor { capture: None } => doctor::environment(),
             Command::Doctor {
                 capture: Some(capture),

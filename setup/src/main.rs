@@ -1,7 +1,7 @@
 //! `cargo workbook`: from a fresh clone to an open notebook with one command.
 //!
 //! ```text
-//!   cli ─► steps::ensure ─► open · run · refresh · test · compat        doctor · serve · clean
+//!   cli ─► steps::ensure ─► open · run · refresh · test · compat · fuzz · doctor · serve · clean
 //!              │                     │
 //!              └── toolchain, python, kernel, facade           kernel: what Jupyter starts
 //! ```
@@ -11,7 +11,7 @@
 //! | `cli` | names the commands |
 //! | `steps` | installs and prebuilds, resumably |
 //! | `kernel` | starts evcxr so that cells are fast |
-//! | `open`, `run`, `test`, `compat`, `doctor`, `serve`, `clean` | one command each |
+//! | `open`, `run`, `test`, `compat`, `fuzz`, `doctor`, `serve`, `clean` | one command each |
 //! | `jupyter`, `places`, `toolchain`, `child`, `progress`, `fingerprint`, `lock`, `problem` | what they share |
 //!
 //! Tested on Linux. Written for macOS, where it is untested. On Windows it points to WSL.
@@ -34,6 +34,8 @@ mod compat;
 mod doctor;
 #[cfg(unix)]
 mod fingerprint;
+#[cfg(unix)]
+mod fuzz;
 #[cfg(unix)]
 mod jupyter;
 #[cfg(unix)]
