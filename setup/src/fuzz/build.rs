@@ -19,10 +19,10 @@ const FLAGS: [&str; 8] = [
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
-    // A table and its counters belong together; the linker joins those of one unit only.
-    "-Ccodegen-units=1",
     "--cfg",
     "fuzzing",
+    // A table and its counters belong together; the linker joins those of one unit only.
+    "-Ccodegen-units=1",
 ];
 
 /// The profile in the root manifest.
