@@ -10,7 +10,7 @@ use super::handle::{Client, Origin};
 use super::privacy::sampler;
 use super::replica::Replica;
 use crate::export::{
-    BatchConfig, Delivery, Destination, DropReason, OnDrop, Transform, trimmed_key,
+    BatchConfig, Delivery, Destination, DropReason, OnDrop, SpoolConfig, Transform, trimmed_key,
 };
 use crate::model::{Clock, IdGenerator, RunOp};
 use crate::trace::{RunSink, Tracer};
@@ -107,6 +107,28 @@ impl ClientBuilder {
     #[must_use]
     pub fn unbatched(mut self) -> Self {
         self.config.batch.delivery = Delivery::Unbatched;
+        self
+    }
+
+    /// Keeps on disk what memory cannot hold or cannot send; see [`SpoolConfig`]. Each destination has
+    /// a folder of its own in there.
+    ///
+    /// ```
+    /// use common::client::Client;
+    /// use common::export::SpoolConfig;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path().join("spool");
+    /// let client = Client::builder()
+    ///     .endpoint("http://127.0.0.1:1984")
+    ///     .spool(SpoolConfig::new(&folder).durable())
+    ///     .build()?;
+    /// # client.shutdown(std::time::Duration::ZERO).ok();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn spool(mut self, spool: SpoolConfig) -> Self {
+        self.config.batch.spool = Some(spool);
         self
     }
 

@@ -70,6 +70,12 @@ impl Exporters {
         if key.is_none() && is_hosted(&to.endpoint) {
             return Err(ConfigError::MissingApiKey);
         }
+        let is_twin = |lane: &Arc<Lane>| lane.destination.fingerprint() == to.fingerprint();
+        if self.batch.spool.is_some() && lanes.iter().any(is_twin) {
+            return Err(ConfigError::SharedSpool {
+                endpoint: show_endpoint(&to.endpoint),
+            });
+        }
         if lanes.len() == MAX_DESTINATIONS {
             return Err(ConfigError::TooManyDestinations(MAX_DESTINATIONS));
         }

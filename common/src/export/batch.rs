@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::queue::{Queued, Ticket};
 use crate::model::RunOp;
 
 /// The operations on one run within a batch, merged into one.
@@ -17,6 +18,10 @@ pub struct Group {
     pub(super) bytes: usize,
     /// Attachments that were taken out because the server would not take the run with them.
     pub(super) stripped: u64,
+    /// Which flushes wait for them.
+    pub(super) epoch: u32,
+    /// Their records on disk.
+    pub(super) records: Vec<Ticket>,
 }
 
 /// Groups of operations that travel in one request.
@@ -26,36 +31,54 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Nothing.
+    pub(super) const EMPTY: Self = Self { groups: Vec::new() };
+
     /// Merges operations into groups, one a run, in the order of first mention.
     ///
     /// A post and its patch become one post, as the Python SDK 0.15 does without compression; we do it
     /// with compression too. Half the parts, and no moment at which the server knows half a run.
     pub fn merge(ops: impl IntoIterator<Item = RunOp>) -> Self {
-        Self::merge_sized(ops.into_iter().map(|op| (op, 0)))
+        Self::merge_groups(ops.into_iter().map(|op| Group::new(op, 0)))
     }
 
-    pub(super) fn merge_sized(ops: impl IntoIterator<Item = (RunOp, usize)>) -> Self {
-        let ops = ops.into_iter();
+    /// Merges what was taken from the queue.
+    pub(super) fn merge_queued(taken: Vec<Queued>) -> Self {
+        Self::merge_groups(taken.into_iter().map(Group::of))
+    }
+
+    fn merge_groups(ops: impl Iterator<Item = Group>) -> Self {
         let mut groups: Vec<Group> = Vec::with_capacity(ops.size_hint().0);
         // Nothing keeps a caller from giving a judgement the id of its run.
         let mut at: HashMap<(Uuid, bool), usize> = HashMap::with_capacity(ops.size_hint().0);
-        for (op, bytes) in ops {
-            let key = (op.id(), op.run().is_some());
+        for group in ops {
+            let key = (group.op.id(), group.op.run().is_some());
             let index = *at.entry(key).or_insert(groups.len());
             match groups.get_mut(index) {
-                Some(group) => group.absorb(op, bytes),
-                None => groups.push(Group::new(op, bytes)),
+                Some(earlier) => earlier.absorb(group),
+                None => groups.push(group),
             }
         }
         Self { groups }
     }
 
-    /// Makes a group of each operation.
-    pub(super) fn apart_sized(ops: impl IntoIterator<Item = (RunOp, usize)>) -> Self {
-        let groups = ops.into_iter().map(|(op, bytes)| Group::new(op, bytes));
+    /// Makes a group of each operation that was taken from the queue.
+    pub(super) fn apart_queued(taken: Vec<Queued>) -> Self {
         Self {
-            groups: groups.collect(),
+            groups: taken.into_iter().map(Group::of).collect(),
         }
+    }
+
+    /// Makes a batch of one group.
+    pub(super) fn of(group: Group) -> Self {
+        Self {
+            groups: vec![group],
+        }
+    }
+
+    /// Returns the groups by themselves.
+    pub(super) fn into_groups(self) -> Vec<Group> {
+        self.groups
     }
 
     /// Returns the groups.
@@ -87,9 +110,7 @@ impl Batch {
 
     /// Makes a batch of each group.
     pub(super) fn into_singles(self) -> impl Iterator<Item = Self> {
-        self.groups.into_iter().map(|group| Self {
-            groups: vec![group],
-        })
+        self.groups.into_iter().map(Self::of)
     }
 
     /// Takes out the attachments of such a name; returns how many there were.
@@ -116,13 +137,27 @@ impl Group {
             ops: 1,
             bytes,
             stripped: 0,
+            epoch: 0,
+            records: Vec::new(),
         }
     }
 
-    fn absorb(&mut self, op: RunOp, bytes: usize) {
-        self.ops += 1;
-        self.bytes += bytes;
-        match (&mut self.op, op) {
+    /// Makes a group of an operation that was taken from the queue.
+    pub(super) fn of(queued: Queued) -> Self {
+        Self {
+            ops: queued.ops,
+            epoch: queued.epoch,
+            records: queued.record.into_iter().collect(),
+            ..Self::new(queued.op, queued.bytes)
+        }
+    }
+
+    /// Takes over a later group on the same run; what is taken together is of one epoch.
+    fn absorb(&mut self, later: Self) {
+        self.ops += later.ops;
+        self.bytes += later.bytes;
+        self.records.extend(later.records);
+        match (&mut self.op, later.op) {
             (RunOp::Post(run), RunOp::Patch(update))
             | (RunOp::Patch(run), RunOp::Patch(update)) => {
                 run.absorb(*update);

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::ledger::DropReason;
+use super::queue::Queued;
 use crate::model::{DottedOrder, RunId, RunOp, TraceId};
 
 /// A function that changes operations before they are written: the Python SDK's
@@ -58,11 +59,52 @@ impl Transform {
         Self(Arc::new(change))
     }
 
+    /// Changes what was taken from the queue, as far as it did not already.
+    ///
+    /// # Errors
+    /// If the function panicked, or changed what it must not.
+    pub(super) fn change(&self, taken: &mut Vec<Queued>) -> Result<(), DropReason> {
+        let (mut ops, mut places) = (Vec::with_capacity(taken.len()), Vec::new());
+        let mut rest = Vec::with_capacity(taken.len());
+        for queued in taken.drain(..) {
+            match queued.changed {
+                true => rest.push(queued),
+                false => {
+                    let Queued { op, .. } = queued;
+                    ops.push(op);
+                    places.push((
+                        rest.len(),
+                        (queued.bytes, queued.ops, queued.epoch, queued.record),
+                    ));
+                }
+            }
+        }
+        let changed = self.apply(&mut ops);
+        let mut known = rest.into_iter();
+        let mut passed = 0;
+        for (mut op, (before, (bytes, count, epoch, record))) in ops.into_iter().zip(places) {
+            taken.extend(known.by_ref().take(before - passed));
+            passed = before;
+            // What it adds is the user's.
+            op.withhold_deep();
+            taken.push(Queued {
+                op,
+                bytes,
+                ops: count,
+                epoch,
+                record,
+                changed: true,
+            });
+        }
+        taken.extend(known);
+        changed
+    }
+
     /// Changes operations.
     ///
     /// # Errors
     /// If the function panicked, or changed what it must not.
-    pub(super) fn apply(&self, ops: &mut [RunOp]) -> Result<(), DropReason> {
+    fn apply(&self, ops: &mut [RunOp]) -> Result<(), DropReason> {
         let before: Vec<Identity> = ops.iter().map(identity).collect();
         catch_unwind(AssertUnwindSafe(|| (self.0)(ops)))
             .ok()

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::callbacks::{OnDrop, Transform};
 use super::retry::RetryPolicy;
+use super::spool::SpoolConfig;
 use super::transport::{show_endpoint, show_header};
 
 /// Where runs are sent if nobody says otherwise: `LANGSMITH_ENDPOINT`.
@@ -32,6 +33,9 @@ pub const DEFAULT_QUEUE_BYTES: usize = 128 * 1024 * 1024;
 
 /// How long one request may take in all, from the first byte sent to the last one read.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many requests may be under way to one destination at once.
+pub const DEFAULT_MAX_IN_FLIGHT: usize = 4;
 
 /// How long dropping the last handle of an exporter waits for what it holds.
 pub const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,6 +84,9 @@ pub struct BatchConfig {
     /// destination: a client with three may hold three times as much.
     /// [`DEFAULT_QUEUE_BYTES`].
     pub queue_bytes: usize,
+    /// How many requests may be under way at once; [`DEFAULT_MAX_IN_FLIGHT`], and at least one. What they
+    /// carry counts as held. The order in which batches arrive is then open; a server merges by id.
+    pub max_in_flight: usize,
     /// How long one request may take in all; [`DEFAULT_REQUEST_TIMEOUT`].
     pub request_timeout: Duration,
     /// How long dropping the last handle waits; [`DEFAULT_SHUTDOWN_TIMEOUT`].
@@ -93,6 +100,8 @@ pub struct BatchConfig {
     pub compress: bool,
     /// How hard bodies are compressed, within [`COMPRESSION_LEVELS`]; [`DEFAULT_COMPRESSION_LEVEL`].
     pub compression_level: i32,
+    /// Where operations are kept on disk, and when; nowhere by default.
+    pub spool: Option<SpoolConfig>,
     /// Changes each batch before it is written; none by default.
     pub transform: Option<Transform>,
     /// Is told of operations that are given up; nobody by default.
@@ -107,12 +116,14 @@ impl Default for BatchConfig {
             linger: DEFAULT_LINGER,
             queue_ops: DEFAULT_QUEUE_OPS,
             queue_bytes: DEFAULT_QUEUE_BYTES,
+            max_in_flight: DEFAULT_MAX_IN_FLIGHT,
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
             retry: RetryPolicy::default(),
             delivery: Delivery::default(),
             compress: true,
             compression_level: DEFAULT_COMPRESSION_LEVEL,
+            spool: None,
             transform: None,
             on_drop: None,
         }

@@ -11,8 +11,10 @@ use tokio::runtime::Handle;
 
 use super::config::{BatchConfig, Destination};
 use super::info::ServerInfo;
+use super::keeper::Keeper;
 use super::ledger::{DropReason, ExportStats, FlushError};
 use super::queue::{FlushMark, Queue};
+use super::spool::{Disk, Files, Fingerprint};
 use super::transport::{
     HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
@@ -42,6 +44,7 @@ pub struct BatchExporter {
     runtime: Handle,
     thread: Mutex<Option<JoinHandle<()>>>,
     shutdown_timeout: Duration,
+    has_spool: bool,
 }
 
 impl BatchExporter {
@@ -50,20 +53,52 @@ impl BatchExporter {
     /// # Errors
     /// If the destination cannot be used as it is written, or the system gives no thread.
     pub fn start(to: &Destination, config: BatchConfig) -> Result<Self, StartError> {
-        Self::with_transport(Arc::new(ReqwestTransport::new(to)?), config)
+        let transport = Arc::new(ReqwestTransport::new(to)?);
+        Self::over(transport, config, to.fingerprint(), Arc::new(Disk))
     }
 
-    /// Starts an exporter over another transport.
+    /// Starts an exporter over another transport. As nobody knows where that leads, what one of them
+    /// left in a spool is sent by any other with the same folder.
     ///
     /// # Errors
-    /// If the system gives no thread.
+    /// If the system gives no thread, or the spool's folder must not be used.
     pub fn with_transport(
         transport: Arc<dyn Transport>,
         config: BatchConfig,
     ) -> Result<Self, StartError> {
+        Self::with_files(transport, config, Arc::new(Disk))
+    }
+
+    /// Starts an exporter over another transport and another disk; for tests.
+    #[doc(hidden)]
+    pub fn with_files(
+        transport: Arc<dyn Transport>,
+        config: BatchConfig,
+        files: Arc<dyn Files>,
+    ) -> Result<Self, StartError> {
+        Self::over(transport, config, Destination::new("").fingerprint(), files)
+    }
+
+    fn over(
+        transport: Arc<dyn Transport>,
+        config: BatchConfig,
+        fingerprint: Fingerprint,
+        files: Arc<dyn Files>,
+    ) -> Result<Self, StartError> {
         let limits = limits(&config, &ServerInfo::default());
         let queue = Arc::new(Queue::new(&config, limits));
         let shutdown_timeout = config.shutdown_timeout;
+        let keeper = match config.spool.clone() {
+            Some(spool) => Some(Keeper::open(
+                queue.clone(),
+                files,
+                &config,
+                spool,
+                fingerprint,
+            )?),
+            None => None,
+        };
+        let has_spool = keeper.is_some();
         let (tell, told) = mpsc::sync_channel(1);
         let thread = {
             let (queue, transport) = (queue.clone(), transport.clone());
@@ -76,7 +111,19 @@ impl BatchExporter {
             .recv()
             .map_err(|_| StartError::Thread("it ended at once".to_owned()))?
             .map_err(StartError::Thread)?;
+        if let Some(keeper) = keeper {
+            let started = std::thread::Builder::new()
+                .name("langsmith-spool".to_owned())
+                .stack_size(KEEPER_STACK)
+                .spawn(move || keeper.run());
+            if let Err(error) = started {
+                queue.end_keeping();
+                queue.stop();
+                return Err(StartError::Thread(error.to_string()));
+            }
+        }
         Ok(Self {
+            has_spool,
             queue,
             transport,
             runtime,
@@ -100,13 +147,15 @@ impl BatchExporter {
         self.queue.stats()
     }
 
-    /// Waits until everything submitted before is delivered, for at most `timeout`.
+    /// Waits until everything submitted before is delivered, for at most `timeout`; with a spool also
+    /// what earlier processes left there.
     ///
     /// It blocks the thread. Inside of a runtime that also serves the endpoint, such as a test's, use
     /// [`flush_async`](Self::flush_async).
     ///
     /// # Errors
-    /// If time ran out, or operations were dropped or refused since the last flush.
+    /// If time ran out, or operations were dropped or refused since the last flush. If what is left when
+    /// time runs out is on disk, that is [`FlushError::Stored`].
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.begin_flush().wait(timeout)
     }
@@ -134,15 +183,29 @@ impl BatchExporter {
 
     /// Takes nothing in any more, sends what is held for at most `timeout`, and ends the thread.
     ///
-    /// What is left then is dropped and counted.
+    /// What is left then is dropped and counted, or written to the spool.
     ///
     /// # Errors
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         self.close();
-        let result = self.flush(timeout);
+        let mark = self.queue.begin_flush();
+        self.queue.wait_settled_blocking(&mark, timeout);
+        let result = self.queue.end_flush(&mark);
         self.stop();
-        result
+        self.after_stop(&mark, result)
+    }
+
+    /// Says what is left after the end: with a spool it was written meanwhile.
+    fn after_stop(
+        &self,
+        mark: &FlushMark,
+        result: Result<(), FlushError>,
+    ) -> Result<(), FlushError> {
+        match result {
+            Err(FlushError::Timeout { .. }) if self.has_spool => self.queue.end_flush(mark),
+            result => result,
+        }
     }
 
     /// Shuts down as [`shutdown`](Self::shutdown) does; what was lost is left to the next report.
@@ -165,7 +228,7 @@ impl BatchExporter {
             && thread.thread().id() != std::thread::current().id()
         {
             // It has been told to stop, so it waits for nothing but the program's own functions.
-            if self.queue.wait_gone_blocking(GRACE) {
+            if self.queue.wait_gone_blocking(GRACE + STORE_GRACE) {
                 let _ = thread.join();
             } else {
                 tracing::warn!(
@@ -181,15 +244,15 @@ impl BatchExporter {
     /// As [`flush`](Self::flush).
     pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
         self.close();
-        let result = self.flush_async(timeout).await;
+        let flush = self.begin_flush();
+        let mark = flush.mark;
+        let result = flush.wait_async(timeout).await;
         self.queue.stop();
         // The thread books what is left and goes, which ends this wait one way or the other.
-        let (queue, mark) = (self.queue.clone(), self.queue.begin_flush());
-        let _ = self
-            .runtime
-            .spawn(async move { queue.wait_settled(&mark).await })
-            .await;
-        result
+        let queue = self.queue.clone();
+        let emptied = self.runtime.spawn(async move { queue.emptied().await });
+        let _ = emptied.await;
+        self.after_stop(&mark, result)
     }
 
     /// Runs a task where sockets and clock are: on the exporter's own runtime, whatever runs the caller.
@@ -254,6 +317,12 @@ impl fmt::Debug for BatchExporter {
 /// How long the end waits for a function of the program's that is being called just then.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long the end waits for the disk to take what is left.
+const STORE_GRACE: Duration = Duration::from_secs(5);
+
+/// The keeper reads values as deep as they may be nested, in every kind of build.
+const KEEPER_STACK: usize = 8 * 1024 * 1024;
+
 /// A flush under way.
 pub(crate) struct Flush<'a> {
     exporter: &'a BatchExporter,
@@ -314,11 +383,16 @@ fn work(
         if life.is_ok() {
             break;
         }
-        // A panic costs the batch in flight, which is booked, or the one question of `/info`: each
-        // life leaves less to do, so this cannot spin.
+        // A panic costs the batch that was being gathered, which is booked: each life leaves less to
+        // do, so this cannot spin.
         tracing::error!("the LangSmith exporter failed and starts again; please report it");
     }
+    runtime.block_on(worker.give_up());
     queue.abandon(DropReason::Shutdown);
+    // This runtime's clock serves those who wait for the end meanwhile.
+    runtime.block_on(async {
+        let _ = tokio::time::timeout(STORE_GRACE, queue.kept()).await;
+    });
     queue.leave();
     // A name lookup under way must not hold up the end of the program.
     runtime.shutdown_background();

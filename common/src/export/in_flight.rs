@@ -1,55 +1,151 @@
 //! Operations that left the queue and whose fate is open.
+//!
+//! ```text
+//! queue ──► Taken ──► Held ──┬─► Held      each piece ends in one InFlight::settle: when its fate
+//!           by count  a batch└─► Held      is known, or when it is dropped with whoever held it
+//! ```
+//!
+//! However the sending ends, also by a panic, by an order to stop or because a future is dropped, the
+//! ledger balances. Start at [`InFlight::settle`].
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::batch::Batch;
 use super::ledger::DropReason;
-use super::queue::{Queue, Queued};
+use super::queue::{Forsaken, Queue, Queued};
+use super::send::Warnings;
+use crate::model::RunOp;
 
-/// What a batch still owes the books.
-///
-/// However the sending ends, also by a panic or because the future is dropped, what is left here is
-/// booked, so that the ledger balances.
+/// Books what became of pieces of batches. A clone keeps the same books.
+#[derive(Clone)]
 pub(super) struct InFlight {
     queue: Arc<Queue>,
-    ops: u64,
-    bytes: usize,
+    warnings: Arc<Warnings>,
 }
 
 impl InFlight {
-    pub(super) fn new(queue: Arc<Queue>, taken: &[Queued]) -> Self {
-        Self {
-            queue,
-            ops: taken.len() as u64,
-            bytes: taken.iter().map(|queued| queued.bytes).sum(),
+    pub(super) fn new(queue: Arc<Queue>, warnings: Arc<Warnings>) -> Self {
+        Self { queue, warnings }
+    }
+
+    /// Books the fate of a piece. Every piece of a batch comes here, once.
+    pub(super) fn settle(&self, batch: Batch, fate: Result<(), DropReason>) {
+        if let Err(reason) = fate {
+            self.warnings.dropped(reason);
+        }
+        self.queue.settle(batch, fate);
+    }
+
+    /// Takes over what was taken from the queue, until it is a batch.
+    pub(super) fn take(&self, taken: &[Queued]) -> Taken {
+        Taken {
+            in_flight: self.clone(),
+            left: Forsaken::of(taken),
         }
     }
 
-    /// Books the fate of a part of the operations.
-    pub(super) fn settle(&mut self, batch: &Batch, fate: Result<(), DropReason>) {
-        self.ops -= batch.ops();
-        self.bytes -= batch.bytes();
-        self.queue.settle(batch.ops(), batch.bytes(), fate);
-    }
-
-    /// Books all that is left as given up.
-    pub(super) fn give_up(&mut self, reason: DropReason) {
-        let (ops, bytes) = (
-            std::mem::take(&mut self.ops),
-            std::mem::take(&mut self.bytes),
-        );
-        if ops > 0 {
-            self.queue.settle(ops, bytes, Err(reason));
+    /// Returns why something is given up whose fate nobody decided.
+    fn forsaken(&self) -> DropReason {
+        if self.queue.is_stopped() {
+            DropReason::Shutdown
+        } else {
+            DropReason::ExporterFailed
         }
     }
 }
 
-impl Drop for InFlight {
+/// Operations on the way from the queue to a batch, held by their count.
+pub(super) struct Taken {
+    in_flight: InFlight,
+    left: Forsaken,
+}
+
+impl Taken {
+    /// Makes them a piece. It stands for all that was taken.
+    pub(super) fn becomes(mut self, batch: Batch) -> Held {
+        self.left = Forsaken::default();
+        Held {
+            batch: Some(batch),
+            in_flight: self.in_flight.clone(),
+        }
+    }
+}
+
+impl Drop for Taken {
     fn drop(&mut self) {
-        self.give_up(if self.queue.is_stopped() {
-            DropReason::Shutdown
-        } else {
-            DropReason::ExporterFailed
-        });
+        let left = std::mem::take(&mut self.left);
+        let reason = self.in_flight.forsaken();
+        self.in_flight.queue.forsake(left, reason);
+    }
+}
+
+/// A piece of a batch, and the duty to settle it.
+pub(super) struct Held {
+    // None once it is settled or part of other pieces.
+    batch: Option<Batch>,
+    in_flight: InFlight,
+}
+
+impl Held {
+    /// Books its fate.
+    pub(super) fn settle(mut self, fate: Result<(), DropReason>) {
+        if let Some(batch) = self.batch.take() {
+            self.in_flight.settle(batch, fate);
+        }
+    }
+
+    /// Cuts it into two halves; the second is empty if there is only one group.
+    pub(super) fn split(self) -> [Self; 2] {
+        let (first, second) = self.cut(Batch::split);
+        [first, second]
+    }
+
+    /// Parts the groups whose operation is such from the others.
+    pub(super) fn partition(self, such: impl Fn(&RunOp) -> bool) -> (Self, Self) {
+        self.cut(|batch| batch.partition(such))
+    }
+
+    /// Makes a piece of each group.
+    pub(super) fn into_singles(mut self) -> Vec<Self> {
+        let batch = self.batch.take().unwrap_or_default();
+        let singles = batch.into_singles().map(|single| self.beside(single));
+        singles.collect()
+    }
+
+    /// Changes what it carries, not how much of it there is.
+    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Batch) -> T) -> Option<T> {
+        self.batch.as_mut().map(change)
+    }
+
+    fn cut(mut self, cut: impl FnOnce(Batch) -> (Batch, Batch)) -> (Self, Self) {
+        let (first, second) = cut(self.batch.take().unwrap_or_default());
+        (self.beside(first), self.beside(second))
+    }
+
+    fn beside(&self, batch: Batch) -> Self {
+        Self {
+            batch: Some(batch),
+            in_flight: self.in_flight.clone(),
+        }
+    }
+}
+
+impl Deref for Held {
+    type Target = Batch;
+
+    fn deref(&self) -> &Batch {
+        const NOTHING: &Batch = &Batch::EMPTY;
+        self.batch.as_ref().unwrap_or(NOTHING)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let left = self.batch.take();
+        if let Some(batch) = left.filter(|batch| !batch.groups().is_empty()) {
+            let reason = self.in_flight.forsaken();
+            self.in_flight.settle(batch, Err(reason));
+        }
     }
 }

@@ -16,8 +16,10 @@ pub struct ExportStats {
     pub delivered: u64,
     /// Operations held in memory: queued or in flight.
     pub queued: u64,
-    /// Operations kept on disk.
+    /// Operations kept on disk alone; what memory holds as well counts as queued.
     pub spooled: u64,
+    /// Operations among the accepted ones that an earlier process had left on disk.
+    pub recovered: u64,
     /// Operations that were taken in and given up, by reason.
     pub dropped: BTreeMap<DropReason, u64>,
     /// Operations that were never taken in, by reason.
@@ -29,6 +31,27 @@ pub struct ExportStats {
     /// Attachments that did not arrive although their run did, by reason. They are no operations, so
     /// they do not count in the balance.
     pub attachments_lost: BTreeMap<AttachmentLoss, u64>,
+    /// What became of the spool itself; all zero without one. It does not count in the balance.
+    pub spool: SpoolStats,
+}
+
+/// The books of a spool at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpoolStats {
+    /// Bytes on disk that this exporter answers for: its own, and those it took over.
+    pub bytes: u64,
+    /// Operations that went on without being on disk: the disk failed, was full or too slow, or the
+    /// spool has as many bytes as it may. They are held in memory like those of an exporter without a
+    /// spool.
+    pub unstored: u64,
+    /// Operations that the server rejected and that were written beside the spool, with the reason.
+    pub rejected: u64,
+    /// Records that could not be read: torn by a crash, or changed on disk.
+    pub damaged: u64,
+    /// Files that were not a spool's, or of a later version, and were put aside under another name.
+    pub set_aside: u64,
+    /// Reads and writes that failed.
+    pub disk_errors: u64,
 }
 
 impl ExportStats {
@@ -45,11 +68,6 @@ impl ExportStats {
     /// Returns the number of operations never taken in, for any reason.
     pub fn total_refused(&self) -> u64 {
         self.refused.values().sum()
-    }
-
-    /// Returns the number of operations whose fate is decided.
-    pub(super) fn settled(&self) -> u64 {
-        self.accepted - self.queued
     }
 }
 
@@ -72,6 +90,19 @@ impl fmt::Display for ExportStats {
         }
         for (reason, count) in &self.attachments_lost {
             write!(f, "; attachments lost, {reason}: {count}")?;
+        }
+        let spool = &self.spool;
+        for (what, count) in [
+            ("recovered", self.recovered),
+            ("not stored", spool.unstored),
+            ("rejected and kept beside the spool", spool.rejected),
+            ("damaged records", spool.damaged),
+            ("files put aside", spool.set_aside),
+            ("disk errors", spool.disk_errors),
+        ] {
+            if count > 0 {
+                write!(f, "; {what}: {count}")?;
+            }
         }
         write!(f, "; {} requests, {} again", self.requests, self.retries)
     }
@@ -101,6 +132,13 @@ pub enum DropReason {
     /// sent by itself: there is no such run.
     #[error("rejected by the server")]
     Rejected,
+    /// No connection, or no answer: held for that when the end came. Check the address and the network;
+    /// `Client::check` says more.
+    #[error("the endpoint does not answer")]
+    Unreachable,
+    /// 5xx, 429 or the like: held for that when the end came. See to the server, or try again later.
+    #[error("the endpoint fails, or wants to be left alone for a while")]
+    Unavailable,
     /// Tried again for as long as [`RetryPolicy::budget`](super::RetryPolicy::budget) allows.
     #[error("no success within the retry budget")]
     RetriesExhausted,
@@ -112,9 +150,43 @@ pub enum DropReason {
     /// Still held when the deadline of a shutdown passed. Give it more time, or flush before.
     #[error("not sent before shutdown")]
     Shutdown,
+    /// It lay on disk, and could not be read again. Look at the disk, and at the files that were put
+    /// aside in the spool's folder.
+    #[error("damaged on disk")]
+    Damaged,
     /// A fault of this crate, counted so that the books balance. Please report it.
     #[error("the exporter failed")]
     ExporterFailed,
+}
+
+impl DropReason {
+    /// Returns true if nothing is wrong with the operation: another attempt, later or elsewhere, may
+    /// succeed. False if the same would be refused again, or must not be sent.
+    ///
+    /// ```
+    /// use common::export::DropReason;
+    ///
+    /// assert!(DropReason::KeyRefused.is_of_endpoint());
+    /// assert!(!DropReason::Rejected.is_of_endpoint());
+    /// ```
+    pub fn is_of_endpoint(self) -> bool {
+        match self {
+            Self::KeyRefused
+            | Self::WorkspaceNeeded
+            | Self::NotFound
+            | Self::Redirected
+            | Self::Unreachable
+            | Self::Unavailable
+            | Self::RetriesExhausted
+            | Self::Shutdown => true,
+            // What a transform has not seen to must not be kept either.
+            Self::TooLarge
+            | Self::Rejected
+            | Self::TransformFailed
+            | Self::Damaged
+            | Self::ExporterFailed => false,
+        }
+    }
 }
 
 /// Why an attachment did not arrive although its run did.
@@ -160,6 +232,13 @@ pub enum FlushError {
     Timeout {
         /// Operations still held.
         left: u64,
+    },
+    /// Time ran out, and what is not delivered is safe on disk: it is sent later, by this process or
+    /// the next one with the same spool. See whether the endpoint answers (`Client::check`).
+    #[error("time ran out with {spooled} operations kept on disk")]
+    Stored {
+        /// Operations on disk.
+        spooled: u64,
     },
     /// Operations were given up since the last flush; the reason says what to do.
     #[error("{dropped} operations were dropped: {reason}")]

@@ -22,11 +22,16 @@ mod encode;
 mod exporter;
 mod in_flight;
 mod info;
+mod keeper;
 mod ledger;
 mod queue;
 mod retry;
 mod route;
+mod send;
 mod size;
+// The tests and fuzz targets of the spool reach its inside.
+#[doc(hidden)]
+pub mod spool;
 mod tls;
 mod transport;
 mod worker;
@@ -36,15 +41,20 @@ pub use callbacks::{OnDrop, Transform};
 pub(crate) use config::trimmed_key;
 pub use config::{
     BatchConfig, COMPRESSION_LEVELS, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS,
-    DEFAULT_COMPRESSION_LEVEL, DEFAULT_ENDPOINT, DEFAULT_LINGER, DEFAULT_QUEUE_BYTES,
-    DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT, Delivery, Destination,
+    DEFAULT_COMPRESSION_LEVEL, DEFAULT_ENDPOINT, DEFAULT_LINGER, DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPS, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT,
+    Delivery, Destination,
 };
 pub use encode::{EncodedBody, Encoder, Encoding};
 pub use exporter::BatchExporter;
 pub use info::{BatchIngestConfig, InstanceFlags, ServerInfo};
-pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason};
+pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason, SpoolStats};
 pub(crate) use retry::names_workspace;
 pub use retry::{RetryPolicy, Verdict, judge};
+pub use spool::{
+    DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_SEGMENT_BYTES, DEFAULT_SPOOL_SYNC_INTERVAL,
+    DEFAULT_STORE_TIMEOUT, Rejected, SpoolConfig, SpoolMode,
+};
 pub(crate) use transport::is_loopback;
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,

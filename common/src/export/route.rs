@@ -12,8 +12,8 @@ use std::borrow::Cow;
 
 use http::Method;
 
-use super::batch::Batch;
 use super::encode::is_usable_name;
+use super::in_flight::Held;
 use super::ledger::AttachmentLoss;
 use crate::model::RunOp;
 
@@ -29,24 +29,23 @@ pub(super) enum Form {
 }
 
 /// What one request carries.
-#[derive(Debug)]
 pub(super) struct Load {
     pub(super) form: Form,
-    pub(super) batch: Batch,
+    pub(super) batch: Held,
 }
 
 /// Divides a batch into what each request carries; the first is last, to be popped from the end.
 ///
 /// Runs go before what is said of them, as a server answers 404 to feedback on a run that it does not
 /// know.
-pub(super) fn divide(batch: Batch, form: Form, feedback_as_part: bool) -> Vec<Load> {
+pub(super) fn divide(batch: Held, form: Form, feedback_as_part: bool) -> Vec<Load> {
     let (together, alone) = batch.partition(|op| match (form, op) {
         (Form::One, _) => false,
         (Form::Multipart, RunOp::Feedback(said)) => feedback_as_part && said.trace_id.is_some(),
         (Form::Json, RunOp::Feedback(_)) => false,
         (Form::Multipart | Form::Json, _) => true,
     });
-    let mut loads: Vec<Load> = alone.into_singles().map(Load::one).collect();
+    let mut loads: Vec<Load> = alone.into_singles().into_iter().map(Load::one).collect();
     loads.reverse();
     if !together.groups().is_empty() {
         loads.push(Load {
@@ -58,7 +57,7 @@ pub(super) fn divide(batch: Batch, form: Form, feedback_as_part: bool) -> Vec<Lo
 }
 
 impl Load {
-    fn one(batch: Batch) -> Self {
+    fn one(batch: Held) -> Self {
         Self {
             form: Form::One,
             batch,
@@ -81,7 +80,7 @@ impl Load {
     /// Halves a load; the first half is last, as in [`divide`].
     pub(super) fn halves(self) -> [Self; 2] {
         let form = self.form;
-        let (first, second) = self.batch.split();
+        let [first, second] = self.batch.split();
         [second, first].map(|batch| Self { form, batch })
     }
 
@@ -100,7 +99,11 @@ impl Load {
 
     /// Takes the attachments out of a run that is too large with them; false if that changes nothing.
     pub(super) fn lighten(&mut self) -> bool {
-        self.form == Form::Multipart && self.batch.strip_attachments(is_usable_name) > 0
+        if self.form != Form::Multipart {
+            return false;
+        }
+        let stripped = self.batch.change(|it| it.strip_attachments(is_usable_name));
+        stripped.is_some_and(|stripped| stripped > 0)
     }
 
     /// Tells which attachments the runs arrive without.

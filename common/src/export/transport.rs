@@ -136,6 +136,18 @@ pub enum StartError {
     /// The system gave no thread; look at its limits.
     #[error("the exporter's thread cannot start: {0}")]
     Thread(String),
+    /// Somebody else could read or exchange what is spooled there. Name a folder that belongs to this
+    /// user alone, below one that not everybody may write to. Trouble that may pass, such as a full
+    /// disk, is no error here: it is counted, and memory serves meanwhile.
+    #[error(
+        "the folder of the spool ({folder}) cannot be used: {why}; name one that is this user's own (LANGSMITH_SPOOL_DIR)"
+    )]
+    SpoolFolder {
+        /// The folder, or the one above or below it that is meant.
+        folder: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
 }
 
 /// The transport over `reqwest`.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::explain::Sources;
 use super::{Config, ConfigError, DEFAULT_PROJECT, endpoints, without_slash};
-use crate::export::{BatchConfig, COMPRESSION_LEVELS, DEFAULT_ENDPOINT};
+use crate::export::{BatchConfig, COMPRESSION_LEVELS, DEFAULT_ENDPOINT, SpoolConfig, SpoolMode};
 use crate::model::JsonMap;
 use crate::trace::{Redactor, SamplingRate};
 
@@ -203,7 +203,30 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
         if let Some(level) = self.compression_level()? {
             batch.compression_level = level;
         }
+        batch.spool = self.spool()?;
         Ok(batch)
+    }
+
+    fn spool(&mut self) -> Result<Option<SpoolConfig>, ConfigError> {
+        let Some(dir) = self.unquoted("spool folder", &["SPOOL_DIR"]) else {
+            for name in ["SPOOL_MODE", "SPOOL_MAX_BYTES"] {
+                if let Some((variable, _)) = self.prefixed(name) {
+                    self.sources.warn(format!(
+                        "{variable} is set, and no folder is: LANGSMITH_SPOOL_DIR is needed"
+                    ));
+                }
+            }
+            return Ok(None);
+        };
+        let mut spool = SpoolConfig::new(dir);
+        if let Some((variable, mode)) = self.find("spool mode", &["SPOOL_MODE"]) {
+            let mode = bare(&mode).parse::<SpoolMode>();
+            spool = spool.mode(mode.map_err(|_| ConfigError::NotASpoolMode { variable })?);
+        }
+        if let Some(bytes) = self.number("spool bytes", "SPOOL_MAX_BYTES")? {
+            spool = spool.max_bytes(bytes as u64);
+        }
+        Ok(Some(spool))
     }
 
     fn sampling_rate(&mut self) -> Result<Option<f64>, ConfigError> {

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::Config;
 use super::environment::REVISION;
-use crate::export::{show_endpoint, show_header};
+use crate::export::{SpoolConfig, show_endpoint, show_header};
 
 /// Which variables settings were read from, and what in them was not understood.
 ///
@@ -197,6 +197,8 @@ impl Config {
             true => "sent",
             false => "withheld",
         };
+        let spool = self.batch.spool.as_ref();
+        let spool_folder = spool.map(|spool| spool.folder().display().to_string());
         let max_ops = self.batch.max_ops.map(|ops| ops.to_string());
         vec![
             row(
@@ -227,6 +229,15 @@ impl Config {
             row(
                 "compression level",
                 self.batch.compression_level.to_string(),
+            ),
+            row("spool folder", or(&spool_folder, "none")),
+            row(
+                "spool mode",
+                or(&spool.map(SpoolConfig::shown_mode), "none"),
+            ),
+            row(
+                "spool bytes",
+                or(&spool.map(SpoolConfig::shown_bytes), "none"),
             ),
             row("sampling rate", or(&rate, "all traces")),
             row("masking", self.redactor.to_string()),

@@ -22,6 +22,9 @@
 //! | bytes held | `LANGSMITH_MAX_INGEST_MEMORY_BYTES` | 128 MiB |
 //! | no compression | `LANGSMITH_DISABLE_RUN_COMPRESSION`; `true` in any case, or `1` | as the server's `/info` allows |
 //! | level of compression | `LANGSMITH_RUN_COMPRESSION_LEVEL`, -7 to 22 | 1 |
+//! | folder of the spool | `LANGSMITH_SPOOL_DIR` | none: nothing is kept on disk |
+//! | when it is written | `LANGSMITH_SPOOL_MODE`, `overflow` or `durable` | `overflow` |
+//! | bytes on disk | `LANGSMITH_SPOOL_MAX_BYTES` | 256 MiB |
 //! | part of all traces that is kept | `LANGSMITH_TRACING_SAMPLING_RATE`, from 0 to 1 | all |
 //! | inputs sent as `{}` | `LANGSMITH_HIDE_INPUTS`; exactly `true` is on | off |
 //! | outputs sent as `{}` | `LANGSMITH_HIDE_OUTPUTS`; exactly `true` is on | off |
@@ -193,6 +196,22 @@ pub enum ConfigError {
     InvalidSamplingRate {
         /// The variable, as it was found; else the setting in code.
         setting: String,
+    },
+    /// Set the variable to `overflow` or `durable`, or remove it.
+    #[error("{variable} must be `overflow` or `durable`")]
+    NotASpoolMode {
+        /// The variable, as it was found.
+        variable: String,
+    },
+    /// What a spool keeps is told apart by address and workspace, never by the key; so what one key
+    /// sent would be delivered with the other. Name the workspace of each, or use two clients with a
+    /// folder each.
+    #[error(
+        "two destinations of one client at {endpoint} cannot share a spool; name the workspace of each, or give each a client with a folder of its own"
+    )]
+    SharedSpool {
+        /// The address.
+        endpoint: String,
     },
     /// The hosted service takes no runs without a key. Make one in its settings and set
     /// `LANGSMITH_API_KEY`, or switch tracing off.

@@ -1,0 +1,156 @@
+//! What became of everything that was taken.
+
+use super::{Parked, Queue, Queued, State, Ticket};
+use crate::export::batch::{Batch, Group};
+use crate::export::ledger::{AttachmentLoss, DropReason};
+
+/// Operations whose content is out of reach, and the duty to book them.
+#[derive(Debug, Default)]
+pub(in crate::export) struct Forsaken {
+    pub(in crate::export) ops: u64,
+    pub(in crate::export) bytes: usize,
+    pub(in crate::export) epoch: u32,
+    pub(in crate::export) records: Vec<Ticket>,
+}
+
+impl Forsaken {
+    pub(in crate::export) fn of(taken: &[Queued]) -> Self {
+        Self {
+            ops: taken.iter().map(|queued| queued.ops).sum(),
+            bytes: taken.iter().map(|queued| queued.bytes).sum(),
+            epoch: taken.first().map_or(0, |queued| queued.epoch),
+            records: taken.iter().filter_map(|queued| queued.record).collect(),
+        }
+    }
+}
+
+impl Queue {
+    /// Books the fate of a piece of a batch: delivered, or else why not.
+    ///
+    /// With a spool, what the endpoint does not take goes back to disk, and what it rejects is kept
+    /// beside the spool. Never called on the program's threads: code of its own may run here.
+    pub(in crate::export) fn settle(&self, batch: Batch, fate: Result<(), DropReason>) {
+        let (ops, bytes) = (batch.ops(), batch.bytes());
+        if ops == 0 {
+            return;
+        }
+        {
+            let mut guard = self.lock();
+            let state = &mut *guard;
+            state.keeping.hear(fate);
+            let is_kept = state.keeping.is_at_work();
+            match fate {
+                Err(reason) if is_kept && reason.is_of_endpoint() => {
+                    let parked = Parked::Groups(batch.into_groups(), reason);
+                    state.keeping.parked.push(parked);
+                    drop(guard);
+                    self.to_keep.notify_one();
+                    return;
+                }
+                _ => {}
+            }
+            for group in batch.groups() {
+                state.epochs.settle(group.epoch, group.ops);
+            }
+            state.book(ops, bytes, fate);
+            if is_kept {
+                state.keeping.finish(batch, fate.err());
+                self.to_keep.notify_one();
+            } else {
+                drop(guard);
+                drop(batch);
+            }
+        }
+        self.tell_fate(ops, fate);
+    }
+
+    /// Books operations whose content is lost to this process; a record on disk still has it.
+    pub(in crate::export) fn forsake(&self, left: Forsaken, reason: DropReason) {
+        if left.ops == 0 {
+            return;
+        }
+        {
+            let mut state = self.lock();
+            if state.keeping.is_at_work() && reason.is_of_endpoint() && !left.records.is_empty() {
+                state.keeping.parked.push(Parked::Records(left, reason));
+                self.to_keep.notify_one();
+                return;
+            }
+            state.epochs.settle(left.epoch, left.ops);
+            state.book(left.ops, left.bytes, Err(reason));
+            state.keeping.done.extend(left.records);
+        }
+        self.tell_fate(left.ops, Err(reason));
+    }
+
+    /// Gives up everything that still waits; with a spool it goes to disk.
+    pub(in crate::export) fn abandon(&self, reason: DropReason) {
+        let mut state = self.lock();
+        state.closed = true;
+        let count = state.ops.len();
+        let left = state.take_first(count);
+        state.keeping.is_last = true;
+        if state.keeping.is_at_work() {
+            state.keeping.parked.push(Parked::Waiting(left, reason));
+            drop(state);
+            self.to_keep.notify_one();
+            return;
+        }
+        for queued in &left {
+            state.epochs.settle(queued.epoch, queued.ops);
+        }
+        let ops: u64 = left.iter().map(|queued| queued.ops).sum();
+        let bytes = left.iter().map(|queued| queued.bytes).sum();
+        if ops == 0 {
+            return;
+        }
+        state.book(ops, bytes, Err(reason));
+        drop(state);
+        self.tell_fate(ops, Err(reason));
+    }
+
+    /// Tells the program of a loss, and those who flush that the books have changed.
+    pub(super) fn tell_fate(&self, ops: u64, fate: Result<(), DropReason>) {
+        if let (Err(reason), Some(on_drop)) = (fate, &self.on_drop) {
+            on_drop.tell(reason, ops);
+        }
+        self.tell_settled();
+        self.stored.notify_all();
+    }
+
+    /// Counts a request, and whether it repeats an earlier one.
+    pub(in crate::export) fn count_request(&self, again: bool) {
+        let mut state = self.lock();
+        state.stats.requests += 1;
+        state.stats.retries += u64::from(again);
+    }
+
+    /// Counts attachments that runs arrived without.
+    pub(in crate::export) fn count_attachments_lost(&self, reason: AttachmentLoss, count: u64) {
+        let mut state = self.lock();
+        *state.stats.attachments_lost.entry(reason).or_default() += count;
+    }
+}
+
+impl State {
+    /// Moves operations out of memory, in the books.
+    pub(super) fn book(&mut self, ops: u64, bytes: usize, fate: Result<(), DropReason>) {
+        self.stats.queued -= ops;
+        self.held_bytes = self.held_bytes.saturating_sub(bytes);
+        match fate {
+            Ok(()) => self.stats.delivered += ops,
+            Err(reason) => {
+                *self.stats.dropped.entry(reason).or_default() += ops;
+                self.last_drop = Some(reason);
+            }
+        }
+    }
+
+    /// Books a group that is on disk alone from now on.
+    pub(super) fn book_spooled(&mut self, group: &Group) {
+        self.stats.queued -= group.ops;
+        self.stats.spooled += group.ops;
+        self.held_bytes = self.held_bytes.saturating_sub(group.bytes);
+        self.epochs.to_disk(group.epoch, group.ops);
+    }
+}

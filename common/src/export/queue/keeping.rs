@@ -1,0 +1,417 @@
+//! What the keeper's thread takes from the queue and brings back, with a spool only.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::PoisonError;
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use super::books::Forsaken;
+use super::{Queue, Queued, Ticket};
+use crate::export::batch::{Batch, Group};
+use crate::export::ledger::{DropReason, SpoolStats};
+use crate::export::spool::{SpoolConfig, SpoolMode};
+
+/// Most operations that wait for one write.
+const GROUP_OPS: usize = 1_024;
+
+/// Most rejected operations that wait to be written down; of more, only the count is kept.
+const MAX_LETTERS: usize = 1_024;
+
+/// What a spool changes about submitting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::export) enum Storing {
+    /// There is none.
+    No,
+    /// What memory cannot hold goes to disk.
+    Overflow,
+    /// Everything goes to disk first; a submit waits for that, this long at most.
+    Durable(Duration),
+}
+
+impl Storing {
+    pub(super) fn of(spool: Option<&SpoolConfig>) -> Self {
+        match spool.map(|spool| (spool.mode, spool.store_timeout)) {
+            None => Self::No,
+            Some((SpoolMode::Overflow, _)) => Self::Overflow,
+            Some((SpoolMode::Durable, timeout)) => Self::Durable(timeout),
+        }
+    }
+}
+
+/// Operations that belong on disk, and why they are not sent.
+#[derive(Debug)]
+pub(in crate::export) enum Parked {
+    /// They were on their way.
+    Groups(Vec<Group>, DropReason),
+    /// They were on their way, and only their records are left.
+    Records(Forsaken, DropReason),
+    /// They waited when the end came.
+    Waiting(Vec<Queued>, DropReason),
+}
+
+/// What lies ready for the keeper.
+#[derive(Debug)]
+pub(in crate::export) struct Keeping {
+    // Accepted in durable mode, and not written yet.
+    pub(super) fresh: VecDeque<Queued>,
+    pub(super) last_ticket: Option<Ticket>,
+    // Every fresh operation up to this ticket was written, or failed to be.
+    pub(super) written: u64,
+    // Of those that are not written yet: nobody waits any more.
+    pub(super) late: BTreeSet<Ticket>,
+    pub(super) parked: Vec<Parked>,
+    pub(super) done: Vec<Ticket>,
+    letters: Vec<(Group, DropReason)>,
+    pub(super) keeper: Option<ThreadId>,
+    // There is no keeper: none was asked for, or it has left.
+    pub(super) gone: bool,
+    // Nothing comes after what lies here now.
+    pub(super) is_last: bool,
+    // The endpoint did not take what it was sent last.
+    away: bool,
+}
+
+/// What the keeper is to do now.
+#[derive(Debug, Default)]
+pub(in crate::export) struct Work {
+    /// To be written, and then sent.
+    pub(in crate::export) fresh: Vec<Queued>,
+    /// To be written instead of being held.
+    pub(in crate::export) spill: Vec<Queued>,
+    /// To be written, because the endpoint did not take it.
+    pub(in crate::export) parked: Vec<Parked>,
+    /// To be forgotten.
+    pub(in crate::export) done: Vec<Ticket>,
+    /// To be written down beside the spool.
+    pub(in crate::export) letters: Vec<(Group, DropReason)>,
+    /// How many operations and bytes may be read back.
+    pub(in crate::export) room: Option<(u64, usize)>,
+    /// Nothing comes after this.
+    pub(in crate::export) is_last: bool,
+}
+
+impl Keeping {
+    pub(super) fn new(storing: Storing) -> Self {
+        Self {
+            fresh: VecDeque::new(),
+            last_ticket: None,
+            written: 0,
+            late: BTreeSet::new(),
+            parked: Vec::new(),
+            done: Vec::new(),
+            letters: Vec::new(),
+            keeper: None,
+            gone: storing == Storing::No,
+            is_last: false,
+            away: false,
+        }
+    }
+
+    pub(super) fn is_at_work(&self) -> bool {
+        !self.gone
+    }
+
+    /// Takes note of whether the endpoint takes anything.
+    pub(super) fn hear(&mut self, fate: Result<(), DropReason>) {
+        match fate {
+            Ok(()) => self.away = false,
+            Err(reason) if reason.is_of_endpoint() => self.away = true,
+            Err(_) => {}
+        }
+    }
+
+    /// Has a settled batch forgotten on disk, and written down if it was rejected.
+    pub(super) fn finish(&mut self, batch: Batch, rejected: Option<DropReason>) {
+        for group in batch.into_groups() {
+            self.done.extend(&group.records);
+            if let Some(reason) = rejected
+                && self.letters.len() < MAX_LETTERS
+            {
+                self.letters.push((group, reason));
+            }
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.is_last
+            || !(self.fresh.is_empty()
+                && self.parked.is_empty()
+                && self.done.is_empty()
+                && self.letters.is_empty())
+    }
+}
+
+impl Queue {
+    /// Says which thread is the keeper's.
+    pub(in crate::export) fn begin_keeping(&self) {
+        self.lock().keeping.keeper = Some(std::thread::current().id());
+    }
+
+    /// Waits for something to do, until that moment; `read_from` and `spill_from` say from when on there
+    /// may be more read back, or written instead of being held.
+    pub(in crate::export) fn wait_work(
+        &self,
+        until: Instant,
+        read_from: Instant,
+        spill_from: Instant,
+    ) -> Work {
+        let mut guard = self.lock();
+        loop {
+            let now = Instant::now();
+            let state = &mut *guard;
+            let room = self.room(state);
+            let spills = self.is_over_half(state) && !state.ops.is_empty();
+            let reads = room.is_some() && !state.keeping.is_last;
+            if state.keeping.has_work()
+                || (reads && now >= read_from)
+                || (spills && now >= spill_from)
+                || now >= until
+            {
+                let keeping = &mut state.keeping;
+                let count = match keeping.is_last {
+                    true => keeping.fresh.len(),
+                    false => keeping.fresh.len().min(GROUP_OPS),
+                };
+                let mut work = Work {
+                    fresh: keeping.fresh.drain(..count).collect(),
+                    parked: std::mem::take(&mut keeping.parked),
+                    done: std::mem::take(&mut keeping.done),
+                    letters: std::mem::take(&mut keeping.letters),
+                    is_last: keeping.is_last,
+                    room: room.filter(|_| reads && now >= read_from),
+                    spill: Vec::new(),
+                };
+                if spills && now >= spill_from {
+                    let over = (state.stats.queued - self.max_ops / 2).max(1);
+                    let count = state.ops.len().min(GROUP_OPS);
+                    let by_bytes = state.held_bytes > self.max_bytes / 2;
+                    let count = if by_bytes {
+                        count
+                    } else {
+                        count.min(over as usize)
+                    };
+                    work.spill = state.take_first(count);
+                }
+                return work;
+            }
+            let mut wake = until;
+            if reads {
+                wake = wake.min(read_from);
+            }
+            if spills {
+                wake = wake.min(spill_from);
+            }
+            let left = wake.saturating_duration_since(now);
+            let waited = self.to_keep.wait_timeout(guard, left);
+            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Returns how much may be read back: nothing until three quarters are free, then up to a half, so
+    /// that live traffic always has that. To an endpoint that is away goes one batch, alone.
+    fn room(&self, state: &super::State) -> Option<(u64, usize)> {
+        let (ops, bytes) = (state.stats.queued, state.held_bytes);
+        if state.stats.spooled == 0 || state.stopped {
+            return None;
+        }
+        if state.keeping.away {
+            let batch = state.limits;
+            return (ops == 0).then_some((batch.ops as u64, batch.bytes));
+        }
+        let is_free = ops <= self.max_ops / 4 && bytes <= self.max_bytes / 4;
+        is_free.then(|| {
+            let ops = (self.max_ops / 2).saturating_sub(ops);
+            let bytes = (self.max_bytes / 2).saturating_sub(bytes);
+            (ops.max(1), bytes.max(1))
+        })
+    }
+
+    /// Makes operations ready to be sent.
+    pub(in crate::export) fn make_ready(&self, ops: Vec<Queued>) {
+        let mut state = self.lock();
+        let mut wake = false;
+        for queued in ops {
+            wake |= state.push(queued);
+        }
+        drop(state);
+        if wake {
+            self.work.notify_one();
+        }
+    }
+
+    /// Says which fresh operations are on disk now, and which failed to be.
+    pub(in crate::export) fn mark_written(&self, tickets: &[(Ticket, bool)]) {
+        let mut state = self.lock();
+        for (ticket, is_stored) in tickets {
+            let is_late = state.keeping.late.remove(ticket);
+            if !is_stored && !is_late {
+                state.stats.spool.unstored += 1;
+            }
+            state.keeping.written = state.keeping.written.max(ticket.0.get());
+        }
+        drop(state);
+        self.stored.notify_all();
+    }
+
+    /// Puts operations back that could not be written, before all others.
+    pub(in crate::export) fn put_back(&self, ops: Vec<Queued>) {
+        let mut state = self.lock();
+        for queued in ops.into_iter().rev() {
+            state.stats.spool.unstored += queued.ops;
+            state.waiting_bytes += queued.bytes;
+            state.ops.push_front(queued);
+        }
+        if state.oldest.is_none() && !state.ops.is_empty() {
+            state.oldest = Some(tokio::time::Instant::now());
+        }
+        drop(state);
+        self.work.notify_one();
+    }
+
+    /// Books groups that are on disk alone from now on.
+    pub(in crate::export) fn book_spooled(&self, groups: &[Group]) {
+        let mut state = self.lock();
+        for group in groups {
+            state.book_spooled(group);
+        }
+        drop(state);
+        self.tell_settled();
+        self.stored.notify_all();
+    }
+
+    /// Books a group that is neither sent nor on disk; `unstored` says that it should have been.
+    pub(in crate::export) fn book_dropped(
+        &self,
+        group: &Group,
+        reason: DropReason,
+        unstored: bool,
+    ) {
+        let left = Forsaken {
+            ops: group.ops,
+            bytes: group.bytes,
+            epoch: group.epoch,
+            records: Vec::new(),
+        };
+        self.book_lost(&left, 0, reason, unstored);
+    }
+
+    /// Books operations of which so many are on disk alone from now on, and the others lost.
+    pub(in crate::export) fn book_forsaken(&self, left: &Forsaken, known: u64, reason: DropReason) {
+        self.book_lost(left, known.min(left.ops), reason, true);
+    }
+
+    fn book_lost(&self, left: &Forsaken, known: u64, reason: DropReason, unstored: bool) {
+        let lost = left.ops - known;
+        {
+            let mut guard = self.lock();
+            let state = &mut *guard;
+            state.epochs.to_disk(left.epoch, known);
+            state.epochs.settle(left.epoch, lost);
+            state.stats.queued -= known;
+            state.stats.spooled += known;
+            if lost > 0 {
+                state.book(lost, 0, Err(reason));
+            }
+            state.held_bytes = state.held_bytes.saturating_sub(left.bytes);
+            if unstored {
+                state.stats.spool.unstored += lost;
+            }
+        }
+        match lost {
+            0 => self.tell_fate(0, Ok(())),
+            _ => self.tell_fate(lost, Err(reason)),
+        }
+    }
+
+    /// Numbers a record that was read back.
+    pub(in crate::export) fn new_ticket(&self) -> Ticket {
+        self.lock().keeping.ticket()
+    }
+
+    /// Books what was found on disk when other processes' folders were taken over; returns its epoch.
+    pub(in crate::export) fn adopted(&self, ops: u64) -> u32 {
+        let mut state = self.lock();
+        state.stats.accepted += ops;
+        state.stats.recovered += ops;
+        state.stats.spooled += ops;
+        let epoch = state.epochs.adopt(ops);
+        drop(state);
+        self.tell_settled();
+        epoch
+    }
+
+    /// Takes operations in that were read back.
+    pub(in crate::export) fn take_back(&self, ops: Vec<Queued>) {
+        let mut state = self.lock();
+        let mut wake = false;
+        for queued in ops {
+            state.stats.spooled = state.stats.spooled.saturating_sub(queued.ops);
+            state.stats.queued += queued.ops;
+            state.held_bytes += queued.bytes;
+            state.epochs.to_memory(queued.epoch, queued.ops);
+            wake |= state.push(queued);
+        }
+        drop(state);
+        if wake {
+            self.work.notify_one();
+        }
+    }
+
+    /// Books records that could not be read back.
+    pub(in crate::export) fn book_damaged(&self, epoch: u32, ops: u64) {
+        let reason = DropReason::Damaged;
+        {
+            let mut state = self.lock();
+            state.stats.spooled = state.stats.spooled.saturating_sub(ops);
+            state.epochs.settle_on_disk(epoch, ops);
+            state.last_drop = Some(reason);
+            *state.stats.dropped.entry(reason).or_default() += ops;
+        }
+        self.tell_fate(ops, Err(reason));
+    }
+
+    /// Takes over the books of the spool itself.
+    pub(in crate::export) fn note_spool(&self, stats: SpoolStats, rejected: u64) {
+        let mut state = self.lock();
+        let books = &mut state.stats.spool;
+        *books = SpoolStats {
+            unstored: books.unstored,
+            rejected: books.rejected + rejected,
+            ..stats
+        };
+    }
+
+    /// Says that the keeper has left. What still lies ready for it is given up.
+    pub(in crate::export) fn end_keeping(&self) {
+        let mut state = self.lock();
+        state.keeping.gone = true;
+        state.keeping.written = u64::MAX;
+        let fresh: Vec<Queued> = state.keeping.fresh.drain(..).collect();
+        let parked = std::mem::take(&mut state.keeping.parked);
+        state.epochs.stop_looking();
+        drop(state);
+        self.make_ready(fresh);
+        for parked in parked {
+            self.give_up(parked);
+        }
+        self.tell_settled();
+        self.stored.notify_all();
+    }
+
+    /// Books what was to be written, without a keeper.
+    fn give_up(&self, parked: Parked) {
+        match parked {
+            Parked::Groups(groups, reason) => {
+                for group in groups {
+                    self.book_dropped(&group, reason, true);
+                }
+            }
+            Parked::Records(left, reason) => self.forsake(left, reason),
+            Parked::Waiting(ops, reason) => {
+                for queued in ops {
+                    self.book_dropped(&Group::of(queued), reason, true);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The bounded queue between the traced program and the exporter's thread, and the books it keeps.
+//!
+//! ```text
+//!            intake                 outlet                     books
+//! submit ──► ready ───────────────► next_batch ──► in flight ──► settle ──► delivered, dropped
+//!   └──► fresh ─┘▲                                                  └──► parked ─┐
+//!         └──────┼────────────── keeping ◄──────────────────────────────────────┘
+//!        durable └ read back        the keeper's thread, only with a spool
+//! ```
+//!
+//! One lock guards all of it, so the books balance at every moment. Nothing slow and nothing that can
+//! panic runs under it. Start at [`Queue`].
+
+mod books;
+mod flush;
+mod intake;
+mod keeping;
+mod outlet;
+
+use std::collections::VecDeque;
+use std::num::NonZeroU64;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use self::flush::Epochs;
+use self::keeping::Keeping;
+use super::callbacks::OnDrop;
+use super::config::{BatchConfig, Delivery};
+use super::ledger::{DropReason, ExportStats, RefuseReason};
+use crate::model::RunOp;
+
+pub(super) use self::books::Forsaken;
+pub(super) use self::flush::FlushMark;
+pub(super) use self::keeping::{Parked, Storing, Work};
+
+/// Names the record of an operation on disk, as long as this process lives. The keeper knows where it
+/// is, or that writing it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Ticket(pub(super) NonZeroU64);
+
+/// An operation in the queue, with what it counts against the bounds.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) op: RunOp,
+    pub(super) bytes: usize,
+    /// How many operations it stands for: one that comes back from disk may be several, merged.
+    pub(super) ops: u64,
+    /// Which flushes wait for it.
+    pub(super) epoch: u32,
+    /// Its record, if it is or will be on disk as well.
+    pub(super) record: Option<Ticket>,
+    /// Whether the program's transform has seen it: it never sees one twice.
+    pub(super) changed: bool,
+}
+
+/// How much one request may hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) ops: usize,
+    pub(super) bytes: usize,
+}
+
+/// The queue and the ledger.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    max_ops: u64,
+    max_bytes: usize,
+    linger: Duration,
+    on_drop: Option<OnDrop>,
+    // What a spool changes; nothing without one.
+    storing: Storing,
+    // Wakes the exporter's thread: something to send, or an order to stop.
+    work: Notify,
+    // Wakes the exporter's thread to log the first refusal of its kind.
+    refused: Notify,
+    // Wake those who flush, in either kind of code.
+    settled: Notify,
+    settled_blocking: Condvar,
+    // Wakes the keeper's thread.
+    to_keep: Condvar,
+    // Wakes those who wait for the disk, or for room.
+    stored: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    // Ready to be sent.
+    ops: VecDeque<Queued>,
+    waiting_bytes: usize,
+    // Waiting and in flight together: a slow server must not make room for more memory.
+    held_bytes: usize,
+    oldest: Option<Instant>,
+    limits: Limits,
+    stats: ExportStats,
+    epochs: Epochs,
+    // Every epoch before this one is wanted now.
+    wanted: u32,
+    closed: bool,
+    stopped: bool,
+    // The worker has left.
+    gone: bool,
+    reported_drops: u64,
+    last_drop: Option<DropReason>,
+    reported_refused: u64,
+    last_refusal: Option<RefuseReason>,
+    // With a spool only.
+    keeping: Keeping,
+}
+
+/// A longer wait is cut, so that no setting can overflow the clock.
+const MAX_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Queue {
+    pub(super) fn new(config: &BatchConfig, limits: Limits) -> Self {
+        let storing = Storing::of(config.spool.as_ref());
+        Self {
+            state: Mutex::new(State {
+                ops: VecDeque::new(),
+                waiting_bytes: 0,
+                held_bytes: 0,
+                oldest: None,
+                limits,
+                stats: ExportStats::default(),
+                epochs: Epochs::new(storing != Storing::No),
+                wanted: 0,
+                closed: false,
+                stopped: false,
+                gone: false,
+                reported_drops: 0,
+                last_drop: None,
+                reported_refused: 0,
+                last_refusal: None,
+                keeping: Keeping::new(storing),
+            }),
+            max_ops: config.queue_ops as u64,
+            max_bytes: config.queue_bytes,
+            linger: match config.delivery {
+                Delivery::Batched => config.linger.min(MAX_LINGER),
+                Delivery::Unbatched => Duration::ZERO,
+            },
+            on_drop: config.on_drop.clone(),
+            storing,
+            work: Notify::new(),
+            refused: Notify::new(),
+            settled: Notify::new(),
+            settled_blocking: Condvar::new(),
+            to_keep: Condvar::new(),
+            stored: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that can panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets what one request may hold.
+    pub(super) fn set_limits(&self, limits: Limits) {
+        self.lock().limits = limits;
+    }
+
+    /// Returns what one request may hold.
+    pub(super) fn limits(&self) -> Limits {
+        self.lock().limits
+    }
+
+    /// Returns the books.
+    pub(super) fn stats(&self) -> ExportStats {
+        self.lock().stats.clone()
+    }
+
+    /// Takes nothing in any more; what is held is still sent.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.work.notify_one();
+        self.stored.notify_all();
+    }
+
+    /// Orders the worker to leave at once.
+    pub(super) fn stop(&self) {
+        self.lock().stopped = true;
+        self.settled.notify_waiters();
+    }
+
+    /// Waits for the order to leave.
+    pub(super) async fn stopped(&self) {
+        self.wait_until(|state| state.stopped).await;
+    }
+
+    /// Returns true once the order to leave was given.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
+    /// Says that the worker has left.
+    pub(super) fn leave(&self) {
+        self.lock().gone = true;
+        self.settled.notify_waiters();
+        self.settled_blocking.notify_all();
+    }
+
+    /// Waits on this thread until the worker has left, for at most `timeout`; true if it has.
+    pub(super) fn wait_gone_blocking(&self, timeout: Duration) -> bool {
+        let guard = self.lock();
+        let waited = self
+            .settled_blocking
+            .wait_timeout_while(guard, timeout, |state| !state.gone);
+        waited.unwrap_or_else(PoisonError::into_inner).0.gone
+    }
+
+    /// Waits until the keeper has left; without a spool there is none.
+    pub(super) async fn kept(&self) {
+        self.wait_until(|state| state.keeping.gone).await;
+    }
+
+    /// Waits until nothing is held in memory any more, or the worker has left.
+    pub(super) async fn emptied(&self) {
+        self.wait_until(|state| state.stats.queued == 0 || state.gone)
+            .await;
+    }
+
+    /// Waits until operations are refused for a reason that was not there before.
+    pub(super) async fn refused_anew(&self) {
+        self.refused.notified().await;
+    }
+
+    /// Wakes whoever waits for the books to change.
+    fn tell_settled(&self) {
+        self.settled.notify_waiters();
+        self.settled_blocking.notify_all();
+    }
+
+    async fn wait_until(&self, done: impl Fn(&State) -> bool) {
+        let mut changed = std::pin::pin!(self.settled.notified());
+        loop {
+            // Listening begins before looking, so no change falls in between.
+            changed.as_mut().enable();
+            if done(&self.lock()) {
+                return;
+            }
+            changed.as_mut().await;
+            changed.set(self.settled.notified());
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Batches on their way, several at once.
+//!
+//! ```text
+//!                    Sender                   Flight, one for each batch, ≤ max_in_flight
+//! worker ──► place ──► send(batch) ──► divide ──► load ──► encode ──► exchange ──► fate
+//!            waits until one is free      ▲                  one        │  ▲         │
+//!                                         │                encoder      └──┘ again   │
+//!                                         └── halves, another form, less ◄───────────┤
+//!                                                                    settle ◄────────┘
+//! ```
+//!
+//! Each flight is a task on the exporter's runtime, which has one thread: encoding takes turns, waiting
+//! does not. A flight that panics is ended alone; what it held is booked. Start at [`Sender`].
+
+mod dialect;
+mod flight;
+mod warnings;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinSet};
+
+pub(super) use dialect::Dialect;
+pub(super) use warnings::Warnings;
+
+use super::config::BatchConfig;
+use super::encode::Encoder;
+use super::in_flight::Held;
+use super::queue::Queue;
+use super::transport::Transport;
+
+/// Has batches carried to the endpoint, at most so many at once.
+pub(super) struct Sender {
+    shared: Arc<Shared>,
+    places: Arc<Semaphore>,
+    flights: JoinSet<()>,
+}
+
+/// What all flights to one endpoint have in common.
+pub(super) struct Shared {
+    pub(super) queue: Arc<Queue>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) config: BatchConfig,
+    pub(super) warnings: Arc<Warnings>,
+    dialect: Mutex<Dialect>,
+    encoder: Mutex<Encoder>,
+}
+
+/// The right to send one batch.
+pub(super) struct Place(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
+
+impl Sender {
+    pub(super) fn new(
+        queue: Arc<Queue>,
+        transport: Arc<dyn Transport>,
+        config: BatchConfig,
+        warnings: Arc<Warnings>,
+    ) -> Self {
+        let places = config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            shared: Arc::new(Shared {
+                dialect: Mutex::new(Dialect::new(config.delivery)),
+                encoder: Mutex::new(Encoder::with_level(config.compression_level)),
+                queue,
+                transport,
+                config,
+                warnings,
+            }),
+            places: Arc::new(Semaphore::new(places)),
+            flights: JoinSet::new(),
+        }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Waits until one more batch may be sent. Meanwhile the queue gathers, so that the next one is
+    /// larger: the rate of requests rises last.
+    pub(super) async fn place(&self) -> Place {
+        loop {
+            // Fails only once the semaphore is closed, which nobody does.
+            if let Ok(place) = self.places.clone().acquire_owned().await {
+                return Place(place);
+            }
+        }
+    }
+
+    /// Sends a batch; it is settled piece by piece, as the fates become known.
+    pub(super) fn send(&mut self, batch: Held, place: Place) {
+        while let Some(end) = self.flights.try_join_next() {
+            report(end);
+        }
+        let flight = flight::fly(self.shared.clone(), batch);
+        self.flights.spawn(async move {
+            flight.await;
+            drop(place);
+        });
+    }
+
+    /// Waits for all that is under way.
+    pub(super) async fn landed(&mut self) {
+        while let Some(end) = self.flights.join_next().await {
+            report(end);
+        }
+    }
+
+    /// Ends all that is under way; what it holds is given up and booked.
+    pub(super) async fn give_up(&mut self) {
+        self.flights.shutdown().await;
+    }
+}
+
+impl Shared {
+    pub(super) fn dialect(&self) -> MutexGuard<'_, Dialect> {
+        self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn encoder(&self) -> MutexGuard<'_, Encoder> {
+        self.encoder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn report(end: Result<(), JoinError>) {
+    if end.is_err_and(|error| error.is_panic()) {
+        tracing::error!("the LangSmith exporter lost a batch to a panic; please report it");
+    }
+}
