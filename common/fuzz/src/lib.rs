@@ -22,6 +22,7 @@ mod otlp;
 mod request;
 mod retry_after;
 mod runs;
+mod spool;
 mod stand_in;
 mod writer;
 
@@ -33,6 +34,7 @@ pub use html::html;
 pub use multipart::multipart;
 pub use otlp::otlp;
 pub use retry_after::retry_after;
+pub use spool::spool;
 pub use writer::writer;
 
 #[cfg(fuzzing)]
@@ -43,7 +45,7 @@ pub use libfuzzer_sys;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; each has a program and a folder of the corpus of that name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("baggage", baggage),
     ("dotted_order", dotted_order),
     ("filter", filter),
@@ -52,6 +54,7 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("multipart", multipart),
     ("otlp", otlp),
     ("retry_after", retry_after),
+    ("spool", spool),
     ("writer", writer),
 ];
 

@@ -28,10 +28,13 @@ mod queue;
 mod retry;
 mod route;
 mod send;
+#[cfg(test)]
+mod shuttled;
 mod size;
 // The tests and fuzz targets of the spool reach its inside.
 #[doc(hidden)]
 pub mod spool;
+mod sync;
 mod tls;
 mod transport;
 mod worker;

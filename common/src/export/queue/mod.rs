@@ -15,21 +15,21 @@ mod books;
 mod flush;
 mod intake;
 mod keeping;
+#[cfg(test)]
+mod model;
 mod outlet;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
-
-use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use self::flush::Epochs;
 use self::keeping::Keeping;
 use super::callbacks::OnDrop;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{DropReason, ExportStats, RefuseReason};
+use super::sync::{Condvar, Instant, Mutex, MutexGuard, Notify};
 use crate::model::RunOp;
 
 pub(super) use self::books::Forsaken;

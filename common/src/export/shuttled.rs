@@ -1,10 +1,8 @@
-//! What `export::sync` names, in a world whose scheduler is shuttle: each lock, wait and wake is a place
-//! where any other task may go first.
+//! What [`sync`](super::sync) names, in a world whose scheduler is shuttle: each lock, wait and wake is a
+//! place where any other task may go first.
 //!
 //! A wait that is bounded by time here either never ends by time, so that a lost wake-up is a deadlock, or
-//! ends whenever the scheduler likes: see [`Timers`].
-
-#![allow(dead_code, reason = "the queue uses its share of the names")]
+//! ends whenever the scheduler likes: see [`Timers`]. Start at [`begin`].
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -16,11 +14,13 @@ use std::time::Duration;
 use shuttle::rand::Rng as _;
 
 pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use shuttle::thread::ThreadId;
 
 thread_local! {
     // All tasks of a schedule share one thread, and each schedule sets both anew.
     static TIMERS: Cell<Timers> = const { Cell::new(Timers::Never) };
     static NOW: Cell<u64> = const { Cell::new(0) };
+    static PLANTED: Cell<Option<Mistake>> = const { Cell::new(None) };
 }
 
 /// When a wait ends by time.
@@ -32,13 +32,34 @@ pub(crate) enum Timers {
     Anytime,
 }
 
-/// Begins a schedule.
-pub(crate) fn begin(timers: Timers) {
-    TIMERS.set(timers);
-    NOW.set(0);
+/// A mistake that a model is given, to see that it finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    /// Listening begins at the first poll: what changes between a look and that is missed.
+    ListensLate,
+    /// A notification for which nobody waits is lost.
+    KeepsNoPermit,
 }
 
-/// A moment, in nanoseconds since the schedule began.
+/// Lets time pass. Whoever waits on a [`Condvar`] until some moment has to be woken then, as if by chance:
+/// shuttle's never wakes anybody by time.
+pub(crate) fn tick() {
+    NOW.set(NOW.get().saturating_add(1_000_000_000));
+}
+
+/// Begins a schedule.
+pub(crate) fn begin(timers: Timers, planted: Option<Mistake>) {
+    TIMERS.set(timers);
+    NOW.set(0);
+    PLANTED.set(planted);
+}
+
+/// Names the thread that calls.
+pub(crate) fn this_thread() -> ThreadId {
+    shuttle::thread::current().id()
+}
+
+/// A moment, in nanoseconds since the schedule began: tokio's and the system's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Instant(u64);
 
@@ -58,6 +79,22 @@ impl std::ops::Add<Duration> for Instant {
     }
 }
 
+impl Instant {
+    /// Returns how long after `earlier` this is; nothing if it is before.
+    pub(crate) fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Decides whether a timer goes off now; if it does, it is that late.
+fn goes_off(due: Instant) -> bool {
+    let off = TIMERS.get() == Timers::Anytime && shuttle::rand::thread_rng().gen_bool(0.5);
+    if off {
+        NOW.set(NOW.get().max(due.0));
+    }
+    off
+}
+
 /// Waits for `work`, or until `due` if timers go off.
 pub(crate) async fn timeout_at<F: Future>(due: Instant, work: F) -> Result<F::Output, ()> {
     let mut work = std::pin::pin!(work);
@@ -65,17 +102,19 @@ pub(crate) async fn timeout_at<F: Future>(due: Instant, work: F) -> Result<F::Ou
         if let Poll::Ready(output) = work.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        if TIMERS.get() == Timers::Never {
-            return Poll::Pending;
-        }
-        if shuttle::rand::thread_rng().gen_bool(0.5) {
-            NOW.set(NOW.get().max(due.0));
+        if goes_off(due) {
             return Poll::Ready(Err(()));
         }
-        cx.waker().wake_by_ref();
+        if TIMERS.get() == Timers::Anytime {
+            cx.waker().wake_by_ref();
+        }
         Poll::Pending
     })
     .await
+}
+
+fn listens_late() -> bool {
+    PLANTED.get() == Some(Mistake::ListensLate)
 }
 
 /// tokio's `Notify` as its documentation describes it: one permit, waiters in line, and a call that wakes
@@ -150,7 +189,10 @@ impl Notify {
 
 impl Line {
     fn wake_one(&mut self) -> Option<Waker> {
-        let first = self.waiting.iter_mut().find(|waiter| waiter.woken == Woken::No);
+        let first = self
+            .waiting
+            .iter_mut()
+            .find(|waiter| waiter.woken == Woken::No);
         match first {
             Some(waiter) => {
                 waiter.woken = Woken::ByOne;
@@ -164,7 +206,10 @@ impl Line {
     }
 
     fn leave(&mut self, number: u64) -> Option<Waiter> {
-        let at = self.waiting.iter().position(|waiter| waiter.number == number)?;
+        let at = self
+            .waiting
+            .iter()
+            .position(|waiter| waiter.number == number)?;
         self.waiting.remove(at)
     }
 }
@@ -186,15 +231,15 @@ enum Stage {
 impl Notified<'_> {
     /// Begins to listen; true if there is a notification already.
     pub(crate) fn enable(self: Pin<&mut Self>) -> bool {
-        self.get_mut().look(None)
+        !listens_late() && self.get_mut().look(None)
     }
 
     fn look(&mut self, waker: Option<&Waker>) -> bool {
         let mut line = self.notify.line();
         let done = match self.stage {
             Stage::Done => true,
-            Stage::New if line.calls_to_all != self.calls_seen => true,
-            Stage::New if line.permit => {
+            Stage::New if line.calls_to_all != self.calls_seen && !listens_late() => true,
+            Stage::New if line.permit && PLANTED.get() != Some(Mistake::KeepsNoPermit) => {
                 line.permit = false;
                 true
             }
@@ -210,7 +255,10 @@ impl Notified<'_> {
                 false
             }
             Stage::Waiting(number) => {
-                let waiter = line.waiting.iter_mut().find(|waiter| waiter.number == number);
+                let waiter = line
+                    .waiting
+                    .iter_mut()
+                    .find(|waiter| waiter.number == number);
                 let waiter = waiter.expect("it left only when it was done");
                 match waiter.woken {
                     Woken::No => {
