@@ -19,13 +19,15 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::model::{self, JsonMap, RunType};
-use crate::trace::{Parent, RunBuilder, RunTree, Scope, Tracer, tracer_here, with_run, with_scope};
+use crate::model::{JsonMap, RunType, SmolStr};
+use crate::trace::{
+    Parent, RunBuilder, RunTree, Scope, Tracer, serialized, tracer_here, with_run, with_scope,
+};
 
 /// Decides whether this call is recorded: a call to describe, or else what it then is.
-pub fn begin<N: Into<String>>(
+pub fn begin<N: Into<SmolStr>>(
     name: impl FnOnce() -> N,
     tracer: Option<Tracer>,
     enabled: Option<bool>,
@@ -43,7 +45,7 @@ pub fn begin<N: Into<String>>(
         if !tracer.records_below(parent.as_ref()) {
             return None;
         }
-        let run = tracer.run(name());
+        let run = tracer.recorded_run(name());
         Some(match parent {
             Some(parent) => run.below_parent(&parent),
             None => run.parent_from_current(),
@@ -96,12 +98,12 @@ impl Call {
     }
 
     #[must_use]
-    pub fn project(self, project: impl Into<String>) -> Self {
+    pub fn project(self, project: impl Into<SmolStr>) -> Self {
         self.with(|run| run.project(project))
     }
 
     #[must_use]
-    pub fn tag(self, tag: impl Into<String>) -> Self {
+    pub fn tag(self, tag: impl Into<SmolStr>) -> Self {
         self.with(|run| run.tag(tag))
     }
 
@@ -257,7 +259,7 @@ pub trait RecordInput {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> RecordInput for T {
     fn record(&self) -> Value {
-        to_value(self)
+        serialized(self)
     }
 }
 
@@ -275,14 +277,7 @@ pub trait RecordOutput {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> RecordOutput for T {
     fn record(&self) -> Value {
-        to_value(self)
-    }
-}
-
-fn to_value<T: Serialize + ?Sized>(value: &T) -> Value {
-    match catch_unwind(AssertUnwindSafe(|| model::to_value(value))) {
-        Ok(Ok(value)) => value,
-        Ok(Err(_)) | Err(_) => json!({ "ls_error": "Serialization failed; value dropped" }),
+        serialized(self)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use common::client::{Client, ClientBuilder, Config, ConfigError, DEFAULT_PROJECT, Region};
-use common::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
+use common::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, SpoolConfig, StartError};
 use secrecy::ExposeSecret as _;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -159,6 +159,12 @@ fn every_variable_is_read_under_both_prefixes_and_explained_with_its_name() {
         ("MAX_INGEST_MEMORY_BYTES", "9", "bytes held", "9"),
         ("DISABLE_RUN_COMPRESSION", "1", "compression", "off"),
         ("RUN_COMPRESSION_LEVEL", "9", "compression level", "9"),
+        (
+            "SPOOL_DIR",
+            "spool/of-mine",
+            "spool folder",
+            "spool/of-mine",
+        ),
         ("TRACING_SAMPLING_RATE", "0.25", "sampling rate", "0.25"),
         ("HIDE_OUTPUTS", "true", "masking", "hides outputs"),
         (
@@ -192,7 +198,45 @@ fn every_variable_is_read_under_both_prefixes_and_explained_with_its_name() {
         told.settings.iter().all(|row| row.source == "default"),
         "{told}"
     );
-    assert_eq!(told.settings.len(), 18);
+    assert_eq!(told.settings.len(), 21);
+}
+
+#[test]
+fn a_spool_is_where_and_how_the_environment_says_and_nowhere_by_default() {
+    assert_eq!(config(&[]).batch.spool, None);
+    let only_dir = config(&[("LANGSMITH_SPOOL_DIR", " 'a folder' ")]);
+    assert_eq!(only_dir.batch.spool, Some(SpoolConfig::new("a folder")));
+    let whole = config(&[
+        ("LANGSMITH_SPOOL_DIR", "s"),
+        ("LANGCHAIN_SPOOL_MODE", "durable"),
+        ("LANGSMITH_SPOOL_MAX_BYTES", "1000000"),
+    ]);
+    let expected = SpoolConfig::new("s").durable().max_bytes(1_000_000);
+    assert_eq!(whole.batch.spool, Some(expected));
+    let told = whole.explain();
+    for (name, value, source) in [
+        ("spool folder", "s", "LANGSMITH_SPOOL_DIR"),
+        ("spool mode", "durable", "LANGCHAIN_SPOOL_MODE"),
+        ("spool bytes", "1000000", "LANGSMITH_SPOOL_MAX_BYTES"),
+    ] {
+        let row = told.settings.iter().find(|row| row.name == name);
+        let row = row.expect(name);
+        assert_eq!((&*row.value, &*row.source), (value, source));
+    }
+    let page = include_str!("../src/client/config/mod.rs");
+    for name in ["SPOOL_MODE", "SPOOL_MAX_BYTES"] {
+        assert!(page.contains(&format!("`LANGSMITH_{name}`")), "{name}");
+        let variable = format!("LANGSMITH_{name}");
+        let alone = config(&[(&variable, "1")]);
+        assert_eq!(
+            alone.sources.warnings(),
+            [format!(
+                "{variable} is set, and no folder is: LANGSMITH_SPOOL_DIR is needed"
+            )]
+        );
+        let error = read(&[("LANGSMITH_SPOOL_DIR", "s"), (&variable, "a lot")]);
+        assert!(error.expect_err(name).to_string().contains(&variable));
+    }
 }
 
 #[test]

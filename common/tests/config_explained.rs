@@ -160,10 +160,10 @@ fn the_table_has_a_line_for_each_setting_and_each_warning() {
     let config = config(&[("LANGSMITH_PROJECT", "p"), ("LANGSMITH_TRACING", "True")]);
     let told = config.explain().to_string();
     let lines: Vec<&str> = told.lines().collect();
-    assert_eq!(lines.len(), 18 + 1);
+    assert_eq!(lines.len(), 21 + 1);
     assert_eq!(lines[0], "tracing               LANGSMITH_TRACING  off");
     assert_eq!(lines[4], "project               LANGSMITH_PROJECT  p");
-    assert!(lines[18].starts_with("warning: LANGSMITH_TRACING is \"True\""));
+    assert!(lines[21].starts_with("warning: LANGSMITH_TRACING is \"True\""));
 }
 
 #[test]

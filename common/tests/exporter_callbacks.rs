@@ -90,13 +90,13 @@ fn a_transform_that_breaks_its_promise_costs_its_batch_and_nothing_of_it_is_sent
 
 #[test]
 fn losses_are_told_with_reason_and_count_and_a_panic_in_the_listener_changes_nothing() {
-    let peer = ingest(|count| status([401, 400, 202][count.min(2)]));
+    let peer = ingest(|count| status([413, 400, 202][count.min(2)]));
     let told = Arc::new(Mutex::new(Vec::new()));
     let list = told.clone();
     let client = builder_to(&peer, patient())
         .on_drop(move |reason, count| {
             list.lock().expect("list").push((reason, count));
-            if reason == DropReason::KeyRefused {
+            if reason == DropReason::TooLarge {
                 let _unlocked = || panic!("on purpose");
                 _unlocked();
             }
@@ -113,10 +113,7 @@ fn losses_are_told_with_reason_and_count_and_a_panic_in_the_listener_changes_not
     assert!(stats.balances(), "{stats}");
     drop(client);
     let told = told.lock().expect("list").clone();
-    assert_eq!(
-        told,
-        [(DropReason::KeyRefused, 2), (DropReason::Rejected, 2)]
-    );
+    assert_eq!(told, [(DropReason::TooLarge, 2), (DropReason::Rejected, 2)]);
 }
 
 #[test]

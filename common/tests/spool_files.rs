@@ -29,7 +29,7 @@ fn live(files: Faulty, config: &SpoolConfig) -> Told {
     let mut spool = spool(files, config);
     spool.adopt();
     let mut known: Vec<(RecordId, Uuid)> = Vec::new();
-    for round in 0..12_u128 {
+    for round in 0..18_u128 {
         let ops: Vec<RunOp> = (0..3).map(|at| post(round * 10 + at)).collect();
         told.offered.extend(ops.iter().map(RunOp::id));
         let held = round % 2 == 0;

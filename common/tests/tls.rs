@@ -54,7 +54,7 @@ fn an_unknown_authority_is_refused_in_words_and_sees_no_request() {
     assert!(matches!(error, CheckError::NotTrusted { .. }), "{error}");
     assert!(error.to_string().contains("give its certificate authority"));
     let left = client.flush(Duration::from_millis(50));
-    assert_eq!(left, Err(FlushError::Timeout { left: 2 }));
+    assert!(matches!(left, Err(FlushError::Timeout { left: 2, .. })));
     assert!(peer.requests().is_empty());
 }
 

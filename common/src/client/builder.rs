@@ -10,7 +10,8 @@ use super::handle::{Client, Origin};
 use super::privacy::sampler;
 use super::replica::Replica;
 use crate::export::{
-    BatchConfig, Delivery, Destination, DropReason, OnDrop, SpoolConfig, Transform, trimmed_key,
+    BatchConfig, Delivery, Destination, DropReason, KeySource, OnDrop, SpoolConfig, Transform,
+    trimmed_key,
 };
 use crate::model::{Clock, IdGenerator, RunOp};
 use crate::trace::{RunSink, Tracer};
@@ -56,6 +57,38 @@ impl ClientBuilder {
     #[must_use]
     pub fn api_key(mut self, key: impl Into<SecretString>) -> Self {
         self.config.api_key = trimmed_key(&key.into());
+        self.config.api_key_from = None;
+        self
+    }
+
+    /// Asks a function for the key of each request, so that it can be replaced while the program runs.
+    ///
+    /// What waits for another attempt takes the new key too, and runs that are held because the old one
+    /// was refused leave within moments. See [`KeySource`] for what the function may do.
+    ///
+    /// ```
+    /// use std::sync::{Arc, RwLock};
+    /// use common::client::Client;
+    /// use secrecy::SecretString;
+    ///
+    /// let key = Arc::new(RwLock::new(SecretString::from("the first key")));
+    /// let current = key.clone();
+    /// let client = Client::builder()
+    ///     .endpoint("http://127.0.0.1:1984")
+    ///     .api_key_from(move || current.read().ok().map(|key| key.clone()))
+    ///     .build()?;
+    /// // Whoever rotates keys says so here; no run is lost in between.
+    /// *key.write().expect("no panic") = SecretString::from("the second key");
+    /// # client.shutdown(std::time::Duration::ZERO).ok();
+    /// # Ok::<(), common::client::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn api_key_from(
+        mut self,
+        current: impl Fn() -> Option<SecretString> + Send + Sync + 'static,
+    ) -> Self {
+        self.config.api_key_from = Some(KeySource::new(current));
+        self.config.api_key = None;
         self
     }
 

@@ -5,9 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::config::{ConfigError, is_hosted};
-use crate::export::{
-    BatchConfig, BatchExporter, Destination, FlushError, show_endpoint, trimmed_key,
-};
+use crate::export::{BatchConfig, BatchExporter, Destination, FlushError, show_endpoint};
 
 /// One destination with its queue, its thread and its books. Runs of two workspaces never share one.
 #[derive(Debug)]
@@ -66,8 +64,7 @@ impl Exporters {
         if let Some(lane) = lanes.iter().find(|lane| lane.destination.is_same(&to)) {
             return Ok(lane.clone());
         }
-        let key = to.api_key.as_ref().and_then(trimmed_key);
-        if key.is_none() && is_hosted(&to.endpoint) {
+        if !to.has_key() && is_hosted(&to.endpoint) {
             return Err(ConfigError::MissingApiKey);
         }
         let is_twin = |lane: &Arc<Lane>| lane.destination.fingerprint() == to.fingerprint();
@@ -105,24 +102,31 @@ impl Exporters {
         lanes
     }
 
+    /// Sends what is held without delay, and does not wait for it.
+    pub(super) fn hurry(&self) {
+        for exporter in exporters(&self.each()) {
+            let _ = exporter.begin_flush();
+        }
+    }
+
     /// Flushes all within one deadline; the first problem is the result.
     pub(super) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
         let lanes = self.each();
         let begun: Vec<_> = exporters(&lanes).map(BatchExporter::begin_flush).collect();
         let ends = begun.into_iter().map(|flush| flush.wait(deadline.left()));
-        ends.fold(Ok(()), Result::and)
+        first_problem(&lanes, ends)
     }
 
     pub(super) async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
         let lanes = self.each();
         let begun: Vec<_> = exporters(&lanes).map(BatchExporter::begin_flush).collect();
-        let mut result = Ok(());
+        let mut ends = Vec::with_capacity(begun.len());
         for flush in begun {
-            result = result.and(flush.wait_async(deadline.left()).await);
+            ends.push(flush.wait_async(deadline.left()).await);
         }
-        result
+        first_problem(&lanes, ends)
     }
 
     /// Shuts all down within one deadline; the first problem is the result.
@@ -130,17 +134,17 @@ impl Exporters {
         let deadline = Deadline::after(timeout);
         let lanes = self.close();
         let ends = exporters(&lanes).map(|exporter| exporter.shutdown(deadline.left()));
-        ends.fold(Ok(()), Result::and)
+        first_problem(&lanes, ends)
     }
 
     pub(super) async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
         let lanes = self.close();
-        let mut result = Ok(());
+        let mut ends = Vec::with_capacity(lanes.len());
         for exporter in exporters(&lanes) {
-            result = result.and(exporter.shutdown_async(deadline.left()).await);
+            ends.push(exporter.shutdown_async(deadline.left()).await);
         }
-        result
+        first_problem(&lanes, ends)
     }
 }
 
@@ -155,6 +159,19 @@ fn label(to: &Destination, others: &[Arc<Lane>]) -> String {
     let mut labels = [address, beside.clone()].into_iter().chain(more);
     let is_free = |label: &String| others.iter().all(|lane| lane.label != *label);
     labels.find(is_free).unwrap_or_default()
+}
+
+/// Waits for all; returns the first problem, with its place if there are several.
+fn first_problem(
+    lanes: &[Arc<Lane>],
+    ends: impl IntoIterator<Item = Result<(), FlushError>>,
+) -> Result<(), FlushError> {
+    let ends: Vec<_> = ends.into_iter().collect();
+    let named = lanes.iter().zip(ends).map(|(lane, end)| match lanes.len() {
+        1 => end,
+        _ => end.map_err(|error| error.at(&lane.label)),
+    });
+    named.fold(Ok(()), Result::and)
 }
 
 fn exporters(lanes: &[Arc<Lane>]) -> impl Iterator<Item = &BatchExporter> {

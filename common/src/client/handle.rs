@@ -12,6 +12,7 @@ use super::guard::FlushGuard;
 use super::replica::Replica;
 use super::routes::Routes;
 use crate::export::{Destination, ExportStats, FlushError};
+use crate::model::SmolStr;
 use crate::trace::{RunBuilder, RunSink, TeeSink, Tracer};
 
 /// Starts runs and sees them delivered. A cheap clone; all clones are one client.
@@ -134,7 +135,7 @@ impl Client {
     }
 
     /// Begins a run: a root, unless the builder is given a parent.
-    pub fn run(&self, name: impl Into<String>) -> RunBuilder {
+    pub fn run(&self, name: impl Into<SmolStr>) -> RunBuilder {
         self.tracer.run(name)
     }
 
@@ -153,7 +154,9 @@ impl Client {
         self.main.as_ref().map_or("", |lane| lane.endpoint())
     }
 
-    /// Waits until every operation so far is delivered, to each destination, for at most `timeout`.
+    /// Waits until every operation so far is delivered, to each destination, for at most `timeout`; with
+    /// a spool also what earlier processes left there. What is then on disk alone is told as
+    /// [`FlushError::Stored`].
     ///
     /// The destinations work side by side. If several have a problem, the result is that of the first;
     /// [`stats_by_destination`](Self::stats_by_destination) has the books of all.
@@ -209,6 +212,10 @@ impl Client {
     /// that nobody forgets.
     pub fn flush_guard(&self, timeout: Duration) -> FlushGuard {
         FlushGuard::new(self.clone(), timeout)
+    }
+
+    pub(super) fn exporters(&self) -> &Arc<Exporters> {
+        &self.origin.exporters
     }
 
     /// Asks the main destination whether it is there and takes the key.

@@ -20,10 +20,14 @@ mod default;
 mod exporters;
 mod guard;
 mod handle;
+#[cfg(feature = "prometheus")]
+mod metrics;
 mod privacy;
 mod replica;
 mod routes;
+mod signals;
 mod slices;
+mod termination;
 
 pub use asking::{
     AskError, DEFAULT_ASK_TIMEOUT, DEFAULT_SELECT, FeedbackQuery, FeedbackUpdate, MAX_ANSWER_BYTES,
@@ -36,6 +40,9 @@ pub use config::{Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Sett
 pub use default::{DefaultClientGuard, default_client};
 pub use guard::FlushGuard;
 pub use handle::Client;
+#[cfg(feature = "prometheus")]
+pub use metrics::ExportMetrics;
 pub use replica::Replica;
+pub use termination::{TerminationError, TerminationGuard, terminated};
 
 pub use crate::export::DEFAULT_ENDPOINT;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::queue::{Queued, Ticket};
-use crate::model::RunOp;
+use crate::model::{Run, RunOp};
 
 /// The operations on one run within a batch, merged into one.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Group {
     pub(super) epoch: u32,
     /// Their records on disk.
     pub(super) records: Vec<Ticket>,
+    /// Whether something of it was cut because the server would not take it whole.
+    pub(super) truncated: bool,
 }
 
 /// Groups of operations that travel in one request.
@@ -113,6 +115,18 @@ impl Batch {
         self.groups.into_iter().map(Self::of)
     }
 
+    /// Shortens the runs; true if one of them is shorter now.
+    pub(super) fn shorten(&mut self, shorten: impl Fn(&mut Run) -> bool) -> bool {
+        let mut is_shorter = false;
+        for group in &mut self.groups {
+            if group.op.run_mut().is_some_and(&shorten) {
+                group.truncated = true;
+                is_shorter = true;
+            }
+        }
+        is_shorter
+    }
+
     /// Takes out the attachments of such a name; returns how many there were.
     pub(super) fn strip_attachments(&mut self, such: impl Fn(&str) -> bool) -> u64 {
         let mut all = 0;
@@ -139,6 +153,7 @@ impl Group {
             stripped: 0,
             epoch: 0,
             records: Vec::new(),
+            truncated: false,
         }
     }
 

@@ -1,16 +1,20 @@
 //! The program's own code on the way out: what changes a batch, and what hears of losses.
 //!
 //! ```text
-//! queue ──► Transform ──► batch ──► encode ──► transport
-//!               └──────────────────────────────────┴──► given up ──► OnDrop
+//! exporter's thread   queue ──┐   ┌─► batch ──► encode ──► transport
+//!                             ▼   │     └───────────────────────┴──► given up ──┐
+//! a thread beside         Transform                                          OnDrop
 //! ```
 //!
-//! With several destinations each calls both, on its own thread. Start at [`Transform`].
+//! Both run beside the exporter's thread, so that neither holds up requests that are under way, or a
+//! deadline. With several destinations each calls both. Start at [`Transform`].
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::ledger::DropReason;
@@ -20,9 +24,8 @@ use crate::model::{DottedOrder, RunId, RunOp, TraceId};
 /// A function that changes operations before they are written: the Python SDK's
 /// `process_buffered_run_ops`.
 ///
-/// It is called on the exporter's thread with what is about to be sent together, in order; nothing is
-/// sent while it works, and the deadlines of the async flush and shutdown wait for it. Masking comes
-/// earlier, so what it adds is sent as it is.
+/// It is called on a thread beside the exporter's with what is about to be sent together, in order, one
+/// batch after the other; what is behind it waits. Masking comes earlier, so what it adds is sent as it is.
 ///
 /// It may change what it likes but the ids, the places in traces and the order. If it does, or panics,
 /// that batch is dropped as [`TransformFailed`](super::DropReason::TransformFailed): it may hold what the
@@ -123,11 +126,11 @@ fn identity(op: &RunOp) -> Identity {
 /// A function that hears of operations that were taken in and given up: the Python SDK's
 /// `tracing_error_callback`.
 ///
-/// It is called on the exporter's thread with the reason and the number of operations, after they are
-/// booked; nothing is sent while it works, and async deadlines wait for it, so it should only take note.
-/// It must neither flush nor hold a
-/// client, which would keep the exporter alive for ever. A panic of its own is caught and changes
-/// nothing. What was never taken in is in [`ExportStats::refused`](super::ExportStats::refused).
+/// It is called on a thread beside the exporter's with the reason and the number of operations, soon after
+/// they are booked and before a shutdown ends; a call that hangs is waited for no longer than a second.
+/// It must not hold a client, which would keep the exporter alive for ever. A panic of its own is caught
+/// and changes nothing. What was never taken in is in
+/// [`ExportStats::refused`](super::ExportStats::refused).
 ///
 /// ```
 /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
@@ -152,12 +155,67 @@ impl OnDrop {
         Self(Arc::new(hear))
     }
 
-    pub(super) fn tell(&self, reason: DropReason, count: u64) {
+    fn tell(&self, reason: DropReason, count: u64) {
         let told = catch_unwind(AssertUnwindSafe(|| (self.0)(reason, count)));
         if told.is_err() {
             tracing::warn!("the function that hears of dropped runs panicked");
         }
     }
+}
+
+/// What is still to be told to an [`OnDrop`], in order.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    hears: Option<OnDrop>,
+    untold: Mutex<VecDeque<(DropReason, u64)>>,
+    more: Notify,
+    // One call at a time.
+    turn: Mutex<()>,
+}
+
+impl Losses {
+    pub(super) fn new(hears: Option<OnDrop>) -> Self {
+        Self {
+            hears,
+            ..Self::default()
+        }
+    }
+
+    /// Notes a loss, to be told soon.
+    pub(super) fn note(&self, reason: DropReason, count: u64) {
+        if self.hears.is_some() {
+            lock(&self.untold).push_back((reason, count));
+            self.more.notify_one();
+        }
+    }
+
+    /// Tells losses as they come, beside the runtime's thread. Never ends.
+    pub(super) async fn tell(self: Arc<Self>) {
+        loop {
+            self.more.notified().await;
+            let this = self.clone();
+            // Panics are caught within.
+            let _ = tokio::task::spawn_blocking(move || this.tell_rest()).await;
+        }
+    }
+
+    /// Tells what is untold, on this thread.
+    pub(super) fn tell_rest(&self) {
+        let Some(hears) = &self.hears else {
+            return;
+        };
+        let _turn = lock(&self.turn);
+        loop {
+            let Some((reason, count)) = lock(&self.untold).pop_front() else {
+                return;
+            };
+            hears.tell(reason, count);
+        }
+    }
+}
+
+fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Two are equal if they are clones of one.

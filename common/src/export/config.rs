@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::callbacks::{OnDrop, Transform};
+use super::key::KeySource;
 use super::retry::RetryPolicy;
 use super::spool::SpoolConfig;
 use super::transport::{show_endpoint, show_header};
@@ -21,8 +22,8 @@ pub const DEFAULT_BATCH_OPS: usize = 100;
 /// Most bytes in one request, uncompressed: what the server's `/info` says, else this.
 pub const DEFAULT_BATCH_BYTES: usize = 20 * 1024 * 1024;
 
-/// How long the first operation of a batch waits for others.
-pub const DEFAULT_LINGER: Duration = Duration::from_millis(250);
+/// How long the first operation of a batch waits for others at most.
+pub const DEFAULT_LINGER: Duration = Duration::from_millis(100);
 
 /// Most operations held, queued and in flight together: `LANGSMITH_TRACING_QUEUE_MAX_SIZE`.
 pub const DEFAULT_QUEUE_OPS: usize = 10_000;
@@ -75,10 +76,14 @@ pub struct BatchConfig {
     pub max_ops: Option<usize>,
     /// Most bytes in one request; none, or 0, takes the server's word, else [`DEFAULT_BATCH_BYTES`].
     pub max_bytes: Option<usize>,
-    /// How long the first operation of a batch waits for others; [`DEFAULT_LINGER`].
+    /// How long the first operation of a batch waits for others at most; [`DEFAULT_LINGER`]. One that
+    /// finds nothing under way, and for that long nothing sent, waits for a tenth of it; unless this is
+    /// more than a second: who asks for that wants few requests.
     pub linger: Duration,
-    /// Most operations held. At one more, the newest is refused: what is already held may be the
-    /// beginning of a trace whose end is still to come. [`DEFAULT_QUEUE_OPS`].
+    /// Most operations held: waiting, being written, in flight and to be sent again. At one more, the newest
+    /// is refused: what is already held may be the beginning of a trace whose end is still to come. The
+    /// end of a run whose beginning was taken in may use an eighth above this bound and the next.
+    /// [`DEFAULT_QUEUE_OPS`].
     pub queue_ops: usize,
     /// Most bytes held, by estimate; an operation larger than that is never taken in. It counts for each
     /// destination: a client with three may hold three times as much.
@@ -137,6 +142,8 @@ pub struct Destination {
     pub endpoint: String,
     /// The key, sent as `x-api-key`.
     pub api_key: Option<SecretString>,
+    /// Says the key for each request, in the place of [`api_key`](Self::api_key).
+    pub api_key_from: Option<KeySource>,
     /// The workspace, sent as `X-Tenant-Id`; keys of a whole organization need one.
     pub workspace_id: Option<String>,
     /// Further headers; they never replace ours.
@@ -151,6 +158,7 @@ impl Destination {
         Self {
             endpoint: endpoint.into(),
             api_key: None,
+            api_key_from: None,
             workspace_id: None,
             headers: Vec::new(),
             extra_ca_pem: Vec::new(),
@@ -161,7 +169,25 @@ impl Destination {
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = trimmed_key(&SecretString::from(key.into()));
+        self.api_key_from = None;
         self
+    }
+
+    /// Asks a function for the key of each request, so that it can be replaced while the program runs;
+    /// see [`KeySource`].
+    #[must_use]
+    pub fn api_key_from(
+        mut self,
+        current: impl Fn() -> Option<SecretString> + Send + Sync + 'static,
+    ) -> Self {
+        self.api_key_from = Some(KeySource::new(current));
+        self.api_key = None;
+        self
+    }
+
+    /// Returns true if requests have a key, or may have one.
+    pub(crate) fn has_key(&self) -> bool {
+        self.api_key_from.is_some() || self.api_key.as_ref().and_then(trimmed_key).is_some()
     }
 
     /// Sets the workspace.
@@ -179,6 +205,7 @@ impl Destination {
             |key: &Option<SecretString>| key.as_ref().map(|it| it.expose_secret().to_owned());
         self.endpoint == other.endpoint
             && shown(&ours) == shown(&theirs)
+            && self.api_key_from == other.api_key_from
             && self.workspace_id == other.workspace_id
             && self.headers == other.headers
             && self.extra_ca_pem == other.extra_ca_pem
@@ -199,6 +226,7 @@ impl fmt::Debug for Destination {
         f.debug_struct("Destination")
             .field("endpoint", &show_endpoint(&self.endpoint))
             .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
+            .field("api_key_from", &self.api_key_from)
             .field("workspace_id", &self.workspace_id)
             .field("headers", &headers)
             .field("extra_ca_pem", &self.extra_ca_pem.len())

@@ -2,23 +2,18 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-
 use super::config::{BatchConfig, Destination};
-use super::info::ServerInfo;
-use super::keeper::Keeper;
-use super::ledger::{DropReason, ExportStats, FlushError};
-use super::queue::{FlushMark, Queue};
-use super::spool::{Disk, Files, Fingerprint};
+use super::ledger::{ExportStats, FlushError};
+use super::queue::FlushMark;
+use super::running::{Running, Storage};
+use super::spool::{Disk, Files};
 use super::transport::{
     HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
-use super::worker::{Worker, limits, warn_refused};
 use crate::model::RunOp;
 
 /// Sends operations to one destination from a thread of its own.
@@ -26,6 +21,9 @@ use crate::model::RunOp;
 /// It needs no runtime and works from any: [`submit`](Self::submit) is a push onto a bounded queue.
 /// Dropping it sends what it holds and blocks for that, at most [`BatchConfig::shutdown_timeout`]; async
 /// code calls [`shutdown_async`](Self::shutdown_async) first.
+///
+/// In a process that was forked off, it starts clean with the first operation: a queue, a thread and
+/// connections of its own, and books that begin at nothing. What the parent held is the parent's to send.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -38,13 +36,11 @@ use crate::model::RunOp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BatchExporter {
-    queue: Arc<Queue>,
-    transport: Arc<dyn Transport>,
-    // The exporter's own runtime: its clock serves those who flush from a runtime without one.
-    runtime: Handle,
-    thread: Mutex<Option<JoinHandle<()>>>,
-    shutdown_timeout: Duration,
-    has_spool: bool,
+    // Of the process that made the exporter; those of its children hang below.
+    running: Running,
+    config: BatchConfig,
+    storage: Storage,
+    closed: AtomicBool,
 }
 
 impl BatchExporter {
@@ -53,8 +49,8 @@ impl BatchExporter {
     /// # Errors
     /// If the destination cannot be used as it is written, or the system gives no thread.
     pub fn start(to: &Destination, config: BatchConfig) -> Result<Self, StartError> {
-        let transport = Arc::new(ReqwestTransport::new(to)?);
-        Self::over(transport, config, to.fingerprint(), Arc::new(Disk))
+        let storage = Storage::new(to.fingerprint(), Arc::new(Disk));
+        Self::over(Arc::new(ReqwestTransport::new(to)?), config, storage)
     }
 
     /// Starts an exporter over another transport. As nobody knows where that leads, what one of them
@@ -76,75 +72,43 @@ impl BatchExporter {
         config: BatchConfig,
         files: Arc<dyn Files>,
     ) -> Result<Self, StartError> {
-        Self::over(transport, config, Destination::new("").fingerprint(), files)
+        let fingerprint = Destination::new("").fingerprint();
+        Self::over(transport, config, Storage::new(fingerprint, files))
     }
 
     fn over(
         transport: Arc<dyn Transport>,
         config: BatchConfig,
-        fingerprint: Fingerprint,
-        files: Arc<dyn Files>,
+        storage: Storage,
     ) -> Result<Self, StartError> {
-        let limits = limits(&config, &ServerInfo::default());
-        let queue = Arc::new(Queue::new(&config, limits));
-        let shutdown_timeout = config.shutdown_timeout;
-        let keeper = match config.spool.clone() {
-            Some(spool) => Some(Keeper::open(
-                queue.clone(),
-                files,
-                &config,
-                spool,
-                fingerprint,
-            )?),
-            None => None,
-        };
-        let has_spool = keeper.is_some();
-        let (tell, told) = mpsc::sync_channel(1);
-        let thread = {
-            let (queue, transport) = (queue.clone(), transport.clone());
-            std::thread::Builder::new()
-                .name("langsmith-export".to_owned())
-                .spawn(move || work(&queue, &transport, &config, &tell))
-                .map_err(|error| StartError::Thread(error.to_string()))?
-        };
-        let runtime = told
-            .recv()
-            .map_err(|_| StartError::Thread("it ended at once".to_owned()))?
-            .map_err(StartError::Thread)?;
-        if let Some(keeper) = keeper {
-            let started = std::thread::Builder::new()
-                .name("langsmith-spool".to_owned())
-                .stack_size(KEEPER_STACK)
-                .spawn(move || keeper.run());
-            if let Err(error) = started {
-                queue.end_keeping();
-                queue.stop();
-                return Err(StartError::Thread(error.to_string()));
-            }
-        }
         Ok(Self {
-            has_spool,
-            queue,
-            transport,
-            runtime,
-            thread: Mutex::new(Some(thread)),
-            shutdown_timeout,
+            running: Running::start(transport, &config, &storage)?,
+            config,
+            storage,
+            closed: AtomicBool::new(false),
         })
     }
 
-    /// Takes one operation. Never blocks; if it cannot be held, that is counted.
+    fn running(&self) -> &Running {
+        let closed = self.closed.load(Ordering::Acquire);
+        self.running
+            .here_or_start(&self.config, &self.storage, closed)
+    }
+
+    /// Takes one operation. Never blocks; if it cannot be held, that is counted. Only with a spool in
+    /// [`SpoolMode::Durable`](super::SpoolMode::Durable) it waits, boundedly, until the operation is on
+    /// disk.
     ///
     /// What is nested deeper than [`MAX_VALUE_DEPTH`](crate::model::MAX_VALUE_DEPTH) is replaced by a
     /// marker: it could not be written.
-    pub fn submit(&self, mut op: RunOp) {
-        // A tracer has seen to it; others submit too.
-        op.withhold_deep();
-        self.queue.submit(op);
+    pub fn submit(&self, op: RunOp) {
+        self.running().queue.submit(op);
     }
 
     /// Returns the books.
     pub fn stats(&self) -> ExportStats {
-        self.queue.stats()
+        let running = self.running.here();
+        running.map_or_else(ExportStats::default, |it| it.queue.stats())
     }
 
     /// Waits until everything submitted before is delivered, for at most `timeout`; with a spool also
@@ -170,15 +134,16 @@ impl BatchExporter {
 
     /// Asks for everything submitted before, without waiting.
     pub(crate) fn begin_flush(&self) -> Flush<'_> {
-        Flush {
-            exporter: self,
-            mark: self.queue.begin_flush(),
-        }
+        let running = self.running.here();
+        Flush(running.map(|running| (running, running.queue.begin_flush())))
     }
 
     /// Takes nothing in any more; what is held leaves without delay.
     pub(crate) fn close(&self) {
-        self.queue.close();
+        self.closed.store(true, Ordering::Release);
+        if let Some(running) = self.running.here() {
+            running.queue.close();
+        }
     }
 
     /// Takes nothing in any more, sends what is held for at most `timeout`, and ends the thread.
@@ -189,52 +154,30 @@ impl BatchExporter {
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         self.close();
-        let mark = self.queue.begin_flush();
-        self.queue.wait_settled_blocking(&mark, timeout);
-        let result = self.queue.end_flush(&mark);
-        self.stop();
-        self.after_stop(&mark, result)
-    }
-
-    /// Says what is left after the end: with a spool it was written meanwhile.
-    fn after_stop(
-        &self,
-        mark: &FlushMark,
-        result: Result<(), FlushError>,
-    ) -> Result<(), FlushError> {
-        match result {
-            Err(FlushError::Timeout { .. }) if self.has_spool => self.queue.end_flush(mark),
-            result => result,
-        }
+        let Flush(begun) = self.begin_flush();
+        let Some((running, mark)) = begun else {
+            return Ok(());
+        };
+        running.queue.wait_settled_blocking(&mark, timeout);
+        let result = running.queue.end_flush(&mark);
+        running.stop();
+        after_stop(running, &mark, result)
     }
 
     /// Shuts down as [`shutdown`](Self::shutdown) does; what was lost is left to the next report.
     pub(crate) fn end(&self, timeout: Duration) {
         self.close();
-        let mark = self.queue.begin_flush();
-        self.queue.wait_settled_blocking(&mark, timeout);
+        if let Some(Running { queue, .. }) = self.running.here() {
+            let mark = queue.begin_flush();
+            queue.wait_settled_blocking(&mark, timeout);
+        }
         self.stop();
     }
 
     /// Drops what is left, and ends the thread.
     fn stop(&self) {
-        self.queue.stop();
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread
-            && thread.thread().id() != std::thread::current().id()
-        {
-            // It has been told to stop, so it waits for nothing but the program's own functions.
-            if self.queue.wait_gone_blocking(GRACE + STORE_GRACE) {
-                let _ = thread.join();
-            } else {
-                tracing::warn!(
-                    "the LangSmith exporter is left alone: a transform or listener hangs"
-                );
-            }
+        if let Some(running) = self.running.here() {
+            running.stop();
         }
     }
 
@@ -244,15 +187,18 @@ impl BatchExporter {
     /// As [`flush`](Self::flush).
     pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
         self.close();
-        let flush = self.begin_flush();
-        let mark = flush.mark;
-        let result = flush.wait_async(timeout).await;
-        self.queue.stop();
-        // The thread books what is left and goes, which ends this wait one way or the other.
-        let queue = self.queue.clone();
-        let emptied = self.runtime.spawn(async move { queue.emptied().await });
-        let _ = emptied.await;
-        self.after_stop(&mark, result)
+        let Flush(begun) = self.begin_flush();
+        let Some((running, mark)) = begun else {
+            return Ok(());
+        };
+        let result = Flush(begun).wait_async(timeout).await;
+        if let Some(runtime) = &running.runtime {
+            running.queue.stop();
+            // The thread books what is left and goes, which ends this wait one way or the other.
+            let queue = running.queue.clone();
+            let _ = runtime.spawn(async move { queue.emptied().await }).await;
+        }
+        after_stop(running, &mark, result)
     }
 
     /// Runs a task where sockets and clock are: on the exporter's own runtime, whatever runs the caller.
@@ -267,9 +213,10 @@ impl BatchExporter {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let task = self.runtime.spawn(task(self.transport.clone()));
-        task.await
-            .map_err(|_| TransportError::Interrupted("exporter shut down".to_owned()))
+        let running = self.running();
+        let runtime = running.runtime.as_ref().ok_or_else(shut_down)?;
+        let task = runtime.spawn(task(running.transport.clone()));
+        task.await.map_err(|_| shut_down())
     }
 
     /// Sends one request of the caller's own to the destination, outside of queue and books.
@@ -277,11 +224,8 @@ impl BatchExporter {
     /// # Errors
     /// If there was no answer.
     pub async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
-        let transport = self.transport.clone();
-        self.runtime
-            .spawn(async move { transport.exchange(request).await })
-            .await
-            .unwrap_or_else(|_| Err(TransportError::Interrupted("exporter shut down".to_owned())))
+        self.run(|transport| async move { transport.exchange(request).await })
+            .await?
     }
 
     /// Sends one request as [`exchange`](Self::exchange) does, and blocks until the answer.
@@ -289,20 +233,25 @@ impl BatchExporter {
     /// # Errors
     /// If there was no answer.
     pub fn exchange_blocking(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
-        let transport = self.transport.clone();
+        let running = self.running();
+        let runtime = running.runtime.as_ref().ok_or_else(shut_down)?;
+        let transport = running.transport.clone();
         let (tell, told) = mpsc::sync_channel(1);
-        self.runtime.spawn(async move {
+        runtime.spawn(async move {
             // Nobody waits any more if this fails.
             let _ = tell.send(transport.exchange(request).await);
         });
-        told.recv()
-            .unwrap_or_else(|_| Err(TransportError::Interrupted("exporter shut down".to_owned())))
+        told.recv().unwrap_or_else(|_| Err(shut_down()))
     }
+}
+
+fn shut_down() -> TransportError {
+    TransportError::Interrupted("exporter shut down".to_owned())
 }
 
 impl Drop for BatchExporter {
     fn drop(&mut self) {
-        if let Err(error) = self.shutdown(self.shutdown_timeout) {
+        if let Err(error) = self.shutdown(self.config.shutdown_timeout) {
             tracing::warn!("the last runs may be lost: {error}");
         }
     }
@@ -310,90 +259,50 @@ impl Drop for BatchExporter {
 
 impl fmt::Debug for BatchExporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BatchExporter({:?}: {})", self.transport, self.stats())
+        let transport = &self.running.transport;
+        write!(f, "BatchExporter({transport:?}: {})", self.stats())
     }
 }
 
-/// How long the end waits for a function of the program's that is being called just then.
-const GRACE: Duration = Duration::from_secs(1);
-
-/// How long the end waits for the disk to take what is left.
-const STORE_GRACE: Duration = Duration::from_secs(5);
-
-/// The keeper reads values as deep as they may be nested, in every kind of build.
-const KEEPER_STACK: usize = 8 * 1024 * 1024;
-
-/// A flush under way.
-pub(crate) struct Flush<'a> {
-    exporter: &'a BatchExporter,
-    mark: FlushMark,
+/// Says what is left after the end: with a spool it was written meanwhile.
+fn after_stop(
+    running: &Running,
+    mark: &FlushMark,
+    result: Result<(), FlushError>,
+) -> Result<(), FlushError> {
+    match result {
+        Err(FlushError::Timeout { .. }) if running.has_spool => running.queue.end_flush(mark),
+        result => result,
+    }
 }
+
+/// A flush under way; in a process that has had nothing to send, of nothing.
+pub(crate) struct Flush<'a>(Option<(&'a Running, FlushMark)>);
 
 impl Flush<'_> {
     /// Waits for its end, for at most `timeout`.
     pub(crate) fn wait(self, timeout: Duration) -> Result<(), FlushError> {
-        let queue = &self.exporter.queue;
-        queue.wait_settled_blocking(&self.mark, timeout);
-        queue.end_flush(&self.mark)
+        let Some((Running { queue, .. }, mark)) = self.0 else {
+            return Ok(());
+        };
+        queue.wait_settled_blocking(&mark, timeout);
+        queue.end_flush(&mark)
     }
 
     /// Waits as [`wait`](Self::wait) does, without blocking; on any runtime.
     pub(crate) async fn wait_async(self, timeout: Duration) -> Result<(), FlushError> {
-        let (queue, mark) = (self.exporter.queue.clone(), self.mark);
-        let waiting = self.exporter.runtime.spawn(async move {
-            // Whether time ran out shows in the books.
-            let _ = tokio::time::timeout(timeout, queue.wait_settled(&mark)).await;
-        });
-        // Fails only when the exporter's thread is gone, and then everything is settled.
-        let _ = waiting.await;
-        self.exporter.queue.end_flush(&self.mark)
-    }
-}
-
-/// The life of the exporter's thread.
-fn work(
-    queue: &Arc<Queue>,
-    transport: &Arc<dyn Transport>,
-    config: &BatchConfig,
-    tell: &mpsc::SyncSender<Result<Handle, String>>,
-) {
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let _ = tell.send(Err(error.to_string()));
-            return;
-        }
-    };
-    let _ = tell.send(Ok(runtime.handle().clone()));
-    let mut worker = Worker::new(queue.clone(), transport.clone(), config.clone());
-    loop {
-        let life = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    () = queue.stopped() => {}
-                    () = warn_refused(queue) => {}
-                    () = worker.run() => {}
-                }
+        let Some((running, mark)) = self.0 else {
+            return Ok(());
+        };
+        if let Some(runtime) = &running.runtime {
+            let queue = running.queue.clone();
+            let waiting = runtime.spawn(async move {
+                // Whether time ran out shows in the books.
+                let _ = tokio::time::timeout(timeout, queue.wait_settled(&mark)).await;
             });
-        }));
-        if life.is_ok() {
-            break;
+            // Fails only when the exporter's thread is gone, and then everything is settled.
+            let _ = waiting.await;
         }
-        // A panic costs the batch that was being gathered, which is booked: each life leaves less to
-        // do, so this cannot spin.
-        tracing::error!("the LangSmith exporter failed and starts again; please report it");
+        running.queue.end_flush(&mark)
     }
-    runtime.block_on(worker.give_up());
-    queue.abandon(DropReason::Shutdown);
-    // This runtime's clock serves those who wait for the end meanwhile.
-    runtime.block_on(async {
-        let _ = tokio::time::timeout(STORE_GRACE, queue.kept()).await;
-    });
-    queue.leave();
-    // A name lookup under way must not hold up the end of the program.
-    runtime.shutdown_background();
 }

@@ -48,7 +48,7 @@ impl InFlight {
     /// Returns why something is given up whose fate nobody decided.
     fn forsaken(&self) -> DropReason {
         if self.queue.is_stopped() {
-            DropReason::Shutdown
+            self.queue.trouble().unwrap_or(DropReason::Shutdown)
         } else {
             DropReason::ExporterFailed
         }

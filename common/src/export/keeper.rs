@@ -6,7 +6,7 @@
 //!       ── parked ───────► write, then out of memory             not taken by the endpoint, or the end
 //!       ── done ─────────► forget                                delivered, or given up
 //!       ── rejected ─────► rejected.jsonl
-//!       ◄─ read back ───── oldest first                          under a quarter full
+//!       ◄─ read back ───── oldest first                          under an eighth full
 //! ```
 //!
 //! No disk is waited for on any other thread. If it fails, memory serves as it does without a spool.
@@ -22,7 +22,7 @@ use super::callbacks::Transform;
 use super::config::BatchConfig;
 use super::ledger::DropReason;
 use super::queue::{Forsaken, Parked, Queue, Queued, Ticket, Work};
-use super::size::estimated_size;
+use super::size::shallow_size;
 use super::spool::{Draft, Files, Fingerprint, Letters, RecordId, Rejected, Spool, SpoolConfig};
 use super::sync::Clock as Instant;
 use super::transport::StartError;
@@ -50,6 +50,7 @@ pub(super) struct Keeper {
     read_from: Instant,
     spill_from: Instant,
     allowance: Allowance,
+    warned: Vec<DropReason>,
     // A fault of this crate: from then on it is as if the disk had failed.
     broken: bool,
 }
@@ -77,6 +78,7 @@ impl Keeper {
             read_from: now,
             spill_from: now,
             allowance: Allowance::new(config.replay_rate, now),
+            warned: Vec::new(),
             broken: false,
             queue,
             config,
@@ -149,6 +151,7 @@ impl Keeper {
             }
             let left = self.keep(fresh.into_iter().map(Group::of).collect());
             for group in left {
+                self.warn(DropReason::Shutdown);
                 self.queue.book_dropped(&group, DropReason::Shutdown, true);
             }
             let written: Vec<_> = tickets.into_iter().map(|ticket| (ticket, true)).collect();
@@ -189,6 +192,7 @@ impl Keeper {
             self.read_from = Instant::now() + self.pause;
         }
         for group in self.keep(groups) {
+            self.warn(reason);
             let left = Forsaken {
                 ops: group.ops,
                 bytes: group.bytes,
@@ -317,14 +321,14 @@ impl Keeper {
         self.allowance.take(found.iter().map(|it| it.ops).sum());
         let mut back = Vec::with_capacity(found.len());
         for recovered in found {
-            let Some(op) = recovered.op else {
+            let Some(mut op) = recovered.op else {
                 self.queue.book_damaged(recovered.tag, recovered.ops);
                 continue;
             };
             let ticket = self.queue.new_ticket();
             self.records.insert(ticket, (recovered.id, recovered.ops));
             back.push(Queued {
-                bytes: estimated_size(&op),
+                bytes: shallow_size(&mut op),
                 op,
                 ops: recovered.ops,
                 epoch: recovered.tag,
@@ -358,6 +362,7 @@ impl Keeper {
     }
 
     fn drop_all(&mut self, ops: Vec<Queued>, reason: DropReason) {
+        self.warn(reason);
         for queued in ops {
             let group = Group::of(queued);
             self.write_down(&group, reason);
@@ -385,6 +390,13 @@ impl Keeper {
             tracing::error!("the spool failed, and memory serves from now on; please report it");
         }
         done.ok()
+    }
+
+    fn warn(&mut self, reason: DropReason) {
+        if !self.warned.contains(&reason) {
+            self.warned.push(reason);
+            tracing::warn!("runs were dropped: {reason}; later ones are counted, not logged");
+        }
     }
 
     fn tell(&mut self) {

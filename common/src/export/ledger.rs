@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// The books of one exporter at one moment.
 ///
@@ -16,6 +17,11 @@ pub struct ExportStats {
     pub delivered: u64,
     /// Operations held in memory: queued or in flight.
     pub queued: u64,
+    /// Bytes that these take, by estimate.
+    pub queued_bytes: usize,
+    /// How long what is held has been waiting; grows while nothing is settled, and is worth an alert above
+    /// a minute. Zero if nothing is held.
+    pub stalled: Duration,
     /// Operations kept on disk alone; what memory holds as well counts as queued.
     pub spooled: u64,
     /// Operations among the accepted ones that an earlier process had left on disk.
@@ -31,6 +37,9 @@ pub struct ExportStats {
     /// Attachments that did not arrive although their run did, by reason. They are no operations, so
     /// they do not count in the balance.
     pub attachments_lost: BTreeMap<AttachmentLoss, u64>,
+    /// Runs that arrived with something cut, because the server would not take them whole (413). In the
+    /// place of what was cut stands how long it was and its hash, as `[truncated: 1048576 bytes, xxh3 …]`.
+    pub truncated: u64,
     /// What became of the spool itself; all zero without one. It does not count in the balance.
     pub spool: SpoolStats,
 }
@@ -40,9 +49,9 @@ pub struct ExportStats {
 pub struct SpoolStats {
     /// Bytes on disk that this exporter answers for: its own, and those it took over.
     pub bytes: u64,
-    /// Operations that went on without being on disk: the disk failed, was full or too slow, or the
-    /// spool has as many bytes as it may. They are held in memory like those of an exporter without a
-    /// spool.
+    /// Operations that were to be on disk and are not: the disk failed, was full or too slow, or the spool
+    /// has as many bytes as it may. In durable mode memory still holds them, as without a spool; of those
+    /// that could not be sent either, [`ExportStats::dropped`] tells the reason.
     pub unstored: u64,
     /// Operations that the server rejected and that were written beside the spool, with the reason.
     pub rejected: u64,
@@ -50,6 +59,9 @@ pub struct SpoolStats {
     pub damaged: u64,
     /// Files that were not a spool's, or of a later version, and were put aside under another name.
     pub set_aside: u64,
+    /// Writes that found the spool as large as it may be
+    /// ([`SpoolConfig::max_bytes`](super::SpoolConfig::max_bytes)).
+    pub full: u64,
     /// Reads and writes that failed.
     pub disk_errors: u64,
 }
@@ -91,6 +103,9 @@ impl fmt::Display for ExportStats {
         for (reason, count) in &self.attachments_lost {
             write!(f, "; attachments lost, {reason}: {count}")?;
         }
+        if self.truncated > 0 {
+            write!(f, "; truncated: {}", self.truncated)?;
+        }
         let spool = &self.spool;
         for (what, count) in [
             ("recovered", self.recovered),
@@ -98,6 +113,7 @@ impl fmt::Display for ExportStats {
             ("rejected and kept beside the spool", spool.rejected),
             ("damaged records", spool.damaged),
             ("files put aside", spool.set_aside),
+            ("writes beyond the spool's bound", spool.full),
             ("disk errors", spool.disk_errors),
         ] {
             if count > 0 {
@@ -124,8 +140,7 @@ pub enum DropReason {
     /// the server points to.
     #[error("the endpoint redirects elsewhere")]
     Redirected,
-    /// 413 to a single run without its attachments; a batch of several is halved and sent again. Send
-    /// smaller inputs and outputs.
+    /// 413 to a single run of which everything long is cut; or to a judgement. Raise the server's limit.
     #[error("too large for the server")]
     TooLarge,
     /// Another 4xx: the server does not accept what was sent. Also a 404 to feedback, or to an update
@@ -187,6 +202,11 @@ impl DropReason {
             | Self::ExporterFailed => false,
         }
     }
+
+    /// Returns true if another key or workspace would help.
+    pub(super) fn is_of_key(self) -> bool {
+        matches!(self, Self::KeyRefused | Self::WorkspaceNeeded)
+    }
 }
 
 /// Why an attachment did not arrive although its run did.
@@ -224,14 +244,16 @@ pub enum RefuseReason {
 }
 
 /// What a flush could not do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FlushError {
-    /// Time ran out. They are still held and will be sent; wait longer, or see whether the endpoint
-    /// answers (`Client::check`).
-    #[error("time ran out with {left} operations unsent")]
+    /// Time ran out. They are still held and will be sent; wait longer, or see to what keeps them
+    /// (`Client::check` says more).
+    #[error("time ran out with {left} operations unsent{}", why(.because))]
     Timeout {
         /// Operations still held.
         left: u64,
+        /// What keeps them; none if no request has failed lately.
+        because: Option<DropReason>,
     },
     /// Time ran out, and what is not delivered is safe on disk: it is sent later, by this process or
     /// the next one with the same spool. See whether the endpoint answers (`Client::check`).
@@ -257,6 +279,36 @@ pub enum FlushError {
         /// The latest reason; [`ExportStats`] has them all.
         reason: RefuseReason,
     },
+    /// It happened at one of several destinations; what to do is said by the error within.
+    #[error("{destination}: {error}")]
+    At {
+        /// Its address, as in `Client::stats_by_destination`.
+        destination: String,
+        /// What happened there.
+        error: Box<FlushError>,
+    },
+}
+
+impl FlushError {
+    /// Returns what happened, wherever it was.
+    pub fn what(&self) -> &Self {
+        match self {
+            Self::At { error, .. } => error.what(),
+            here => here,
+        }
+    }
+
+    /// Says where it was.
+    pub(crate) fn at(self, destination: &str) -> Self {
+        Self::At {
+            destination: destination.to_owned(),
+            error: Box::new(self),
+        }
+    }
+}
+
+fn why(because: &Option<DropReason>) -> String {
+    because.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 #[cfg(test)]

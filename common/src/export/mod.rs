@@ -10,23 +10,30 @@
 //!                 │   └──────────── ledger ◄────────┘ delivered, or dropped with a reason
 //! ```
 //!
+//! With a spool, the keeper's thread stands beside the queue: it writes what memory cannot hold or the
+//! endpoint does not take, and reads it back, oldest first ([`SpoolConfig`]).
+//!
 //! Submitting is synchronous and needs no runtime; everything slow happens on the exporter's thread.
 //! What was accepted is accounted for to the last operation:
 //! `accepted = delivered + dropped + spooled + queued`. Start at [`BatchExporter`].
 
+mod admission;
 mod batch;
 mod callbacks;
 mod chunks;
 mod config;
+mod connections;
 mod encode;
 mod exporter;
 mod in_flight;
 mod info;
 mod keeper;
+mod key;
 mod ledger;
 mod queue;
 mod retry;
 mod route;
+mod running;
 mod send;
 #[cfg(test)]
 mod shuttled;
@@ -34,6 +41,7 @@ mod size;
 // The tests and fuzz targets of the spool reach its inside.
 #[doc(hidden)]
 pub mod spool;
+mod stall;
 mod sync;
 mod tls;
 mod transport;
@@ -51,9 +59,11 @@ pub use config::{
 pub use encode::{EncodedBody, Encoder, Encoding};
 pub use exporter::BatchExporter;
 pub use info::{BatchIngestConfig, InstanceFlags, ServerInfo};
+pub use key::KeySource;
 pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason, SpoolStats};
 pub(crate) use retry::names_workspace;
 pub use retry::{RetryPolicy, Verdict, judge};
+pub(crate) use running::after_fork;
 pub use spool::{
     DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_SEGMENT_BYTES, DEFAULT_SPOOL_SYNC_INTERVAL,
     DEFAULT_STORE_TIMEOUT, Rejected, SpoolConfig, SpoolMode,

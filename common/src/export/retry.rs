@@ -1,14 +1,23 @@
 //! What an answer means, and when to try again.
 //!
-//! | answer | meaning |
-//! |---|---|
-//! | 2xx, 409 | delivered (409: the server has it already) |
-//! | 408, 425, 429, 499, 500, 502, 503, 504, 520 to 530, no answer | try again |
-//! | 404 | no such path: `/runs/multipart` falls back to `/runs/batch`; to feedback: no such run yet |
-//! | 413 | too large: a batch of several runs is halved, a single one leaves its attachments behind |
-//! | 400, 422 | something of it is rejected: a batch of several runs is halved, a single one dropped |
-//! | 415 to a compressed body | sent again as it is, and so are later ones |
-//! | 3xx, 401, 403, any other | dropped, with the reason |
+//! | answer | meaning | what is done |
+//! |---|---|---|
+//! | 2xx | delivered | runs that the body names as failed are sent again, by themselves |
+//! | 409 | the server has it | one run: delivered; several: halved, to tell which |
+//! | 400, 422 | something of it is rejected | several runs: halved; a single one: dropped |
+//! | 413 | too large | several runs: halved; a single one: attachments, outputs, inputs, then the rest are cut |
+//! | 404 to `/runs/multipart` | no such path | sent to `/runs/batch`; if that works, so are later ones |
+//! | 404 to feedback | no such run yet | sent again a few times, then dropped |
+//! | 415 to a compressed body | cannot unpack | sent as it is, and so are later ones |
+//! | 408, 425, 429, 499, 500, 502, 503, 504, 520 to 530 | not now | **held** |
+//! | no connection, no answer in time, broken off; 407 of a proxy | out of reach | **held** |
+//! | 401, 403 | the key is refused | **held**, until the server or the key changes |
+//! | 404 to both paths, 3xx | not a LangSmith that takes runs | **held**; no redirect is followed |
+//! | any other | rejected | dropped |
+//!
+//! *Held* means that nothing is wrong with the runs: they are kept and tried again, with one request at a
+//! time to an endpoint that is believed to be away (`send/breaker.rs`), until the budget of
+//! [`RetryPolicy`] is used up.
 
 use std::time::{Duration, SystemTime};
 
@@ -28,7 +37,8 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// The longest wait; 5 s.
     pub cap: Duration,
-    /// How long one batch is tried in all; 5 minutes. Meanwhile the queue fills up to its bounds.
+    /// How long a request is tried in all; 5 minutes. Meanwhile the queue fills up to its bounds. With no
+    /// time at all nothing is tried again, and while the endpoint is believed to be away nothing is sent.
     pub budget: Duration,
 }
 
@@ -71,8 +81,13 @@ impl RetryPolicy {
 pub enum Verdict {
     /// The server has the batch.
     Delivered,
+    /// The server had it already, or some of it.
+    Known,
     /// Send the same again, after this long at least.
     Retry(Option<Duration>),
+    /// Nothing is accepted from us, whatever it is, until somebody mends what the reason says. Keep it,
+    /// and try again now and then.
+    Hold(DropReason),
     /// The path does not exist.
     NotFound,
     /// Sending the same again would not help.
@@ -86,16 +101,17 @@ pub fn judge(outcome: &Result<HttpResponse, TransportError>) -> Verdict {
         Err(_) => return Verdict::Retry(None),
     };
     match response.status {
-        200..=299 | 409 => Verdict::Delivered,
+        200..=299 => Verdict::Delivered,
+        409 => Verdict::Known,
         // 499 and the 520s are said by what stands in front of the server.
-        408 | 425 | 429 | 499 | 500 | 502 | 503 | 504 | 520..=530 => {
+        407 | 408 | 425 | 429 | 499 | 500 | 502 | 503 | 504 | 520..=530 => {
             let asked = response.retry_after.as_deref();
             Verdict::Retry(asked.and_then(|value| parse_retry_after(value, SystemTime::now())))
         }
         404 => Verdict::NotFound,
-        300..=399 => Verdict::Drop(DropReason::Redirected),
-        403 if names_workspace(&response.body) => Verdict::Drop(DropReason::WorkspaceNeeded),
-        401 | 403 => Verdict::Drop(DropReason::KeyRefused),
+        300..=399 => Verdict::Hold(DropReason::Redirected),
+        403 if names_workspace(&response.body) => Verdict::Hold(DropReason::WorkspaceNeeded),
+        401 | 403 => Verdict::Hold(DropReason::KeyRefused),
         413 => Verdict::Drop(DropReason::TooLarge),
         _ => Verdict::Drop(DropReason::Rejected),
     }
@@ -161,16 +177,22 @@ mod tests {
                 ..HttpResponse::default()
             }))
         };
-        for status in [200, 202, 204, 409] {
+        for status in [200, 201, 202, 204, 207] {
             assert_eq!(judge(status), Verdict::Delivered, "{status}");
         }
-        for status in [408, 425, 429, 499, 500, 502, 503, 504, 520, 525, 530] {
+        assert_eq!(judge(409), Verdict::Known);
+        for status in [407, 408, 425, 429, 499, 500, 502, 503, 504, 520, 525, 530] {
             assert_eq!(judge(status), Verdict::Retry(None), "{status}");
         }
         for (status, reason) in [
+            (301, DropReason::Redirected),
             (307, DropReason::Redirected),
             (401, DropReason::KeyRefused),
             (403, DropReason::KeyRefused),
+        ] {
+            assert_eq!(judge(status), Verdict::Hold(reason), "{status}");
+        }
+        for (status, reason) in [
             (413, DropReason::TooLarge),
             (400, DropReason::Rejected),
             (422, DropReason::Rejected),
@@ -188,7 +210,7 @@ mod tests {
             ..HttpResponse::default()
         };
         let verdict = super::judge(&Ok(no_workspace));
-        assert_eq!(verdict, Verdict::Drop(DropReason::WorkspaceNeeded));
+        assert_eq!(verdict, Verdict::Hold(DropReason::WorkspaceNeeded));
         assert!(
             DropReason::WorkspaceNeeded
                 .to_string()

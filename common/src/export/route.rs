@@ -9,13 +9,17 @@
 //! Start at [`divide`].
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use http::Method;
+use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::encode::is_usable_name;
 use super::in_flight::Held;
 use super::ledger::AttachmentLoss;
-use crate::model::RunOp;
+use super::retry::RetryPolicy;
+use crate::model::{Run, RunOp};
 
 /// The forms that a request has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +36,16 @@ pub(super) enum Form {
 pub(super) struct Load {
     pub(super) form: Form,
     pub(super) batch: Held,
+    /// How often it was sent.
+    pub(super) attempts: u32,
+    /// Whether it goes as JSON because there seems to be no multipart.
+    pub(super) is_fallback: bool,
+    // Since when it is to be sent.
+    begun: Option<Instant>,
 }
+
+/// No setting is waited out for longer, so that none can overflow the clock.
+const MAX_BUDGET: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Divides a batch into what each request carries; the first is last, to be popped from the end.
 ///
@@ -45,23 +58,29 @@ pub(super) fn divide(batch: Held, form: Form, feedback_as_part: bool) -> Vec<Loa
         (Form::Json, RunOp::Feedback(_)) => false,
         (Form::Multipart | Form::Json, _) => true,
     });
-    let mut loads: Vec<Load> = alone.into_singles().into_iter().map(Load::one).collect();
+    let one = |batch| Load::new(Form::One, batch);
+    let mut loads: Vec<Load> = alone.into_singles().into_iter().map(one).collect();
     loads.reverse();
     if !together.groups().is_empty() {
-        loads.push(Load {
-            form,
-            batch: together,
-        });
+        loads.push(Load::new(form, together));
     }
     loads
 }
 
 impl Load {
-    fn one(batch: Held) -> Self {
+    fn new(form: Form, batch: Held) -> Self {
         Self {
-            form: Form::One,
+            form,
             batch,
+            attempts: 0,
+            is_fallback: false,
+            begun: None,
         }
+    }
+
+    /// Returns until when it is tried; the time begins with the first call.
+    pub(super) fn deadline(&mut self, policy: &RetryPolicy) -> Instant {
+        *self.begun.get_or_insert_with(Instant::now) + policy.budget.min(MAX_BUDGET)
     }
 
     /// Returns the operation of a load that has only one.
@@ -81,7 +100,39 @@ impl Load {
     pub(super) fn halves(self) -> [Self; 2] {
         let form = self.form;
         let [first, second] = self.batch.split();
-        [second, first].map(|batch| Self { form, batch })
+        [second, first].map(|batch| Self::new(form, batch))
+    }
+
+    /// Makes a load of each group; the first is last, as in [`divide`].
+    pub(super) fn singles(self) -> impl Iterator<Item = Self> {
+        let form = self.form;
+        let singles = self.batch.into_singles().into_iter().rev();
+        singles.map(move |batch| Self::new(form, batch))
+    }
+
+    /// Makes of multipart what goes elsewhere, as in [`divide`]; time runs on.
+    pub(super) fn into_json(self) -> impl Iterator<Item = Self> {
+        // The other path is no repetition.
+        let (attempts, begun) = (self.attempts.saturating_sub(1), self.begun);
+        let loads = divide(self.batch, Form::Json, false).into_iter();
+        loads.map(move |load| match load.form {
+            Form::Json => Self {
+                attempts,
+                begun,
+                is_fallback: true,
+                ..load
+            },
+            Form::Multipart | Form::One => load,
+        })
+    }
+
+    /// Makes multipart of what was JSON for want of it; time runs on.
+    pub(super) fn back_to_multipart(self) -> Self {
+        Self {
+            form: Form::Multipart,
+            is_fallback: false,
+            ..self
+        }
     }
 
     /// Returns method and path of the request.
@@ -97,13 +148,32 @@ impl Load {
         }
     }
 
-    /// Takes the attachments out of a run that is too large with them; false if that changes nothing.
-    pub(super) fn lighten(&mut self) -> bool {
-        if self.form != Form::Multipart {
-            return false;
-        }
-        let stripped = self.batch.change(|it| it.strip_attachments(is_usable_name));
-        stripped.is_some_and(|stripped| stripped > 0)
+    /// Makes a run that is too large smaller by one step, of which the first takes the attachments out;
+    /// false if there is none left.
+    pub(super) fn lighten(&mut self, shorten: impl Fn(&mut Run) -> bool) -> bool {
+        let form = self.form;
+        let lightened = self.batch.change(|batch| {
+            let strips = form == Form::Multipart;
+            (strips && batch.strip_attachments(is_usable_name) > 0) || batch.shorten(shorten)
+        });
+        lightened == Some(true)
+    }
+
+    /// Returns how many runs arrive truncated.
+    pub(super) fn truncated(&self) -> u64 {
+        let groups = self.batch.groups().iter();
+        groups.filter(|group| group.truncated).count() as u64
+    }
+
+    /// Parts what is named from the rest, which is done; time runs on for the first.
+    pub(super) fn part(self, named: &[Uuid]) -> (Self, Self) {
+        let (failed, done) = self.batch.partition(|op| named.contains(&op.id()));
+        let done = Self::new(self.form, done);
+        let failed = Self {
+            batch: failed,
+            ..self
+        };
+        (failed, done)
     }
 
     /// Tells which attachments the runs arrive without.

@@ -1,12 +1,22 @@
 //! One HTTP exchange.
+//!
+//! ```text
+//! HttpRequest ──► address + path, key of the moment ──► connection ──► answer, read up to a limit
+//!                                                        ▲      │
+//!                   once, if it broke off and was an old one ◄──┘        one deadline over all of it
+//! ```
+//!
+//! Start at [`Transport`].
 
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
@@ -16,7 +26,9 @@ use secrecy::ExposeSecret as _;
 
 use super::chunks::in_chunks;
 use super::config::{Destination, trimmed_key};
+use super::connections::Connections;
 use super::encode::EncodedBody;
+use super::key::KeySource;
 use super::tls;
 
 /// A request below the endpoint.
@@ -46,6 +58,14 @@ impl HttpRequest {
         }
     }
 
+    /// Returns true if nothing changes when it arrives twice: reading, and sending what has an id.
+    fn is_repeatable(&self) -> bool {
+        let has_id = ["/runs", "/feedback"]
+            .iter()
+            .any(|at| self.path.starts_with(at));
+        self.method == Method::GET || (self.method != Method::DELETE && has_id)
+    }
+
     /// Adds a body.
     #[must_use]
     pub fn body(mut self, body: EncodedBody) -> Self {
@@ -66,6 +86,12 @@ pub struct HttpResponse {
     /// Whether the connection broke before the end of the body.
     pub incomplete: bool,
 }
+
+const API_KEY: &str = "x-api-key";
+
+/// An idle connection is closed after this long: before the load balancers in front of a server do it,
+/// which have a minute mostly.
+const POOL_IDLE: Duration = Duration::from_secs(50);
 
 /// Most that is read of an answer unless the request says otherwise; ingest answers are shorter.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
@@ -95,6 +121,21 @@ pub type Exchange<'a> =
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Carries one request.
     fn exchange(&self, request: HttpRequest) -> Exchange<'_>;
+
+    /// Makes one like it that shares no connection with it, for a process that was forked off. Without
+    /// one, as by default, the child uses this very one; then its connections must not outlive an exchange.
+    fn renew(&self) -> Option<Arc<dyn Transport>> {
+        None
+    }
+
+    /// Returns a number that changes when what the transport proves itself with changes, and tells nothing
+    /// of it; none, as by default, if that never happens.
+    ///
+    /// While the key is refused it is looked at several times a second, so that a new one is tried at
+    /// once.
+    fn credentials(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Why an exporter cannot start. Nothing was sent.
@@ -152,12 +193,22 @@ pub enum StartError {
 
 /// The transport over `reqwest`.
 ///
-/// Redirects are never followed: the key would go to whatever host the answer names. A proxy from the
-/// environment is used, except for loopback.
+/// Redirects are never followed: the key would go to whatever host the answer names.
+///
+/// A proxy from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, and `NO_PROXY`) is used for
+/// addresses with `https`, where it sees the host's name and nothing else. It is not used for loopback, nor
+/// with a key for an address without TLS: the proxy would read the key.
+///
+/// A connection that a server has closed meanwhile is replaced once, in silence: that is no fault.
 #[derive(Clone)]
 pub struct ReqwestTransport {
     client: reqwest::Client,
     base: String,
+    key: Option<KeySource>,
+    connections: Connections,
+    // Of its own for each: what is told of a key says nothing of it.
+    hasher: RandomState,
+    destination: Destination,
 }
 
 impl ReqwestTransport {
@@ -174,6 +225,7 @@ impl ReqwestTransport {
         } else {
             tls::trusting_nobody()?
         };
+        let connections = Connections::default();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("langsmith-rust/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers(to)?)
@@ -181,29 +233,59 @@ impl ReqwestTransport {
             .https_only(secure)
             .connect_timeout(Duration::from_secs(3))
             .tcp_nodelay(true)
+            .pool_idle_timeout(POOL_IDLE)
+            .connector_layer(connections.clone())
             .tls_backend_preconfigured(tls);
         if is_loopback(&url) {
             builder = builder.no_proxy();
-        } else if !secure && to.api_key.is_some() {
+        } else if !secure && to.has_key() {
+            builder = builder.no_proxy();
             tracing::warn!("{base} is not encrypted: whoever is on the way can read the API key");
         }
         let client = builder
             .build()
             .map_err(|error| StartError::HttpClient(error.to_string()))?;
-        Ok(Self { client, base })
+        Ok(Self {
+            client,
+            base,
+            key: to.api_key_from.clone(),
+            connections,
+            hasher: RandomState::new(),
+            destination: to.clone(),
+        })
     }
 
-    async fn run(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+    /// Sends a request as far as the head of its answer.
+    async fn send(
+        &self,
+        request: &HttpRequest,
+        timeout: Duration,
+    ) -> Result<reqwest::Response, TransportError> {
         let url = format!("{}{}", self.base, request.path);
-        let mut builder = self.client.request(request.method, url);
-        if let Some(body) = request.body {
+        let mut builder = self.client.request(request.method.clone(), url);
+        if let Some(key) = self.key.as_ref().and_then(KeySource::header) {
+            builder = builder.header(API_KEY, key);
+        }
+        if let Some(body) = &request.body {
             for (name, value) in body.headers() {
                 builder = builder.header(name, value);
             }
-            builder = builder.body(in_chunks(body.chunks));
+            builder = builder.body(in_chunks(body.chunks.clone()));
         }
-        builder = builder.timeout(request.timeout);
-        let mut response = builder.send().await.map_err(explain)?;
+        builder.timeout(timeout).send().await.map_err(explain)
+    }
+
+    async fn run(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let begun = Instant::now();
+        let made = self.connections.made();
+        let mut answer = self.send(&request, request.timeout).await;
+        let broke_off = matches!(answer, Err(TransportError::Interrupted(_)));
+        if broke_off && request.is_repeatable() && self.connections.made() == made {
+            // It was on a connection of earlier, which the server may have closed just then.
+            let left = request.timeout.saturating_sub(begun.elapsed());
+            answer = self.send(&request, left).await;
+        }
+        let mut response = answer?;
         let retry_after = response
             .headers()
             .get("retry-after")
@@ -238,6 +320,18 @@ impl ReqwestTransport {
 impl Transport for ReqwestTransport {
     fn exchange(&self, request: HttpRequest) -> Exchange<'_> {
         Box::pin(self.run(request))
+    }
+
+    fn credentials(&self) -> Option<u64> {
+        let key = self.key.as_ref()?.current();
+        let key = key.as_ref().map(|key| key.expose_secret());
+        Some(self.hasher.hash_one(key))
+    }
+
+    fn renew(&self) -> Option<Arc<dyn Transport>> {
+        let renewed = Self::new(&self.destination);
+        // It was good enough for the parent.
+        renewed.ok().map(|it| Arc::new(it) as Arc<dyn Transport>)
     }
 }
 
@@ -321,12 +415,15 @@ fn headers(to: &Destination) -> Result<HeaderMap, StartError> {
         headers.append(header, value);
     }
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if to.api_key_from.is_some() {
+        headers.remove(API_KEY);
+    }
     // The field is open to the caller, who may have set what the setter would not.
-    if let Some(key) = to.api_key.as_ref().and_then(trimmed_key) {
+    else if let Some(key) = to.api_key.as_ref().and_then(trimmed_key) {
         let mut value =
             HeaderValue::from_str(key.expose_secret()).map_err(|_| StartError::InvalidApiKey)?;
         value.set_sensitive(true);
-        headers.insert("x-api-key", value);
+        headers.insert(API_KEY, value);
     }
     if let Some(workspace) = &to.workspace_id {
         let value = HeaderValue::from_str(workspace).map_err(|_| StartError::InvalidWorkspace)?;

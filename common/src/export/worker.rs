@@ -20,7 +20,6 @@ use super::batch::Batch;
 use super::config::{BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, Delivery};
 use super::in_flight::{Held, InFlight};
 use super::info::ServerInfo;
-use super::ledger::DropReason;
 use super::queue::{Limits, Queue, Queued};
 use super::send::{Sender, Shared, Warnings};
 use super::transport::{HttpRequest, Transport};
@@ -112,9 +111,8 @@ impl Worker {
             let Some(taken) = self.queue.next_batch().await else {
                 break;
             };
-            match self.gather(taken).await {
-                Ok(batch) => self.sender.send(batch, place),
-                Err((batch, reason)) => batch.settle(Err(reason)),
+            if let Some(batch) = self.gather(taken).await {
+                self.sender.send(batch, place);
             }
         }
         self.sender.landed().await;
@@ -126,22 +124,35 @@ impl Worker {
     }
 
     /// Lets the program change what was taken, and merges what is sent together.
-    async fn gather(&self, mut taken: Vec<Queued>) -> Result<Held, (Held, DropReason)> {
+    ///
+    /// None if there is nothing to send; what was taken is booked.
+    async fn gather(&self, mut taken: Vec<Queued>) -> Option<Held> {
         let owed = self.in_flight.take(&taken);
         let mut changed = Ok(());
-        if let Some(transform) = &self.config.transform {
-            changed = transform.change(&mut taken);
+        if let Some(transform) = self.config.transform.clone() {
+            // Beside this thread: requests are under way here, and deadlines pass.
+            let beside = tokio::task::spawn_blocking(move || {
+                let changed = transform.change(&mut taken);
+                (taken, changed)
+            });
+            (taken, changed) = match beside.await {
+                Ok(done) => done,
+                Err(_) => return None,
+            };
         }
-        match (changed, self.config.delivery) {
-            (Ok(()), Delivery::Batched) => Ok(owed.becomes(Batch::merge_queued(taken))),
-            (Ok(()), Delivery::Unbatched) => Ok(owed.becomes(Batch::apart_queued(taken))),
-            (Err(reason), _) => Err((owed.becomes(Batch::apart_queued(taken)), reason)),
+        if let Err(reason) = changed {
+            owed.becomes(Batch::apart_queued(taken)).settle(Err(reason));
+            return None;
         }
+        Some(owed.becomes(match self.config.delivery {
+            Delivery::Batched => Batch::merge_queued(taken),
+            Delivery::Unbatched => Batch::apart_queued(taken),
+        }))
     }
 
     /// Asks the server what it prefers, beside the work, if it is time.
     fn ask_info(&mut self) {
-        if !self.info.due.is_some_and(|due| due <= Instant::now()) {
+        if self.info.due.is_none_or(|due| due > Instant::now()) {
             return;
         }
         self.info.due = Some(Instant::now() + INFO_AGAIN);

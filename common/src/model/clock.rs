@@ -25,7 +25,8 @@ pub trait Clock: Send + Sync + fmt::Debug {
 /// system's clock neither shortens nor turns round a run. When the two are more than a second apart
 /// (the clock was set, or the machine slept), the system's time is taken anew; only then, and only if
 /// the clock was set back, can a time be earlier than the one before. All clocks of a process share one
-/// sequence. A look costs a reading of each of the system's two clocks, and hardly more.
+/// sequence. A look costs a reading of the monotonic clock; the other one is read once a millisecond at
+/// most.
 #[derive(Debug, Default)]
 pub struct SystemClock;
 
@@ -36,10 +37,16 @@ impl Clock for SystemClock {
         // The monotonic clock is read first: if the thread is held up in between, the pair looks as if
         // the wall clock had been set forward, and the time that comes of it is the right one still.
         let steady = micros(SINCE.elapsed());
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        from_micros(ANCHORED.time(wall.map_or(0, micros), steady))
+        let wall = ANCHORED.is_due(steady).then(|| {
+            let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            wall.map_or(0, micros)
+        });
+        from_micros(ANCHORED.time(wall, steady))
     }
 }
+
+/// How long the wall clock is believed not to have been set.
+const BELIEVED_MICROS: i64 = 1_000;
 
 /// The difference between the two clocks that makes the system's time anew. Time services move a clock
 /// by less gradually, and the monotonic clock with it.
@@ -50,6 +57,8 @@ const APART_MICROS: u64 = 1_000_000;
 struct Anchored {
     // Wall time at zero of the monotonic clock; nothing has been read yet at the least value.
     offset: AtomicI64,
+    // When the wall clock is to be read again, by the monotonic clock.
+    due: AtomicI64,
     // The last tick given out. Ticks belong to the monotonic clock, so no wall clock moves them.
     last_tick: AtomicI64,
 }
@@ -58,17 +67,28 @@ impl Anchored {
     const fn new() -> Self {
         Self {
             offset: AtomicI64::new(i64::MIN),
+            due: AtomicI64::new(i64::MIN),
             last_tick: AtomicI64::new(-1),
         }
     }
 
-    /// Returns the time at a reading of both clocks.
-    fn time(&self, wall: i64, steady: i64) -> i64 {
+    /// Returns true if the wall clock is to be read.
+    fn is_due(&self, steady: i64) -> bool {
+        self.due.load(Ordering::Acquire) <= steady
+    }
+
+    /// Returns the time at a reading of the monotonic clock, and of the wall clock if that was due.
+    fn time(&self, wall: Option<i64>, steady: i64) -> i64 {
         let known = self.offset.load(Ordering::Relaxed);
-        let offset = anchor(known, wall, steady);
+        let offset = wall.map_or(known, |wall| anchor(known, wall, steady));
         if offset != known {
             // A thread that was held up may write an older one over it; the next look mends that.
             self.offset.store(offset, Ordering::Relaxed);
+        }
+        if wall.is_some() {
+            // Whoever sees that it is not due sees the offset too.
+            let due = steady.saturating_add(BELIEVED_MICROS);
+            self.due.store(due, Ordering::Release);
         }
         let next = |last: i64| steady.max(last.saturating_add(1));
         let last = self
@@ -142,7 +162,7 @@ mod tests {
     /// Returns what `Anchored` makes of pairs of readings: wall clock, monotonic clock.
     fn times(readings: &[(i64, i64)]) -> Vec<i64> {
         let clock = Anchored::new();
-        let time = |(wall, steady): &(i64, i64)| clock.time(*wall, *steady);
+        let time = |(wall, steady): &(i64, i64)| clock.time(Some(*wall), *steady);
         readings.iter().map(time).collect()
     }
 
@@ -171,6 +191,15 @@ mod tests {
     fn a_small_correction_bends_no_time() {
         let back = times(&[(SECOND, 0), (SECOND / 2, 100), (SECOND / 2 + 100, 200)]);
         assert_eq!(back, [SECOND, SECOND + 100, SECOND + 200]);
+    }
+
+    #[test]
+    fn a_wall_clock_that_was_just_read_is_believed() {
+        let clock = Anchored::new();
+        assert!(clock.is_due(0));
+        assert_eq!(clock.time(Some(SECOND), 0), SECOND);
+        assert!(!clock.is_due(BELIEVED_MICROS - 1) && clock.is_due(BELIEVED_MICROS));
+        assert_eq!(clock.time(None, 500), SECOND + 500);
     }
 
     #[test]

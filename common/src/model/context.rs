@@ -1,6 +1,8 @@
 //! What crosses a service boundary.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use smol_str::SmolStr;
 
 use super::JsonMap;
 use super::dotted_order::DottedOrder;
@@ -42,14 +44,14 @@ impl RunContext {
 ///
 /// On the wire these are the members `langsmith-metadata`, `langsmith-tags` and `langsmith-project`
 /// of the W3C `baggage` header. Mind that metadata goes to every service called.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Baggage {
     /// Metadata; a child's own value wins over an inherited one of the same key.
     pub metadata: Arc<JsonMap>,
     /// Tags, in order, each once.
-    pub tags: Vec<String>,
+    pub tags: Vec<SmolStr>,
     /// The project that the trace goes to; none leaves the choice to the receiver.
-    pub project: Option<String>,
+    pub project: Option<SmolStr>,
 }
 
 impl Baggage {
@@ -57,4 +59,20 @@ impl Baggage {
     pub fn is_empty(&self) -> bool {
         self.metadata.is_empty() && self.tags.is_empty() && self.project.is_none()
     }
+}
+
+impl Default for Baggage {
+    fn default() -> Self {
+        Self {
+            metadata: no_metadata(),
+            tags: Vec::new(),
+            project: None,
+        }
+    }
+}
+
+/// Returns the metadata of whoever has none. All share it, because most runs begin without.
+pub(super) fn no_metadata() -> Arc<JsonMap> {
+    static NONE: LazyLock<Arc<JsonMap>> = LazyLock::new(Arc::default);
+    NONE.clone()
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use chrono::{Datelike as _, NaiveDate, Timelike as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::clock::Timestamp;
 use super::ids::{RunId, TraceId};
@@ -31,24 +32,42 @@ pub struct Segment {
 impl Segment {
     /// Length in bytes of a segment as we write it: 22 of time and 36 of id.
     pub const LEN: usize = 58;
+
+    /// Returns the text. Every run that starts asks for it, on the thread that is traced, so it is
+    /// written digit by digit: the machinery of `write!` takes ten times as long.
+    fn text(&self) -> [u8; Self::LEN] {
+        let mut text = *b"00000000T000000000000Z00000000-0000-0000-0000-000000000000";
+        let (date, time) = (self.start.date_naive(), self.start.time());
+        // The builder of runs sees to it that a year has four digits.
+        put(&mut text[..4], u32::try_from(date.year()).unwrap_or(0));
+        put(&mut text[4..6], date.month());
+        put(&mut text[6..8], date.day());
+        put(&mut text[9..11], time.hour());
+        put(&mut text[11..13], time.minute());
+        put(&mut text[13..15], time.second());
+        put(&mut text[15..21], time.nanosecond() / 1_000 % 1_000_000);
+        self.id.0.hyphenated().encode_lower(&mut text[22..]);
+        text
+    }
+}
+
+/// Writes the last digits of a number, as many as there is room for.
+fn put(digits: &mut [u8], mut number: u32) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
 }
 
 impl fmt::Display for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let t = self.start;
-        write!(
-            f,
-            "{:04}{:02}{:02}T{:02}{:02}{:02}{:06}Z{}",
-            t.year(),
-            t.month(),
-            t.day(),
-            t.hour(),
-            t.minute(),
-            t.second(),
-            t.timestamp_subsec_micros(),
-            self.id
-        )
+        f.write_str(ascii(&self.text()))
     }
+}
+
+/// Returns what only ASCII was written to.
+fn ascii(text: &[u8]) -> &str {
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 impl FromStr for Segment {
@@ -68,12 +87,8 @@ impl FromStr for Segment {
             .ok_or(ParseDottedOrderError::TooShort)?;
         let (time, id) = text.split_at(split);
         // `Uuid` reads braces, URNs and bare hex as well; on the wire only the hyphenated form is an id.
-        let hyphenated = id.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        });
-        let id = Uuid::parse_str(id).ok().filter(|_| hyphenated);
-        let id = RunId(id.ok_or(ParseDottedOrderError::BadId)?);
+        let id: Hyphenated = id.parse().map_err(|_| ParseDottedOrderError::BadId)?;
+        let id = RunId(id.into_uuid());
         if id.is_nil() {
             return Err(ParseDottedOrderError::NilId);
         }
@@ -83,14 +98,16 @@ impl FromStr for Segment {
 }
 
 fn parse_time(text: &str) -> Option<Timestamp> {
-    let digits = text.strip_suffix('Z')?;
-    let (date, time) = digits.split_once('T')?;
-    let number = |part: &str| -> Option<u32> {
-        part.bytes()
-            .all(|b| b.is_ascii_digit())
-            .then(|| part.parse().ok())?
+    let (date, time) = text.as_bytes().strip_suffix(b"Z")?.split_at_checked(8)?;
+    let time = time.strip_prefix(b"T")?;
+    // At most six digits at a time.
+    let number = |part: &[u8]| {
+        part.iter().try_fold(0_u32, |number, digit| {
+            let digit = char::from(*digit).to_digit(10)?;
+            Some(10 * number + digit)
+        })
     };
-    if date.len() != 8 || !(6..=12).contains(&time.len()) {
+    if !(6..=12).contains(&time.len()) {
         return None;
     }
     let year = i32::try_from(number(&date[..4])?).ok()?;
@@ -129,6 +146,7 @@ pub struct DottedOrder {
     trace: TraceId,
     parent: Option<RunId>,
     run: RunId,
+    start: Timestamp,
     // How much of the text came from elsewhere: where a replica may be rooted anew. No part of what
     // the order is, so it is not compared.
     received: usize,
@@ -138,26 +156,43 @@ impl DottedOrder {
     /// Makes the dotted order of a root run.
     pub fn root(segment: Segment) -> Self {
         Self {
-            text: segment.to_string().into(),
+            text: ascii(&segment.text()).into(),
             trace: segment.id.into(),
             parent: None,
             run: segment.id,
+            start: segment.start,
             received: 0,
         }
     }
 
     /// Makes the dotted order of a run one level below this one.
     pub fn child(&self, segment: Segment) -> Self {
-        let mut text = String::with_capacity(self.text.len() + 1 + Segment::LEN);
-        text.push_str(&self.text);
-        text.push('.');
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{segment}");
+        let (above, own) = (self.text.as_bytes(), segment.text());
+        let len = above.len() + 1 + Segment::LEN;
+        let join = |text: &mut [u8]| {
+            text[..above.len()].copy_from_slice(above);
+            text[above.len()] = b'.';
+            text[above.len() + 1..].copy_from_slice(&own);
+        };
+        // Few are so deep that the text has to be put together on the heap first.
+        let mut near = [0; 8 * (Segment::LEN + 1)];
+        let text = match near.get_mut(..len) {
+            Some(text) => {
+                join(text);
+                ascii(text).into()
+            }
+            None => {
+                let mut text = vec![0; len];
+                join(&mut text);
+                ascii(&text).into()
+            }
+        };
         Self {
-            text: text.into(),
+            text,
             trace: self.trace,
             parent: Some(self.run),
             run: segment.id,
+            start: segment.start,
             received: self.received,
         }
     }
@@ -197,12 +232,7 @@ impl DottedOrder {
 
     /// Returns the start time of the run: the last segment's.
     pub fn start_time(&self) -> Option<Timestamp> {
-        self.text
-            .rsplit('.')
-            .next()?
-            .parse::<Segment>()
-            .ok()
-            .map(|segment| segment.start)
+        Some(self.start)
     }
 
     /// Returns true if `id` is the run's own or an ancestor's.
@@ -212,7 +242,10 @@ impl DottedOrder {
         // Whoever wrote a segment may have used capitals.
         self.text.split('.').any(|segment| {
             let own = segment.as_bytes().last_chunk::<36>();
-            own.is_some_and(|own| own.eq_ignore_ascii_case(id))
+            // Ids of one moment begin alike and end differently.
+            own.is_some_and(|own| {
+                own[30..].eq_ignore_ascii_case(&id[30..]) && own.eq_ignore_ascii_case(id)
+            })
         })
     }
 
@@ -245,6 +278,7 @@ impl DottedOrder {
             trace: id(self.trace.into()).into(),
             parent: self.parent.map(&id),
             run: id(self.run),
+            start: self.start,
             received: self.received,
         }
     }
@@ -268,6 +302,7 @@ impl DottedOrder {
             trace: first.id.into(),
             parent: self.parent.filter(|parent| *parent != above),
             run: self.run,
+            start: self.start,
             received: self.received.saturating_sub(at),
         })
     }
@@ -288,6 +323,7 @@ impl FromStr for DottedOrder {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut ids: Vec<RunId> = Vec::new();
+        let mut start = Timestamp::UNIX_EPOCH;
         // A few ids are compared fastest one by one; a stranger may send tens of thousands.
         let mut many: HashSet<RunId> = HashSet::new();
         for part in text.split('.') {
@@ -304,6 +340,7 @@ impl FromStr for DottedOrder {
                 return Err(ParseDottedOrderError::RepeatedId);
             }
             ids.push(segment.id);
+            start = segment.start;
         }
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
             return Err(ParseDottedOrderError::TooShort);
@@ -313,6 +350,7 @@ impl FromStr for DottedOrder {
             trace: (*first).into(),
             parent: ids.len().checked_sub(2).map(|at| ids[at]),
             run: *last,
+            start,
             received: text.len(),
         })
     }

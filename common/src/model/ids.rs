@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::clock::Timestamp;
+use super::process::Process;
 
 macro_rules! uuid_newtype {
     ($(#[$doc:meta])* $name:ident) => {
@@ -88,7 +89,30 @@ pub trait IdGenerator: Send + Sync + fmt::Debug {
 
 thread_local! {
     // Not `rand::rng()`: it has a destructor, and panics for whoever starts a run after it.
-    static GENERATOR: RefCell<SmallRng> = RefCell::new(seeded_by_system());
+    static GENERATOR: RefCell<Seeded> = RefCell::new(Seeded::by_system());
+}
+
+/// A generator that two processes never share: a child has a copy of it, and would repeat what the
+/// parent, or another child, makes of it.
+struct Seeded {
+    process: Process,
+    generator: SmallRng,
+}
+
+impl Seeded {
+    fn by_system() -> Self {
+        Self {
+            process: Process::current(),
+            generator: seeded_by_system(),
+        }
+    }
+
+    fn random(&mut self) -> u128 {
+        if !self.process.is_current() {
+            *self = Self::by_system();
+        }
+        self.generator.random()
+    }
 }
 
 fn seeded_by_system() -> SmallRng {
@@ -96,8 +120,8 @@ fn seeded_by_system() -> SmallRng {
         .unwrap_or_else(|_| SmallRng::seed_from_u64(RandomState::new().hash_one(())))
 }
 
-/// Ids with 74 random bits each, from a generator of the thread's own that the system seeds. The
-/// default.
+/// Ids with 74 random bits each, from a generator of the thread's own that the system seeds, anew in a
+/// process that was forked off. The default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomIds;
 

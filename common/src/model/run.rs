@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use super::JsonMap;
 use super::attachment::Attachment;
 use super::clock::Timestamp;
+use super::context::no_metadata;
 use super::dotted_order::DottedOrder;
 use super::ids::{RunId, TraceId};
 use super::usage::{USAGE_METADATA, Usage};
@@ -31,7 +33,7 @@ pub struct Run {
     pub dotted_order: DottedOrder,
     /// What the run does, for people. `Unnamed` if nobody said.
     #[serde(default = "unnamed")]
-    pub name: String,
+    pub name: SmolStr,
     /// What kind of work it is.
     #[serde(default)]
     pub run_type: RunType,
@@ -46,10 +48,10 @@ pub struct Run {
         rename = "session_name",
         skip_serializing_if = "Option::is_none"
     )]
-    pub project: Option<String>,
+    pub project: Option<SmolStr>,
     /// Labels to filter by, each once.
     #[serde(default)]
-    pub tags: Vec<String>,
+    pub tags: Vec<SmolStr>,
     /// What the work was given. Sent on create only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<JsonMap>,
@@ -73,15 +75,15 @@ pub struct Run {
     pub attachments: Vec<Attachment>,
 }
 
-fn unnamed() -> String {
-    "Unnamed".to_owned()
+fn unnamed() -> SmolStr {
+    SmolStr::new_static("Unnamed")
 }
 
 impl Run {
     /// Makes a run that has just begun at the place that `dotted_order` names.
     pub fn begin(
         dotted_order: DottedOrder,
-        name: impl Into<String>,
+        name: impl Into<SmolStr>,
         run_type: RunType,
         start_time: Timestamp,
     ) -> Self {
@@ -287,10 +289,10 @@ pub struct RunEvent {
 /// The part of a run that describes rather than records.
 ///
 /// Metadata and the sender's description are shared, because all runs of a trace repeat them.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Extra {
     /// What the user says about the run; children inherit it.
-    #[serde(default)]
+    #[serde(default = "no_metadata")]
     pub metadata: Arc<JsonMap>,
     /// Which SDK, language and platform sent the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -298,4 +300,14 @@ pub struct Extra {
     /// Other keys, such as `invocation_params`.
     #[serde(flatten)]
     pub other: JsonMap,
+}
+
+impl Default for Extra {
+    fn default() -> Self {
+        Self {
+            metadata: no_metadata(),
+            runtime: None,
+            other: JsonMap::new(),
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! A run that is about to start.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::current::surroundings;
@@ -14,7 +16,7 @@ use super::scope::Parent;
 use super::tracer::Tracer;
 use crate::model::{
     Attachment, DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunContext, RunId, RunType,
-    Segment, Timestamp, withhold_deep_in_shared,
+    Segment, SmolStr, Timestamp, to_value, withhold_deep_in_shared,
 };
 
 /// The key of metadata under which a run says by how many milliseconds this machine's clock was behind the
@@ -25,11 +27,15 @@ pub const CLOCK_SKEW: &str = "clock_skew_ms";
 const TOLERATED_SKEW: TimeDelta = TimeDelta::milliseconds(1);
 
 /// Says what a run is before it starts. Made by [`Tracer::run`] and [`RunTree::child`].
+///
+/// Where tracing is off it keeps nothing of what it is told, so that it costs nothing.
 #[derive(Debug)]
 #[must_use = "a run begins with `.start()`"]
 pub struct RunBuilder {
     tracer: Tracer,
-    name: String,
+    // Nothing can come of it: it keeps nothing, and allocates nothing.
+    off: bool,
+    name: SmolStr,
     run_type: RunType,
     // None until somebody names one, or says that there is none.
     parent: Option<Option<RunContext>>,
@@ -39,18 +45,19 @@ pub struct RunBuilder {
     start: Option<Timestamp>,
     inputs: Option<JsonMap>,
     metadata: JsonMap,
-    tags: Vec<String>,
-    project: Option<String>,
+    tags: Vec<SmolStr>,
+    project: Option<SmolStr>,
     extra: JsonMap,
     attachments: Vec<Attachment>,
     reference_example_id: Option<Uuid>,
 }
 
 impl RunBuilder {
-    pub(super) fn new(tracer: Tracer, name: String) -> Self {
+    pub(super) fn new(tracer: Tracer, name: impl Into<SmolStr>, off: bool) -> Self {
         Self {
             tracer,
-            name,
+            off,
+            name: if off { SmolStr::default() } else { name.into() },
             run_type: RunType::default(),
             parent: None,
             below: None,
@@ -67,56 +74,86 @@ impl RunBuilder {
     }
 
     /// Sets the kind of work; [`RunType::Chain`] by default.
-    pub fn run_type(mut self, run_type: impl Into<RunType>) -> Self {
-        self.run_type = run_type.into();
+    pub fn run_type(self, run_type: impl Into<RunType>) -> Self {
+        self.with(|run| run.run_type = run_type.into())
+    }
+
+    /// Changes the run to come, unless nothing comes of it.
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        if !self.off {
+            change(&mut self);
+        }
         self
     }
 
     /// Sets what the work was given. A value that is no object is sent as `{"input": value}`.
-    pub fn inputs(mut self, inputs: impl Into<Value>) -> Self {
-        self.inputs = Some(into_object(inputs.into(), "input"));
-        self
+    pub fn inputs(self, inputs: impl Into<Value>) -> Self {
+        self.with(|run| run.inputs = Some(into_object(inputs.into(), "input")))
+    }
+
+    /// Sets what the work was given, as a value of the program's own type. It is written as JSON here and
+    /// now, and not even looked at where tracing is off.
+    ///
+    /// A value that cannot be written is replaced by a marker, as `#[traceable]` does.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use common::trace::{MemorySink, Tracer};
+    ///
+    /// #[derive(serde::Serialize)]
+    /// struct Question<'a> {
+    ///     text: &'a str,
+    /// }
+    ///
+    /// let sink = Arc::new(MemorySink::new());
+    /// let tracer = Tracer::builder(sink.clone()).build();
+    /// let run = tracer.run("answer").inputs_of(&Question { text: "Why?" }).start();
+    /// run.end_of(&["Because."]);
+    /// assert_eq!(sink.runs()[0].inputs.as_ref().unwrap()["text"], "Why?");
+    /// ```
+    pub fn inputs_of(self, inputs: &(impl Serialize + ?Sized)) -> Self {
+        self.with(|run| run.inputs = Some(into_object(serialized(inputs), "input")))
     }
 
     /// Adds one key of metadata; it wins over an inherited one. Children inherit it, and it travels
     /// in the `baggage` header to every service called.
-    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.metadata.insert(key.into(), value.into());
-        self
+    pub fn metadata(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.with(|run| {
+            run.metadata.insert(key.into(), value.into());
+        })
     }
 
     /// Adds a tag. Children inherit it.
-    pub fn tag(mut self, tag: impl Into<String>) -> Self {
-        self.tags.push(tag.into());
-        self
+    pub fn tag(self, tag: impl Into<SmolStr>) -> Self {
+        self.with(|run| run.tags.push(tag.into()))
     }
 
     /// Adds several keys of metadata, each as [`metadata`](Self::metadata) does.
-    pub fn metadata_from(mut self, metadata: JsonMap) -> Self {
-        self.metadata.extend(metadata);
-        self
+    pub fn metadata_from(self, metadata: JsonMap) -> Self {
+        self.with(|run| run.metadata.extend(metadata))
     }
 
     /// Adds several tags, each as [`tag`](Self::tag) does.
-    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
-        self.tags.extend(tags.into_iter().map(Into::into));
-        self
+    pub fn tags<T: Into<SmolStr>>(self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.with(|run| run.tags.extend(tags.into_iter().map(Into::into)))
     }
 
     /// Adds a file that the work was given; one of the same name is replaced. Names with a `.` are not
     /// sent: LangSmith takes none.
-    pub fn attachment(mut self, attachment: Attachment) -> Self {
-        self.attachments
-            .retain(|known| known.name != attachment.name);
-        self.attachments.push(attachment);
-        self
+    pub fn attachment(self, attachment: Attachment) -> Self {
+        self.with(|run| {
+            run.attachments
+                .retain(|known| known.name != attachment.name);
+            run.attachments.push(attachment);
+        })
     }
 
     /// Adds one key to what rides along in `extra` beside metadata, such as `invocation_params` or
     /// `tool_call_id`. Children do not inherit it.
-    pub fn extra(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.extra.insert(key.into(), value.into());
-        self
+    pub fn extra(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.with(|run| {
+            run.extra.insert(key.into(), value.into());
+        })
     }
 
     /// Names the dataset example that an evaluation runs on.
@@ -126,9 +163,8 @@ impl RunBuilder {
     }
 
     /// Sets the project, for this run and those below it.
-    pub fn project(mut self, project: impl Into<String>) -> Self {
-        self.project = Some(project.into());
-        self
+    pub fn project(self, project: impl Into<SmolStr>) -> Self {
+        self.with(|run| run.project = Some(project.into()))
     }
 
     /// Puts the run below another one, here or in another process; `None` makes a root.
@@ -185,6 +221,9 @@ impl RunBuilder {
 
     /// Starts the run and submits it.
     pub fn start(self) -> RunTree {
+        if self.off {
+            return RunTree::disabled(self.tracer);
+        }
         let around = surroundings();
         let below = match self.parent {
             Some(_) => self.below,
@@ -235,7 +274,9 @@ impl RunBuilder {
             }
         }
         run.extra.metadata = inherited.metadata;
-        if !self.metadata.is_empty() {
+        if run.extra.metadata.is_empty() && !self.metadata.is_empty() {
+            run.extra.metadata = Arc::new(self.metadata);
+        } else if !self.metadata.is_empty() {
             Arc::make_mut(&mut run.extra.metadata).extend(self.metadata);
         }
         if let Some(milliseconds) = skew {
@@ -253,8 +294,10 @@ impl RunBuilder {
         run.project = self
             .project
             .or(inherited.project)
-            .or_else(|| self.tracer.project().map(str::to_owned));
+            .or_else(|| self.tracer.own_project());
         run.inputs = Some(self.inputs.unwrap_or_default());
+        // Before any of it is copied.
+        self.tracer.withheld_deep(run.withhold_deep());
         RunTree::begin(self.tracer, run)
     }
 }
@@ -295,6 +338,15 @@ fn warn_of_id(id: RunId) {
             %id,
             "a run was given the id of a run above it; it gets a generated one (logged once)"
         );
+    }
+}
+
+/// Writes a value of the caller's type as JSON. Neither an error nor a panic of its own gets out; then a
+/// marker stands in its place.
+pub(crate) fn serialized<T: Serialize + ?Sized>(value: &T) -> Value {
+    match catch_unwind(AssertUnwindSafe(|| to_value(value))) {
+        Ok(Ok(value)) => value,
+        Ok(Err(_)) | Err(_) => json!({ "ls_error": "Serialization failed; value dropped" }),
     }
 }
 

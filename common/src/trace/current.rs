@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::process::is_configured;
 use super::run_tree::RunTree;
 use super::scope::{InScope, Scope};
 use super::surroundings::Surroundings;
@@ -75,6 +76,17 @@ pub(super) fn surroundings() -> Surroundings {
             Surroundings::of(&entered.layers, entered.scopes)
         })
         .unwrap_or_else(|_| Surroundings::of(&[], 0))
+}
+
+/// Returns true if neither a run nor a scope is around this place, and the process says nothing: then
+/// only the tracer itself decides whether something is recorded.
+pub(super) fn nothing_entered() -> bool {
+    !is_configured() && ENTERED.try_with(|entered| entered.borrow().layers.is_empty()) != Ok(false)
+}
+
+/// Returns true if no scope is around this place: then a run does as the run above it.
+pub(super) fn no_scope_entered() -> bool {
+    ENTERED.try_with(|entered| entered.borrow().scopes == 0) != Ok(false)
 }
 
 /// Gives a future what is current while it is polled.

@@ -85,6 +85,11 @@ impl Gate {
     /// Returns what leaves of an operation; none if nothing does.
     pub(super) fn pass(&self, mut op: RunOp) -> Option<RunOp> {
         self.count_deep(op.withhold_deep());
+        self.pass_shallow(op)
+    }
+
+    /// Returns what leaves of an operation whose values are known not to be too deep.
+    pub(super) fn pass_shallow(&self, mut op: RunOp) -> Option<RunOp> {
         match &mut op {
             RunOp::Post(run) | RunOp::Patch(run) => {
                 if !self.sampler.keeps(run.trace_id.0) {

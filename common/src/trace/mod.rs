@@ -27,6 +27,8 @@ mod sink;
 mod surroundings;
 mod tracer;
 
+#[cfg(feature = "macros")]
+pub(crate) use builder::serialized;
 pub use builder::{CLOCK_SKEW, RunBuilder};
 #[cfg(feature = "macros")]
 pub(crate) use current::tracer_here;

@@ -20,8 +20,12 @@ impl<T: Clone> Slot<T> {
         }
     }
 
+    fn is_set(&self) -> bool {
+        self.is_set.load(Ordering::Acquire)
+    }
+
     fn get(&self) -> Option<T> {
-        if !self.is_set.load(Ordering::Acquire) {
+        if !self.is_set() {
             return None;
         }
         let value = self.value.read().unwrap_or_else(PoisonError::into_inner);
@@ -96,6 +100,11 @@ pub fn configure(scope: Scope) {
 /// Returns what [`configure`] set.
 pub(super) fn configured() -> Option<Scope> {
     SCOPE.get()
+}
+
+/// Returns true if [`configure`] set anything.
+pub(super) fn is_configured() -> bool {
+    SCOPE.is_set()
 }
 
 /// Uninstalls the process's default when it is dropped. Made by [`install_default`].

@@ -146,6 +146,14 @@ impl Surroundings {
     /// `service` is the tracer's own, which replaces an inherited one.
     pub(super) fn join(&self, inherited: Baggage, service: Option<&Value>) -> Baggage {
         let mut joined = inherited;
+        let has_service = |joined: &Baggage| {
+            service.is_none_or(|name| joined.metadata.get(SERVICE) == Some(name))
+        };
+        // As it is nearly always.
+        let scopes = self.around.len() + self.within.len() + usize::from(self.process.is_some());
+        if scopes == 0 && has_service(&joined) {
+            return joined;
+        }
         let mut outer = Baggage::default();
         for says in self.process.iter().chain(&self.around).map(Scope::says) {
             says.add_to(&mut outer);
@@ -165,7 +173,7 @@ impl Surroundings {
             };
             below.add_to(&mut joined);
         }
-        if let Some(name) = service.filter(|name| joined.metadata.get(SERVICE) != Some(name)) {
+        if let Some(name) = service.filter(|_| !has_service(&joined)) {
             let metadata = Arc::make_mut(&mut joined.metadata);
             metadata.insert(SERVICE.to_owned(), name.clone());
         }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::builder::{RunBuilder, into_object};
-use super::current::surroundings;
+use super::current::{nothing_entered, surroundings};
 use super::gate::{Gate, GateCounts};
 use super::redact::Redactor;
 use super::run_tree::RunTree;
 use super::sampler::Sampler;
 use super::sink::{NoSink, RunSink};
 use crate::model::{
-    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock, TraceId, withhold_deep,
-    withhold_deep_in,
+    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SmolStr, SystemClock, TraceId,
+    withhold_deep, withhold_deep_in,
 };
 
 /// The key of metadata that names the service a run is of.
@@ -46,10 +46,11 @@ struct Shared {
     sink: Arc<dyn RunSink>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
-    project: Option<String>,
+    project: Option<SmolStr>,
     service: Option<Value>,
     runtime: Option<Arc<JsonMap>>,
-    metadata: JsonMap,
+    // Shared with the runs that have none of their own.
+    metadata: Arc<JsonMap>,
     inputs_on_patch: bool,
     gate: Gate,
     recording: Recording,
@@ -75,7 +76,7 @@ impl Tracer {
                 project: None,
                 service: None,
                 runtime: Some(Arc::new(describe_sender())),
-                metadata: JsonMap::new(),
+                metadata: Arc::default(),
                 inputs_on_patch: false,
                 gate: Gate::default(),
                 recording: Recording::On,
@@ -93,8 +94,22 @@ impl Tracer {
     }
 
     /// Begins a run: a root, unless the builder or a [`Scope`](super::Scope) names a parent.
-    pub fn run(&self, name: impl Into<String>) -> RunBuilder {
-        RunBuilder::new(self.clone(), name.into())
+    ///
+    /// Where the tracer is off, and nothing around could say otherwise, nothing that the builder is told
+    /// is kept or even converted, and nothing is allocated.
+    pub fn run(&self, name: impl Into<SmolStr>) -> RunBuilder {
+        let off = match self.shared.recording {
+            Recording::On => false,
+            Recording::Off => nothing_entered(),
+            Recording::Never => true,
+        };
+        RunBuilder::new(self.clone(), name, off)
+    }
+
+    /// Begins a run of which is known that it is recorded.
+    #[cfg(feature = "macros")]
+    pub(crate) fn recorded_run(&self, name: impl Into<SmolStr>) -> RunBuilder {
+        RunBuilder::new(self.clone(), name, false)
     }
 
     /// Returns a handle of a run in another process, to start runs below it or to make it current.
@@ -151,13 +166,28 @@ impl Tracer {
         self.shared.project.as_deref()
     }
 
+    pub(super) fn own_project(&self) -> Option<SmolStr> {
+        self.shared.project.clone()
+    }
+
     pub(super) fn service(&self) -> Option<&Value> {
         self.shared.service.as_ref()
     }
 
-    /// Gives an operation to the sink. Every operation passes here: what must not leave is stopped here.
+    /// Gives an operation to the sink. Every operation passes here, or the next one: what must not leave
+    /// is stopped here.
+    #[cfg(feature = "client")]
     pub(crate) fn submit(&self, op: RunOp) {
         if let Some(op) = self.admit(op) {
+            self.shared.sink.submit(op);
+        }
+    }
+
+    /// Gives an operation to the sink whose values were withheld where they are too deep, each when it
+    /// came in.
+    pub(super) fn submit_shallow(&self, mut op: RunOp) {
+        self.describe(&mut op);
+        if let Some(op) = self.shared.gate.pass_shallow(op) {
             self.shared.sink.submit(op);
         }
     }
@@ -211,8 +241,16 @@ impl Tracer {
     /// Adds the metadata that every run has. Not in the run itself: its children, here and in other
     /// processes, would inherit what is said of this process alone.
     fn describe(&self, op: &mut RunOp) {
+        let own = &self.shared.metadata;
+        if own.is_empty() {
+            return;
+        }
         if let Some(run) = op.run_mut() {
-            for (key, value) in &self.shared.metadata {
+            if run.extra.metadata.is_empty() {
+                run.extra.metadata = own.clone();
+                return;
+            }
+            for (key, value) in &**own {
                 if !run.extra.metadata.contains_key(key) {
                     Arc::make_mut(&mut run.extra.metadata).insert(key.clone(), value.clone());
                 }
@@ -271,7 +309,7 @@ impl TracerBuilder {
     /// Sets the project that new traces go to; without one the server chooses.
     #[must_use]
     pub fn project(mut self, project: Option<String>) -> Self {
-        self.shared.project = project;
+        self.shared.project = project.map(SmolStr::from);
         self
     }
 
@@ -337,7 +375,7 @@ impl TracerBuilder {
     #[must_use]
     pub fn metadata(mut self, mut metadata: JsonMap) -> Self {
         withhold_deep_in(&mut metadata);
-        self.shared.metadata = metadata;
+        self.shared.metadata = Arc::new(metadata);
         self
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::client::{Client, ClientBuilder};
-use common::export::{BatchConfig, BatchExporter, RetryPolicy};
+use common::export::{BatchConfig, BatchExporter, DropReason, FlushError, RetryPolicy};
 use common::model::RunOp;
 use common::trace::RunSink;
 use serde_json::json;
@@ -64,6 +64,19 @@ pub fn ingest(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Peer 
 pub fn one_run(client: &Client) {
     let run = client.run("r").inputs(json!({"x": 1})).start();
     run.end_with(json!({"y": 2}));
+}
+
+/// Waits until the exporter says why it holds what it has; the reason.
+pub fn held_for(client: &Client) -> DropReason {
+    loop {
+        if let Err(FlushError::Timeout {
+            because: Some(reason),
+            ..
+        }) = client.flush(Duration::from_millis(5))
+        {
+            return reason;
+        }
+    }
 }
 
 /// The sink of a tracer whose exporter the test has made itself.

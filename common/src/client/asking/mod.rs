@@ -99,7 +99,9 @@ impl Asking {
     fn manner(&self, to: &Destination) -> Manner {
         // A header of the user's may be a credential too.
         let headers = to.headers.iter().map(|(_, value)| value.as_str());
-        let key = to.api_key.as_ref().map(|key| key.expose_secret().trim());
+        let current = to.api_key_from.as_ref().and_then(|from| from.current());
+        let key = to.api_key.as_ref().or(current.as_ref());
+        let key = key.map(|key| key.expose_secret().trim());
         Manner {
             timeout: self.timeout,
             retry: self.retry.clone(),

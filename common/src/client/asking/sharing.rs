@@ -1,6 +1,8 @@
 //! Links that anybody may open.
 
 use http::Method;
+use rand::TryRng as _;
+use rand::rngs::SysRng;
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -26,7 +28,12 @@ impl Client {
     /// [`AskError::NotFound`] if the run is not stored, or not yet; else as [`AskError`] lists.
     pub async fn share_run(&self, id: RunId) -> Result<String, AskError> {
         // Who guesses a token reads the trace, so it is random in every bit.
-        let token = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+        // The system's own randomness: a generator of ours would repeat itself in two forked processes.
+        let mut token = [0; 16];
+        if SysRng.try_fill_bytes(&mut token).is_err() {
+            token = rand::random();
+        }
+        let token = uuid::Builder::from_random_bytes(token).into_uuid();
         let body = json!({ "run_id": id, "share_token": token });
         let question = Question::send(Method::PUT, share(id), &body, format!("run {id}"))?;
         let shared: Share = decode(&self.ask(question).await?)?;

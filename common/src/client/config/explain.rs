@@ -163,6 +163,9 @@ impl Config {
                 let mark = hasher.hash_one(key.expose_secret());
                 ("API key", "set, not shown".to_owned(), mark)
             }
+            None if self.api_key_from.is_some() => {
+                row("API key", "from a function, for each request".to_owned())
+            }
             None => row("API key", "not set".to_owned()),
         };
         let or =

@@ -61,7 +61,7 @@ use secrecy::SecretString;
 
 use super::asking::DEFAULT_ASK_TIMEOUT;
 use super::replica::Replica;
-use crate::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, StartError};
+use crate::export::{BatchConfig, DEFAULT_ENDPOINT, Destination, KeySource, StartError};
 use crate::model::JsonMap;
 use crate::trace::Redactor;
 
@@ -84,6 +84,8 @@ pub struct Config {
     pub endpoint: String,
     /// The key.
     pub api_key: Option<SecretString>,
+    /// Says the key for each request, in the place of [`api_key`](Self::api_key).
+    pub api_key_from: Option<KeySource>,
     /// The workspace; keys of a whole organization need one.
     pub workspace_id: Option<String>,
     /// The project of new traces.
@@ -120,6 +122,7 @@ impl Default for Config {
             tracing: true,
             endpoint: DEFAULT_ENDPOINT.to_owned(),
             api_key: None,
+            api_key_from: None,
             workspace_id: None,
             project: DEFAULT_PROJECT.to_owned(),
             headers: Vec::new(),
@@ -143,6 +146,7 @@ impl Config {
     pub fn destination(&self) -> Destination {
         Destination {
             api_key: self.api_key.clone(),
+            api_key_from: self.api_key_from.clone(),
             workspace_id: self.workspace_id.clone(),
             headers: self.headers.clone(),
             extra_ca_pem: self.extra_ca_pem.clone(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::model::{
-    DottedOrder, Extra, Feedback, JsonMap, Run, RunEvent, RunId, Timestamp, TraceId,
+    DottedOrder, Extra, Feedback, JsonMap, Run, RunEvent, RunId, SmolStr, Timestamp, TraceId,
 };
 
 /// The fields that stay together; the order is the Python SDK's.
@@ -15,7 +15,7 @@ pub(super) struct MainPart<'a> {
     start_time: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_run_id: Option<RunId>,
-    tags: &'a [String],
+    tags: &'a [SmolStr],
     dotted_order: &'a DottedOrder,
     trace_id: TraceId,
     #[serde(skip_serializing_if = "Option::is_none")]

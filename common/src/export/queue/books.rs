@@ -28,7 +28,7 @@ impl Queue {
     /// Books the fate of a piece of a batch: delivered, or else why not.
     ///
     /// With a spool, what the endpoint does not take goes back to disk, and what it rejects is kept
-    /// beside the spool. Never called on the program's threads: code of its own may run here.
+    /// beside the spool.
     pub(in crate::export) fn settle(&self, batch: Batch, fate: Result<(), DropReason>) {
         let (ops, bytes) = (batch.ops(), batch.bytes());
         if ops == 0 {
@@ -111,11 +111,26 @@ impl Queue {
 
     /// Tells the program of a loss, and those who flush that the books have changed.
     pub(super) fn tell_fate(&self, ops: u64, fate: Result<(), DropReason>) {
-        if let (Err(reason), Some(on_drop)) = (fate, &self.on_drop) {
-            on_drop.tell(reason, ops);
+        if let Err(reason) = fate {
+            self.losses.note(reason, ops);
         }
         self.tell_settled();
         self.stored.notify_all();
+    }
+
+    /// Notes why the endpoint takes nothing at the moment, or that it does.
+    pub(in crate::export) fn set_trouble(&self, trouble: Option<DropReason>) {
+        self.lock().trouble = trouble;
+    }
+
+    /// Returns why the endpoint takes nothing at the moment.
+    pub(in crate::export) fn trouble(&self) -> Option<DropReason> {
+        self.lock().trouble
+    }
+
+    /// Counts runs that arrived truncated.
+    pub(in crate::export) fn count_truncated(&self, count: u64) {
+        self.lock().stats.truncated += count;
     }
 
     /// Counts a request, and whether it repeats an earlier one.
@@ -144,6 +159,7 @@ impl State {
                 self.last_drop = Some(reason);
             }
         }
+        self.note_stall();
     }
 
     /// Books a group that is on disk alone from now on.
@@ -152,5 +168,6 @@ impl State {
         self.stats.spooled += group.ops;
         self.held_bytes = self.held_bytes.saturating_sub(group.bytes);
         self.epochs.to_disk(group.epoch, group.ops);
+        self.note_stall();
     }
 }

@@ -198,7 +198,10 @@ impl Queue {
         match state.epochs.left(mark.before) {
             (0, 0) => {}
             (0, spooled) => return Err(FlushError::Stored { spooled }),
-            (left, _) => return Err(FlushError::Timeout { left }),
+            (left, _) => {
+                let because = state.trouble;
+                return Err(FlushError::Timeout { left, because });
+            }
         }
         let (total_dropped, total_refused) =
             (state.stats.total_dropped(), state.stats.total_refused());

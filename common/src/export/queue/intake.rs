@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use super::{Queue, Queued, State, Storing, Ticket};
 use crate::export::ledger::RefuseReason;
-use crate::export::size::estimated_size;
+use crate::export::size::shallow_size;
 use crate::export::sync::{Clock, Instant, MutexGuard, this_thread};
 use crate::model::RunOp;
 
 impl Queue {
     /// Takes an operation in, or counts why not. Blocks in durable mode only, and boundedly.
-    pub(in crate::export) fn submit(&self, op: RunOp) {
-        let bytes = estimated_size(&op);
+    ///
+    /// What is nested too deep is cut: a tracer has seen to it, and others submit too.
+    pub(in crate::export) fn submit(&self, mut op: RunOp) {
+        let bytes = shallow_size(&mut op);
         if let Storing::Durable(timeout) = self.storing {
             return self.submit_durably(op, bytes, timeout);
         }
         let (wake, spill) = {
             let mut guard = self.lock();
             let state = &mut *guard;
-            if let Some(reason) = self.refusal(state, bytes) {
+            if let Some(reason) = state.refusal(&op, bytes) {
                 return self.refuse(state, reason);
             }
             let spill = self.storing == Storing::Overflow && !self.is_over_half(state);
@@ -40,14 +42,14 @@ impl Queue {
         let mut guard = self.lock();
         // The keeper cannot wait for itself; what a transform traces goes on from memory.
         let waits = guard.keeping.keeper != Some(this_thread());
-        while waits && self.refusal(&guard, bytes) == Some(RefuseReason::QueueFull) {
+        while waits && !guard.closed && self.is_full(&guard, bytes) {
             let left = deadline.saturating_duration_since(Clock::now());
             if left.is_zero() {
                 break;
             }
             guard = self.wait_stored(guard, left);
         }
-        if let Some(reason) = self.refusal(&guard, bytes) {
+        if let Some(reason) = guard.refusal(&op, bytes) {
             return self.refuse(&mut guard, reason);
         }
         let mut queued = guard.accept(op, bytes);
@@ -85,19 +87,10 @@ impl Queue {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Says why an operation of that size is not taken in.
-    fn refusal(&self, state: &State, bytes: usize) -> Option<RefuseReason> {
-        let full = state.stats.queued >= self.max_ops
-            || state.held_bytes.saturating_add(bytes) > self.max_bytes;
-        if state.closed {
-            Some(RefuseReason::Closed)
-        } else if bytes > self.max_bytes {
-            Some(RefuseReason::TooLarge)
-        } else if full {
-            Some(RefuseReason::QueueFull)
-        } else {
-            None
-        }
+    /// Returns true if waiting may make room for that much.
+    fn is_full(&self, state: &State, bytes: usize) -> bool {
+        let ops = state.stats.queued >= self.max_ops;
+        bytes <= self.max_bytes && (ops || state.held_bytes.saturating_add(bytes) > self.max_bytes)
     }
 
     fn refuse(&self, state: &mut State, reason: RefuseReason) {
@@ -117,11 +110,21 @@ impl Queue {
 }
 
 impl State {
+    /// Says why an operation of that size is not taken in.
+    fn refusal(&mut self, op: &RunOp, bytes: usize) -> Option<RefuseReason> {
+        if self.closed {
+            return Some(RefuseReason::Closed);
+        }
+        let (queued, held) = (self.stats.queued, self.held_bytes);
+        self.admission.refusal(op, bytes, queued, held)
+    }
+
     /// Books a new operation.
     fn accept(&mut self, op: RunOp, bytes: usize) -> Queued {
         self.held_bytes += bytes;
         self.stats.accepted += 1;
         self.stats.queued += 1;
+        self.note_stall();
         Queued {
             op,
             bytes,

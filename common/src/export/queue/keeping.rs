@@ -5,11 +5,11 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::books::Forsaken;
-use super::{Queue, Queued, Ticket};
+use super::{Queue, Queued, State, Ticket};
 use crate::export::batch::{Batch, Group};
 use crate::export::ledger::{DropReason, SpoolStats};
 use crate::export::spool::{SpoolConfig, SpoolMode};
-use crate::export::sync::{Clock, Instant, ThreadId, this_thread};
+use crate::export::sync::{Clock, MutexGuard, ThreadId, this_thread};
 
 /// Most operations that wait for one write.
 const GROUP_OPS: usize = 1_024;
@@ -207,28 +207,38 @@ impl Queue {
         }
     }
 
-    /// Returns how much may be read back: nothing until three quarters are free, then up to a half, so
-    /// that live traffic always has that. To an endpoint that is away goes one batch, alone.
-    fn room(&self, state: &super::State) -> Option<(u64, usize)> {
+    /// Returns how much may be read back: up to a quarter of what memory may hold, once it is half used
+    /// up. So live traffic always has three quarters, and does not push it out again at once. To an
+    /// endpoint that is away goes one batch, alone.
+    fn room(&self, state: &State) -> Option<(u64, usize)> {
         let (ops, bytes) = (state.stats.queued, state.held_bytes);
         if state.stats.spooled == 0 || state.stopped {
             return None;
         }
-        if state.keeping.away {
+        if state.keeping.away || state.trouble.is_some() {
             let batch = state.limits;
             return (ops == 0).then_some((batch.ops as u64, batch.bytes));
         }
-        let is_free = ops <= self.max_ops / 4 && bytes <= self.max_bytes / 4;
+        let is_free = ops <= self.max_ops / 8 && bytes <= self.max_bytes / 8;
         is_free.then(|| {
-            let ops = (self.max_ops / 2).saturating_sub(ops);
-            let bytes = (self.max_bytes / 2).saturating_sub(bytes);
+            let ops = (self.max_ops / 4).saturating_sub(ops);
+            let bytes = (self.max_bytes / 4).saturating_sub(bytes);
             (ops.max(1), bytes.max(1))
         })
     }
 
     /// Makes operations ready to be sent.
     pub(in crate::export) fn make_ready(&self, ops: Vec<Queued>) {
-        let mut state = self.lock();
+        self.bring(self.lock(), ops);
+    }
+
+    /// Adds operations to those that are ready; after the end, to those that belong on disk.
+    fn bring(&self, mut state: MutexGuard<'_, State>, ops: Vec<Queued>) {
+        if state.keeping.is_last && state.keeping.is_at_work() {
+            let reason = state.trouble.unwrap_or(DropReason::Shutdown);
+            state.keeping.parked.push(Parked::Waiting(ops, reason));
+            return;
+        }
         let mut wake = false;
         for queued in ops {
             wake |= state.push(queued);
@@ -254,18 +264,13 @@ impl Queue {
     }
 
     /// Puts operations back that could not be written, before all others.
-    pub(in crate::export) fn put_back(&self, ops: Vec<Queued>) {
+    pub(in crate::export) fn put_back(&self, mut ops: Vec<Queued>) {
         let mut state = self.lock();
-        for queued in ops.into_iter().rev() {
-            state.stats.spool.unstored += queued.ops;
-            state.waiting_bytes += queued.bytes;
-            state.ops.push_front(queued);
+        if !state.keeping.is_last {
+            let count = state.ops.len();
+            ops.extend(state.take_first(count));
         }
-        if state.oldest.is_none() && !state.ops.is_empty() {
-            state.oldest = Some(Instant::now());
-        }
-        drop(state);
-        self.work.notify_one();
+        self.bring(state, ops);
     }
 
     /// Books groups that are on disk alone from now on.
@@ -343,18 +348,13 @@ impl Queue {
     /// Takes operations in that were read back.
     pub(in crate::export) fn take_back(&self, ops: Vec<Queued>) {
         let mut state = self.lock();
-        let mut wake = false;
-        for queued in ops {
+        for queued in &ops {
             state.stats.spooled = state.stats.spooled.saturating_sub(queued.ops);
             state.stats.queued += queued.ops;
             state.held_bytes += queued.bytes;
             state.epochs.to_memory(queued.epoch, queued.ops);
-            wake |= state.push(queued);
         }
-        drop(state);
-        if wake {
-            self.work.notify_one();
-        }
+        self.bring(state, ops);
     }
 
     /// Books records that could not be read back.

@@ -21,14 +21,16 @@ mod outlet;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use self::flush::Epochs;
 use self::keeping::Keeping;
-use super::callbacks::OnDrop;
+use super::admission::Admission;
+use super::callbacks::Losses;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{DropReason, ExportStats, RefuseReason};
+use super::stall::Stall;
 use super::sync::{Condvar, Instant, Mutex, MutexGuard, Notify};
 use crate::model::RunOp;
 
@@ -70,7 +72,9 @@ pub(super) struct Queue {
     max_ops: u64,
     max_bytes: usize,
     linger: Duration,
-    on_drop: Option<OnDrop>,
+    // What an operation waits for others that finds the lane idle.
+    idle_linger: Duration,
+    pub(super) losses: Arc<Losses>,
     // What a spool changes; nothing without one.
     storing: Storing,
     // Wakes the exporter's thread: something to send, or an order to stop.
@@ -91,9 +95,13 @@ struct State {
     // Ready to be sent.
     ops: VecDeque<Queued>,
     waiting_bytes: usize,
+    // When the last batch left.
+    left_at: Option<Instant>,
     // Waiting and in flight together: a slow server must not make room for more memory.
     held_bytes: usize,
     oldest: Option<Instant>,
+    stall: Stall,
+    admission: Admission,
     limits: Limits,
     stats: ExportStats,
     epochs: Epochs,
@@ -107,6 +115,8 @@ struct State {
     last_drop: Option<DropReason>,
     reported_refused: u64,
     last_refusal: Option<RefuseReason>,
+    // What the endpoint takes nothing for at the moment.
+    trouble: Option<DropReason>,
     // With a spool only.
     keeping: Keeping,
 }
@@ -114,15 +124,25 @@ struct State {
 /// A longer wait is cut, so that no setting can overflow the clock.
 const MAX_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Who lets operations wait for longer than this wants few requests, also of a lane that is idle.
+const MAX_IDLE_LINGER: Duration = Duration::from_secs(1);
+
 impl Queue {
     pub(super) fn new(config: &BatchConfig, limits: Limits) -> Self {
         let storing = Storing::of(config.spool.as_ref());
+        let linger = match config.delivery {
+            Delivery::Batched => config.linger.min(MAX_LINGER),
+            Delivery::Unbatched => Duration::ZERO,
+        };
         Self {
             state: Mutex::new(State {
                 ops: VecDeque::new(),
                 waiting_bytes: 0,
+                left_at: None,
                 held_bytes: 0,
                 oldest: None,
+                stall: Stall::default(),
+                admission: Admission::new(config.queue_ops, config.queue_bytes),
                 limits,
                 stats: ExportStats::default(),
                 epochs: Epochs::new(storing != Storing::No),
@@ -134,15 +154,17 @@ impl Queue {
                 last_drop: None,
                 reported_refused: 0,
                 last_refusal: None,
+                trouble: None,
                 keeping: Keeping::new(storing),
             }),
             max_ops: config.queue_ops as u64,
             max_bytes: config.queue_bytes,
-            linger: match config.delivery {
-                Delivery::Batched => config.linger.min(MAX_LINGER),
-                Delivery::Unbatched => Duration::ZERO,
+            linger,
+            idle_linger: match linger {
+                asked_for if asked_for > MAX_IDLE_LINGER => asked_for,
+                linger => linger / 10,
             },
-            on_drop: config.on_drop.clone(),
+            losses: Arc::new(Losses::new(config.on_drop.clone())),
             storing,
             work: Notify::new(),
             refused: Notify::new(),
@@ -170,7 +192,12 @@ impl Queue {
 
     /// Returns the books.
     pub(super) fn stats(&self) -> ExportStats {
-        self.lock().stats.clone()
+        let state = self.lock();
+        ExportStats {
+            queued_bytes: state.held_bytes,
+            stalled: state.stall.lasts(),
+            ..state.stats.clone()
+        }
     }
 
     /// Takes nothing in any more; what is held is still sent.
@@ -245,5 +272,13 @@ impl Queue {
             changed.as_mut().await;
             changed.set(self.settled.notified());
         }
+    }
+}
+
+impl State {
+    /// Has the watch look at how far things are.
+    fn note_stall(&mut self) {
+        let accepted = self.stats.accepted;
+        self.stall.note(accepted, accepted - self.stats.queued);
     }
 }

@@ -33,7 +33,13 @@ impl Queue {
                     None if state.is_over() => return None,
                     None => None,
                     Some(oldest) => {
-                        let due = oldest + self.linger;
+                        let in_flight = state.stats.queued - state.waiting_ops();
+                        let left_at = state.left_at;
+                        let recent = left_at.is_some_and(|left| left + self.linger > oldest);
+                        let due = match in_flight == 0 && !recent {
+                            true => oldest + self.idle_linger,
+                            false => oldest + self.linger,
+                        };
                         let now = state.closed
                             || state.ops.len() >= state.limits.ops
                             || state.waiting_bytes >= state.limits.bytes
@@ -63,6 +69,11 @@ impl State {
         self.closed && !self.keeping.is_at_work()
     }
 
+    /// Returns how many operations wait, at least: one that came back from disk may be several.
+    fn waiting_ops(&self) -> u64 {
+        (self.ops.len() as u64).min(self.stats.queued)
+    }
+
     fn take(&mut self) -> Vec<Queued> {
         let mut count = 0;
         let mut bytes = 0;
@@ -76,6 +87,7 @@ impl State {
             count += 1;
         }
         let mut taken = self.take_first(count);
+        self.left_at = Some(Instant::now());
         self.epochs.join(&mut taken);
         taken
     }

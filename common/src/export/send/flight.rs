@@ -5,13 +5,13 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Shared;
-use crate::export::encode::{EncodedBody, Encoding};
+use super::fate::{Fate, read};
+use super::truncate::shorten;
+use crate::export::encode::EncodedBody;
 use crate::export::in_flight::Held;
-use crate::export::ledger::{AttachmentLoss, DropReason};
-use crate::export::retry::{Verdict, judge};
+use crate::export::ledger::DropReason;
 use crate::export::route::{Form, Load, divide};
-use crate::export::transport::{HttpRequest, HttpResponse, TransportError};
-use crate::model::RunOp;
+use crate::export::transport::HttpRequest;
 
 /// How often feedback on a run that the server does not know is sent: it may know the run soon. The
 /// Python SDK tries ten times; we do not hold up the runs for that long.
@@ -21,19 +21,12 @@ const FEEDBACK_ATTEMPTS: u32 = 4;
 /// find three bad runs among a hundred, and an end where the server takes nothing at all.
 const REFUSALS: u32 = 24;
 
-/// What became of a load.
-enum Fate {
-    Delivered,
-    Dropped(DropReason),
-    /// It may go through in smaller pieces.
-    TooLarge,
-    /// Something of it is not accepted; the rest may be.
-    Refused,
-    /// The server has no `/runs/multipart`.
-    NoMultipart,
-    /// The server does not unpack bodies.
-    NoUnpacking,
-}
+/// How often a batch of which the server has something already is halved, before the rest of it is sent
+/// one by one: few known runs are found in few requests, and many cost about one request each.
+const HALVINGS_OF_KNOWN: u32 = 16;
+
+/// How often runs are sent that the server names as failed in an answer that is a success.
+const PARTIAL_ATTEMPTS: u32 = 4;
 
 /// Carries a batch until each piece of it is settled.
 pub(super) async fn fly(shared: Arc<Shared>, batch: Held) {
@@ -41,6 +34,7 @@ pub(super) async fn fly(shared: Arc<Shared>, batch: Held) {
         shared,
         feedback_attempts: FEEDBACK_ATTEMPTS,
         refusals: 0,
+        known: 0,
     };
     flight.run(batch).await;
 }
@@ -50,6 +44,7 @@ struct Flight {
     // What is left of the patience with this batch.
     feedback_attempts: u32,
     refusals: u32,
+    known: u32,
 }
 
 impl Flight {
@@ -58,16 +53,28 @@ impl Flight {
         // The next load is last. A load that does not go through as it is comes back changed.
         let mut waiting = divide(batch, dialect.form, dialect.feedback_as_part);
         while let Some(mut load) = waiting.pop() {
-            match self.carry(&load).await {
-                Fate::Delivered => {
-                    if load.form == Form::Json {
-                        // Remembered only now: a wrong endpoint has neither path.
-                        self.shared.dialect().form = Form::Json;
+            match self.carry(&mut load).await {
+                Fate::Delivered => self.delivered(load),
+                Fate::Partly(named) => {
+                    let (failed, done) = load.part(&named);
+                    self.delivered(done);
+                    if failed.attempts < PARTIAL_ATTEMPTS {
+                        let retry = &self.shared.config.retry;
+                        tokio::time::sleep(retry.wait(failed.attempts - 1, None)).await;
+                        waiting.push(failed);
+                    } else {
+                        failed.batch.settle(Err(DropReason::Rejected));
                     }
-                    self.book_attachments(&load);
-                    load.batch.settle(Ok(()));
                 }
-                Fate::NoMultipart => waiting.extend(divide(load.batch, Form::Json, false)),
+                // Each of them is told apart: no run may be lost because one beside it was known.
+                Fate::Known if load.is_divisible() && self.known < HALVINGS_OF_KNOWN => {
+                    self.known += 1;
+                    waiting.extend(load.halves());
+                }
+                Fate::Known if load.is_divisible() => waiting.extend(load.singles()),
+                Fate::Known => self.delivered(load),
+                Fate::NoMultipart => waiting.extend(load.into_json()),
+                Fate::NoPath => waiting.push(load.back_to_multipart()),
                 Fate::NoUnpacking => {
                     self.shared.dialect().compress = false;
                     waiting.push(load);
@@ -75,126 +82,139 @@ impl Flight {
                 // The server or a proxy takes less than anybody said; only what is too large by
                 // itself is lost.
                 Fate::TooLarge if load.is_divisible() => waiting.extend(load.halves()),
-                Fate::TooLarge if load.lighten() => waiting.push(load),
+                Fate::TooLarge if load.lighten(shorten) => waiting.push(load),
                 Fate::TooLarge => load.batch.settle(Err(DropReason::TooLarge)),
                 // One run that the server does not accept must not cost those beside it.
                 Fate::Refused if load.is_divisible() && self.refusals < REFUSALS => {
                     self.refusals += 1;
                     waiting.extend(load.halves());
                 }
-                Fate::Refused => load.batch.settle(Err(DropReason::Rejected)),
+                Fate::Refused | Fate::NotYet => load.batch.settle(Err(DropReason::Rejected)),
                 Fate::Dropped(reason) => load.batch.settle(Err(reason)),
             }
         }
     }
 
-    async fn carry(&mut self, load: &Load) -> Fate {
-        let Some(body) = self.write(load) else {
-            return Fate::Dropped(DropReason::ExporterFailed);
-        };
-        if body.len() > self.shared.queue.limits().bytes && load.is_divisible() {
-            return Fate::TooLarge;
+    /// Sends a load until the endpoint says something about it.
+    async fn carry(&mut self, load: &mut Load) -> Fate {
+        let shared = self.shared.clone();
+        let deadline = load.deadline(&shared.config.retry);
+        let (method, path) = load.request_line();
+        let mut written = None;
+        loop {
+            let entered = shared.breaker.enter(deadline, &*shared.transport).await;
+            let pass = match entered {
+                Ok(pass) => pass,
+                Err(reason) => return Fate::Dropped(at_the_end(reason)),
+            };
+            // Not before: what waits for a server that is away is held once.
+            let body: &EncodedBody = match &mut written {
+                Some(body) => body,
+                none => match self.encode(load) {
+                    Ok(body) => none.insert(body),
+                    Err(fate) => return fate,
+                },
+            };
+            shared.queue.count_request(load.attempts > 0);
+            let timeout = shared.config.request_timeout;
+            let request = HttpRequest::new(method.clone(), path.clone(), timeout);
+            let outcome = shared.transport.exchange(request.body(body.clone())).await;
+            let attempt = load.attempts;
+            load.attempts = attempt.saturating_add(1);
+            let fate = read(&outcome, load, body);
+            let is_waited_for = match &fate {
+                // Neither good nor bad: the other path will tell.
+                Ok(Fate::NoMultipart) => false,
+                Ok(_) => {
+                    pass.works();
+                    false
+                }
+                Err(trouble) => {
+                    shared.warnings.held(trouble.reason, &outcome);
+                    pass.fails(*trouble)
+                }
+            };
+            shared.queue.set_trouble(shared.breaker.trouble());
+            let reason = match fate {
+                Ok(Fate::NotYet) if load.attempts < self.feedback_attempts => DropReason::Rejected,
+                Ok(fate) => {
+                    if fate == Fate::NotYet {
+                        // The others of the batch have waited as long: they are asked once.
+                        self.feedback_attempts = 1;
+                    }
+                    if let Some(body) = written {
+                        shared.encoder().recycle(body);
+                    }
+                    return fate;
+                }
+                Err(trouble) if trouble.reason == DropReason::NotFound && load.is_fallback => {
+                    return Fate::NoPath;
+                }
+                Err(trouble) => trouble.reason,
+            };
+            if !is_waited_for {
+                let wait = shared.config.retry.wait(attempt, None);
+                if Instant::now() + wait >= deadline {
+                    return Fate::Dropped(at_the_end(reason));
+                }
+                tokio::time::sleep(wait).await;
+            }
         }
-        let body = self.pack(load.form, body);
-        self.send(load, body).await
     }
 
-    fn write(&self, load: &Load) -> Option<EncodedBody> {
-        let mut encoder = self.shared.encoder();
+    /// Writes the body of a load.
+    ///
+    /// # Errors
+    /// What becomes of a load that cannot be sent as it is.
+    fn encode(&self, load: &Load) -> Result<EncodedBody, Fate> {
+        let shared = &self.shared;
+        let compress = shared.dialect().compress && load.form == Form::Multipart;
+        let mut encoder = shared.encoder();
         let written = match (load.form, load.only()) {
             (Form::Multipart, _) => encoder.multipart(&load.batch),
             (Form::One, Some(op)) => encoder.json_one(op),
             (Form::Json | Form::One, _) => encoder.json_batch(&load.batch),
         };
-        written.ok()
-    }
-
-    fn pack(&self, form: Form, body: EncodedBody) -> EncodedBody {
-        let compress = self.shared.dialect().compress;
-        if !compress || form != Form::Multipart {
-            return body;
+        let body = written.map_err(|_| Fate::Dropped(DropReason::ExporterFailed))?;
+        if body.len() > shared.queue.limits().bytes && load.is_divisible() {
+            return Err(Fate::TooLarge);
         }
-        let mut encoder = self.shared.encoder();
+        if !compress {
+            return Ok(body);
+        }
         match encoder.compress(&body) {
             Ok(packed) => {
                 encoder.recycle(body);
-                packed
+                Ok(packed)
             }
-            Err(_) => body,
+            Err(_) => Ok(body),
         }
     }
 
-    async fn send(&mut self, load: &Load, body: EncodedBody) -> Fate {
-        let (method, path) = load.request_line();
-        let config = &self.shared.config;
-        let begun = Instant::now();
-        let mut attempt: u32 = 0;
-        loop {
-            self.shared.queue.count_request(attempt > 0);
-            let request = HttpRequest::new(method.clone(), path.clone(), config.request_timeout)
-                .body(body.clone());
-            let outcome = self.shared.transport.exchange(request).await;
-            let after = match judge(&outcome) {
-                Verdict::Delivered => {
-                    self.shared.encoder().recycle(body);
-                    return Fate::Delivered;
-                }
-                Verdict::NotFound => match (load.form, load.only()) {
-                    (Form::Multipart, _) => return Fate::NoMultipart,
-                    (Form::One, Some(RunOp::Feedback(_))) => {
-                        if attempt + 1 >= self.feedback_attempts {
-                            // The others of the batch have waited as long: they are asked once.
-                            self.feedback_attempts = 1;
-                            return Fate::Dropped(DropReason::Rejected);
-                        }
-                        None
-                    }
-                    (Form::One, Some(RunOp::Patch(_))) => {
-                        return Fate::Dropped(DropReason::Rejected);
-                    }
-                    _ => return Fate::Dropped(DropReason::NotFound),
-                },
-                Verdict::Drop(DropReason::TooLarge) => return Fate::TooLarge,
-                Verdict::Drop(_) if is_packing_refused(&outcome, &body) => {
-                    return Fate::NoUnpacking;
-                }
-                Verdict::Drop(_) if is_content_refused(&outcome) => return Fate::Refused,
-                Verdict::Drop(reason) => return Fate::Dropped(reason),
-                Verdict::Retry(after) => {
-                    self.shared.warnings.retry(&outcome);
-                    after
-                }
-            };
-            let wait = config.retry.wait(attempt, after);
-            if begun.elapsed().saturating_add(wait) >= config.retry.budget {
-                return Fate::Dropped(DropReason::RetriesExhausted);
-            }
-            tokio::time::sleep(wait).await;
-            attempt = attempt.saturating_add(1);
+    fn delivered(&self, load: Load) {
+        if load.form == Form::Json {
+            // Remembered only now: a wrong endpoint has neither path.
+            self.shared.dialect().form = Form::Json;
         }
-    }
-
-    fn book_attachments(&self, load: &Load) {
         for (reason, count) in load.attachments_lost() {
             self.shared.queue.count_attachments_lost(reason, count);
-            let words = match reason {
-                AttachmentLoss::Name | AttachmentLoss::NoMultipart | AttachmentLoss::TooLarge => {
-                    format!("runs arrived without attachments: {reason}")
-                }
-            };
+            let words = format!("runs arrived without attachments: {reason}");
             self.shared.warnings.left_out(&words);
         }
+        let truncated = load.truncated();
+        if truncated > 0 {
+            self.shared.queue.count_truncated(truncated);
+            let words = "runs arrived truncated: too large for the server";
+            self.shared.warnings.left_out(words);
+        }
+        load.batch.settle(Ok(()));
     }
 }
 
-/// Returns true if the server says that it cannot read a packed body (415, RFC 9110).
-fn is_packing_refused(outcome: &Result<HttpResponse, TransportError>, body: &EncodedBody) -> bool {
-    body.encoding != Encoding::Identity && outcome.as_ref().is_ok_and(|answer| answer.status == 415)
-}
-
-/// Returns true if the server read the body and does not accept something that it says.
-fn is_content_refused(outcome: &Result<HttpResponse, TransportError>) -> bool {
-    outcome
-        .as_ref()
-        .is_ok_and(|answer| matches!(answer.status, 400 | 422))
+/// Returns what a load is dropped for that was held for a reason until its time was over.
+fn at_the_end(reason: DropReason) -> DropReason {
+    match reason {
+        DropReason::Unreachable | DropReason::Unavailable => DropReason::RetriesExhausted,
+        reason => reason,
+    }
 }

@@ -12,8 +12,12 @@
 //! Each flight is a task on the exporter's runtime, which has one thread: encoding takes turns, waiting
 //! does not. A flight that panics is ended alone; what it held is booked. Start at [`Sender`].
 
+mod breaker;
 mod dialect;
+mod fate;
 mod flight;
+mod reply;
+mod truncate;
 mod warnings;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 
+use breaker::Breaker;
 pub(super) use dialect::Dialect;
 pub(super) use warnings::Warnings;
 
@@ -43,6 +48,7 @@ pub(super) struct Shared {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) config: BatchConfig,
     pub(super) warnings: Arc<Warnings>,
+    breaker: Breaker,
     dialect: Mutex<Dialect>,
     encoder: Mutex<Encoder>,
 }
@@ -60,6 +66,7 @@ impl Sender {
         let places = config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             shared: Arc::new(Shared {
+                breaker: Breaker::new(config.retry.clone()),
                 dialect: Mutex::new(Dialect::new(config.delivery)),
                 encoder: Mutex::new(Encoder::with_level(config.compression_level)),
                 queue,

@@ -35,20 +35,16 @@ impl Warnings {
     }
 
     /// Says that the endpoint takes nothing at the moment.
-    pub(super) fn retry(&self, outcome: &Result<HttpResponse, TransportError>) {
-        let words = match outcome {
-            Ok(response) => format!("it answered {}", response.status),
+    pub(super) fn held(&self, reason: DropReason, outcome: &Result<HttpResponse, TransportError>) {
+        let words = reason.to_string();
+        if !self.is_due(&words) {
+            return;
+        }
+        let what = match outcome {
+            Ok(response) => format!("status {}", response.status),
             Err(error) => error.to_string(),
         };
-        let kind = match outcome {
-            Ok(_) => "status",
-            Err(TransportError::Tls(_)) => "tls",
-            Err(TransportError::Timeout) => "timeout",
-            Err(_) => "connection",
-        };
-        if self.is_due(kind) {
-            tracing::warn!("LangSmith takes no runs at the moment ({words}); trying again");
-        }
+        tracing::warn!("runs are held: {words} ({what}); one request now and then tries again");
     }
 
     fn is_due(&self, kind: &str) -> bool {

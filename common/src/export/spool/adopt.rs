@@ -5,9 +5,10 @@
 //!                                                        └─ no: its owner lives       is acknowledged
 //! ```
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use super::folder::LOCK;
+use super::folder::{LOCK, UNFINISHED};
 use super::segment::{FRAME_LEN, Header, NotASegment, read_acks, read_segment};
 use super::store::{Folder, Place, Segment, Spool, State, aside};
 
@@ -42,7 +43,9 @@ impl Spool {
                 return adopted;
             }
         };
-        for entry in found.into_iter().filter(|entry| entry.is_folder) {
+        let folders = found.into_iter().filter(|entry| entry.is_folder);
+        // One that is not finished has an owner that is just about to take its lock.
+        for entry in folders.filter(|entry| !entry.name.starts_with(UNFINISHED)) {
             let path = root.join(&entry.name);
             let is_ours = |folder: &Folder| folder.lock.is_some() && folder.path == path;
             if self.folders.iter().any(is_ours) {
@@ -78,7 +81,10 @@ impl Spool {
         let found = match self.files.list(path) {
             Ok(found) => found,
             Err(error) => {
-                self.trouble(&error);
+                // Another process may have emptied and deleted it meanwhile.
+                if error.kind() != ErrorKind::NotFound {
+                    self.trouble(&error);
+                }
                 // Left to a later look: without the lock nobody is kept from it.
                 self.folders[folder].lock = None;
                 return;

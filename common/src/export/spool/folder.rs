@@ -23,7 +23,7 @@ use crate::export::transport::StartError;
 pub(super) const LOCK: &str = "lock";
 
 /// What the names of folders begin with that are not writers' yet.
-const UNFINISHED: &str = ".new-";
+pub(super) const UNFINISHED: &str = ".new-";
 
 impl Destination {
     /// Tells for whom operations are, on disk: by address and workspace, never by the key.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use bytes::{Buf as _, Bytes};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::model::{
@@ -181,12 +182,12 @@ struct StoredRun<'a> {
     trace_id: TraceId,
     parent_run_id: Option<RunId>,
     dotted_order: Cow<'a, DottedOrder>,
-    name: Cow<'a, str>,
+    name: SmolStr,
     run_type: Cow<'a, RunType>,
     start_time: Timestamp,
     end_time: Option<Timestamp>,
-    project: Option<Cow<'a, str>>,
-    tags: Cow<'a, [String]>,
+    project: Option<SmolStr>,
+    tags: Cow<'a, [SmolStr]>,
     inputs: Option<Cow<'a, JsonMap>>,
     outputs: Option<Cow<'a, JsonMap>>,
     events: Vec<StoredEvent<'a>>,
@@ -243,11 +244,11 @@ impl<'a> StoredRun<'a> {
             trace_id: *trace_id,
             parent_run_id: *parent_run_id,
             dotted_order: Cow::Borrowed(dotted_order),
-            name: Cow::Borrowed(name),
+            name: name.clone(),
             run_type: Cow::Borrowed(run_type),
             start_time: *start_time,
             end_time: *end_time,
-            project: project.as_deref().map(Cow::Borrowed),
+            project: project.clone(),
             tags: Cow::Borrowed(tags),
             inputs: inputs.as_ref().map(Cow::Borrowed),
             outputs: outputs.as_ref().map(Cow::Borrowed),
@@ -266,11 +267,11 @@ impl<'a> StoredRun<'a> {
             trace_id: self.trace_id,
             parent_run_id: self.parent_run_id,
             dotted_order: self.dotted_order.into_owned(),
-            name: self.name.into_owned(),
+            name: self.name,
             run_type: self.run_type.into_owned(),
             start_time: self.start_time,
             end_time: self.end_time,
-            project: self.project.map(Cow::into_owned),
+            project: self.project,
             tags: self.tags.into_owned(),
             inputs: self.inputs.map(Cow::into_owned),
             outputs: self.outputs.map(Cow::into_owned),

@@ -242,7 +242,10 @@ impl Spool {
             let written = room.and_then(|_| self.write(group, held));
             match written {
                 Ok(written) => ids.extend(written.map(Some)),
-                Err(Refused::Full) => ids.extend(group.iter().map(|_| None)),
+                Err(Refused::Full) => {
+                    self.stats.full += 1;
+                    ids.extend(group.iter().map(|_| None));
+                }
                 Err(Refused::Disk(error)) => {
                     self.trouble(&error);
                     // The rest would fail the same way, and somebody waits.

@@ -5,25 +5,25 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::RunTree;
-use crate::model::{Attachment, NEW_TOKEN, Run, RunEvent, USAGE_METADATA, Usage};
+use crate::model::{Attachment, NEW_TOKEN, Run, RunEvent, SmolStr, USAGE_METADATA, Usage};
 
 impl RunTree {
     /// Adds one key of metadata. Runs started below from now on inherit it.
     pub fn add_metadata(&self, key: impl Into<String>, value: impl Into<Value>) {
         let Some(inner) = self.open() else { return };
         let (key, value) = (key.into(), inner.tracer.shallow(value));
-        inner.change(|run| {
-            Arc::make_mut(&mut run.extra.metadata).insert(key, value);
+        inner.change_baggage(|baggage| {
+            Arc::make_mut(&mut baggage.metadata).insert(key, value);
         });
     }
 
     /// Adds a tag. Runs started below from now on inherit it.
-    pub fn add_tag(&self, tag: impl Into<String>) {
+    pub fn add_tag(&self, tag: impl Into<SmolStr>) {
         let Some(inner) = self.open() else { return };
         let tag = tag.into();
-        inner.change(|run| {
-            if !run.tags.contains(&tag) {
-                run.tags.push(tag);
+        inner.change_baggage(|baggage| {
+            if !baggage.tags.contains(&tag) {
+                baggage.tags.push(tag);
             }
         });
     }
@@ -57,9 +57,10 @@ impl RunTree {
     /// the first token. Later calls do nothing, and the token's text is not kept.
     pub fn new_token(&self) {
         let streams = |run: &Run| run.events.iter().any(|event| event.name == NEW_TOKEN);
-        let Some(inner) = self.recorded().filter(|inner| !streams(&inner.lock().run)) else {
+        let Some(inner) = self.recorded() else { return };
+        if inner.change(|run| streams(run)) != Some(false) {
             return;
-        };
+        }
         let time = inner.tracer.clock().now();
         inner.change(|run| {
             if !streams(run) {

@@ -2,12 +2,14 @@
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Inner, RunTree};
-use crate::model::{JsonMap, Run, RunOp, RunType, USAGE_METADATA};
-use crate::trace::builder::into_object;
+use crate::model::{Baggage, JsonMap, Run, RunOp, RunType, USAGE_METADATA};
+use crate::trace::builder::{into_object, serialized};
 
 impl RunTree {
     /// Ends the run.
@@ -23,6 +25,16 @@ impl RunTree {
             return self.end();
         };
         let outputs = inner.tracer.shallow_outputs(outputs);
+        inner.finish(|run| run.outputs = Some(outputs));
+    }
+
+    /// Ends the run with what the work gave back, as a value of the program's own type: what
+    /// [`RunBuilder::inputs_of`](crate::trace::RunBuilder::inputs_of) is for inputs.
+    pub fn end_of(&self, outputs: &(impl Serialize + ?Sized)) {
+        let Some(inner) = self.recorded() else {
+            return self.end();
+        };
+        let outputs = into_object(serialized(outputs), "output");
         inner.finish(|run| run.outputs = Some(outputs));
     }
 
@@ -46,30 +58,41 @@ impl RunTree {
 impl Inner {
     fn finish(&self, last: impl FnOnce(&mut Run)) {
         if !self.sampled {
-            self.lock().ended = true;
+            self.ended.store(true, Ordering::Release);
             return;
         }
         let now = self.tracer.clock().now();
         let patch = {
             let mut state = self.lock();
-            if state.ended {
+            let Some(mut patch) = state.run.take() else {
                 return;
-            }
-            last(&mut state.run);
-            keep_usage(&mut state.run);
-            state.run.end_time = Some(now.max(state.run.start_time));
-            let patch = state.run.clone();
-            state.ended = true;
+            };
+            self.ended.store(true, Ordering::Release);
+            last(&mut patch);
+            keep_usage(&patch, &mut state.baggage.metadata);
+            let Baggage {
+                metadata,
+                tags,
+                project,
+            } = state.baggage.clone();
+            patch.extra.metadata = metadata;
+            patch.tags = tags;
+            patch.project = project;
+            patch.end_time = Some(now.max(patch.start_time));
             patch
         };
-        self.tracer.submit(RunOp::Patch(Box::new(patch)));
+        self.tracer.submit_shallow(RunOp::Patch(patch));
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // The run goes on in the process that forked this one off, which may hold its lock for ever here.
+        if !self.process.is_current() {
+            return;
+        }
         // The clock is asked only where the answer is used: a stepping one would tell.
-        if self.lock().ended {
+        if *self.ended.get_mut() {
             return;
         }
         let why = if std::thread::panicking() {
@@ -85,16 +108,16 @@ impl Drop for Inner {
 ///
 /// The Python SDK does so for a run of any type; then a chain that returns its model's answer counts
 /// the tokens again.
-fn keep_usage(run: &mut Run) {
+fn keep_usage(run: &Run, metadata: &mut Arc<JsonMap>) {
     let told = |map: &JsonMap| {
         map.get(USAGE_METADATA)
             .filter(|usage| usage.is_object())
             .cloned()
     };
     if run.run_type == RunType::Llm
-        && !run.extra.metadata.contains_key(USAGE_METADATA)
+        && !metadata.contains_key(USAGE_METADATA)
         && let Some(usage) = run.outputs.as_ref().and_then(told)
     {
-        Arc::make_mut(&mut run.extra.metadata).insert(USAGE_METADATA.to_owned(), usage);
+        Arc::make_mut(metadata).insert(USAGE_METADATA.to_owned(), usage);
     }
 }

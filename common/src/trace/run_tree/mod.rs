@@ -10,13 +10,15 @@ mod describe;
 mod end;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::builder::{CLOCK_SKEW, RunBuilder};
+use super::current::no_scope_entered;
 use super::tracer::Tracer;
 use crate::model::{
-    Baggage, DottedOrder, Run, RunContext, RunId, RunOp, RunType, TraceId, USAGE_METADATA,
-    withhold_deep_in_shared,
+    Baggage, DottedOrder, Extra, Process, Run, RunContext, RunId, RunOp, RunType, SmolStr, TraceId,
+    USAGE_METADATA, withhold_deep_in_shared,
 };
 
 /// A run that has started: the handle to describe it, end it, and start runs below it.
@@ -24,15 +26,19 @@ use crate::model::{
 /// Clones are handles of the same run. The run ends with the first [`end`](Self::end) or
 /// [`fail`](Self::fail); if nobody calls one, it ends with an error when its last handle is dropped, so
 /// a cancelled task or a panic leaves no run that is pending for ever. A parent keeps no children, and
-/// a child outlives its parent's handle without harm.
+/// a child outlives its parent's handle without harm. A process that was forked off has copies of its
+/// parent's handles: it may start runs below them and end them by word, but dropping one ends nothing.
 ///
 /// No method blocks, fails or panics of itself. What a method is given is converted before the run is
 /// locked, so a `Display` or an `Into` may use the run, and a panic of theirs leaves it as it was.
 #[derive(Clone)]
-pub struct RunTree {
-    // None when tracing is off: every method is then a no-op.
-    inner: Option<Arc<Inner>>,
-    tracer: Tracer,
+pub struct RunTree(Handle);
+
+#[derive(Clone)]
+enum Handle {
+    // Tracing is off: every method is a no-op.
+    Off(Tracer),
+    On(Arc<Inner>),
 }
 
 /// Metadata that says something of one run alone. Inherited, a usage would be counted again for each child.
@@ -42,81 +48,99 @@ struct Inner {
     tracer: Tracer,
     // Outside of the lock, because children and headers ask for it all the time and it never changes.
     dotted_order: DottedOrder,
+    name: SmolStr,
+    run_type: RunType,
     // False if the trace is not in the sample: the run is a place in its trace and nothing else.
     sampled: bool,
+    // Where its handles count: a forked child has copies of them.
+    process: Process,
+    // Set under the lock; it may be looked at without, by whoever looks again under it.
+    ended: AtomicBool,
     state: Mutex<State>,
 }
 
 struct State {
-    // Everything of the run but its inputs, which left with the post, unless the patch repeats them.
-    run: Run,
-    ended: bool,
+    // What runs below inherit. It stays when the run has ended.
+    baggage: Baggage,
+    // What leaves with the end, but for the baggage; none if nothing does, or if it has left. It is moved
+    // from here to the sink, so that the caller copies nothing that is large.
+    run: Option<Box<Run>>,
 }
 
 impl RunTree {
     pub(super) fn disabled(tracer: Tracer) -> Self {
-        Self {
-            inner: None,
-            tracer,
-        }
+        Self(Handle::Off(tracer))
     }
 
     pub(super) fn remote(tracer: Tracer, mut context: RunContext) -> Self {
         tracer.withheld_deep(withhold_deep_in_shared(&mut context.baggage.metadata));
-        let start = context.dotted_order.start_time();
-        let start = start.unwrap_or_else(|| tracer.clock().now());
-        let dotted_order = context.dotted_order;
-        let mut run = Run::begin(dotted_order.clone(), "parent", RunType::default(), start);
-        run.extra.metadata = context.baggage.metadata;
-        run.tags = context.baggage.tags;
-        run.project = context.baggage.project;
-        // It is ended from the first, for this process: nothing changes it and nothing is sent.
         let inner = Inner {
-            tracer: tracer.clone(),
-            sampled: tracer.keeps(dotted_order.trace_id()),
-            dotted_order,
-            state: Mutex::new(State { run, ended: true }),
-        };
-        Self {
-            inner: Some(Arc::new(inner)),
+            sampled: tracer.keeps(context.dotted_order.trace_id()),
             tracer,
-        }
+            dotted_order: context.dotted_order,
+            name: SmolStr::new_static("parent"),
+            run_type: RunType::default(),
+            process: Process::current(),
+            // From the first, for this process: nothing changes it and nothing is sent.
+            ended: AtomicBool::new(true),
+            state: Mutex::new(State {
+                baggage: context.baggage,
+                run: None,
+            }),
+        };
+        Self(Handle::On(Arc::new(inner)))
     }
 
+    /// Starts a run whose values are all shallow: `tracer` has withheld what is nested too deep.
     pub(super) fn begin(tracer: Tracer, mut run: Run) -> Self {
-        // Before it is copied.
-        tracer.withheld_deep(run.withhold_deep());
         let sampled = tracer.admits(run.trace_id);
-        let (inputs, attachments) = (run.inputs.take(), std::mem::take(&mut run.attachments));
-        if sampled && tracer.inputs_on_patch() {
-            run.inputs.clone_from(&inputs);
-        }
-        if sampled {
-            let mut post = run.clone();
-            post.inputs = inputs;
-            post.attachments = attachments;
-            tracer.submit(RunOp::Post(Box::new(post)));
-        }
-        let inner = Inner {
-            tracer: tracer.clone(),
-            dotted_order: run.dotted_order.clone(),
-            sampled,
-            state: Mutex::new(State { run, ended: false }),
+        let (dotted_order, name, run_type) = (
+            run.dotted_order.clone(),
+            run.name.clone(),
+            run.run_type.clone(),
+        );
+        let (baggage, rest) = if sampled {
+            let baggage = Baggage {
+                metadata: run.extra.metadata.clone(),
+                tags: run.tags.clone(),
+                project: run.project.clone(),
+            };
+            let rest = Box::new(rest(&run, tracer.inputs_on_patch()));
+            tracer.submit_shallow(RunOp::Post(Box::new(run)));
+            (baggage, Some(rest))
+        } else {
+            let baggage = Baggage {
+                metadata: run.extra.metadata,
+                tags: std::mem::take(&mut run.tags),
+                project: run.project.take(),
+            };
+            (baggage, None)
         };
-        Self {
-            inner: Some(Arc::new(inner)),
+        let inner = Inner {
             tracer,
-        }
+            dotted_order,
+            name,
+            run_type,
+            sampled,
+            process: Process::current(),
+            ended: AtomicBool::new(false),
+            state: Mutex::new(State { baggage, run: rest }),
+        };
+        Self(Handle::On(Arc::new(inner)))
     }
 
     /// Begins a run below this one.
-    pub fn child(&self, name: impl Into<String>) -> RunBuilder {
-        self.tracer.run(name).below(self)
+    pub fn child(&self, name: impl Into<SmolStr>) -> RunBuilder {
+        let off = !self.has_place() && no_scope_entered();
+        RunBuilder::new(self.tracer().clone(), name, off).below(self)
     }
 
     /// Returns the tracer that started the run.
     pub fn tracer(&self) -> &Tracer {
-        &self.tracer
+        match &self.0 {
+            Handle::Off(tracer) => tracer,
+            Handle::On(inner) => &inner.tracer,
+        }
     }
 
     /// Returns what another process needs to continue below this run; none when tracing is off.
@@ -125,32 +149,27 @@ impl RunTree {
     /// too: the others, with the same rate, come to the same decision.
     pub fn context(&self) -> Option<RunContext> {
         // Masked outside of the lock: a function of the user's may look at this very run.
-        Some(self.tracer.masked(self.inherited()?))
+        Some(self.tracer().masked(self.inherited()?))
     }
 
     /// Returns what runs below inherit in this process, where it is masked when it leaves.
     pub(super) fn inherited(&self) -> Option<RunContext> {
-        let inner = self.inner.as_ref()?;
-        let state = inner.lock();
-        let mut metadata = state.run.extra.metadata.clone();
+        let inner = self.inner()?;
+        let mut baggage = inner.lock().baggage.clone();
         for own in OWN_METADATA {
-            if metadata.contains_key(own) {
-                Arc::make_mut(&mut metadata).shift_remove(own);
+            if baggage.metadata.contains_key(own) {
+                Arc::make_mut(&mut baggage.metadata).shift_remove(own);
             }
         }
         Some(RunContext {
             dotted_order: inner.dotted_order.clone(),
-            baggage: Baggage {
-                metadata,
-                tags: state.run.tags.clone(),
-                project: state.run.project.clone(),
-            },
+            baggage,
         })
     }
 
     /// Returns the run's place in its trace; none when tracing is off.
     pub fn dotted_order(&self) -> Option<&DottedOrder> {
-        self.inner.as_ref().map(|inner| &inner.dotted_order)
+        self.inner().map(|inner| &inner.dotted_order)
     }
 
     /// Returns the run's id; none when tracing is off.
@@ -166,28 +185,33 @@ impl RunTree {
     /// Returns true if the run is recorded: not when tracing is off, nor when its trace is not in the
     /// sample. Then it is not worth the work to describe it.
     pub fn is_recording(&self) -> bool {
-        self.inner.as_ref().is_some_and(|inner| inner.sampled)
+        self.inner().is_some_and(|inner| inner.sampled)
     }
 
     /// Returns true if the run has a place in a trace, be it in the sample or not.
     pub(super) fn has_place(&self) -> bool {
-        self.inner.is_some()
+        self.inner().is_some()
     }
 
     /// Returns the name the run was started with; empty when tracing is off.
-    pub fn name(&self) -> String {
-        self.inner
-            .as_ref()
-            .map(|inner| inner.lock().run.name.clone())
+    pub fn name(&self) -> SmolStr {
+        self.inner()
+            .map(|inner| inner.name.clone())
             .unwrap_or_default()
     }
 
     /// Returns the kind of work; the default when tracing is off.
     pub fn run_type(&self) -> RunType {
-        self.inner
-            .as_ref()
-            .map(|inner| inner.lock().run.run_type.clone())
+        self.inner()
+            .map(|inner| inner.run_type.clone())
             .unwrap_or_default()
+    }
+
+    fn inner(&self) -> Option<&Inner> {
+        match &self.0 {
+            Handle::Off(_) => None,
+            Handle::On(inner) => Some(inner),
+        }
     }
 
     /// Returns the run if it is recorded and has not ended.
@@ -195,12 +219,41 @@ impl RunTree {
     /// Whoever changes it converts the caller's values between this and the lock: conversions,
     /// `Display` and clocks are code of others, which may look at this very run, or panic.
     fn open(&self) -> Option<&Inner> {
-        self.inner.as_deref().filter(|inner| !inner.lock().ended)
+        self.inner()
+            .filter(|inner| !inner.ended.load(Ordering::Acquire))
     }
 
     /// Returns the run if what it did will be sent; what children inherit is set in any case.
     fn recorded(&self) -> Option<&Inner> {
         self.open().filter(|inner| inner.sampled)
+    }
+}
+
+/// Returns what of a run that begins leaves with its end: everything but what the post alone says. Inputs
+/// and attachments are that, and the baggage is added at the end, because it may change.
+fn rest(begun: &Run, with_inputs: bool) -> Run {
+    Run {
+        id: begun.id,
+        trace_id: begun.trace_id,
+        parent_run_id: begun.parent_run_id,
+        dotted_order: begun.dotted_order.clone(),
+        name: begun.name.clone(),
+        run_type: begun.run_type.clone(),
+        start_time: begun.start_time,
+        end_time: None,
+        project: None,
+        tags: Vec::new(),
+        inputs: begun.inputs.as_ref().filter(|_| with_inputs).cloned(),
+        outputs: None,
+        events: Vec::new(),
+        extra: Extra {
+            runtime: begun.extra.runtime.clone(),
+            other: begun.extra.other.clone(),
+            ..Extra::default()
+        },
+        error: None,
+        reference_example_id: begun.reference_example_id,
+        attachments: Vec::new(),
     }
 }
 
@@ -210,16 +263,23 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the run unless it has ended.
+    /// Changes what leaves with the end, unless the run has ended.
     fn change<T>(&self, change: impl FnOnce(&mut Run) -> T) -> Option<T> {
+        self.lock().run.as_deref_mut().map(change)
+    }
+
+    /// Changes what runs below inherit, unless the run has ended.
+    fn change_baggage(&self, change: impl FnOnce(&mut Baggage)) {
         let mut state = self.lock();
-        (!state.ended).then(|| change(&mut state.run))
+        if !self.ended.load(Ordering::Relaxed) {
+            change(&mut state.baggage);
+        }
     }
 }
 
 impl fmt::Debug for RunTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.inner {
+        match self.inner() {
             Some(inner) => write!(f, "RunTree({})", inner.dotted_order),
             None => f.write_str("RunTree(not recorded)"),
         }

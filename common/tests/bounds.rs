@@ -1,0 +1,205 @@
+//! What an exporter may hold, and what it may not: bounds in count and bytes over all stages.
+#![cfg(feature = "client")]
+
+mod again;
+mod captured;
+mod exporting;
+mod peer;
+mod scripted;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use again::{part, say, start};
+use common::export::{
+    BatchConfig, BatchExporter, Exchange, HttpRequest, RefuseReason, RetryPolicy, Transport,
+    TransportError,
+};
+use common::model::{Run, RunOp};
+use common::trace::{NoSink, Tracer};
+use exporting::{PATIENCE, fast, patient};
+use scripted::exporter;
+use serde_json::{Value, json};
+
+fn run(number: u64) -> Box<Run> {
+    Box::new(captured::run(number.into(), None, "r", "chain", 0, 5))
+}
+
+#[test]
+fn a_full_queue_refuses_beginnings_before_the_ends_of_what_it_took_in() {
+    let (scripted, exporter) = exporter(BatchConfig {
+        queue_ops: 16,
+        ..patient()
+    });
+    for number in 0..18 {
+        exporter.submit(RunOp::Post(run(number)));
+    }
+    let refused = |count| {
+        let refused = exporter
+            .stats()
+            .refused
+            .get(&RefuseReason::QueueFull)
+            .copied();
+        assert_eq!(refused.unwrap_or(0), count);
+    };
+    refused(2);
+    // Of a run that was refused from the start, the end is no better off.
+    exporter.submit(RunOp::Patch(run(17)));
+    refused(3);
+    for number in 0..2 {
+        exporter.submit(RunOp::Patch(run(number)));
+    }
+    refused(3);
+    assert_eq!(exporter.stats().accepted, 18);
+    // The eighth is used up; memory has an end.
+    exporter.submit(RunOp::Patch(run(2)));
+    refused(4);
+    let _ = exporter.flush(PATIENCE);
+    assert_eq!(exporter.stats().delivered, 18);
+    assert_eq!(scripted.taken(), 16, "an end travels with its beginning");
+    // With room again, ends of runs that were refused are as good as any.
+    exporter.submit(RunOp::Patch(run(16)));
+    refused(4);
+}
+
+#[test]
+fn the_bytes_are_bounded_as_the_count_is() {
+    let (_scripted, exporter) = exporter(BatchConfig {
+        queue_bytes: 80_000,
+        ..patient()
+    });
+    let sized = |number: u64| {
+        let mut run = run(number);
+        run.error = Some("x".repeat(8_000));
+        run
+    };
+    for number in 0..20 {
+        exporter.submit(RunOp::Post(sized(number)));
+    }
+    let taken = exporter.stats().accepted;
+    assert!(exporter.stats().queued_bytes <= 80_000);
+    for number in 0..20 {
+        exporter.submit(RunOp::Patch(sized(number)));
+    }
+    let stats = exporter.stats();
+    assert_eq!(stats.accepted, taken + 1, "one more end");
+    assert!(
+        stats.queued_bytes > 80_000 && stats.queued_bytes <= 90_000,
+        "{stats}"
+    );
+}
+
+/// An endpoint that is down: every attempt fails at once.
+#[derive(Debug)]
+struct Down;
+
+impl Transport for Down {
+    fn exchange(&self, _: HttpRequest) -> Exchange<'_> {
+        let refused = TransportError::Connect("refused".to_owned());
+        Box::pin(std::future::ready(Err(refused)))
+    }
+}
+
+/// The most memory that this process has held, in bytes.
+#[cfg(target_os = "linux")]
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kilobytes
+        .expect("a size")
+        .trim()
+        .parse::<u64>()
+        .expect("a number")
+        * 1_024
+}
+
+const CAP: usize = 32 << 20;
+
+/// Not a test by itself: what the programs of the tests below do.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_program() {
+    let Some((part, _)) = part() else { return };
+    let value = match &*part {
+        "texts" => json!({"text": "a page of the docs ".repeat(500)}),
+        "numbers" => json!({"embedding": vec![0.123_456_789_012_345_6; 600]}),
+        "records" => {
+            let record = json!({"id": 1, "ok": true, "score": 0.5, "next": null});
+            json!({"records": vec![record; 60]})
+        }
+        other => panic!("no such part: {other}"),
+    };
+    // An hour of outage against the defaults is twelve times their budget: here, a third of a second.
+    let config = BatchConfig {
+        queue_bytes: CAP,
+        queue_ops: usize::MAX,
+        retry: RetryPolicy {
+            budget: Duration::from_millis(30),
+            ..fast().retry
+        },
+        ..fast()
+    };
+    let exporter = BatchExporter::with_transport(Arc::new(Down), config).expect("an exporter");
+    let Value::Object(inputs) = value else {
+        unreachable!()
+    };
+    let mut number = 0;
+    let mut submit = || {
+        let mut run = run(number);
+        number += 1;
+        run.inputs = Some(inputs.clone());
+        exporter.submit(RunOp::Post(run));
+    };
+    submit();
+    let _ = exporter.flush(PATIENCE);
+    let before = peak();
+    let mut full = 0;
+    let begun = std::time::Instant::now();
+    while full < 2 || begun.elapsed() < Duration::from_millis(360) {
+        submit();
+        let refused = exporter.stats().total_refused();
+        if refused > full {
+            full += 1;
+            // The queue has been full; so it is again once some of it was given up.
+            while exporter.stats().queued_bytes > CAP / 2 {
+                std::thread::yield_now();
+            }
+        }
+    }
+    say(peak() - before);
+    assert!(exporter.stats().balances());
+    assert!(exporter.stats().total_dropped() > 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_stays_within_its_cap_while_the_endpoint_is_down() {
+    for part in ["texts", "numbers", "records"] {
+        let (status, said) = start(part, "").wait(PATIENCE);
+        assert!(status.success(), "{part}");
+        let grown: u64 = said[0].parse().expect("a number");
+        let most = CAP as u64 * 12 / 10;
+        eprintln!("{part}: {} %", grown * 100 / CAP as u64);
+        assert!(grown <= most, "{part}: {grown} bytes with a cap of {CAP}");
+    }
+}
+
+#[test]
+fn a_parent_keeps_no_children() {
+    let sink = Arc::new(NoSink);
+    let tracer = Tracer::builder(sink).build();
+    let parent = tracer.run("parent").start();
+    let costs = [(); 3].map(|()| {
+        let memory = allocation_counter::measure(|| {
+            for _ in 0..50_000 {
+                parent.child("child").start().end();
+            }
+        });
+        (memory.bytes_current, memory.count_total, memory.bytes_total)
+    });
+    let [first, second, third] = &costs;
+    assert_eq!((second.0, third.0), (0, 0), "nothing of a child stays");
+    assert!(third.1 * 10 <= first.1 * 12, "{first:?} {third:?}");
+    assert!(third.2 * 10 <= first.2 * 12, "{first:?} {third:?}");
+}

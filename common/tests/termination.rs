@@ -1,0 +1,268 @@
+//! A process that is told to end, by SIGTERM or Ctrl-C, sends what it holds, and ends in time.
+#![cfg(all(feature = "client", unix))]
+
+mod again;
+mod exporting;
+mod peer;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::Duration;
+
+use again::{part, say, start};
+use common::client::{Client, ClientBuilder, terminated};
+use exporting::{KEY, PATIENCE, accept, one_run, patient};
+use fork::{Fork, fork, waitpid};
+use peer::{Peer, parts_of, silent_port};
+
+const INT: i32 = 2;
+const TERM: i32 = 15;
+
+/// Not a test by itself: what the programs of the tests below do.
+#[test]
+fn the_program() {
+    let Some((part, url)) = part() else { return };
+    let client = builder(&url).build().expect("a client");
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+    };
+    match &*part {
+        "plain" => {
+            let _guard = client.flush_on_termination(PATIENCE).expect("watched");
+            one_run(&client);
+            wait_for_the_end();
+        }
+        "current-thread" => {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.expect("a runtime").block_on(async {
+                let _guard = client.flush_on_termination(PATIENCE).expect("watched");
+                one_run(&client);
+                // It blocks the only thread that the runtime has.
+                wait_for_the_end();
+            });
+        }
+        "multi-thread" => runtime().expect("a runtime").block_on(async {
+            let _guard = client.flush_on_termination(PATIENCE).expect("watched");
+            one_run(&client);
+            say("ready");
+            std::future::pending::<()>().await;
+        }),
+        "two" => {
+            let other = builder(&url).project("other").build().expect("a client");
+            let _guard = client.flush_on_termination(PATIENCE).expect("watched");
+            let _other = other.flush_on_termination(PATIENCE).expect("watched");
+            one_run(&client);
+            one_run(&other);
+            wait_for_the_end();
+        }
+        "hung" => {
+            let _guard = client.flush_on_termination(Duration::from_millis(300));
+            one_run(&client);
+            wait_for_the_end();
+        }
+        "twice" => {
+            let _guard = client.flush_on_termination(PATIENCE * 60).expect("watched");
+            one_run(&client);
+            say("ready");
+            // The first signal ends intake, and then there is nothing that would end the wait.
+            while client.stats().total_refused() == 0 {
+                client.run("r").start().end();
+                std::thread::yield_now();
+            }
+            say("closed");
+            loop {
+                std::thread::park();
+            }
+        }
+        "let go" => {
+            drop(client.flush_on_termination(PATIENCE).expect("watched"));
+            drop(terminated());
+            wait_for_the_end();
+        }
+        "graceful" => runtime().expect("a runtime").block_on(graceful(&client)),
+        "stubborn" => runtime().expect("a runtime").block_on(async {
+            let _guard = client.flush_on_termination(Duration::from_secs(2));
+            one_run(&client);
+            say("ready");
+            terminated().await;
+            std::future::pending::<()>().await;
+        }),
+        "forked" => {
+            let _guard = client.flush_on_termination(PATIENCE).expect("watched");
+            match fork().expect("a child") {
+                Fork::Child => {
+                    one_run(&client);
+                    say(std::process::id());
+                    wait_for_the_end();
+                }
+                Fork::Parent(pid) => {
+                    let status = waitpid(pid).expect("waited");
+                    assert_eq!(
+                        std::process::ExitStatus::from_raw(status).signal(),
+                        Some(TERM)
+                    );
+                    one_run(&client);
+                }
+            }
+        }
+        other => panic!("no such part: {other}"),
+    }
+}
+
+fn builder(url: &str) -> ClientBuilder {
+    Client::builder()
+        .endpoint(url)
+        .api_key(KEY)
+        .project("test")
+        .batch(patient())
+        .on_drop(|reason, count| say(format_args!("{count} dropped: {reason}")))
+}
+
+fn wait_for_the_end() -> ! {
+    say("ready");
+    loop {
+        std::thread::park();
+    }
+}
+
+/// A server that finishes the request it has when it is told to end.
+async fn graceful(client: &Client) {
+    let _guard = client.flush_on_termination(PATIENCE).expect("watched");
+    let inside = client.clone();
+    let work = move || async move {
+        let run = inside.run("request").start();
+        say("in request");
+        terminated().await;
+        inside.run("late").start().end();
+        run.end();
+        "finished"
+    };
+    let app = axum::Router::new().route("/", axum::routing::get(work));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("loopback");
+    say(listener.local_addr().expect("bound"));
+    say("ready");
+    let served = axum::serve(listener, app).with_graceful_shutdown(terminated());
+    served.await.expect("served");
+    say("ended by itself");
+}
+
+fn names(peer: &Peer) -> Vec<String> {
+    let requests = peer.to("/runs/multipart");
+    let parts = requests.iter().flat_map(parts_of);
+    let mut names: Vec<String> = parts
+        .filter_map(|part| Some(part.json.get("name")?.as_str()?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn on_sigterm_what_is_held_is_sent_whatever_runtime_there_is() {
+    for part in ["plain", "current-thread", "multi-thread"] {
+        for (name, number) in [("TERM", TERM), ("INT", INT)] {
+            let peer = accept();
+            let mut program = start(part, &peer.url);
+            program.wait_for("ready");
+            program.signal(name);
+            let (status, _) = program.wait(PATIENCE);
+            assert_eq!(status.signal(), Some(number), "{part}");
+            assert_eq!(names(&peer), ["r"], "{part}");
+        }
+    }
+}
+
+#[test]
+fn the_process_ends_when_the_last_of_two_clients_is_done() {
+    let peer = accept();
+    let mut program = start("two", &peer.url);
+    program.wait_for("ready");
+    program.signal("TERM");
+    let (status, _) = program.wait(PATIENCE);
+    assert_eq!(status.signal(), Some(TERM));
+    assert_eq!(names(&peer), ["r", "r"]);
+}
+
+#[test]
+fn a_server_that_hangs_holds_up_no_end_and_what_is_lost_is_counted() {
+    let (url, _listener) = silent_port();
+    let mut program = start("hung", &url);
+    program.wait_for("ready");
+    program.signal("TERM");
+    let (status, said) = program.wait(PATIENCE);
+    assert_eq!(status.signal(), Some(TERM));
+    assert!(
+        said.len() == 1 && said[0].starts_with("2 dropped: "),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let (url, _listener) = silent_port();
+    let mut program = start("twice", &url);
+    program.wait_for("ready");
+    program.signal("INT");
+    program.wait_for("closed");
+    program.signal("INT");
+    let (status, _) = program.wait(PATIENCE);
+    assert_eq!(status.signal(), Some(INT));
+}
+
+#[test]
+fn without_a_guard_or_a_waiting_future_the_signal_does_what_it_always_does() {
+    let peer = accept();
+    let mut program = start("let go", &peer.url);
+    program.wait_for("ready");
+    program.signal("TERM");
+    let (status, _) = program.wait(PATIENCE);
+    assert_eq!(status.signal(), Some(TERM));
+}
+
+#[test]
+fn a_server_that_waits_for_termination_finishes_its_requests_and_ends_by_itself() {
+    let peer = accept();
+    let mut program = start("graceful", &peer.url);
+    let said = program.wait_for("ready");
+    let mut stream = TcpStream::connect(&*said[0]).expect("it listens");
+    let request = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("sent");
+    program.wait_for("in request");
+    program.signal("TERM");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    assert!(answer.ends_with("finished"), "{answer}");
+    let (status, said) = program.wait(PATIENCE);
+    assert!(status.success());
+    assert_eq!(said, ["ended by itself"]);
+    assert_eq!(names(&peer), ["late", "request"]);
+}
+
+#[test]
+fn a_program_that_does_not_end_by_itself_is_ended_after_its_grace() {
+    let peer = accept();
+    let mut program = start("stubborn", &peer.url);
+    program.wait_for("ready");
+    program.signal("TERM");
+    let (status, _) = program.wait(PATIENCE);
+    assert_eq!(status.signal(), Some(TERM));
+    assert_eq!(names(&peer), ["r"]);
+}
+
+#[test]
+fn a_forked_process_that_sends_runs_is_watched_as_its_parent_is() {
+    let peer = accept();
+    let mut program = start("forked", &peer.url);
+    let said = program.wait_for("ready");
+    let sent = std::process::Command::new("kill")
+        .args(["-TERM", &said[0]])
+        .status();
+    assert!(sent.expect("kill").success());
+    let (status, _) = program.wait(PATIENCE);
+    assert!(status.success(), "the parent hears nothing of it");
+    assert_eq!(names(&peer), ["r", "r"]);
+}
