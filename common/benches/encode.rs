@@ -1,36 +1,79 @@
-//! How fast batches become bodies, beside `serde_json` alone on the same runs in the same process.
+//! What it takes to write a run for the wire, beside `serde_json` alone and a plain copy of its bytes.
 //!
-//! `cargo bench -p common --bench encode`. The ratios carry over from machine to machine, the rates do
-//! not. Without `--bench`, as under `cargo test --all-targets`, each way is walked once.
+//! `cargo bench -p common --bench encode`. A batch is a hundred finished runs, their text half in the
+//! inputs and half in the outputs; figures are per run. The text is like prose: a few hundred words in
+//! changing order, with line breaks and quotes.
 #![allow(
     clippy::print_stdout,
     reason = "a benchmark's result is what it prints"
 )]
 
+mod rounds;
+
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::export::{Batch, Encoder};
 use common::model::{
-    Attachment, DottedOrder, IdGenerator as _, Run, RunOp, RunType, SeededIds, Segment,
+    Attachment, DottedOrder, IdGenerator as _, JsonMap, Run, RunOp, RunType, SeededIds, Segment,
 };
-use serde_json::{Value, json};
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use rounds::{Row, compare, nanos, row};
+use serde_json::json;
 
-/// One hundred runs with a conversation each: what a busy service sends at once.
-fn batch(text: usize, attachment: usize) -> Batch {
-    let words = "The retriever found three pages about tracing across services. ";
-    let text: String = words.chars().cycle().take(text).collect();
+const RUNS: usize = 100;
+
+/// Writes text that packs about as well as what people say.
+struct Writer {
+    words: Vec<String>,
+    random: SmallRng,
+}
+
+impl Writer {
+    fn new() -> Self {
+        let mut random = SmallRng::seed_from_u64(7);
+        let syllables = [
+            "ra", "ten", "lo", "mi", "ser", "va", "tion", "er", "qua", "ing",
+        ];
+        let words = (0..600).map(|_| {
+            let count = random.random_range(1..4);
+            let mut pick = || syllables[random.random_range(0..syllables.len())];
+            (0..count).map(|_| pick()).collect()
+        });
+        let words = words.collect();
+        Self { words, random }
+    }
+
+    fn text(&mut self, bytes: usize) -> String {
+        let mut text = String::with_capacity(bytes + 16);
+        while text.len() < bytes {
+            // Few words are frequent, and most are rare.
+            let rank = self.random.random_range(0.0..1.0_f64).powi(3);
+            text.push_str(&self.words[(rank * self.words.len() as f64) as usize]);
+            text.push_str(match self.random.random_range(0..40) {
+                0 => ".\n",
+                1 => "\", \"",
+                _ => " ",
+            });
+        }
+        text
+    }
+}
+
+fn batch(bytes: usize, attachment: usize) -> Batch {
+    let mut writer = Writer::new();
     let ids = SeededIds::new(1);
-    let start = chrono::DateTime::UNIX_EPOCH;
-    let ops = (0..100).map(|number| {
+    let start = chrono::DateTime::from_timestamp_micros(1_790_000_000_123_456).expect("a time");
+    let map = |key: &str, text: String| JsonMap::from_iter([(key.to_owned(), json!(text))]);
+    let ops = (0..RUNS).map(|number| {
         let id = ids.run_id(start);
         let order = DottedOrder::root(Segment { start, id });
         let mut run = Run::begin(order, format!("answer {number}"), RunType::Llm, start);
-        let said = json!({"messages": [{"role": "user", "content": text, "n": number}]});
-        run.inputs = as_map(said);
-        run.outputs = as_map(json!({"content": text, "usage": {"input_tokens": number}}));
+        run.inputs = Some(map("question", writer.text(bytes / 2)));
+        run.outputs = Some(map("answer", writer.text(bytes / 2)));
         run.end_time = Some(start);
-        run.project = Some("docs-assistant".to_owned());
+        run.project = Some("docs-assistant".into());
         if attachment > 0 {
             let data = vec![0x5a_u8; attachment];
             run.attachments = vec![Attachment::new("image", "image/png", data)];
@@ -40,70 +83,56 @@ fn batch(text: usize, attachment: usize) -> Batch {
     Batch::merge(ops)
 }
 
-fn as_map(value: Value) -> Option<serde_json::Map<String, Value>> {
-    match value {
-        Value::Object(map) => Some(map),
-        _ => None,
-    }
-}
-
-/// Returns the best of many rounds: what the code costs when nothing else disturbs it.
-fn time(rounds: u32, mut work: impl FnMut() -> usize) -> (Duration, usize) {
-    let mut best = Duration::MAX;
-    let mut size = 0;
-    for _ in 0..rounds {
+/// Times work on a whole batch; the figure is a run's.
+fn per_run<'a>(name: &'a str, mut work: impl FnMut() -> usize + 'a) -> Row<'a> {
+    row(name, move || {
         let begun = Instant::now();
-        size = black_box(work());
-        best = best.min(begun.elapsed());
-    }
-    (best, size)
+        black_box(work());
+        nanos(begun.elapsed()) / RUNS as f64
+    })
 }
 
 fn main() {
-    let rounds = if std::env::args().any(|arg| arg == "--bench") {
-        200
-    } else {
-        1
-    };
-    println!(
-        "{:<34} {:>12} {:>9} {:>8} {:>8}",
-        "", "bytes", "µs", "MB/s", "ratio"
-    );
-    for (what, text, attachment) in [
-        ("small runs (0.2 kB of text)", 100, 0),
-        ("conversations (8 kB of text)", 4_000, 0),
-        ("with a picture (64 kB each)", 4_000, 65_536),
+    for (what, bytes, attachment) in [
+        ("W3, 200 B", 200, 0),
+        ("W1, 1 KB", 1_024, 0),
+        ("W2, 64 KB", 65_536, 0),
+        ("8 KB and a picture of 64 KB", 8_192, 65_536),
     ] {
-        let batch = batch(text, attachment);
-        let runs: Vec<&Run> = batch
-            .groups()
-            .iter()
-            .filter_map(|group| group.op.run())
-            .collect();
-        let (baseline, json) = time(rounds, || {
-            runs.iter()
-                .map(|run| serde_json::to_vec(run).map_or(0, |text| text.len()))
-                .sum()
-        });
-        let mut encoder = Encoder::new();
-        let (multipart, plain) = time(rounds, || {
-            encoder.multipart(&batch).map_or(0, |body| body.len())
-        });
-        let (packing, packed) = time(rounds, || {
-            let body = encoder.multipart(&batch).ok();
-            let packed = body.and_then(|body| encoder.compress(&body).ok());
-            packed.map_or(0, |body| body.len())
-        });
-        println!("{what}");
-        for (way, size, took, of) in [
-            ("  serde_json, the runs alone", json, baseline, json),
-            ("  multipart", plain, multipart, plain),
-            ("  multipart and zstd", packed, packing, plain),
-        ] {
-            let micros = took.as_secs_f64() * 1e6;
-            let ratio = took.as_secs_f64() / baseline.as_secs_f64();
-            let rate = of as f64 / micros;
-            println!("{way:<34} {size:>12} {micros:>9.0} {rate:>8.0} {ratio:>7.2}x");
-        }
+        let batch = batch(bytes, attachment);
+        let groups = batch.groups().iter();
+        let runs: Vec<&Run> = groups.filter_map(|group| group.op.run()).collect();
+        let (mut plain, mut packing) = (Encoder::new(), Encoder::new());
+        let whole = plain.multipart(&batch).expect("plain values");
+        let packed = packing.compress(&whole).expect("memory");
+        let title = format!(
+            "{what}: {} bytes, packed {}",
+            whole.len() / RUNS,
+            packed.len() / RUNS
+        );
+        let mut copy = Vec::new();
+        compare(
+            &title,
+            "run",
+            vec![
+                per_run("serde_json, the runs alone", || {
+                    let text = runs.iter().map(|run| serde_json::to_vec(run));
+                    text.map(|text| text.map_or(0, |text| text.len())).sum()
+                }),
+                per_run("a copy of the body", || {
+                    copy.clear();
+                    for chunk in &whole.chunks {
+                        copy.extend_from_slice(chunk);
+                    }
+                    copy.len()
+                }),
+                per_run("multipart", || {
+                    plain.multipart(&batch).map_or(0, |body| body.len())
+                }),
+                per_run("zstd of the body", || {
+                    packing.compress(&whole).map_or(0, |body| body.len())
+                }),
+            ],
+        );
     }
 }

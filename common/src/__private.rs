@@ -21,13 +21,13 @@ use pin_project_lite::pin_project;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::{JsonMap, RunType, SmolStr};
+use crate::model::{JsonMap, RunType};
 use crate::trace::{
     Parent, RunBuilder, RunTree, Scope, Tracer, serialized, tracer_here, with_run, with_scope,
 };
 
 /// Decides whether this call is recorded: a call to describe, or else what it then is.
-pub fn begin<N: Into<SmolStr>>(
+pub fn begin<N: Into<String>>(
     name: impl FnOnce() -> N,
     tracer: Option<Tracer>,
     enabled: Option<bool>,
@@ -98,12 +98,12 @@ impl Call {
     }
 
     #[must_use]
-    pub fn project(self, project: impl Into<SmolStr>) -> Self {
+    pub fn project(self, project: impl Into<String>) -> Self {
         self.with(|run| run.project(project))
     }
 
     #[must_use]
-    pub fn tag(self, tag: impl Into<SmolStr>) -> Self {
+    pub fn tag(self, tag: impl Into<String>) -> Self {
         self.with(|run| run.tag(tag))
     }
 

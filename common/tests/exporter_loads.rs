@@ -495,6 +495,35 @@ fn unbatched_each_operation_is_a_request_and_409_is_success() {
 }
 
 #[test]
+fn unbatched_no_update_overtakes_its_run() {
+    let known = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let peer = server(info(true, true, ""), move |request, _| {
+        use std::sync::atomic::Ordering::SeqCst;
+        match &*request.method {
+            "POST" => {
+                for _ in 0..2_000 {
+                    std::thread::yield_now();
+                }
+                known.store(true, SeqCst);
+                202
+            }
+            "PATCH" if !known.load(SeqCst) => 404,
+            _ => 202,
+        }
+    });
+    let config = BatchConfig {
+        delivery: Delivery::Unbatched,
+        max_ops: Some(1),
+        ..patient()
+    };
+    let exporter = exporter(&peer, config);
+    exporter.submit(post(run(1, [])));
+    exporter.submit(RunOp::Patch(Box::new(run(1, []))));
+    exporter.flush(PATIENCE).expect("in order");
+    assert_eq!(exporter.stats().delivered, 2);
+}
+
+#[test]
 fn unbatched_a_missing_path_and_a_missing_run_are_told_apart() {
     let config = BatchConfig {
         delivery: Delivery::Unbatched,

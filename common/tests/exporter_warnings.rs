@@ -5,70 +5,15 @@
 
 mod exporting;
 mod peer;
+mod warned;
 
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use common::client::Client;
 use common::export::{BatchConfig, FlushError, RefuseReason};
 use exporting::{PATIENCE, client_to, fast, one_run, patient};
 use peer::{Peer, status};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
-
-/// The warnings of this process.
-#[derive(Default)]
-struct Warnings {
-    lines: Mutex<Vec<String>>,
-    changed: Condvar,
-}
-
-impl Warnings {
-    /// Waits for a warning with these words; false if none comes.
-    fn wait_for(&self, words: &str) -> bool {
-        let lines = self.lines.lock().expect("lines");
-        let silent = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(words));
-        let (_lines, result) = self
-            .changed
-            .wait_timeout_while(lines, PATIENCE, silent)
-            .expect("lines");
-        !result.timed_out()
-    }
-
-    fn count(&self, words: &str) -> usize {
-        let lines = self.lines.lock().expect("lines");
-        lines.iter().filter(|line| line.contains(words)).count()
-    }
-}
-
-struct Listener(Arc<Warnings>);
-
-impl Subscriber for Listener {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
-    }
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        struct Message(String);
-        impl Visit for Message {
-            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-                if field.name() == "message" {
-                    self.0 = format!("{value:?}");
-                }
-            }
-        }
-        let mut message = Message(String::new());
-        event.record(&mut message);
-        self.0.lines.lock().expect("lines").push(message.0);
-        self.0.changed.notify_all();
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
+use warned::Warnings;
 
 /// A client whose first batch is under way until the gate is opened.
 fn held_up(gate: &Arc<OnceLock<()>>, batch: BatchConfig) -> (Peer, Client) {
@@ -87,8 +32,7 @@ fn held_up(gate: &Arc<OnceLock<()>>, batch: BatchConfig) -> (Peer, Client) {
 
 #[test]
 fn a_refusal_is_told_at_once_and_a_full_queue_only_of_a_full_queue() {
-    let warnings = Arc::new(Warnings::default());
-    tracing::subscriber::set_global_default(Listener(warnings.clone())).expect("the only one");
+    let warnings = Warnings::listen();
 
     // Shut down while a batch is under way: what comes then finds no full queue.
     let wide = BatchConfig {

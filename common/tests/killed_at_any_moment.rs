@@ -17,6 +17,7 @@ use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,9 @@ fn config(spool: &Path) -> BatchConfig {
     }
 }
 
+/// How many threads of a child submit at once.
+const THREADS: usize = 4;
+
 /// What a child does; as a test of its own it does nothing.
 #[test]
 fn a_child_stores_and_tells() {
@@ -52,12 +56,23 @@ fn a_child_stores_and_tells() {
     let exporter = BatchExporter::start(&to, config(Path::new(spool))).expect("an exporter");
     let first: u128 = first.parse().expect("a number");
     let count: u128 = count.parse().expect("a number");
+    let next = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let number = u128::from(next.fetch_add(1, Ordering::Relaxed));
+                    if number >= count {
+                        return;
+                    }
+                    exporter.submit(post(first + number));
+                    println!("\nstored {}", first + number);
+                }
+            });
+        }
+    });
+    assert_eq!(exporter.stats().spool.unstored, 0, "{}", exporter.stats());
     let mut out = std::io::stdout();
-    for number in first..first + count {
-        exporter.submit(post(number));
-        assert_eq!(exporter.stats().spool.unstored, 0, "{}", exporter.stats());
-        writeln!(out, "\nstored {number}").expect("a pipe");
-    }
     if count < 1_000_000 {
         exporter.shutdown(PATIENCE).expect("all delivered");
         writeln!(out, "\ndone {}", exporter.stats().recovered).expect("a pipe");
@@ -144,7 +159,7 @@ fn what_was_stored_before_a_kill_is_delivered_after_it() {
     let last = BatchExporter::start(&to, config(&spool)).expect("an exporter");
     last.flush(PATIENCE).expect("all delivered");
     last.shutdown(PATIENCE).expect("nothing left");
-    let arrived = delivered(&peer);
+    let arrived = arrived(&peer);
     let lost = stored
         .iter()
         .filter(|number| !arrived.contains_key(&id_of(**number)));
@@ -158,11 +173,6 @@ fn what_was_stored_before_a_kill_is_delivered_after_it() {
     writeln!(out, "{summary}").expect("a terminal");
     assert_eq!(lost, 0, "{summary}");
     assert!(stored.len() as u64 >= kills, "{summary}");
-}
-
-/// Returns how often each run arrived in a request that was answered with success.
-fn delivered(peer: &Peer) -> BTreeMap<Uuid, usize> {
-    arrived(peer)
 }
 
 #[test]

@@ -118,6 +118,11 @@ fn a_client_in_trouble(shown: &Shown, code: u16) {
         .replica(Replica::in_project("audit").api_key(secret("audit")))
         .also_send_to(Destination::new(closed_port()).api_key(secret("second")));
     shown.debug("ClientBuilder", &builder);
+    let current = || Some(secrecy::SecretString::from(secret("source")));
+    let of_source = Destination::new(closed_port()).api_key_from(current);
+    shown.debug("Destination", &of_source);
+    let builder = builder.also_send_to(of_source);
+    shown.debug("ClientBuilder", &builder);
     let client = builder.build().expect("a client");
     shown.debug("Client", &client);
     shown.debug("Tracer", client.tracer());

@@ -15,8 +15,8 @@ use common::model::{
     Attachment, Feedback, FeedbackConfig, JsonMap, MAX_VALUE_DEPTH, Run, RunEvent, RunOp, RunType,
 };
 use proptest::prelude::*;
+use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
-use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

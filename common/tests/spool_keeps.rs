@@ -16,8 +16,8 @@ use std::time::Duration;
 use common::client::{Client, ConfigError};
 use common::export::spool::read_segment;
 use common::export::{
-    BatchConfig, BatchExporter, Destination, DropReason, ExportStats, FlushError, RetryPolicy,
-    SpoolConfig, Transform,
+    BatchConfig, BatchExporter, Destination, DropReason, ExportStats, FlushError, RefuseReason,
+    ReqwestTransport, RetryPolicy, SpoolConfig, Transform,
 };
 use common::model::{Attachment, RunOp};
 use exporting::{KEY, PATIENCE, fast};
@@ -79,6 +79,12 @@ fn impatient(spool: SpoolConfig) -> BatchConfig {
 
 fn exporter(to: &Server, config: BatchConfig) -> BatchExporter {
     BatchExporter::start(&to.to(), config).expect("an exporter")
+}
+
+fn exporter_on(files: &Faulty, to: &Server, config: BatchConfig) -> BatchExporter {
+    let transport = ReqwestTransport::new(&to.to()).expect("a transport");
+    let exporter = BatchExporter::with_files(Arc::new(transport), config, Arc::new(files.clone()));
+    exporter.expect("trouble with the disk is no error")
 }
 
 /// Waits until something is true of the books.
@@ -515,9 +521,7 @@ fn a_disk_that_fails_costs_the_program_nothing_and_is_used_again() {
         spool: Some(SpoolConfig::new(folder.path().join("spool")).durable()),
         ..fast()
     };
-    let transport = common::export::ReqwestTransport::new(&server.to()).expect("a transport");
-    let exporter = BatchExporter::with_files(Arc::new(transport), config, Arc::new(files.clone()));
-    let exporter = exporter.expect("a full disk is no error");
+    let exporter = exporter_on(&files, &server, config);
     exporter.submit(post(1));
     exporter.flush(PATIENCE).expect("delivered from memory");
     let stats = wait_for(&exporter, |stats| stats.spool.disk_errors > 0);
@@ -544,4 +548,105 @@ fn a_merged_run_keeps_its_count_on_disk_and_back() {
     let second = exporter(&server, config);
     second.flush(PATIENCE).expect("delivered");
     assert_eq!(second.stats().delivered, 2);
+}
+
+#[test]
+fn a_disk_that_hangs_holds_a_submit_no_longer_than_its_bound_and_sending_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = Faulty::new(None);
+    files.set_hanging(true);
+    let server = Server::answering(202);
+    let spool = SpoolConfig::new(folder.path().join("spool"))
+        .durable()
+        .store_timeout(Duration::from_millis(10));
+    let config = BatchConfig {
+        spool: Some(spool),
+        ..fast()
+    };
+    let exporter = exporter_on(&files, &server, config);
+    exporter.submit(post(1));
+    let stats = wait_for(&exporter, |stats| stats.delivered == 1);
+    assert_eq!(stats.spool.unstored, 1, "{stats}");
+    files.set_hanging(false);
+    exporter.shutdown(PATIENCE).expect("delivered");
+    assert!(all_bytes(folder.path()).is_empty());
+}
+
+#[test]
+fn many_threads_store_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::answering(503);
+    let config = BatchConfig {
+        spool: Some(SpoolConfig::new(folder.path().join("spool")).durable()),
+        ..fast()
+    };
+    let exporter = exporter(&server, config);
+    std::thread::scope(|scope| {
+        for thread in 0..8_u128 {
+            let exporter = &exporter;
+            scope.spawn(move || {
+                for number in 0..25 {
+                    exporter.submit(post(thread * 100 + number));
+                }
+            });
+        }
+    });
+    assert_eq!(exporter.stats().spool.unstored, 0);
+    let end = exporter.shutdown(Duration::ZERO);
+    assert_eq!(end, Err(FlushError::Stored { spooled: 200 }));
+}
+
+#[test]
+fn a_spool_as_large_as_it_may_be_refuses_the_newest_and_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::answering(503);
+    let spool = SpoolConfig::new(folder.path().join("spool")).max_bytes(4_000);
+    let config = BatchConfig {
+        spool: Some(spool),
+        queue_ops: 20,
+        ..fast()
+    };
+    let exporter = exporter(&server, config);
+    let mut number = 0;
+    // Until the disk takes no more, and then memory neither.
+    loop {
+        let stats = exporter.stats();
+        if stats.spool.full > 0 && stats.total_refused() >= 5 {
+            break;
+        }
+        exporter.submit(post(number));
+        number += 1;
+        assert!(number < 1_000_000, "{stats}");
+    }
+    let stats = exporter.stats();
+    assert!(stats.balances() && stats.queued <= 20, "{stats}");
+    assert!(stats.spool.bytes <= 4_000 && stats.spooled > 0, "{stats}");
+    assert_eq!(
+        stats.refused.get(&RefuseReason::QueueFull),
+        Some(&stats.total_refused())
+    );
+}
+
+#[test]
+fn what_is_rejected_takes_a_bounded_place_and_the_newest_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = SpoolConfig::new(folder.path().join("spool"));
+    let server = Server::answering(422);
+    let config = BatchConfig {
+        max_ops: Some(1),
+        ..impatient(spool.clone())
+    };
+    let exporter = exporter(&server, config);
+    let text = "x".repeat(900_000);
+    for number in 0..24 {
+        let mut run = captured::run(number, None, "r", "chain", 0, 5);
+        run.inputs = serde_json::json!({ "text": text }).as_object().cloned();
+        exporter.submit(RunOp::Post(Box::new(run)));
+    }
+    exporter.shutdown(PATIENCE).expect_err("rejected");
+    assert_eq!(exporter.stats().spool.rejected, 24, "{}", exporter.stats());
+    let rejected = spool.rejected().expect("readable");
+    assert!((8..24).contains(&rejected.len()), "{}", rejected.len());
+    let bytes: usize = all_bytes(folder.path()).iter().map(Vec::len).sum();
+    assert!(bytes <= 16 << 20, "{bytes}");
 }

@@ -45,8 +45,16 @@ pub(crate) fn repeated<'a>(name: &'a str, times: u32, mut work: impl FnMut() + '
 
 /// Measures rows in turns and prints them beside the first one; `unit` is what one measurement is of.
 ///
-/// Without `--bench`, as under `cargo test --all-targets`, each row is walked once.
+/// Without `--bench`, as under `cargo test --all-targets`, each row is walked once. Words on the command
+/// line choose the rows that have them in their names: `cargo bench --bench caller -- W2`.
 pub(crate) fn compare(title: &str, unit: &str, mut rows: Vec<Row<'_>>) {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
+    let name = |row: &Row<'_>| format!("{title} {}", row.name);
+    rows.retain(|row| words.iter().all(|word| name(row).contains(*word)));
+    if rows.is_empty() {
+        return;
+    }
     let rounds = if is_measuring() { ROUNDS } else { 1 };
     let mut times = vec![Vec::with_capacity(rounds); rows.len()];
     for first in 0..rounds {

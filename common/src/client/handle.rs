@@ -12,7 +12,6 @@ use super::guard::FlushGuard;
 use super::replica::Replica;
 use super::routes::Routes;
 use crate::export::{Destination, ExportStats, FlushError};
-use crate::model::SmolStr;
 use crate::trace::{RunBuilder, RunSink, TeeSink, Tracer};
 
 /// Starts runs and sees them delivered. A cheap clone; all clones are one client.
@@ -135,7 +134,7 @@ impl Client {
     }
 
     /// Begins a run: a root, unless the builder is given a parent.
-    pub fn run(&self, name: impl Into<SmolStr>) -> RunBuilder {
+    pub fn run(&self, name: impl Into<String>) -> RunBuilder {
         self.tracer.run(name)
     }
 

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::export::{Destination, trimmed_key};
-use crate::model::{JsonMap, SmolStr};
+use crate::model::JsonMap;
 
 /// One more place that runs go to: another project, workspace or server.
 ///
@@ -34,13 +34,13 @@ pub struct Replica {
     pub(super) to: Option<Destination>,
     pub(super) api_key: Option<SecretString>,
     pub(super) workspace_id: Option<String>,
-    pub(super) project: Option<SmolStr>,
+    pub(super) project: Option<String>,
     // Three answers, as in the official SDKs: said not to be primary, a replica has new ids always.
     pub(super) primary: Option<bool>,
     pub(super) same_ids: bool,
     pub(super) reroot: bool,
     pub(super) metadata: JsonMap,
-    pub(super) tags: Option<Vec<SmolStr>>,
+    pub(super) tags: Option<Vec<String>>,
     // From `LANGSMITH_RUNS_ENDPOINTS`: an address in code takes its place.
     pub(super) listed: bool,
 }
@@ -53,7 +53,7 @@ impl Replica {
     }
 
     /// Names another project at the client's own destination.
-    pub fn in_project(project: impl Into<SmolStr>) -> Self {
+    pub fn in_project(project: impl Into<String>) -> Self {
         Self::default().project(project)
     }
 
@@ -67,7 +67,7 @@ impl Replica {
 
     /// Sets the project; without one, each run's own.
     #[must_use]
-    pub fn project(mut self, project: impl Into<SmolStr>) -> Self {
+    pub fn project(mut self, project: impl Into<String>) -> Self {
         self.project = Some(project.into());
         self
     }
@@ -119,7 +119,7 @@ impl Replica {
 
     /// Sets the tags of every run here, in the place of its own, as the official SDKs do.
     #[must_use]
-    pub fn tags<T: Into<SmolStr>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
         self.tags = Some(tags.into_iter().map(Into::into).collect());
         self
     }

@@ -13,7 +13,7 @@ use super::exporters::{Exporters, Lane};
 use super::replica::Replica;
 use super::slices::Slices;
 use crate::export::Destination;
-use crate::model::{JsonMap, RunOp, SmolStr};
+use crate::model::{JsonMap, RunOp};
 use crate::trace::RunSink;
 
 /// The ways of the operations of one client, to the exporters it shares with its clones.
@@ -29,12 +29,12 @@ pub(super) struct Routes {
 #[derive(Debug)]
 struct Route {
     lane: Arc<Lane>,
-    project: Option<SmolStr>,
+    project: Option<String>,
     ids: Ids,
     reroot: bool,
     slices: Slices,
     metadata: JsonMap,
-    tags: Option<Vec<SmolStr>>,
+    tags: Option<Vec<String>>,
 }
 
 /// Which ids runs have on a route.
@@ -81,7 +81,7 @@ impl Routes {
             if each.iter().any(|known| known.collides(&route, project)) {
                 return Err(ConfigError::RepeatedReplica {
                     endpoint: route.lane.shown(),
-                    project: route.project.as_deref().unwrap_or(project).to_owned(),
+                    project: route.project.unwrap_or_else(|| project.to_owned()),
                 });
             }
             each.push(route);

@@ -27,6 +27,9 @@ use crate::model::{DottedOrder, RunId, RunOp, TraceId};
 /// It is called on a thread beside the exporter's with what is about to be sent together, in order, one
 /// batch after the other; what is behind it waits. Masking comes earlier, so what it adds is sent as it is.
 ///
+/// With a spool ([`SpoolConfig`](super::SpoolConfig)) it is called before an operation is written to disk,
+/// on the thread that does so, and not again when the operation is read back.
+///
 /// It may change what it likes but the ids, the places in traces and the order. If it does, or panics,
 /// that batch is dropped as [`TransformFailed`](super::DropReason::TransformFailed): it may hold what the
 /// function was to remove.

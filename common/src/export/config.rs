@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::address::{show_endpoint, show_header};
 use super::callbacks::{OnDrop, Transform};
 use super::key::KeySource;
 use super::retry::RetryPolicy;
 use super::spool::SpoolConfig;
-use super::transport::{show_endpoint, show_header};
 
 /// Where runs are sent if nobody says otherwise: `LANGSMITH_ENDPOINT`.
 pub const DEFAULT_ENDPOINT: &str = "https://api.smith.langchain.com";
@@ -90,7 +90,8 @@ pub struct BatchConfig {
     /// [`DEFAULT_QUEUE_BYTES`].
     pub queue_bytes: usize,
     /// How many requests may be under way at once; [`DEFAULT_MAX_IN_FLIGHT`], and at least one. What they
-    /// carry counts as held. The order in which batches arrive is then open; a server merges by id.
+    /// carry counts as held. The order in which batches arrive is then open; a server merges by id. Unbatched
+    /// it is always one, so that no update overtakes its run.
     pub max_in_flight: usize,
     /// How long one request may take in all; [`DEFAULT_REQUEST_TIMEOUT`].
     pub request_timeout: Duration,

@@ -87,6 +87,7 @@ impl Keeper {
 
     /// Works until the queue says that nothing comes any more. A panic ends the spool, not the exporter.
     pub(super) fn run(mut self) {
+        let _end = End(self.queue.clone());
         self.queue.begin_keeping();
         self.adopt();
         let mut sync_at = Instant::now() + self.config.sync_interval;
@@ -116,7 +117,6 @@ impl Keeper {
                 break;
             }
         }
-        self.queue.end_keeping();
     }
 
     fn see_to(&mut self, work: Work) {
@@ -410,6 +410,15 @@ fn draft(op: &crate::model::RunOp, ops: u64, tag: u32) -> Option<Draft> {
     written.ok().and_then(Result::ok)
 }
 
+/// Says that the keeper has left, however that came.
+struct End(Arc<Queue>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end_keeping();
+    }
+}
+
 /// How much may still be read back: so many operations a second, and a quarter of that at once.
 struct Allowance {
     rate: f64,
@@ -445,5 +454,25 @@ impl Allowance {
     fn until_next(&self) -> Duration {
         let missing = (1.0 - self.left).max(0.0) / self.rate;
         Duration::from_secs_f64(missing.clamp(0.001, 60.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_allowed_than_so_many_a_second() {
+        let begun = Instant::now();
+        let mut allowance = Allowance::new(1_000, begun);
+        assert_eq!(allowance.left(begun), 250);
+        allowance.take(250);
+        assert_eq!(allowance.left(begun), 0);
+        assert_eq!(allowance.until_next(), Duration::from_millis(1));
+        assert_eq!(allowance.left(begun + Duration::from_millis(100)), 100);
+        // Much at once is paid for later.
+        allowance.take(600);
+        assert_eq!(allowance.left(begun + Duration::from_millis(600)), 0);
+        assert_eq!(allowance.left(begun + Duration::from_secs(60)), 250);
     }
 }

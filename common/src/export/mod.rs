@@ -3,20 +3,24 @@
 //! ```text
 //! caller's thread │ exporter's thread
 //!                 │
-//! submit(RunOp) ──► queue ──► batch ──► encode ──► transport ──► LangSmith
-//!    never blocks │ bounded   count,    multipart,   │   ▲
-//!                 │ in count  bytes,    JSON; zstd   ▼   │ again
-//!                 │ and bytes time                 retry ─┘
-//!                 │   └──────────── ledger ◄────────┘ delivered, or dropped with a reason
+//! submit(RunOp) ──► queue ──► batch ──┬─► flight: encode ──► breaker ──► transport ──► LangSmith
+//!    never blocks │ bounded   count,  ├─► flight  multipart,   ▲            │
+//!                 │ in count  bytes,  └─► flight  JSON; zstd   └─── again ──┤ not now: held
+//!                 │ and bytes time      up to four at once                  │
+//!                 │   └───────────────── ledger ◄───────────────────────────┘ delivered, or dropped
+//!                                                                               with a reason
 //! ```
 //!
 //! With a spool, the keeper's thread stands beside the queue: it writes what memory cannot hold or the
 //! endpoint does not take, and reads it back, oldest first ([`SpoolConfig`]).
 //!
-//! Submitting is synchronous and needs no runtime; everything slow happens on the exporter's thread.
+//! Submitting is synchronous and needs no runtime; everything slow happens on the exporter's thread, and
+//! the program's own functions beside it. What an endpoint does not take for reasons of its own is held
+//! and tried again, one request at a time; what is the matter with a run costs that run at most.
 //! What was accepted is accounted for to the last operation:
 //! `accepted = delivered + dropped + spooled + queued`. Start at [`BatchExporter`].
 
+mod address;
 mod admission;
 mod batch;
 mod callbacks;
@@ -47,6 +51,7 @@ mod tls;
 mod transport;
 mod worker;
 
+pub(crate) use address::{check_endpoint, is_loopback, show_endpoint, show_header};
 pub use batch::{Batch, Group};
 pub use callbacks::{OnDrop, Transform};
 pub(crate) use config::trimmed_key;
@@ -68,8 +73,6 @@ pub use spool::{
     DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_SEGMENT_BYTES, DEFAULT_SPOOL_SYNC_INTERVAL,
     DEFAULT_STORE_TIMEOUT, Rejected, SpoolConfig, SpoolMode,
 };
-pub(crate) use transport::is_loopback;
 pub use transport::{
     Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
-pub(crate) use transport::{check_endpoint, show_endpoint, show_header};

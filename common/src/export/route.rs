@@ -126,6 +126,14 @@ impl Load {
         })
     }
 
+    /// Takes it for new: it goes in another shape, and time runs on.
+    pub(super) fn changed(self) -> Self {
+        Self {
+            attempts: 0,
+            ..self
+        }
+    }
+
     /// Makes multipart of what was JSON for want of it; time runs on.
     pub(super) fn back_to_multipart(self) -> Self {
         Self {

@@ -224,7 +224,7 @@ impl LangSmithMock {
     fn missing(&self, wanted: Wanted, within: Duration) -> WaitError {
         let state = self.core.state();
         let store = &state.store;
-        let name = |run: Run| String::from(run.name);
+        let name = |run: Run| run.name;
         let (ended, pending): (Vec<Run>, Vec<Run>) =
             store.runs().partition(|run| run.end_time.is_some());
         let last = store.rejected.last();

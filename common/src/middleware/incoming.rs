@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::model::{RunContext, SmolStr};
+use crate::model::RunContext;
 use crate::propagation::{Extracted, IgnoredEntries, Outcome};
 use crate::trace::{RunBuilder, RunTree, Tracer};
 
@@ -41,7 +41,7 @@ impl IncomingTrace {
     }
 
     /// Begins a run below this request's run; else below the caller's; else a new trace.
-    pub fn start(&self, name: impl Into<SmolStr>) -> RunBuilder {
+    pub fn start(&self, name: impl Into<String>) -> RunBuilder {
         if let Some(run) = self.run() {
             return run.child(name);
         }

@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, LazyLock};
 
-use smol_str::SmolStr;
-
 use super::JsonMap;
 use super::dotted_order::DottedOrder;
 use super::ids::{RunId, TraceId};
@@ -49,9 +47,9 @@ pub struct Baggage {
     /// Metadata; a child's own value wins over an inherited one of the same key.
     pub metadata: Arc<JsonMap>,
     /// Tags, in order, each once.
-    pub tags: Vec<SmolStr>,
+    pub tags: Vec<String>,
     /// The project that the trace goes to; none leaves the choice to the receiver.
-    pub project: Option<SmolStr>,
+    pub project: Option<String>,
 }
 
 impl Baggage {

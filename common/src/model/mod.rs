@@ -39,7 +39,6 @@ pub use op::{RunOp, merge_ops};
 pub(crate) use process::Process;
 pub use replica::replica_id;
 pub use run::{Extra, NEW_TOKEN, Run, RunEvent, RunStatus, RunType};
-pub use smol_str::SmolStr;
 pub(crate) use to_value::to_value;
 pub use tree::{TraceTree, TreeNode};
 pub use usage::{ParseUsageError, USAGE_METADATA, Usage};

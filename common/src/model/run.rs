@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-use smol_str::SmolStr;
 use uuid::Uuid;
 
 use super::JsonMap;
@@ -33,7 +32,7 @@ pub struct Run {
     pub dotted_order: DottedOrder,
     /// What the run does, for people. `Unnamed` if nobody said.
     #[serde(default = "unnamed")]
-    pub name: SmolStr,
+    pub name: String,
     /// What kind of work it is.
     #[serde(default)]
     pub run_type: RunType,
@@ -48,10 +47,10 @@ pub struct Run {
         rename = "session_name",
         skip_serializing_if = "Option::is_none"
     )]
-    pub project: Option<SmolStr>,
+    pub project: Option<String>,
     /// Labels to filter by, each once.
     #[serde(default)]
-    pub tags: Vec<SmolStr>,
+    pub tags: Vec<String>,
     /// What the work was given. Sent on create only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<JsonMap>,
@@ -75,15 +74,15 @@ pub struct Run {
     pub attachments: Vec<Attachment>,
 }
 
-fn unnamed() -> SmolStr {
-    SmolStr::new_static("Unnamed")
+fn unnamed() -> String {
+    "Unnamed".to_owned()
 }
 
 impl Run {
     /// Makes a run that has just begun at the place that `dotted_order` names.
     pub fn begin(
         dotted_order: DottedOrder,
-        name: impl Into<SmolStr>,
+        name: impl Into<String>,
         run_type: RunType,
         start_time: Timestamp,
     ) -> Self {

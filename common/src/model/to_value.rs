@@ -1,7 +1,17 @@
 //! Values of the program's own types → JSON, down to a limit.
 //!
-//! `serde_json::to_value` follows a list of a hundred thousand links to its end, and the stack's. What is
-//! only recorded must not bring down the program, so here it is an error.
+//! `serde_json::to_value` follows a list of a hundred thousand links to its end, and the stack's, and one
+//! that never ends to the memory's. What is only recorded must not bring down the program, so here that is
+//! an error. What JSON has no place for is written in words instead of failing the rest:
+//!
+//! | value | as |
+//! |---|---|
+//! | NaN, infinities | `null` |
+//! | an integer beyond 64 bits | its digits, as a string |
+//! | a key that is no string or number | its JSON, as a string |
+
+use std::cell::Cell;
+use std::fmt::{self, Write as _};
 
 use serde::ser::{
     Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
@@ -11,44 +21,88 @@ use serde_json::Value;
 
 use super::depth::{MAX_VALUE_DEPTH, TOO_DEEP};
 
+/// Most bytes of memory that one value may become; what is larger is larger than a queue by default.
+pub(crate) const MAX_VALUE_BYTES: usize = 128 * 1024 * 1024;
+
 /// Turns a value into JSON as `serde_json::to_value` does; fails if it nests deeper than
-/// [`MAX_VALUE_DEPTH`], where an `Option` and a newtype are levels too.
+/// [`MAX_VALUE_DEPTH`], where an `Option` and a newtype are levels too, or is larger than
+/// [`MAX_VALUE_BYTES`].
 pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, serde_json::Error> {
     let whole = Within {
         value,
-        levels: MAX_VALUE_DEPTH,
+        left: Left {
+            levels: MAX_VALUE_DEPTH,
+            bytes: &Cell::new(MAX_VALUE_BYTES),
+        },
     };
     whole.serialize(serde_json::value::Serializer)
 }
 
-/// A value with that many levels left.
+/// What may still come.
+#[derive(Clone, Copy)]
+struct Left<'a> {
+    levels: usize,
+    bytes: &'a Cell<usize>,
+}
+
+impl Left<'_> {
+    /// Goes one level down.
+    fn below(self) -> Result<Self, &'static str> {
+        let levels = self.levels.checked_sub(1).ok_or(TOO_DEEP)?;
+        Ok(Self { levels, ..self })
+    }
+
+    /// Takes so much off, and the place of a value.
+    fn take(self, bytes: usize) -> Result<(), &'static str> {
+        let bytes = bytes.saturating_add(size_of::<Value>());
+        let left = self.bytes.get().checked_sub(bytes).ok_or(TOO_LARGE)?;
+        self.bytes.set(left);
+        Ok(())
+    }
+}
+
+const TOO_LARGE: &str = "too large";
+
+/// A text that is made piece by piece, as long as there is room.
+struct Text<'a> {
+    text: String,
+    left: Left<'a>,
+}
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.left.take(piece.len()).map_err(|_| fmt::Error)?;
+        self.text.push_str(piece);
+        Ok(())
+    }
+}
+
+/// A value with what is left for it.
 struct Within<'a, T: ?Sized> {
     value: &'a T,
-    levels: usize,
+    left: Left<'a>,
 }
 
 impl<T: Serialize + ?Sized> Serialize for Within<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let levels = self.levels;
+        self.left.take(0).map_err(S::Error::custom)?;
         self.value.serialize(Bounded {
             inner: serializer,
-            levels,
+            left: self.left,
         })
     }
 }
 
-/// A serializer, or a part that it is writing, whose values have that many levels left.
-struct Bounded<I> {
+/// A serializer, or a part that it is writing, with what is left for its values.
+struct Bounded<'a, I> {
     inner: I,
-    levels: usize,
+    left: Left<'a>,
 }
 
-impl<S: Serializer> Bounded<S> {
-    /// Goes one level down.
-    fn below(self) -> Result<(S, usize), S::Error> {
-        let levels = self.levels.checked_sub(1);
-        let levels = levels.ok_or_else(|| S::Error::custom(TOO_DEEP))?;
-        Ok((self.inner, levels))
+impl<'a, S: Serializer> Bounded<'a, S> {
+    fn below(self) -> Result<(S, Left<'a>), S::Error> {
+        let left = self.left.below().map_err(S::Error::custom)?;
+        Ok((self.inner, left))
     }
 }
 
@@ -63,23 +117,23 @@ macro_rules! plain {
 macro_rules! compound {
     ($($method:ident($($argument:ident: $type:ty),*) -> $compound:ident),*) => {
         $(fn $method(self, $($argument: $type),*) -> Result<Self::$compound, S::Error> {
-            let (inner, levels) = self.below()?;
+            let (inner, left) = self.below()?;
             let inner = inner.$method($($argument),*)?;
-            Ok(Bounded { inner, levels })
+            Ok(Bounded { inner, left })
         })*
     };
 }
 
-impl<S: Serializer> Serializer for Bounded<S> {
+impl<'a, S: Serializer> Serializer for Bounded<'a, S> {
     type Ok = S::Ok;
     type Error = S::Error;
-    type SerializeSeq = Bounded<S::SerializeSeq>;
-    type SerializeTuple = Bounded<S::SerializeTuple>;
-    type SerializeTupleStruct = Bounded<S::SerializeTupleStruct>;
-    type SerializeTupleVariant = Bounded<S::SerializeTupleVariant>;
-    type SerializeMap = Bounded<S::SerializeMap>;
-    type SerializeStruct = Bounded<S::SerializeStruct>;
-    type SerializeStructVariant = Bounded<S::SerializeStructVariant>;
+    type SerializeSeq = Bounded<'a, S::SerializeSeq>;
+    type SerializeTuple = Bounded<'a, S::SerializeTuple>;
+    type SerializeTupleStruct = Bounded<'a, S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Bounded<'a, S::SerializeTupleVariant>;
+    type SerializeMap = Bounded<'a, S::SerializeMap>;
+    type SerializeStruct = Bounded<'a, S::SerializeStruct>;
+    type SerializeStructVariant = Bounded<'a, S::SerializeStructVariant>;
 
     plain!(
         serialize_bool(bool),
@@ -87,19 +141,42 @@ impl<S: Serializer> Serializer for Bounded<S> {
         serialize_i16(i16),
         serialize_i32(i32),
         serialize_i64(i64),
-        serialize_i128(i128),
         serialize_u8(u8),
         serialize_u16(u16),
         serialize_u32(u32),
         serialize_u64(u64),
-        serialize_u128(u128),
         serialize_f32(f32),
         serialize_f64(f64),
         serialize_char(char),
-        serialize_str(&str),
-        serialize_bytes(&[u8]),
         serialize_unit_struct(&'static str)
     );
+
+    fn serialize_i128(self, value: i128) -> Result<S::Ok, S::Error> {
+        match (u64::try_from(value), i64::try_from(value)) {
+            (Ok(value), _) => self.inner.serialize_u64(value),
+            (_, Ok(value)) => self.inner.serialize_i64(value),
+            _ => self.inner.serialize_str(&value.to_string()),
+        }
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<S::Ok, S::Error> {
+        match u64::try_from(value) {
+            Ok(value) => self.inner.serialize_u64(value),
+            Err(_) => self.inner.serialize_str(&value.to_string()),
+        }
+    }
+
+    fn serialize_str(self, value: &str) -> Result<S::Ok, S::Error> {
+        self.left.take(value.len()).map_err(S::Error::custom)?;
+        self.inner.serialize_str(value)
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<S::Ok, S::Error> {
+        // They become a list of numbers.
+        let bytes = value.len().saturating_mul(size_of::<Value>());
+        self.left.take(bytes).map_err(S::Error::custom)?;
+        self.inner.serialize_bytes(value)
+    }
 
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
         self.inner.serialize_none()
@@ -119,8 +196,8 @@ impl<S: Serializer> Serializer for Bounded<S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let (inner, levels) = self.below()?;
-        inner.serialize_some(&Within { value, levels })
+        let (inner, left) = self.below()?;
+        inner.serialize_some(&Within { value, left })
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -128,8 +205,8 @@ impl<S: Serializer> Serializer for Bounded<S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let (inner, levels) = self.below()?;
-        inner.serialize_newtype_struct(name, &Within { value, levels })
+        let (inner, left) = self.below()?;
+        inner.serialize_newtype_struct(name, &Within { value, left })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -139,8 +216,8 @@ impl<S: Serializer> Serializer for Bounded<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let (inner, levels) = self.below()?;
-        inner.serialize_newtype_variant(name, index, variant, &Within { value, levels })
+        let (inner, left) = self.below()?;
+        inner.serialize_newtype_variant(name, index, variant, &Within { value, left })
     }
 
     compound!(
@@ -164,7 +241,12 @@ impl<S: Serializer> Serializer for Bounded<S> {
     );
 
     fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.inner.collect_str(value)
+        let mut text = Text {
+            text: String::new(),
+            left: self.left,
+        };
+        write!(text, "{value}").map_err(S::Error::custom)?;
+        self.inner.serialize_str(&text.text)
     }
 
     fn is_human_readable(&self) -> bool {
@@ -174,7 +256,7 @@ impl<S: Serializer> Serializer for Bounded<S> {
 
 macro_rules! parts {
     ($($compound:ident::$method:ident($($key:ident)?)),*) => {
-        $(impl<C: $compound> $compound for Bounded<C> {
+        $(impl<C: $compound> $compound for Bounded<'_, C> {
             type Ok = C::Ok;
             type Error = C::Error;
 
@@ -183,8 +265,8 @@ macro_rules! parts {
                 $($key: &'static str,)?
                 value: &T,
             ) -> Result<(), C::Error> {
-                let levels = self.levels;
-                self.inner.$method($($key,)? &Within { value, levels })
+                let left = self.left;
+                self.inner.$method($($key,)? &Within { value, left })
             }
 
             fn end(self) -> Result<C::Ok, C::Error> {
@@ -203,17 +285,25 @@ parts!(
     SerializeStructVariant::serialize_field(key)
 );
 
-impl<C: SerializeMap> SerializeMap for Bounded<C> {
+impl<C: SerializeMap> SerializeMap for Bounded<'_, C> {
     type Ok = C::Ok;
     type Error = C::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), C::Error> {
-        self.inner.serialize_key(key)
+        if self.inner.serialize_key(key).is_ok() {
+            return self.left.take(0).map_err(C::Error::custom);
+        }
+        let (value, left) = (key, self.left.below().map_err(C::Error::custom)?);
+        let key = Within { value, left }.serialize(serde_json::value::Serializer);
+        match key.map_err(C::Error::custom)? {
+            Value::String(key) => self.inner.serialize_key(&key),
+            other => self.inner.serialize_key(&other.to_string()),
+        }
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-        let levels = self.levels;
-        self.inner.serialize_value(&Within { value, levels })
+        let left = self.left;
+        self.inner.serialize_value(&Within { value, left })
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {

@@ -16,7 +16,7 @@ use super::scope::Parent;
 use super::tracer::Tracer;
 use crate::model::{
     Attachment, DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunContext, RunId, RunType,
-    Segment, SmolStr, Timestamp, to_value, withhold_deep_in_shared,
+    Segment, Timestamp, to_value, withhold_deep_in_shared,
 };
 
 /// The key of metadata under which a run says by how many milliseconds this machine's clock was behind the
@@ -35,7 +35,7 @@ pub struct RunBuilder {
     tracer: Tracer,
     // Nothing can come of it: it keeps nothing, and allocates nothing.
     off: bool,
-    name: SmolStr,
+    name: String,
     run_type: RunType,
     // None until somebody names one, or says that there is none.
     parent: Option<Option<RunContext>>,
@@ -45,19 +45,19 @@ pub struct RunBuilder {
     start: Option<Timestamp>,
     inputs: Option<JsonMap>,
     metadata: JsonMap,
-    tags: Vec<SmolStr>,
-    project: Option<SmolStr>,
+    tags: Vec<String>,
+    project: Option<String>,
     extra: JsonMap,
     attachments: Vec<Attachment>,
     reference_example_id: Option<Uuid>,
 }
 
 impl RunBuilder {
-    pub(super) fn new(tracer: Tracer, name: impl Into<SmolStr>, off: bool) -> Self {
+    pub(super) fn new(tracer: Tracer, name: impl Into<String>, off: bool) -> Self {
         Self {
             tracer,
             off,
-            name: if off { SmolStr::default() } else { name.into() },
+            name: if off { String::new() } else { name.into() },
             run_type: RunType::default(),
             parent: None,
             below: None,
@@ -124,7 +124,7 @@ impl RunBuilder {
     }
 
     /// Adds a tag. Children inherit it.
-    pub fn tag(self, tag: impl Into<SmolStr>) -> Self {
+    pub fn tag(self, tag: impl Into<String>) -> Self {
         self.with(|run| run.tags.push(tag.into()))
     }
 
@@ -134,7 +134,7 @@ impl RunBuilder {
     }
 
     /// Adds several tags, each as [`tag`](Self::tag) does.
-    pub fn tags<T: Into<SmolStr>>(self, tags: impl IntoIterator<Item = T>) -> Self {
+    pub fn tags<T: Into<String>>(self, tags: impl IntoIterator<Item = T>) -> Self {
         self.with(|run| run.tags.extend(tags.into_iter().map(Into::into)))
     }
 
@@ -163,7 +163,7 @@ impl RunBuilder {
     }
 
     /// Sets the project, for this run and those below it.
-    pub fn project(self, project: impl Into<SmolStr>) -> Self {
+    pub fn project(self, project: impl Into<String>) -> Self {
         self.with(|run| run.project = Some(project.into()))
     }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::builder::RunBuilder;
+use super::builder::{RunBuilder, serialized};
 use super::run_tree::RunTree;
-use crate::model::{self, RunType, USAGE_METADATA, Usage};
+use crate::model::{RunType, USAGE_METADATA, Usage};
 
 /// How the requests and answers of one provider of language models read.
 ///
@@ -95,7 +95,7 @@ impl RunBuilder {
     /// prices and filters by are read from the request.
     ///
     /// The request is the provider's JSON, or a type of a client crate that serializes to it. One that
-    /// cannot be written as JSON leaves the inputs empty.
+    /// cannot be written as JSON leaves a marker in its place.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -116,7 +116,7 @@ impl RunBuilder {
     /// assert_eq!(run.usage().unwrap().total_tokens, 11);
     /// ```
     pub fn llm_request(self, provider: &impl Provider, request: &impl Serialize) -> Self {
-        let request = model::to_value(request).unwrap_or_default();
+        let request = serialized(request);
         let mut builder = self
             .run_type(RunType::Llm)
             .metadata("ls_provider", provider.name())
@@ -148,12 +148,12 @@ impl RunBuilder {
 impl RunTree {
     /// Ends a call of a language model with the provider's answer, and its usage.
     ///
-    /// An answer that cannot be written as JSON leaves the outputs empty.
+    /// In place of an answer that cannot be written as JSON stands a marker.
     pub fn end_with_answer(&self, provider: &impl Provider, answer: &impl Serialize) {
         if !self.is_recording() {
             return;
         }
-        let mut answer = model::to_value(answer).unwrap_or_default();
+        let mut answer = serialized(answer);
         if let Some(usage) = provider.usage(&answer) {
             if let Value::Object(answer) = &mut answer {
                 answer.insert(USAGE_METADATA.to_owned(), usage.clone().into());

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::current::Entered;
 use super::run_tree::RunTree;
 use super::tracer::Tracer;
-use crate::model::{Baggage, JsonMap, RunContext, SmolStr, withhold_deep};
+use crate::model::{Baggage, JsonMap, RunContext, withhold_deep};
 
 /// What runs take over that start inside it: project, tags, metadata, parent, and whether they are
 /// recorded at all. Python's `tracing_context`.
@@ -67,8 +67,8 @@ pub struct Scope {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Says {
     pub(super) tracer: Option<Tracer>,
-    pub(super) project: Option<SmolStr>,
-    pub(super) tags: Vec<SmolStr>,
+    pub(super) project: Option<String>,
+    pub(super) tags: Vec<String>,
     pub(super) metadata: JsonMap,
     pub(super) enabled: Option<bool>,
     pub(super) parent: Option<Parent>,
@@ -110,14 +110,14 @@ impl Scope {
 
     /// Sets the project.
     #[must_use]
-    pub fn project(self, project: impl Into<SmolStr>) -> Self {
+    pub fn project(self, project: impl Into<String>) -> Self {
         let project = project.into();
         self.with(|says| says.project = Some(project))
     }
 
     /// Adds a tag.
     #[must_use]
-    pub fn tag(self, tag: impl Into<SmolStr>) -> Self {
+    pub fn tag(self, tag: impl Into<String>) -> Self {
         let tag = tag.into();
         self.with(|says| says.tags.push(tag))
     }

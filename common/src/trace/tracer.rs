@@ -12,8 +12,8 @@ use super::run_tree::RunTree;
 use super::sampler::Sampler;
 use super::sink::{NoSink, RunSink};
 use crate::model::{
-    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SmolStr, SystemClock, TraceId,
-    withhold_deep, withhold_deep_in,
+    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunOp, SystemClock, TraceId, withhold_deep,
+    withhold_deep_in,
 };
 
 /// The key of metadata that names the service a run is of.
@@ -46,7 +46,7 @@ struct Shared {
     sink: Arc<dyn RunSink>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
-    project: Option<SmolStr>,
+    project: Option<String>,
     service: Option<Value>,
     runtime: Option<Arc<JsonMap>>,
     // Shared with the runs that have none of their own.
@@ -97,7 +97,7 @@ impl Tracer {
     ///
     /// Where the tracer is off, and nothing around could say otherwise, nothing that the builder is told
     /// is kept or even converted, and nothing is allocated.
-    pub fn run(&self, name: impl Into<SmolStr>) -> RunBuilder {
+    pub fn run(&self, name: impl Into<String>) -> RunBuilder {
         let off = match self.shared.recording {
             Recording::On => false,
             Recording::Off => nothing_entered(),
@@ -108,7 +108,7 @@ impl Tracer {
 
     /// Begins a run of which is known that it is recorded.
     #[cfg(feature = "macros")]
-    pub(crate) fn recorded_run(&self, name: impl Into<SmolStr>) -> RunBuilder {
+    pub(crate) fn recorded_run(&self, name: impl Into<String>) -> RunBuilder {
         RunBuilder::new(self.clone(), name, false)
     }
 
@@ -166,7 +166,7 @@ impl Tracer {
         self.shared.project.as_deref()
     }
 
-    pub(super) fn own_project(&self) -> Option<SmolStr> {
+    pub(super) fn own_project(&self) -> Option<String> {
         self.shared.project.clone()
     }
 
@@ -309,7 +309,7 @@ impl TracerBuilder {
     /// Sets the project that new traces go to; without one the server chooses.
     #[must_use]
     pub fn project(mut self, project: Option<String>) -> Self {
-        self.shared.project = project.map(SmolStr::from);
+        self.shared.project = project;
         self
     }
 

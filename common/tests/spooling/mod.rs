@@ -39,6 +39,8 @@ struct State {
     dead: bool,
     // Whether writes fail as on a full disk.
     full: bool,
+    // Whether writes wait until they need not any more.
+    hangs: bool,
 }
 
 impl Faulty {
@@ -48,11 +50,16 @@ impl Faulty {
             fault,
             dead: false,
             full: false,
+            hangs: false,
         })))
     }
 
     pub fn calls(&self) -> usize {
         self.0.lock().expect("state").calls
+    }
+
+    pub fn set_hanging(&self, hangs: bool) {
+        self.0.lock().expect("state").hangs = hangs;
     }
 
     pub fn set_full(&self, full: bool) {
@@ -66,6 +73,9 @@ impl Faulty {
         whole: impl FnOnce() -> io::Result<T>,
         part: impl FnOnce(),
     ) -> io::Result<T> {
+        while writes && self.0.lock().expect("state").hangs {
+            std::thread::yield_now();
+        }
         let fault = {
             let mut state = self.0.lock().expect("state");
             if state.dead {

@@ -9,7 +9,7 @@ use super::wait::block_on;
 use super::web_app::WebApp;
 use crate::client::Client;
 use crate::client::config::DEFAULT_PROJECT;
-use crate::model::{Run, RunContext, RunId, SmolStr, TraceId};
+use crate::model::{Run, RunContext, RunId, TraceId};
 use crate::trace::RunTree;
 
 /// Where a run is to be found, as far as its holder knows.
@@ -34,9 +34,9 @@ enum WhichProject {
     Unknown,
 }
 
-impl From<Option<SmolStr>> for WhichProject {
-    fn from(name: Option<SmolStr>) -> Self {
-        name.map_or(Self::Own, |name| Self::Known(String::from(name).into()))
+impl From<Option<String>> for WhichProject {
+    fn from(name: Option<String>) -> Self {
+        name.map_or(Self::Own, |name| Self::Known(name.into()))
     }
 }
 

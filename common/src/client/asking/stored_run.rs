@@ -140,11 +140,11 @@ fn read_run(fields: &mut Fields, id: RunId) -> Result<Run, String> {
         run.parent_run_id = Some(RunId(parent));
     }
     run.end_time = fields.time("end_time");
-    run.project = fields.text("session_name").map(Into::into);
+    run.project = fields.text("session_name");
     run.tags = fields
         .list("tags")
         .into_iter()
-        .filter_map(|tag| tag.as_str().map(Into::into))
+        .filter_map(|tag| tag.as_str().map(str::to_owned))
         .collect();
     run.inputs = fields.object("inputs");
     run.outputs = fields.object("outputs");

@@ -58,7 +58,7 @@ fn from_item(item: &Value) -> Result<Replica, &'static str> {
     let mut replica = at_address(url, key)?;
     replica.project = text(item, "project_name", "its project_name is no text")?
         .filter(|project| !project.trim().is_empty())
-        .map(Into::into);
+        .map(str::to_owned);
     // As in the Python SDK, a workspace that is no text spoils nothing else.
     replica.workspace_id = item
         .get("workspace_id")

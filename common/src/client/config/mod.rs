@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | on or off | `LANGSMITH_TRACING_V2`, else `LANGSMITH_TRACING`; exactly `true` is on | off |
 //! | address | `LANGSMITH_ENDPOINT` | `https://api.smith.langchain.com` |
-//! | key | `LANGSMITH_API_KEY` | none |
+//! | key | `LANGSMITH_API_KEY`; in code also a function, asked for each request | none |
 //! | workspace | `LANGSMITH_WORKSPACE_ID`, else `LANGSMITH_TENANT_ID` | none |
 //! | project | `HOSTED_LANGSERVE_PROJECT_NAME`, `LANGSMITH_PROJECT`, `LANGSMITH_SESSION` | `default` |
 //! | replicas | `LANGSMITH_RUNS_ENDPOINTS`; not together with `LANGSMITH_ENDPOINT` | none |

@@ -3,13 +3,13 @@
 use std::io;
 
 use bytes::Bytes;
-use zstd::stream::raw::{self, InBuffer, Operation as _, OutBuffer};
+use zstd::zstd_safe::zstd_sys::ZSTD_EndDirective::{ZSTD_e_continue, ZSTD_e_end};
+use zstd::zstd_safe::{
+    self, CCtx, CParameter, ErrorCode, InBuffer, OutBuffer, ResetDirective, compress_bound,
+};
 
-use super::{EncodedBody, Encoder, Encoding, MAX_KEPT_BUFFER};
+use super::{EncodedBody, Encoder, Encoding};
 use crate::export::config::COMPRESSION_LEVELS;
-
-/// Room that is made for more output at a time; what the library itself recommends.
-const STEP: usize = 128 * 1024;
 
 impl Encoder {
     /// Packs a body as one frame of Zstandard.
@@ -17,21 +17,20 @@ impl Encoder {
     /// # Errors
     /// Only if memory is short; the body can be sent as it is.
     pub fn compress(&mut self, body: &EncodedBody) -> io::Result<EncodedBody> {
-        let zstd = match &mut self.zstd {
-            Some(zstd) => {
-                zstd.0.reinit()?;
-                zstd
-            }
-            none => none.insert(Zstd::new(self.level)?),
+        let context = match &mut self.zstd {
+            Some(context) => context,
+            none => none.insert(new_context(self.level)?),
         };
-        // The frame then says how much it holds, so that a server can refuse before it unpacks.
-        zstd.0.set_pledged_src_size(Some(body.len() as u64))?;
         let mut packed = std::mem::take(&mut self.packed);
         packed.clear();
-        for chunk in &body.chunks {
-            zstd.write(chunk, &mut packed)?;
-        }
-        zstd.finish(&mut packed)?;
+        // No frame is longer than that. What is not written to costs an address and no memory.
+        packed.reserve(compress_bound(body.len()));
+        let written = match &*body.chunks {
+            // One call may read where the text is; several have to copy it into the window first.
+            [only] => context.compress2(&mut packed, only).map(drop),
+            chunks => in_steps(context, chunks, body.len(), &mut packed),
+        };
+        written.map_err(as_io)?;
         Ok(EncodedBody {
             content_type: body.content_type.clone(),
             encoding: Encoding::Zstd,
@@ -41,39 +40,37 @@ impl Encoder {
     }
 }
 
-/// What the library keeps from one frame to the next.
-pub(super) struct Zstd(raw::Encoder<'static>);
-
-impl Zstd {
-    fn new(level: i32) -> io::Result<Self> {
-        let level = level.clamp(*COMPRESSION_LEVELS.start(), *COMPRESSION_LEVELS.end());
-        raw::Encoder::new(level).map(Self)
-    }
-
-    fn write(&mut self, data: &[u8], to: &mut Vec<u8>) -> io::Result<()> {
-        let mut from = InBuffer::around(data);
-        while from.pos() < data.len() {
-            let mut room = room(to);
-            self.0.run(&mut from, &mut room)?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, to: &mut Vec<u8>) -> io::Result<()> {
-        loop {
-            let mut room = room(to);
-            if self.0.finish(&mut room, true)? == 0 {
-                return Ok(());
-            }
-        }
-    }
+fn new_context(level: i32) -> io::Result<CCtx<'static>> {
+    let level = level.clamp(*COMPRESSION_LEVELS.start(), *COMPRESSION_LEVELS.end());
+    let mut context =
+        CCtx::try_create().ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    context
+        .set_parameter(CParameter::CompressionLevel(level))
+        .map_err(as_io)?;
+    Ok(context)
 }
 
-/// Opens the free end of a buffer, which is made larger if little is left.
-fn room(buffer: &mut Vec<u8>) -> OutBuffer<'_, Vec<u8>> {
-    if buffer.capacity() - buffer.len() < STEP / 4 {
-        buffer.reserve(STEP.max(buffer.len().min(MAX_KEPT_BUFFER)));
+/// Packs chunks into a buffer that has room for the whole frame.
+fn in_steps(
+    context: &mut CCtx<'static>,
+    chunks: &[Bytes],
+    len: usize,
+    packed: &mut Vec<u8>,
+) -> Result<(), ErrorCode> {
+    context.reset(ResetDirective::SessionOnly)?;
+    // The frame then says how much it holds, so that a server can refuse before it unpacks.
+    context.set_pledged_src_size(Some(len as u64))?;
+    let mut room = OutBuffer::around(packed);
+    for chunk in chunks {
+        let mut from = InBuffer::around(chunk);
+        while from.pos() < chunk.len() {
+            context.compress_stream2(&mut room, &mut from, ZSTD_e_continue)?;
+        }
     }
-    let end = buffer.len();
-    OutBuffer::around_pos(buffer, end)
+    while context.compress_stream2(&mut room, &mut InBuffer::around(&[]), ZSTD_e_end)? > 0 {}
+    Ok(())
+}
+
+fn as_io(code: ErrorCode) -> io::Error {
+    io::Error::other(zstd_safe::get_error_name(code))
 }

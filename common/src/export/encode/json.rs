@@ -1,20 +1,10 @@
 //! Bodies in JSON: for servers without multipart, and for runs sent one by one.
 
-use serde::Serialize;
-
-use super::parts::{FeedbackRoute, WholeRun, feedback};
+use super::parts::{FeedbackRoute, feedback, whole_run};
+use super::text::JsonText as _;
 use super::{EncodedBody, Encoder};
 use crate::export::batch::Batch;
 use crate::model::RunOp;
-
-/// The lists of `POST /runs/batch`; one without entries is left out, as the Python SDK does.
-#[derive(Serialize)]
-struct Lists<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    post: Vec<WholeRun<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    patch: Vec<WholeRun<'a>>,
-}
 
 impl Encoder {
     /// Writes the body of `POST /runs/batch`, for servers that have no multipart.
@@ -25,18 +15,32 @@ impl Encoder {
     /// # Errors
     /// Only if a value cannot be written as JSON, which plain values always can.
     pub fn json_batch(&mut self, batch: &Batch) -> serde_json::Result<EncodedBody> {
-        let mut lists = Lists {
-            post: Vec::new(),
-            patch: Vec::new(),
-        };
-        for group in batch.groups() {
-            match &group.op {
-                RunOp::Post(run) => lists.post.push(WholeRun::of(run, true)),
-                RunOp::Patch(run) => lists.patch.push(WholeRun::of(run, false)),
-                RunOp::Feedback(_) => {}
-            }
+        let groups = batch.groups().iter().map(|group| &group.op);
+        let posts = groups.clone().filter_map(|op| match op {
+            RunOp::Post(run) => Some(run),
+            RunOp::Patch(_) | RunOp::Feedback(_) => None,
+        });
+        let patches = groups.filter_map(|op| match op {
+            RunOp::Patch(run) => Some(run),
+            RunOp::Post(_) | RunOp::Feedback(_) => None,
+        });
+        let mut text = Vec::new();
+        text.raw("{");
+        // A list without entries is left out, as the Python SDK does.
+        if posts.clone().next().is_some() {
+            text.raw("\"post\":");
+            text.list(posts, |text, run| whole_run(text, run, true));
         }
-        Ok(EncodedBody::json(serde_json::to_vec(&lists)?))
+        if patches.clone().next().is_some() {
+            text.raw(if text.len() > 1 {
+                ",\"patch\":"
+            } else {
+                "\"patch\":"
+            });
+            text.list(patches, |text, run| whole_run(text, run, false));
+        }
+        text.raw("}");
+        Ok(EncodedBody::json(text))
     }
 
     /// Writes the body of a request that carries one operation: `POST /runs`, `PATCH /runs/{id}` or
@@ -48,13 +52,12 @@ impl Encoder {
     /// # Errors
     /// As for [`json_batch`](Self::json_batch).
     pub fn json_one(&mut self, op: &RunOp) -> serde_json::Result<EncodedBody> {
-        let text = match op {
-            RunOp::Post(run) => serde_json::to_vec(&WholeRun::of(run, true))?,
-            RunOp::Patch(run) => serde_json::to_vec(&WholeRun::of(run, false))?,
-            RunOp::Feedback(judged) => {
-                serde_json::to_vec(&feedback(judged, FeedbackRoute::Request)?)?
-            }
-        };
+        let mut text = Vec::new();
+        match op {
+            RunOp::Post(run) => whole_run(&mut text, run, true),
+            RunOp::Patch(run) => whole_run(&mut text, run, false),
+            RunOp::Feedback(judged) => text.map(&feedback(judged, FeedbackRoute::Request)?),
+        }
         Ok(EncodedBody::json(text))
     }
 }

@@ -17,10 +17,13 @@
 //! of 2⁻¹²⁸, and nobody can prepare data for it. Start at [`Encoder::multipart`].
 
 use bytes::Bytes;
-use serde::Serialize;
 use uuid::Uuid;
 
-use super::parts::{FeedbackRoute, MainPart, Outputs, feedback, is_usable_name, media_type};
+use super::parts::{
+    FeedbackRoute, events, extra, feedback, has_outputs, is_usable_name, main_part, media_type,
+    outputs,
+};
+use super::text::JsonText as _;
 use super::{EncodedBody, Encoder, Encoding, MAX_KEPT_BUFFER};
 use crate::export::batch::{Batch, Group};
 use crate::model::{Attachment, RunOp};
@@ -81,21 +84,22 @@ impl Encoder {
             RunOp::Patch(run) => ("patch.", false, run),
             RunOp::Feedback(judged) => {
                 let fields = feedback(judged, FeedbackRoute::Part)?;
-                return self.part([boundary, "feedback.", id, ""], &fields);
+                self.part([boundary, "feedback.", id, ""], |text| text.map(&fields));
+                return Ok(());
             }
         };
         let name = |field| [boundary, event, id, field];
-        self.part(name(""), &MainPart::of(run))?;
+        self.part(name(""), |text| main_part(text, run));
         if let Some(inputs) = &run.inputs {
-            self.part(name(".inputs"), inputs)?;
+            self.part(name(".inputs"), |text| text.map(inputs));
         }
-        if let Some(outputs) = Outputs::of(run, created) {
-            self.part(name(".outputs"), &outputs)?;
+        if has_outputs(run, created) {
+            self.part(name(".outputs"), |text| outputs(text, run));
         }
-        self.part(name(".events"), &run.events)?;
-        self.part(name(".extra"), &run.extra)?;
+        self.part(name(".events"), |text| events(text, &run.events));
+        self.part(name(".extra"), |text| extra(text, &run.extra));
         if let Some(error) = &run.error {
-            self.part(name(".error"), error)?;
+            self.part(name(".error"), |text| text.text(error));
         }
         for attachment in &run.attachments {
             if is_usable_name(&attachment.name) {
@@ -105,17 +109,19 @@ impl Encoder {
         Ok(())
     }
 
-    fn part(&mut self, name: Name<'_>, value: &impl Serialize) -> serde_json::Result<()> {
+    fn part(&mut self, name: Name<'_>, write: impl FnOnce(&mut Vec<u8>)) {
         let mut part = std::mem::take(&mut self.part);
         part.clear();
-        let written = serde_json::to_writer(&mut part, value);
+        write(&mut part);
         self.head(name, "application/json", part.len());
-        self.text.extend_from_slice(&part);
-        self.put(&["\r\n"]);
         if part.capacity() <= MAX_KEPT_BUFFER {
+            self.text.extend_from_slice(&part);
             self.part = part;
+        } else {
+            // It is not kept for the next one, so it can be sent from where it is.
+            self.inserts.push((self.text.len(), part.into()));
         }
-        written
+        self.put(&["\r\n"]);
     }
 
     fn attachment(&mut self, boundary: &str, id: &str, attachment: &Attachment) {
@@ -160,7 +166,7 @@ impl Encoder {
         }
     }
 
-    /// Cuts the text where an attachment goes in. Nothing is copied.
+    /// Cuts the text where an attachment or a huge part goes in. Nothing is copied.
     fn chunks(&mut self) -> Vec<Bytes> {
         let mut rest = std::mem::take(&mut self.text).freeze();
         let mut chunks = Vec::with_capacity(2 * self.inserts.len() + 1);

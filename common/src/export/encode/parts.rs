@@ -1,96 +1,115 @@
 //! What of a run and of a judgement goes where.
 
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use crate::model::{
-    DottedOrder, Extra, Feedback, JsonMap, Run, RunEvent, RunId, SmolStr, Timestamp, TraceId,
-};
+use super::text::JsonText as _;
+use crate::model::{Extra, Feedback, JsonMap, Run, RunEvent};
 
-/// The fields that stay together; the order is the Python SDK's.
-#[derive(Serialize)]
-pub(super) struct MainPart<'a> {
-    id: RunId,
-    start_time: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parent_run_id: Option<RunId>,
-    tags: &'a [SmolStr],
-    dotted_order: &'a DottedOrder,
-    trace_id: TraceId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session_name: Option<&'a str>,
-    name: &'a str,
-    run_type: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end_time: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference_example_id: Option<Uuid>,
+/// Writes the fields that stay together, without the brace that closes them; the order is the Python
+/// SDK's.
+fn main_fields(text: &mut Vec<u8>, run: &Run) {
+    text.raw("{\"id\":");
+    text.id(run.id.0);
+    text.raw(",\"start_time\":");
+    text.time(run.start_time);
+    if let Some(parent) = run.parent_run_id {
+        text.raw(",\"parent_run_id\":");
+        text.id(parent.0);
+    }
+    text.raw(",\"tags\":");
+    text.list(&run.tags, |text, tag| text.text(tag));
+    text.raw(",\"dotted_order\":");
+    text.text(run.dotted_order.as_str());
+    text.raw(",\"trace_id\":");
+    text.id(run.trace_id.0);
+    if let Some(project) = &run.project {
+        text.raw(",\"session_name\":");
+        text.text(project);
+    }
+    text.raw(",\"name\":");
+    text.text(&run.name);
+    text.raw(",\"run_type\":");
+    text.text(run.run_type.as_str());
+    if let Some(end) = run.end_time {
+        text.raw(",\"end_time\":");
+        text.time(end);
+    }
+    if let Some(example) = run.reference_example_id {
+        text.raw(",\"reference_example_id\":");
+        text.id(example);
+    }
 }
 
-impl<'a> MainPart<'a> {
-    pub(super) fn of(run: &'a Run) -> Self {
-        Self {
-            id: run.id,
-            start_time: run.start_time,
-            parent_run_id: run.parent_run_id,
-            tags: &run.tags,
-            dotted_order: &run.dotted_order,
-            trace_id: run.trace_id,
-            session_name: run.project.as_deref(),
-            name: &run.name,
-            run_type: run.run_type.as_str(),
-            end_time: run.end_time,
-            reference_example_id: run.reference_example_id,
+/// Writes the first part of a run.
+pub(super) fn main_part(text: &mut Vec<u8>, run: &Run) {
+    main_fields(text, run);
+    text.raw("}");
+}
+
+/// Writes a run in one piece: everything but its attachments, which JSON has no place for.
+pub(super) fn whole_run(text: &mut Vec<u8>, run: &Run, created: bool) {
+    main_fields(text, run);
+    if let Some(inputs) = &run.inputs {
+        text.raw(",\"inputs\":");
+        text.map(inputs);
+    }
+    if has_outputs(run, created) {
+        text.raw(",\"outputs\":");
+        outputs(text, run);
+    }
+    text.raw(",\"events\":");
+    events(text, &run.events);
+    text.raw(",\"extra\":");
+    extra(text, &run.extra);
+    if let Some(error) = &run.error {
+        text.raw(",\"error\":");
+        text.text(error);
+    }
+    text.raw("}");
+}
+
+/// Returns false for an update without outputs, which says nothing of them.
+pub(super) fn has_outputs(run: &Run, created: bool) -> bool {
+    created || run.outputs.is_some()
+}
+
+/// Writes what the work gave back, or an empty object: the Python SDK creates each run with one.
+pub(super) fn outputs(text: &mut Vec<u8>, run: &Run) {
+    match &run.outputs {
+        Some(outputs) => text.map(outputs),
+        None => text.raw("{}"),
+    }
+}
+
+/// Writes what happened on the way.
+pub(super) fn events(text: &mut Vec<u8>, events: &[RunEvent]) {
+    text.list(events, |text, event| {
+        text.raw("{\"name\":");
+        text.text(&event.name);
+        text.raw(",\"time\":");
+        text.time(event.time);
+        if let Some(message) = &event.message {
+            text.raw(",\"message\":");
+            text.text(message);
         }
-    }
-}
-
-/// A run in one piece of JSON: everything but its attachments, which JSON has no place for.
-#[derive(Serialize)]
-pub(super) struct WholeRun<'a> {
-    #[serde(flatten)]
-    main: MainPart<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    inputs: Option<&'a JsonMap>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outputs: Option<Outputs<'a>>,
-    events: &'a [RunEvent],
-    extra: &'a Extra,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-}
-
-impl<'a> WholeRun<'a> {
-    pub(super) fn of(run: &'a Run, created: bool) -> Self {
-        Self {
-            main: MainPart::of(run),
-            inputs: run.inputs.as_ref(),
-            outputs: Outputs::of(run, created),
-            events: &run.events,
-            extra: &run.extra,
-            error: run.error.as_deref(),
+        if let Some(kwargs) = &event.kwargs {
+            text.raw(",\"kwargs\":");
+            text.value(kwargs);
         }
-    }
+        text.raw("}");
+    });
 }
 
-/// What the work gave back, or an empty object: the Python SDK creates each run with one.
-pub(super) struct Outputs<'a>(Option<&'a JsonMap>);
-
-impl<'a> Outputs<'a> {
-    /// Returns nothing for an update without outputs, which says nothing of them.
-    pub(super) fn of(run: &'a Run, created: bool) -> Option<Self> {
-        (created || run.outputs.is_some()).then_some(Self(run.outputs.as_ref()))
+/// Writes metadata, the sender's description, and what rides along.
+pub(super) fn extra(text: &mut Vec<u8>, extra: &Extra) {
+    text.raw("{\"metadata\":");
+    text.map(&extra.metadata);
+    if let Some(runtime) = &extra.runtime {
+        text.raw(",\"runtime\":");
+        text.map(runtime);
     }
-}
-
-impl Serialize for Outputs<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Some(outputs) => outputs.serialize(serializer),
-            None => JsonMap::new().serialize(serializer),
-        }
-    }
+    text.entries(&extra.other, false);
+    text.raw("}");
 }
 
 /// The fields of a judgement, in the order of the Python SDK.

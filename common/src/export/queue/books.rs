@@ -169,7 +169,7 @@ impl State {
         self.stats.queued -= group.ops;
         self.stats.spooled += group.ops;
         self.held_bytes = self.held_bytes.saturating_sub(group.bytes);
-        self.epochs.to_disk(group.epoch, group.ops);
+        self.epochs.put_on_disk(group.epoch, group.ops);
         self.note_stall();
     }
 }

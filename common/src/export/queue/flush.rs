@@ -86,13 +86,13 @@ impl Epochs {
         self.forget();
     }
 
-    pub(super) fn to_disk(&mut self, epoch: u32, ops: u64) {
+    pub(super) fn put_on_disk(&mut self, epoch: u32, ops: u64) {
         let count = self.at(epoch);
         count.memory = count.memory.saturating_sub(ops);
         count.disk += ops;
     }
 
-    pub(super) fn to_memory(&mut self, epoch: u32, ops: u64) {
+    pub(super) fn put_in_memory(&mut self, epoch: u32, ops: u64) {
         let count = self.at(epoch);
         count.disk = count.disk.saturating_sub(ops);
         count.memory += ops;

@@ -24,9 +24,9 @@ impl Queue {
             if let Some(reason) = state.refusal(&op, bytes) {
                 return self.refuse(state, reason);
             }
-            let spill = self.storing == Storing::Overflow && !self.is_over_half(state);
             let queued = state.accept(op, bytes);
-            (state.push(queued), spill && self.is_over_half(state))
+            let spill = self.storing == Storing::Overflow && self.is_over_half(state);
+            (state.push(queued), spill)
         };
         if wake {
             self.work.notify_one();

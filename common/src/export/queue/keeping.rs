@@ -310,7 +310,7 @@ impl Queue {
         {
             let mut guard = self.lock();
             let state = &mut *guard;
-            state.epochs.to_disk(left.epoch, known);
+            state.epochs.put_on_disk(left.epoch, known);
             state.epochs.settle(left.epoch, lost);
             state.stats.queued -= known;
             state.stats.spooled += known;
@@ -352,7 +352,7 @@ impl Queue {
             state.stats.spooled = state.stats.spooled.saturating_sub(queued.ops);
             state.stats.queued += queued.ops;
             state.held_bytes += queued.bytes;
-            state.epochs.to_memory(queued.epoch, queued.ops);
+            state.epochs.put_in_memory(queued.epoch, queued.ops);
         }
         self.bring(state, ops);
     }

@@ -28,6 +28,10 @@ const HALVINGS_OF_KNOWN: u32 = 16;
 /// How often runs are sent that the server names as failed in an answer that is a success.
 const PARTIAL_ATTEMPTS: u32 = 4;
 
+/// A larger body is not kept while the endpoint is away, but written again: the bounds of the queue do not
+/// count it.
+const KEPT_BODY: usize = 1024 * 1024;
+
 /// Carries a batch until each piece of it is settled.
 pub(super) async fn fly(shared: Arc<Shared>, batch: Held) {
     let flight = Flight {
@@ -77,12 +81,12 @@ impl Flight {
                 Fate::NoPath => waiting.push(load.back_to_multipart()),
                 Fate::NoUnpacking => {
                     self.shared.dialect().compress = false;
-                    waiting.push(load);
+                    waiting.push(load.changed());
                 }
                 // The server or a proxy takes less than anybody said; only what is too large by
                 // itself is lost.
                 Fate::TooLarge if load.is_divisible() => waiting.extend(load.halves()),
-                Fate::TooLarge if load.lighten(shorten) => waiting.push(load),
+                Fate::TooLarge if load.lighten(shorten) => waiting.push(load.changed()),
                 Fate::TooLarge => load.batch.settle(Err(DropReason::TooLarge)),
                 // One run that the server does not accept must not cost those beside it.
                 Fate::Refused if load.is_divisible() && self.refusals < REFUSALS => {
@@ -152,7 +156,10 @@ impl Flight {
                 }
                 Err(trouble) => trouble.reason,
             };
-            if !is_waited_for {
+            if is_waited_for {
+                // What may be held for minutes is held once.
+                written = written.filter(|body: &EncodedBody| body.len() <= KEPT_BODY);
+            } else {
                 let wait = shared.config.retry.wait(attempt, None);
                 if Instant::now() + wait >= deadline {
                     return Fate::Dropped(at_the_end(reason));

@@ -9,6 +9,11 @@
 //!                                                                    settle ◄────────┘
 //! ```
 //!
+//! The rate of requests needs no limit of its own. A lane that is not idle sends a batch each
+//! [`linger`](super::BatchConfig::linger) (ten a second), sooner only if one is full, and while
+//! all places are taken the queue gathers: batches grow before there are more of them. A key's budget is
+//! thousands of requests a minute; a server that wants less says 429, and the breaker obeys.
+//!
 //! Each flight is a task on the exporter's runtime, which has one thread: encoding takes turns, waiting
 //! does not. A flight that panics is ended alone; what it held is booked. Start at [`Sender`].
 
@@ -29,7 +34,7 @@ use breaker::Breaker;
 pub(super) use dialect::Dialect;
 pub(super) use warnings::Warnings;
 
-use super::config::BatchConfig;
+use super::config::{BatchConfig, Delivery};
 use super::encode::Encoder;
 use super::in_flight::Held;
 use super::queue::Queue;
@@ -63,7 +68,11 @@ impl Sender {
         config: BatchConfig,
         warnings: Arc<Warnings>,
     ) -> Self {
-        let places = config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        let places = match config.delivery {
+            Delivery::Batched => config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS),
+            // An update must not overtake its run: by itself it would find none.
+            Delivery::Unbatched => 1,
+        };
         Self {
             shared: Arc::new(Shared {
                 breaker: Breaker::new(config.retry.clone()),

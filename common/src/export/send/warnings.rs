@@ -44,7 +44,7 @@ impl Warnings {
             Ok(response) => format!("status {}", response.status),
             Err(error) => error.to_string(),
         };
-        tracing::warn!("runs are held: {words} ({what}); one request now and then tries again");
+        tracing::warn!("runs are held: {words} ({what}); trying again");
     }
 
     fn is_due(&self, kind: &str) -> bool {

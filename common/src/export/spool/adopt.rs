@@ -9,8 +9,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::folder::{LOCK, UNFINISHED};
+use super::forget::aside;
 use super::segment::{FRAME_LEN, Header, NotASegment, read_acks, read_segment};
-use super::store::{Folder, Place, Segment, Spool, State, aside};
+use super::store::{Folder, Place, Segment, Spool, State};
 
 /// A file larger than this is not one of ours, and is not read.
 const MAX_SEGMENT_BYTES: u64 = 1024 * 1024 * 1024;
@@ -51,16 +52,13 @@ impl Spool {
             if self.folders.iter().any(is_ours) {
                 continue;
             }
-            match self.files.lock(&path.join(LOCK), false) {
-                Ok(Some(lock)) => {
-                    self.folders.push(Folder {
-                        path: path.clone(),
-                        lock: Some(lock),
-                    });
-                    self.take_over(self.folders.len() - 1, &path, &mut adopted);
-                }
-                // Its owner lives; or it is not finished, or just going.
-                Ok(None) | Err(_) => {}
+            // Without it the owner lives, or is just going.
+            if let Ok(Some(lock)) = self.files.lock(&path.join(LOCK), false) {
+                self.folders.push(Folder {
+                    path: path.clone(),
+                    lock: Some(lock),
+                });
+                self.take_over(self.folders.len() - 1, &path, &mut adopted);
             }
         }
         self.leave_folders();

@@ -18,7 +18,9 @@ mod adopt;
 mod config;
 mod files;
 mod folder;
+mod forget;
 mod letters;
+mod read_back;
 mod record;
 mod segment;
 mod store;
@@ -31,9 +33,10 @@ pub use config::{
 pub use files::{Disk, Entry, Files, Lock, Output};
 pub(crate) use letters::Letters;
 pub use letters::Rejected;
+pub use read_back::Recovered;
 pub use record::{Unreadable, decode, encode};
 pub use segment::{
     ACK_LEN, Contents, FRAME_LEN, Fingerprint, Frame, HEADER_LEN, Header, MAX_PAYLOAD, NotASegment,
     ack, is_record, read_acks, read_segment, write_record,
 };
-pub use store::{Draft, RecordId, Recovered, Spool};
+pub use store::{Draft, RecordId, Spool};

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use bytes::{Buf as _, Bytes};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::model::{
@@ -182,12 +181,12 @@ struct StoredRun<'a> {
     trace_id: TraceId,
     parent_run_id: Option<RunId>,
     dotted_order: Cow<'a, DottedOrder>,
-    name: SmolStr,
+    name: String,
     run_type: Cow<'a, RunType>,
     start_time: Timestamp,
     end_time: Option<Timestamp>,
-    project: Option<SmolStr>,
-    tags: Cow<'a, [SmolStr]>,
+    project: Option<String>,
+    tags: Cow<'a, [String]>,
     inputs: Option<Cow<'a, JsonMap>>,
     outputs: Option<Cow<'a, JsonMap>>,
     events: Vec<StoredEvent<'a>>,

@@ -1,12 +1,9 @@
 //! The records of one exporter on disk: its own, and those of dead processes that it took over.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as Slot;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 use super::config::SpoolConfig;
 use super::files::{Files, Lock, Output};
@@ -20,8 +17,8 @@ use crate::model::RunOp;
 /// Names a record for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId {
-    segment: u32,
-    index: u32,
+    pub(super) segment: u32,
+    pub(super) index: u32,
 }
 
 /// An operation in the form in which it is written.
@@ -57,19 +54,6 @@ impl Draft {
     pub fn bytes(&self) -> usize {
         FRAME_LEN + self.payload.len()
     }
-}
-
-/// A record that was read back.
-#[derive(Debug)]
-pub struct Recovered {
-    /// Its name.
-    pub id: RecordId,
-    /// How many operations it stands for.
-    pub ops: u64,
-    /// The caller's tag.
-    pub tag: u32,
-    /// What it holds; none if it is damaged, and then it is forgotten here.
-    pub op: Option<RunOp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +95,7 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    fn ack_path(&self) -> PathBuf {
+    pub(super) fn ack_path(&self) -> PathBuf {
         self.path.with_extension("ack")
     }
 }
@@ -134,11 +118,11 @@ pub struct Spool {
     // Never shortened: segments name their folder by its place here.
     pub(super) folders: Vec<Folder>,
     // Where in there this process writes; made with the first record.
-    own: Option<usize>,
+    pub(super) own: Option<usize>,
     pub(super) segments: BTreeMap<u32, Segment>,
     next_segment: u32,
     // The one that is appended to.
-    open: Option<u32>,
+    pub(super) open: Option<u32>,
     // How many were made, for their names.
     made: u32,
     // What others have in the same folder, when it was last looked at.
@@ -397,7 +381,7 @@ impl Spool {
     }
 
     /// Ends the segment that is appended to.
-    fn seal(&mut self) {
+    pub(super) fn seal(&mut self) {
         let Some(number) = self.open.take() else {
             return;
         };
@@ -434,216 +418,9 @@ impl Spool {
         }
     }
 
-    /// Forgets records: they are delivered, or given up. A segment without others is deleted.
-    pub fn acknowledge(&mut self, ids: &[RecordId]) {
-        let mut touched: Vec<u32> = Vec::new();
-        for id in ids {
-            let Some(segment) = self.segments.get_mut(&id.segment) else {
-                continue;
-            };
-            let Some(place) = segment.places.get_mut(id.index as usize) else {
-                continue;
-            };
-            if place.state == State::Done {
-                continue;
-            }
-            place.state = State::Done;
-            segment.live -= 1;
-            let ack = segment::ack(segment.header.mark, place.number);
-            segment.acks.extend_from_slice(&ack);
-            if touched.last() != Some(&id.segment) {
-                touched.push(id.segment);
-            }
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        for number in touched {
-            if !self.clear_if_done(number) {
-                self.write_acks(number);
-            }
-        }
-    }
-
-    fn write_acks(&mut self, number: u32) {
-        let Some(segment) = self.segments.get_mut(&number) else {
-            return;
-        };
-        if segment.acks.is_empty() {
-            return;
-        }
-        let opened = self.files.open(&segment.ack_path());
-        match opened.and_then(|mut output| output.append(&segment.acks)) {
-            Ok(()) => {
-                segment.ack_bytes += segment.acks.len() as u64;
-                segment.acks.clear();
-            }
-            // Until they are written, a restart would deliver the records again, which is no loss.
-            Err(error) => self.trouble(&error),
-        }
-    }
-
-    /// Deletes a segment that nothing is waited for in; true if it is gone.
-    pub(super) fn clear_if_done(&mut self, number: u32) -> bool {
-        let Slot::Occupied(slot) = self.segments.entry(number) else {
-            return true;
-        };
-        if slot.get().live > 0 || slot.get().output.is_some() {
-            return false;
-        }
-        let segment = slot.get();
-        let gone = match segment.damaged {
-            // Somebody may want to look at what could not be read.
-            true => self.files.rename(&segment.path, &aside(&segment.path)),
-            false => self.files.remove(&segment.path),
-        };
-        if let Err(error) = gone {
-            if error.kind() != io::ErrorKind::NotFound {
-                self.trouble(&error);
-                return false;
-            }
-        } else if segment.damaged {
-            self.stats.set_aside += 1;
-        }
-        let segment = self.segments.remove(&number);
-        if let Some(segment) = segment
-            && (segment.ack_bytes > 0 || !segment.acks.is_empty())
-        {
-            // Acknowledgements of nothing do no harm if they stay.
-            let _ = self.files.remove(&segment.ack_path());
-        }
-        true
-    }
-
-    /// Says that memory holds these records no more, and that they are to be read back, with that tag.
-    pub fn release(&mut self, ids: &[RecordId], tag: u32) {
-        for id in ids {
-            let Some(segment) = self.segments.get_mut(&id.segment) else {
-                continue;
-            };
-            if let Some(place) = segment.places.get_mut(id.index as usize)
-                && place.state == State::Held
-            {
-                place.state = State::OnDisk;
-                place.tag = tag;
-                segment.next = segment.next.min(id.index as usize);
-            }
-        }
-    }
-
-    /// Reads back the oldest records that wait on disk alone: at most so many operations and bytes, and
-    /// at least one record. From now on memory holds them.
-    pub fn read_back(&mut self, most_ops: u64, most_bytes: usize) -> Vec<Recovered> {
-        let mut order: Vec<(u64, u32)> = (self.segments.iter())
-            .filter(|(_, segment)| segment.next < segment.places.len())
-            .map(|(number, segment)| (segment.header.made, *number))
-            .collect();
-        order.sort_unstable();
-        let (mut found, mut ops, mut bytes) = (Vec::new(), 0, 0);
-        for (_, number) in order {
-            let Some(segment) = self.segments.get_mut(&number) else {
-                continue;
-            };
-            while let Some(&place) = segment.places.get(segment.next) {
-                if place.state != State::OnDisk {
-                    segment.next += 1;
-                    continue;
-                }
-                ops += u64::from(place.ops);
-                bytes += place.length as usize;
-                if (ops > most_ops || bytes > most_bytes) && !found.is_empty() {
-                    return found;
-                }
-                let (from, most) = (u64::from(place.offset), u64::from(place.length));
-                let read = match self.files.read(&segment.path, from, most) {
-                    Ok(read) => Bytes::from(read),
-                    Err(error) => {
-                        self.trouble(&error);
-                        return found;
-                    }
-                };
-                let op = match segment::is_record(&read, segment.header.mark) {
-                    true => record::decode(read[24], read.slice(FRAME_LEN..)).ok(),
-                    false => None,
-                };
-                let index = segment.next;
-                segment.next += 1;
-                segment.places[index].state = State::Held;
-                if op.is_none() {
-                    segment.places[index].state = State::Done;
-                    segment.live -= 1;
-                    segment.damaged = true;
-                    self.stats.damaged += 1;
-                }
-                found.push(Recovered {
-                    id: RecordId {
-                        segment: number,
-                        index: index as u32,
-                    },
-                    ops: u64::from(place.ops),
-                    tag: place.tag,
-                    op,
-                });
-            }
-        }
-        found
-    }
-
-    /// Does what was left undone: writes acknowledgements, deletes what is delivered.
-    pub fn tidy(&mut self) {
-        let open = self.open.and_then(|open| self.segments.get(&open));
-        if open.is_some_and(|open| open.live == 0) {
-            self.seal();
-        }
-        let numbers: Vec<u32> = self.segments.keys().copied().collect();
-        for number in numbers {
-            if !self.clear_if_done(number) {
-                self.write_acks(number);
-            }
-        }
-        self.leave_folders();
-    }
-
-    /// Deletes the folders that hold nothing any more.
-    pub(super) fn leave_folders(&mut self) {
-        for at in 0..self.folders.len() {
-            let used = self.segments.values().any(|segment| segment.folder == at);
-            if used || self.folders[at].lock.is_none() || self.own == Some(at) {
-                continue;
-            }
-            self.leave(at);
-        }
-    }
-
-    fn leave(&mut self, at: usize) {
-        let folder = &mut self.folders[at];
-        let left = self.files.list(&folder.path).unwrap_or_default();
-        let acks = left.iter().filter(|entry| entry.name.ends_with(".ack"));
-        for entry in acks {
-            let _ = self.files.remove(&folder.path.join(&entry.name));
-        }
-        // Whoever finds the folder without its lock finds it empty.
-        let _ = self.files.remove(&folder.path.join(folder::LOCK));
-        let _ = self.files.remove_folder(&folder.path);
-        folder.lock = None;
-    }
-
-    /// Ends the work: the disk confirms what was written, and what holds nothing is deleted.
-    pub fn close(&mut self) {
-        self.sync();
-        self.seal();
-        self.own = None;
-        self.tidy();
-    }
-
     /// Returns true if nothing is on disk that this process answers for.
     pub fn is_empty(&self) -> bool {
         self.segments.values().all(|segment| segment.live == 0)
-    }
-}
-
-impl Drop for Spool {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 
@@ -666,9 +443,4 @@ fn fitting(drafts: &[&Draft], room: usize) -> usize {
         Some(*sum)
     });
     sizes.take_while(|sum| *sum <= room).count().max(1)
-}
-
-/// Returns the name under which a file is put aside.
-pub(super) fn aside(path: &std::path::Path) -> PathBuf {
-    path.with_extension("seg.bad")
 }

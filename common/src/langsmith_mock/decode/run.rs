@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{read_id, time};
 use crate::langsmith_mock::violation::ViolationCode;
 use crate::model::{
-    DottedOrder, Extra, JsonMap, Run, RunEvent, RunId, RunType, SmolStr, Timestamp, TraceId,
+    DottedOrder, Extra, JsonMap, Run, RunEvent, RunId, RunType, Timestamp, TraceId,
 };
 
 /// A rule broken by a field.
@@ -46,11 +46,11 @@ pub(in crate::langsmith_mock) fn read(fields: &JsonMap) -> (Option<Run>, Vec<Pro
                 parent_run_id: parent_run_id.map(RunId),
                 start_time: start_time.or(dotted_order.start_time())?,
                 dotted_order,
-                name: name.map_or(SmolStr::new_static("Unnamed"), SmolStr::from),
+                name: name.unwrap_or_else(|| "Unnamed".to_owned()),
                 run_type: run_type.as_deref().map(RunType::from).unwrap_or_default(),
                 end_time,
-                project: project.map(SmolStr::from),
-                tags: tags.into_iter().map(SmolStr::from).collect(),
+                project,
+                tags,
                 inputs,
                 outputs,
                 events,

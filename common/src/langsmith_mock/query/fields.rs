@@ -360,7 +360,7 @@ fn equal(has: Option<&Constant>, value: &Constant) -> bool {
 fn list_holds(test: &Test, seen: &Seen<'_>) -> bool {
     let wanted = |value: &Constant| match value {
         Constant::Text(text) if test.field.name == "metadata" => in_metadata(text, seen),
-        Constant::Text(text) => seen.run.tags.iter().any(|tag| tag == text),
+        Constant::Text(text) => seen.run.tags.contains(text),
         Constant::Null => seen.run.tags.is_empty(),
         _ => false,
     };

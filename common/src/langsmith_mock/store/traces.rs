@@ -79,11 +79,7 @@ impl Store {
         let by_id = self.runs[at].run.field("session_id");
         let by_id = by_id.and_then(Value::as_str).and_then(read_id);
         let by_id = by_id.and_then(|id| self.projects.by_id(id));
-        let named = run
-            .project
-            .clone()
-            .map(String::from)
-            .or(by_id.map(|has| has.name.clone()));
+        let named = run.project.clone().or(by_id.map(|has| has.name.clone()));
         match &named {
             Some(project) => {
                 let record = self.traces.get_mut(&trace);

@@ -358,7 +358,7 @@ fn light(stored: &StoredRun, state: &State) -> Option<Run> {
     run.trace_id = TraceId(stored.field("trace_id").and_then(id_of)?);
     run.parent_run_id = stored.field("parent_run_id").and_then(id_of).map(RunId);
     run.end_time = time("end_time");
-    run.project = text("session_name").map(|name| short(name).into());
+    run.project = text("session_name").map(short);
     run.error = stored.field("error").map(|error| match error {
         Value::String(text) => short(text),
         other => short(&other.to_string()),

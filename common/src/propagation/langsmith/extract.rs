@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{METADATA, OURS, PROJECT, ReadRules, TAGS, metadata};
-use crate::model::{Baggage, DottedOrder, ParseDottedOrderError, RunContext, SmolStr};
+use crate::model::{Baggage, DottedOrder, ParseDottedOrderError, RunContext};
 use crate::propagation::baggage::{Budget, decode, members};
 use crate::propagation::carrier::Extractor;
 use crate::propagation::extracted::{Extracted, IgnoredEntries, Outcome};
@@ -128,19 +128,19 @@ fn read_baggage(
     }
 }
 
-fn read_tags(text: &str, ignored: &mut IgnoredEntries) -> Vec<SmolStr> {
-    let mut tags: Vec<SmolStr> = Vec::new();
+fn read_tags(text: &str, ignored: &mut IgnoredEntries) -> Vec<String> {
+    let mut tags: Vec<String> = Vec::new();
     for tag in text.split(',').filter(|tag| !tag.is_empty()) {
         if tags.len() == MAX_TAGS || tag.len() > MAX_TAG_BYTES {
             ignored.tag_limit += 1;
         } else if !tags.iter().any(|known| known == tag) {
-            tags.push(tag.into());
+            tags.push(tag.to_owned());
         }
     }
     tags
 }
 
-fn read_project(text: &str, rules: &ReadRules, ignored: &mut IgnoredEntries) -> Option<SmolStr> {
+fn read_project(text: &str, rules: &ReadRules, ignored: &mut IgnoredEntries) -> Option<String> {
     if text.is_empty() {
         None
     } else if text.len() > MAX_PROJECT_BYTES || text.chars().any(char::is_control) {
@@ -150,6 +150,6 @@ fn read_project(text: &str, rules: &ReadRules, ignored: &mut IgnoredEntries) -> 
         ignored.project_not_allowed += 1;
         None
     } else {
-        Some(text.into())
+        Some(text.to_owned())
     }
 }

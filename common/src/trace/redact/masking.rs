@@ -15,7 +15,7 @@ use super::rules::Hooks;
 use super::walk::{Names, Walk, weight};
 use super::{Redactor, hide};
 use crate::model::{
-    Attachment, Extra, Feedback, JsonMap, NEW_TOKEN, Run, RunEvent, RunType, SmolStr, discard,
+    Attachment, Extra, Feedback, JsonMap, NEW_TOKEN, Run, RunEvent, RunType, discard,
     withhold_deep_in,
 };
 
@@ -85,7 +85,7 @@ impl<'a> Masking<'a> {
             attachments,
         } = run;
         drop_tokens(events);
-        self.short_text(Field::Names, name);
+        self.text(Field::Names, name);
         if let RunType::Other(name) = run_type {
             self.text(Field::Names, name);
         }
@@ -144,9 +144,9 @@ impl<'a> Masking<'a> {
         }
     }
 
-    pub(super) fn tags(&mut self, tags: &mut [SmolStr]) {
+    pub(super) fn tags(&mut self, tags: &mut [String]) {
         for tag in tags {
-            self.short_text(Field::Tags, tag);
+            self.text(Field::Tags, tag);
         }
     }
 
@@ -234,16 +234,6 @@ impl<'a> Masking<'a> {
             })
         {
             *text = marker::text(field, ANONYMIZER, reason);
-        }
-    }
-
-    fn short_text(&mut self, field: Field, text: &mut SmolStr) {
-        if self.anonymizer(field).is_some() {
-            let mut own = text.to_string();
-            self.text(field, &mut own);
-            if own != *text {
-                *text = own.into();
-            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::RunTree;
-use crate::model::{Attachment, NEW_TOKEN, Run, RunEvent, SmolStr, USAGE_METADATA, Usage};
+use crate::model::{Attachment, NEW_TOKEN, Run, RunEvent, USAGE_METADATA, Usage};
 
 impl RunTree {
     /// Adds one key of metadata. Runs started below from now on inherit it.
@@ -18,7 +18,7 @@ impl RunTree {
     }
 
     /// Adds a tag. Runs started below from now on inherit it.
-    pub fn add_tag(&self, tag: impl Into<SmolStr>) {
+    pub fn add_tag(&self, tag: impl Into<String>) {
         let Some(inner) = self.open() else { return };
         let tag = tag.into();
         inner.change_baggage(|baggage| {

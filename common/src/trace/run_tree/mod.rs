@@ -17,7 +17,7 @@ use super::builder::{CLOCK_SKEW, RunBuilder};
 use super::current::no_scope_entered;
 use super::tracer::Tracer;
 use crate::model::{
-    Baggage, DottedOrder, Extra, Process, Run, RunContext, RunId, RunOp, RunType, SmolStr, TraceId,
+    Baggage, DottedOrder, Extra, Process, Run, RunContext, RunId, RunOp, RunType, TraceId,
     USAGE_METADATA, withhold_deep_in_shared,
 };
 
@@ -48,7 +48,7 @@ struct Inner {
     tracer: Tracer,
     // Outside of the lock, because children and headers ask for it all the time and it never changes.
     dotted_order: DottedOrder,
-    name: SmolStr,
+    name: String,
     run_type: RunType,
     // False if the trace is not in the sample: the run is a place in its trace and nothing else.
     sampled: bool,
@@ -78,7 +78,7 @@ impl RunTree {
             sampled: tracer.keeps(context.dotted_order.trace_id()),
             tracer,
             dotted_order: context.dotted_order,
-            name: SmolStr::new_static("parent"),
+            name: "parent".to_owned(),
             run_type: RunType::default(),
             process: Process::current(),
             // From the first, for this process: nothing changes it and nothing is sent.
@@ -130,7 +130,7 @@ impl RunTree {
     }
 
     /// Begins a run below this one.
-    pub fn child(&self, name: impl Into<SmolStr>) -> RunBuilder {
+    pub fn child(&self, name: impl Into<String>) -> RunBuilder {
         let off = !self.has_place() && no_scope_entered();
         RunBuilder::new(self.tracer().clone(), name, off).below(self)
     }
@@ -194,7 +194,7 @@ impl RunTree {
     }
 
     /// Returns the name the run was started with; empty when tracing is off.
-    pub fn name(&self) -> SmolStr {
+    pub fn name(&self) -> String {
         self.inner()
             .map(|inner| inner.name.clone())
             .unwrap_or_default()

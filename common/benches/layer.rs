@@ -1,0 +1,126 @@
+//! What a tower layer adds to a request, between a service that does nothing and its caller.
+//!
+//! `cargo bench -p common --bench layer`. All rows make the same request and drop its answer; what a row
+//! takes more than the first one is the layer's. The exporter writes and packs what it is given on its
+//! own thread, and sends it nowhere.
+
+mod rounds;
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::export::{BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
+use common::middleware::TracingLayer;
+use common::model::RunOp;
+use common::propagation::TrustPolicy;
+use common::trace::{NoSink, RunSink, Tracer};
+use futures_util::FutureExt as _;
+use http::{Request, Response};
+use rounds::{Row, compare, repeated};
+use tower::{Service, service_fn};
+use tower_layer::Layer as _;
+
+const ORDER: &str = "20261122T100538926531Z01a202b7-f0ee-7646-9e7b-a245c1fc89c2";
+
+#[derive(Debug)]
+struct Nowhere;
+
+impl Transport for Nowhere {
+    fn exchange(&self, _request: HttpRequest) -> Exchange<'_> {
+        Box::pin(async {
+            Ok(HttpResponse {
+                status: 202,
+                ..HttpResponse::default()
+            })
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Exported(BatchExporter);
+
+impl RunSink for Exported {
+    fn submit(&self, op: RunOp) {
+        self.0.submit(op);
+    }
+}
+
+fn answer(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
+    black_box(request);
+    ready(Ok(Response::new(())))
+}
+
+fn ask<'a, S>(name: &'a str, with_header: bool, mut service: S) -> Row<'a>
+where
+    S: Service<Request<()>, Response = Response<()>, Error = Infallible> + 'a,
+{
+    repeated(name, 2_000, move || {
+        let mut request = Request::post("/answer");
+        if with_header {
+            request = request
+                .header("langsmith-trace", ORDER)
+                .header("baggage", "langsmith-project=docs-assistant");
+        }
+        let request = request.body(()).expect("a request");
+        let response = service.call(request).now_or_never();
+        black_box(response.expect("at once").expect("an answer"));
+    })
+}
+
+fn main() {
+    let nowhere = Tracer::builder(Arc::new(NoSink)).build();
+    let off = Tracer::builder(Arc::new(NoSink)).enabled(false).build();
+    let config = BatchConfig {
+        queue_ops: 1_000_000,
+        queue_bytes: 1 << 30,
+        ..BatchConfig::default()
+    };
+    let exporter = BatchExporter::with_transport(Arc::new(Nowhere), config);
+    let exported = Arc::new(Exported(exporter.expect("a thread")));
+    let sending = Tracer::builder(exported.clone()).build();
+    let trusting = |tracer: &Tracer| {
+        TracingLayer::new(tracer)
+            .policy(TrustPolicy::Continue)
+            .allow_projects(["docs-assistant"])
+    };
+    compare(
+        "a request through a tower service",
+        "request",
+        vec![
+            ask("bare", true, service_fn(answer)),
+            ask(
+                "layer, context only, no header",
+                false,
+                trusting(&nowhere)
+                    .propagate_only()
+                    .layer(service_fn(answer)),
+            ),
+            ask(
+                "layer, context only",
+                true,
+                trusting(&nowhere)
+                    .propagate_only()
+                    .layer(service_fn(answer)),
+            ),
+            ask(
+                "layer, tracing off",
+                true,
+                trusting(&off).layer(service_fn(answer)),
+            ),
+            ask(
+                "layer, a run each, sunk",
+                true,
+                trusting(&nowhere).layer(service_fn(answer)),
+            ),
+            ask(
+                "layer, a run each, exported",
+                true,
+                trusting(&sending).layer(service_fn(answer)),
+            ),
+        ],
+    );
+    let _ = exported.0.flush(Duration::from_secs(60));
+}
