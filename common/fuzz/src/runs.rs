@@ -51,7 +51,7 @@ pub(crate) fn of(data: &[u8]) -> Vec<RunOp> {
         let order: DottedOrder = PLACES[..depth].join(".").parse().expect("valid");
         let start = order.start_time().expect("valid");
         let mut run = Run::begin(order, texts.text(), RunType::from(&*texts.text()), start);
-        run.project = texts.flag().then(|| texts.text().into());
+        run.project = texts.flag().then(|| texts.text());
         run.inputs = texts.flag().then(|| texts.map());
         run.extra.metadata = texts.map().into();
         describe(&mut run, &mut texts);
@@ -73,7 +73,7 @@ pub(crate) fn of(data: &[u8]) -> Vec<RunOp> {
 }
 
 fn describe(run: &mut Run, texts: &mut Texts<'_>) {
-    run.tags = vec![texts.text().into(), texts.text().into()];
+    run.tags = vec![texts.text(), texts.text()];
     run.tags.dedup();
     run.events = vec![RunEvent {
         name: texts.text(),
