@@ -216,6 +216,25 @@ fn metadata_has_its_limits_entry_by_entry() {
 }
 
 #[test]
+fn a_number_does_not_drift_from_service_to_service() {
+    for number in [
+        "1000000000372036854184467440737095516164775808",
+        "0.1",
+        "5e-324",
+        "1.1e300",
+    ] {
+        let member = format!("langsmith-metadata=%7B%22n%22%3A{number}%7D");
+        let first = read(&[&member]).context.expect("valid");
+        let second = open_to_all()
+            .extract(&open_to_all().headers(&first))
+            .context;
+        assert_eq!(second.as_ref(), Some(&first), "{number}");
+        let exact: f64 = number.parse().expect("a number");
+        assert_eq!(first.baggage.metadata["n"], json!(exact), "{number}");
+    }
+}
+
+#[test]
 fn reserved_metadata_needs_permission_and_the_sdks_own_is_no_event() {
     let (metadata, extracted) = metadata_of(&json!({
         "ls_method": "traceable", "ls_provider": "x", "LANGSMITH_PROJECT": "x", "LANGCHAIN_X": 1,

@@ -44,7 +44,7 @@ pub(crate) fn clean(all: bool) -> Result<()> {
         let size = bytes(size_of(&places.cache));
         let cache = places.cache.display();
         tell(format_args!(
-            "kept     {size:>8}  {cache} (the kernel's binary, build results of CI; --all removes them)"
+            "kept     {size:>8}  {cache} (the kernel's binary, builds for CI and fuzzing; --all removes them)"
         ));
     }
     tell_what_stays(&places);
@@ -100,6 +100,7 @@ fn clean_cache(cache: &Path) -> Result<()> {
         let what = match &*name {
             "slots" => "folders of kernels",
             "target" => "build results of CI",
+            "fuzz" => "builds for fuzzing, and the inputs that it found",
             name if name.starts_with("evcxr-") => "the kernel's binary, for all clones",
             _ => continue,
         };

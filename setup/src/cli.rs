@@ -7,7 +7,9 @@ use clap::{Parser, Subcommand};
 
 use crate::kernel::launch;
 use crate::problem::{OK, Problem};
-use crate::{bench, check, clean, compat, doctor, learner, open, run, serve, test};
+use crate::{
+    bench, check, clean, compat, doctor, fuzz, learner, open, run, serve, test,
+};
 
 /// Sets up, opens, runs and tests the workbook on distributed traces.
 ///
@@ -107,6 +109,16 @@ enum Command {
         durable mode lost a run. Nothing leaves this machine but what installs the peers."
     )]
     Bench(bench::Options),
+    /// Makes up hostile input for everything in `common` that reads what strangers write.
+    #[command(
+        after_help = "Examples:\n  cargo workbook fuzz                       all targets, a minute each\n  \
+        cargo workbook fuzz headers --runs 10000000\n  \
+        cargo workbook fuzz html otlp --seconds 1800 --jobs 2\n  \
+        cargo workbook fuzz --list                the targets\n\n\
+        The compiler need be no other; libFuzzer wants a C++ compiler. What breaks a target is\n\
+        printed as hex, with its file and how to see it again."
+    )]
+    Fuzz(fuzz::Options),
     /// Examines the environment and says how to mend it.
     #[command(after_help = "Example:\n  cargo workbook doctor")]
     Doctor {
@@ -154,6 +166,7 @@ impl Cli {
             Command::Test => test::test(),
             Command::Compat(options) => compat::compat(&options),
             Command::Bench(options) => bench::bench(&options),
+            Command::Fuzz(options) => fuzz::fuzz(&options),
             Command::Doctor { capture: None } => doctor::environment(),
             Command::Doctor {
                 capture: Some(capture),

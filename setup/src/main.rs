@@ -1,7 +1,7 @@
 //! `cargo workbook`: from a fresh clone to an open notebook with one command.
 //!
 //! ```text
-//!   cli ─► steps::ensure ─► open · run · refresh · check · test · compat   doctor · serve · progress · clean
+//!   cli ─► steps::ensure ─► open · run · refresh · check · test · compat · bench · fuzz   doctor · serve · progress · clean
 //!              │                     │
 //!              └── toolchain, python, kernel, facade           kernel: what Jupyter starts
 //! ```
@@ -11,7 +11,7 @@
 //! | `cli` | names the commands |
 //! | `steps` | installs and prebuilds, resumably |
 //! | `kernel` | starts evcxr so that cells are fast |
-//! | `open`, `run`, `check`, `learner` (`progress`), `test`, `compat`, `bench`, `doctor`, `serve`, `clean` | one command each |
+//! | `open`, `run`, `check`, `learner` (`progress`), `test`, `compat`, `bench`, `fuzz`, `doctor`, `serve`, `clean` | one command each |
 //! | `jupyter`, `places`, `toolchain`, `child`, `progress`, `fingerprint`, `lock`, `problem` | what they share |
 //!
 //! Tested on Linux. Written for macOS, where it is untested. On Windows it points to WSL.
@@ -38,6 +38,8 @@ mod compat;
 mod doctor;
 #[cfg(unix)]
 mod fingerprint;
+#[cfg(unix)]
+mod fuzz;
 #[cfg(unix)]
 mod jupyter;
 #[cfg(unix)]

@@ -15,7 +15,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::batch::Group;
 use super::callbacks::Transform;
@@ -24,6 +24,7 @@ use super::ledger::DropReason;
 use super::queue::{Forsaken, Parked, Queue, Queued, Ticket, Work};
 use super::size::shallow_size;
 use super::spool::{Draft, Files, Fingerprint, Letters, RecordId, Spool, SpoolConfig};
+use super::sync::Clock as Instant;
 use super::transport::StartError;
 
 /// How often the folders of processes that died meanwhile are looked for.

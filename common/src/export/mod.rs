@@ -39,11 +39,14 @@ mod retry;
 mod route;
 mod running;
 mod send;
+#[cfg(test)]
+mod shuttled;
 mod size;
 // The tests and fuzz targets of the spool reach its inside.
 #[doc(hidden)]
 pub mod spool;
 mod stall;
+mod sync;
 mod tls;
 mod transport;
 mod worker;

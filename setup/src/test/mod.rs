@@ -5,12 +5,12 @@ mod counts;
 use std::env;
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::{bench, check};
+use crate::{bench, check, fuzz};
 use crate::child::{self, Logged};
 use crate::compat::{self, Sdk};
 use crate::notebooks;
@@ -61,6 +61,7 @@ pub(crate) fn test() -> Result<u8> {
     }
     outcomes.push(cargo(&workshop, "tests", &TESTS)?);
     outcomes.push(cargo(&workshop, "benchmark", &bench::tests())?);
+    outcomes.push(fuzzed(&workshop));
     outcomes.push(python(&workshop)?);
     outcomes.push(compat(&workshop, Sdk::Python)?);
     outcomes.push(compat(&workshop, Sdk::JavaScript)?);
@@ -207,6 +208,43 @@ fn compat(workshop: &Workshop, sdk: Sdk) -> Result<Outcome> {
     let mut command = compat::program(workshop);
     command.args(["--sdk", sdk.name()]);
     stage(workshop, &name, &mut command)
+}
+
+/// How long each fuzz target runs. The whole corpus is read first, however long that takes.
+const FUZZ_SECONDS: u64 = 6;
+
+/// Fuzzes for a short while, which needs no tool but a C++ compiler.
+fn fuzzed(workshop: &Workshop) -> Outcome {
+    const NAME: &str = "fuzz";
+    match fuzz::obstacle(workshop) {
+        Ok(None) => {}
+        Ok(Some(reason)) => return skipped(NAME, &reason, true),
+        Err(error) => return failed(NAME, &error),
+    }
+    let began = Instant::now();
+    let watched = match fuzz::briefly(workshop, FUZZ_SECONDS) {
+        Ok(watched) => watched,
+        Err(error) => return failed(NAME, &error),
+    };
+    let broken: Vec<_> = watched.iter().filter(|target| target.broke()).collect();
+    for line in broken.iter().flat_map(|target| target.trouble()) {
+        tell(line);
+    }
+    let counts = Counts {
+        passed: watched.len() - broken.len(),
+        failed: broken.len(),
+        skipped: 0,
+    };
+    let verdict = match broken.len() {
+        0 => Verdict::Passed,
+        _ => Verdict::Failed,
+    };
+    Outcome {
+        name: NAME.into(),
+        verdict,
+        counts,
+        took: began.elapsed(),
+    }
 }
 
 fn executed_notebooks(workshop: &Workshop) -> Result<Outcome> {

@@ -1,13 +1,12 @@
 //! The way in, on the caller's thread.
 
-use std::sync::{MutexGuard, PoisonError};
-use std::time::{Duration, Instant as Clock};
-
-use tokio::time::Instant;
+use std::sync::PoisonError;
+use std::time::Duration;
 
 use super::{Queue, Queued, State, Storing, Ticket};
 use crate::export::ledger::RefuseReason;
 use crate::export::size::shallow_size;
+use crate::export::sync::{Clock, Instant, MutexGuard, this_thread};
 use crate::model::RunOp;
 
 impl Queue {
@@ -42,7 +41,7 @@ impl Queue {
         let deadline = Clock::now() + timeout;
         let mut guard = self.lock();
         // The keeper cannot wait for itself; what a transform traces goes on from memory.
-        let waits = guard.keeping.keeper != Some(std::thread::current().id());
+        let waits = guard.keeping.keeper != Some(this_thread());
         while waits && !guard.closed && self.is_full(&guard, bytes) {
             let left = deadline.saturating_duration_since(Clock::now());
             if left.is_zero() {

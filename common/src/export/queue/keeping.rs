@@ -1,15 +1,15 @@
 //! What the keeper's thread takes from the queue and brings back, with a spool only.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{MutexGuard, PoisonError};
-use std::thread::ThreadId;
-use std::time::{Duration, Instant};
+use std::sync::PoisonError;
+use std::time::Duration;
 
 use super::books::Forsaken;
 use super::{Queue, Queued, State, Ticket};
 use crate::export::batch::{Batch, Group};
 use crate::export::ledger::{DropReason, SpoolStats};
 use crate::export::spool::{SpoolConfig, SpoolMode};
+use crate::export::sync::{Clock, MutexGuard, ThreadId, this_thread};
 
 /// Most operations that wait for one write.
 const GROUP_OPS: usize = 1_024;
@@ -144,20 +144,20 @@ impl Keeping {
 impl Queue {
     /// Says which thread is the keeper's.
     pub(in crate::export) fn begin_keeping(&self) {
-        self.lock().keeping.keeper = Some(std::thread::current().id());
+        self.lock().keeping.keeper = Some(this_thread());
     }
 
     /// Waits for something to do, until that moment; `read_from` and `spill_from` say from when on there
     /// may be more read back, or written instead of being held.
     pub(in crate::export) fn wait_work(
         &self,
-        until: Instant,
-        read_from: Instant,
-        spill_from: Instant,
+        until: Clock,
+        read_from: Clock,
+        spill_from: Clock,
     ) -> Work {
         let mut guard = self.lock();
         loop {
-            let now = Instant::now();
+            let now = Clock::now();
             let state = &mut *guard;
             let room = self.room(state);
             let spills = self.is_over_half(state) && !state.ops.is_empty();

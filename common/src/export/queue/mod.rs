@@ -15,15 +15,14 @@ mod books;
 mod flush;
 mod intake;
 mod keeping;
+#[cfg(test)]
+mod model;
 mod outlet;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use self::flush::Epochs;
 use self::keeping::Keeping;
@@ -32,6 +31,7 @@ use super::callbacks::Losses;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{DropReason, ExportStats, RefuseReason};
 use super::stall::Stall;
+use super::sync::{Condvar, Instant, Mutex, MutexGuard, Notify};
 use crate::model::RunOp;
 
 pub(super) use self::books::Forsaken;

@@ -1,8 +1,7 @@
 //! The way out, on the exporter's thread.
 
-use tokio::time::Instant;
-
 use super::{Queue, Queued, State};
+use crate::export::sync::{Instant, timeout_at};
 
 impl Queue {
     /// Waits until there is something to send; false once the queue is closed and empty.
@@ -57,7 +56,7 @@ impl Queue {
                 None => self.work.notified().await,
                 Some(due) => {
                     // Either way the state is looked at again.
-                    let _ = tokio::time::timeout_at(due, self.work.notified()).await;
+                    let _ = timeout_at(due, self.work.notified()).await;
                 }
             }
         }

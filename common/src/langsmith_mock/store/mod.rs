@@ -241,14 +241,19 @@ impl Store {
     ) -> (IngestOutcome, Vec<Violation>) {
         self.complete(&mut op, sender);
         let context = self.context(&op, sender);
-        let (run, mut violations) = validate::check(&op, &context);
+        let (mut run, mut violations) = validate::check(&op, &context);
         op.fields.retain(|_, value| !value.is_null());
         let rejected = violations.iter().any(Violation::is_error);
         let stored = validate::id_of(&op).filter(|_| !rejected || (!self.strict && run.is_some()));
         let outcome = match stored {
             None => IngestOutcome::Rejected,
             Some(id) => {
-                let fields = std::mem::take(&mut op.fields);
+                let mut fields = std::mem::take(&mut op.fields);
+                if let Some(run) = run.as_mut().filter(|run| run.id != id) {
+                    // Only a lenient stand-in comes here. What is listed under an id must open by it.
+                    run.id = id;
+                    fields.insert("id".to_owned(), id.to_string().into());
+                }
                 let hidden = self.strict
                     && !sender.spans
                     && run
