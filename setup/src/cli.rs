@@ -7,9 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::kernel::launch;
 use crate::problem::{OK, Problem};
-use crate::{
-    bench, check, clean, compat, doctor, fuzz, learner, open, run, serve, test,
-};
+use crate::{bench, check, clean, compat, doctor, fuzz, learner, open, run, serve, test};
 
 /// Sets up, opens, runs and tests the workbook on distributed traces.
 ///

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::{bench, check, fuzz};
 use crate::child::{self, Logged};
 use crate::compat::{self, Sdk};
 use crate::notebooks;
 use crate::problem::{FAILED, OK};
 use crate::progress::{Meter, seconds, tell};
 use crate::steps::{self, Workshop, javascript};
+use crate::{bench, check, fuzz};
 use counts::Counts;
 
 /// How a stage ended.
