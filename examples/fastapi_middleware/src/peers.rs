@@ -10,8 +10,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
-use common::lab::{Lesson, PythonService, http_client};
+use anyhow::{Context as _, Result, anyhow};
+use common::lab::{Lesson, PythonError, PythonService, http_client};
 
 use crate::next::Next;
 use crate::node::Node;
@@ -64,10 +64,15 @@ impl Peer {
     pub(crate) async fn fastapi(lesson: &Lesson, next: &str) -> Result<Self> {
         let env = lesson.peer_env().with("NEXT_URL", next);
         let python = PythonService::start_script("fastapi", Path::new(SCRIPT), &env).await;
-        let python = python.context(
-            "the FastAPI service does not start; `cargo workbook doctor` says what is missing, \
-             and WORKBOOK_PYTHON names another interpreter",
-        )?;
+        let python = python.map_err(|error| match error {
+            PythonError::Ended {
+                status, last_words, ..
+            } => anyhow!(
+                "the FastAPI service ends at once ({status}); `cargo workbook doctor` says what its \
+                 environment lacks\n{last_words}"
+            ),
+            error => anyhow!(error),
+        })?;
         Ok(Self {
             name: "fastapi",
             url: python.url(""),
