@@ -16,8 +16,8 @@ struct Attempt {
 }
 
 enum Call {
-    BelowRoot,
-    BelowCall,
+    UnderRoot,
+    UnderCall,
     /// With a header that was cut on the way.
     Cut,
     Twice,
@@ -67,8 +67,8 @@ async fn attempt(attempt: Attempt) -> Check {
     let request = || http_client().post(service.url("/retrieve")).json(&body);
     let order = call.dotted_order().expect("tracing is on").to_string();
     let requests = match attempt.call {
-        Call::BelowRoot => vec![request().trace(&root)],
-        Call::BelowCall => vec![request().trace(&call)],
+        Call::UnderRoot => vec![request().trace(&root)],
+        Call::UnderCall => vec![request().trace(&call)],
         Call::Cut => vec![request().header("langsmith-trace", &order[..order.len() - 3])],
         Call::Twice => vec![request().trace(&call), request().trace(&call)],
         Call::Pretend => {
@@ -92,7 +92,7 @@ async fn as_shipped_it_fails_and_tells_the_first_of_its_two_faults() {
     let check = attempt(Attempt {
         layer: distrustful,
         search_apart: false,
-        call: Call::BelowRoot,
+        call: Call::UnderRoot,
     })
     .await;
     assert_eq!(
@@ -127,7 +127,7 @@ async fn the_solution_passes_and_says_why_it_works() {
     let check = attempt(Attempt {
         layer: trusting,
         search_apart: false,
-        call: Call::BelowCall,
+        call: Call::UnderCall,
     })
     .await;
     assert_eq!(check.first_wrong(), None);
@@ -145,7 +145,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
             Attempt {
                 layer: trusting,
                 search_apart: false,
-                call: Call::BelowRoot,
+                call: Call::UnderRoot,
             },
             "run `retriever` is below `gateway`, not below `call retriever`: the `langsmith-trace` it \
              was sent names `gateway`",
@@ -154,7 +154,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
             Attempt {
                 layer: |_| None,
                 search_apart: false,
-                call: Call::BelowCall,
+                call: Call::UnderCall,
             },
             "run `retriever` has no parent: the retriever never read `langsmith-trace`",
         ),
@@ -162,7 +162,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
             Attempt {
                 layer: trusting,
                 search_apart: true,
-                call: Call::BelowCall,
+                call: Call::UnderCall,
             },
             "run `search docs` has no parent: it was started as a root; begin it with `child` of \
              `retriever`",
