@@ -16,7 +16,7 @@ pub(super) struct Program {
 }
 
 /// Cells name what later ones use, show values that nobody takes, and end where a value stands.
-const HEAD: &str = "#![allow(unused, redundant_semicolons, unreachable_pub, clippy::no_effect)]\n\
+const HEAD: &str = "#![allow(unused, redundant_semicolons, unreachable_pub, clippy::no_effect, clippy::unnecessary_operation)]\n\
                     #![allow(clippy::items_after_statements, clippy::let_unit_value, clippy::unused_unit)]\n\
                     async fn page() {\n";
 
