@@ -63,7 +63,9 @@ impl Ended {
 
 fn run(number: u64) -> Box<Run> {
     let start = chrono::DateTime::from_timestamp_nanos(1_795_342_674_000_000_000);
-    let id = RunId(Uuid::from_u128(0x01a2_02b7 << 96 | u128::from(number) + 1));
+    let id = RunId(Uuid::from_u128(
+        (0x01a2_02b7 << 96) + u128::from(number) + 1,
+    ));
     let order = DottedOrder::root(Segment { start, id });
     Box::new(Run::begin(order, "run", RunType::Chain, start))
 }
