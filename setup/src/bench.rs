@@ -20,11 +20,11 @@ pub(crate) struct Options {
     #[arg(long)]
     quick: bool,
     /// So many minutes at the highest rate: does memory stay flat?
-    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["kills", "quick"])]
+    #[arg(long, value_name = "MINUTES", value_parser = minutes, conflicts_with_all = ["kills", "quick", "only"])]
     soak: Option<f64>,
     /// Kills a program with a durable spool so many times, and looks for every run that it had stored.
-    #[arg(long, value_name = "TIMES", conflicts_with = "quick")]
-    kills: Option<usize>,
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["quick", "only"])]
+    kills: Option<u32>,
     /// Where the moments of the kills begin.
     #[arg(long, value_name = "N", requires = "kills")]
     seed: Option<u64>,
@@ -32,11 +32,20 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Rounds of the cost table; nine without it.
-    #[arg(long, value_name = "N", conflicts_with_all = ["faults", "soak", "kills"])]
-    rounds: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["faults", "soak", "kills"])]
+    rounds: Option<u16>,
     /// Writes what was measured into docs/performance.md, with its charts.
     #[arg(long, conflicts_with_all = ["only", "kills"])]
     write: bool,
+}
+
+/// Refuses here what the program refuses after minutes of building.
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    let is_some = minutes > 0.0 && minutes <= 100_000.0;
+    is_some
+        .then_some(minutes)
+        .ok_or_else(|| "more than 0 minutes".to_owned())
 }
 
 impl Options {
@@ -148,6 +157,9 @@ mod tests {
     fn what_is_asked_reaches_the_program() {
         let line = Line::parse_from(["bench", "--faults", "--quick", "--only", "429"]);
         assert_eq!(line.options.words(), ["--faults", "--quick", "--only=429"]);
+        for word in ["--soak=-1", "--soak=nan", "--rounds=0", "--kills=0"] {
+            assert!(Line::try_parse_from(["bench", word]).is_err(), "{word}");
+        }
         let line = Line::parse_from(["bench", "--kills", "1000", "--seed", "7"]);
         assert_eq!(line.options.words(), ["--kills=1000", "--seed=7"]);
         assert!(line.options.is_of_ours_alone());

@@ -116,8 +116,8 @@ def say(line: str) -> None:
 class Driver:
     """Does an order and keeps the measurements."""
 
-    def __init__(self, order: dict[str, Any], trace: Callable[..., None]) -> None:
-        """Prepare."""
+    def __init__(self, order: dict[str, Any], client: Client, trace: Callable[..., None]) -> None:
+        """Prepare; what happens once in a process is over before the measurement begins."""
         self.order = order
         self.trace = trace
         self.work = order["workload"]
@@ -125,6 +125,10 @@ class Driver:
         self.trace_ns: list[int] = []
         self.caller = 0
         self.done = 0
+        for _ in range(order.get("warm_up", 0)):
+            trace("answer", self.payloads.trace(self.work["spans"]), None)
+        if order.get("warm_up"):
+            client.flush(timeout=order.get("patience", 60.0))
         try:
             with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
                 file.write("5")
@@ -181,7 +185,7 @@ def main() -> None:
     trace = by_tree(client) if sys.argv[1] == "runtree" else by_decorator(client)
     ending = order.get("ending", "flush")
     with tracing_context(project_name="bench"):
-        driver = Driver(order, trace)
+        driver = Driver(order, client, trace)
         count = driver.work["traces"]
         if ending == "fork":
             driver.traces(count // 2)

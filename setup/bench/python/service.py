@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import time
 from typing import Any
 
@@ -47,9 +48,17 @@ def app(kind: str, sink: str) -> FastAPI:
     return api
 
 
+def end_with_input() -> None:
+    """End the process when whoever started it has closed the input, or has gone."""
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
 def main() -> Any:
     """Listen on a free port and say which."""
     sink = sys.stdin.readline().strip()
+    threading.Thread(target=end_with_input, daemon=True).start()
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(128)

@@ -25,8 +25,8 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Rounds; nine without it, three when it is to be quick.
-    #[arg(long, value_name = "N")]
-    rounds: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
     /// Measures this one, besides `common`; with `--faults`, this fault. May be repeated.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
@@ -34,7 +34,7 @@ struct Arguments {
     #[arg(long)]
     faults: bool,
     /// So many minutes at the highest rate: does memory stay flat?
-    #[arg(long, value_name = "MINUTES")]
+    #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     soak: Option<f64>,
     /// Kills a durable program so many times, and looks for every run that it had stored.
     #[arg(long, value_name = "TIMES")]
@@ -78,6 +78,11 @@ fn work(arguments: &Arguments) -> Result<ExitCode> {
         Some(Part::Serve { name }) => {
             let mut sink = String::new();
             std::io::stdin().read_line(&mut sink)?;
+            // Whoever started it holds the input open; a killed one closes it too.
+            std::thread::spawn(|| {
+                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+                std::process::exit(0);
+            });
             web::serve(name, sink.trim())?;
         }
         None => return measured(arguments),
@@ -126,7 +131,7 @@ fn lost(arguments: &Arguments) -> Result<ExitCode> {
         println!("{line}");
     }
     if arguments.write {
-        pages::write_faults(&outcomes)?;
+        pages::write_faults(&outcomes, &command(arguments))?;
     }
     let broken = outcomes.broken_promises();
     if broken.is_empty() {
@@ -142,7 +147,7 @@ fn compare(arguments: &Arguments) -> Result<ExitCode> {
     } else {
         Size::FULL
     };
-    size.rounds = arguments.rounds.unwrap_or(size.rounds);
+    size.rounds = arguments.rounds.map_or(size.rounds, usize::from);
     let results = measure(&wanted(&arguments.only)?, size, arguments.only.is_empty())?;
     for (id, what, grid) in table::cost(&results) {
         println!("{id}: {what}\n\n{}", grid.plain());
@@ -158,10 +163,70 @@ fn compare(arguments: &Arguments) -> Result<ExitCode> {
         println!("– {title} is left out: {why}");
     }
     if arguments.write {
-        pages::write_cost(&results)?;
+        pages::write_cost(&results, &command(arguments))?;
         println!("{} is written", pages::PAGE);
     }
+    // The others are compared with it.
+    if results.of("W1", contestants::OURS).is_none() {
+        eprintln!("✗ common itself could not be measured");
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns what repeats a measurement that is written into the page.
+fn command(arguments: &Arguments) -> String {
+    let mut words = "cargo workbook bench".to_owned();
+    for (word, given) in [("--faults", arguments.faults), ("--quick", arguments.quick)] {
+        if given {
+            words.push_str(&format!(" {word}"));
+        }
+    }
+    if let Some(rounds) = arguments.rounds.filter(|_| !arguments.faults) {
+        words.push_str(&format!(" --rounds {rounds}"));
+    }
+    words + " --write"
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    let is_some = minutes > 0.0 && minutes <= 100_000.0;
+    is_some
+        .then_some(minutes)
+        .ok_or_else(|| "more than 0 minutes".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_names_the_command_that_was_given() {
+        let given = |words: &[&str]| {
+            let line = ["bench"].iter().chain(words);
+            command(&Arguments::parse_from(line))
+        };
+        assert_eq!(given(&["--write"]), "cargo workbook bench --write");
+        let words = ["--quick", "--rounds", "5", "--write"];
+        assert_eq!(
+            given(&words),
+            "cargo workbook bench --quick --rounds 5 --write"
+        );
+    }
+
+    #[test]
+    fn no_time_and_no_rounds_are_refused() {
+        for words in [
+            ["--soak=-1"],
+            ["--soak=0"],
+            ["--soak=nan"],
+            ["--soak=1e300"],
+            ["--rounds=0"],
+        ] {
+            let line = ["bench"].iter().chain(&words);
+            assert!(Arguments::try_parse_from(line).is_err(), "{words:?}");
+        }
+    }
 }
 
 fn wanted(only: &[String]) -> Result<Vec<Contestant>> {

@@ -22,10 +22,13 @@ pub const PAGE: &str = "docs/performance.md";
 ///
 /// # Errors
 /// If the page is not there, or has lost a marker.
-pub fn write_cost(results: &Results) -> Result<()> {
+pub fn write_cost(results: &Results, command: &str) -> Result<()> {
     let mut text = conditions(
-        &format!("{} rounds", results.rounds),
-        "cargo workbook bench --write",
+        &match results.rounds {
+            1 => "one round".to_owned(),
+            rounds => format!("{rounds} rounds"),
+        },
+        command,
     );
     text.push_str(&versions(results));
     for (id, what, grid) in table::cost(results) {
@@ -42,6 +45,11 @@ pub fn write_cost(results: &Results) -> Result<()> {
         "**W5: middleware**\n\n{}",
         table::web(results).markdown()
     ));
+    for (title, why) in &results.left_out {
+        // The reason may quote a log; its first line says enough, and has no place of a machine in it.
+        let why = why.lines().next().unwrap_or_default();
+        text.push_str(&format!("\n{title} is left out: {why}\n"));
+    }
     replace("cost", &text)?;
     draw("bench_cost.svg", &cost_chart(results))
 }
@@ -50,8 +58,8 @@ pub fn write_cost(results: &Results) -> Result<()> {
 ///
 /// # Errors
 /// As [`write_cost`].
-pub fn write_faults(outcomes: &Outcomes) -> Result<()> {
-    let mut text = conditions("once each", "cargo workbook bench --faults --write");
+pub fn write_faults(outcomes: &Outcomes, command: &str) -> Result<()> {
+    let mut text = conditions("once each", command);
     text.push_str(&faults::matrix(outcomes).markdown());
     let lines = faults::explanations(outcomes);
     if !lines.is_empty() {

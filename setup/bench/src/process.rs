@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
     log: PathBuf,
+    /// Held open for a service, which ends when it closes: so it never outlives this program.
+    _input: Option<ChildStdin>,
     /// Outside of any repository: the Python SDK puts what `git describe` says into metadata.
     _folder: TempDir,
 }
@@ -100,6 +102,7 @@ impl Process {
             child,
             lines,
             log,
+            _input: (role == Role::Serve).then_some(input),
             _folder: folder,
         })
     }

@@ -23,6 +23,9 @@ pub struct Order {
     pub prose: PathBuf,
     /// How much.
     pub workload: Workload,
+    /// Traces before those that are measured; they arrive and are counted like the others.
+    #[serde(default)]
+    pub warm_up: usize,
     /// Traces a second; as fast as it goes without it.
     #[serde(default)]
     pub rate: Option<f64>,

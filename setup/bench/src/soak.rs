@@ -61,6 +61,7 @@ pub fn soak(time: Duration, mut told: impl FnMut(&Moment)) -> Result<Vec<Moment>
             spans: 5,
             bytes: 1_024,
         },
+        warm_up: 0,
         rate: None,
         ending: Ending::Flush,
         spool: None,

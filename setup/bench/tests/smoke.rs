@@ -1,6 +1,7 @@
 //! A small measurement of ours from end to end, with this package's own program as the driver.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use bench::protocol::{Ending, Order, Report};
@@ -18,6 +19,7 @@ fn drive(sink: &Sink, ending: Ending, tells_ids: bool) -> (Vec<String>, Report) 
             spans: 5,
             bytes: 1_024,
         },
+        warm_up: 1,
         rate: None,
         ending,
         spool: None,
@@ -45,13 +47,13 @@ fn drive(sink: &Sink, ending: Ending, tells_ids: bool) -> (Vec<String>, Report) 
 fn ours_delivers_a_small_workload_whole() {
     let sink = Sink::start(Script::default()).expect("a sink");
     let (_, report) = drive(&sink, Ending::Flush, false);
-    assert_eq!(report.trace_ns.len(), 20);
     assert!(report.cpu_ns > 0 && report.wall_ns > 0);
     let said = report.said.expect("the books");
     assert!(said.contains("dropped 0"), "{said}");
     assert!(!said.contains("refused"), "{said}");
     let tally = sink.finish().expect("readable");
-    assert_eq!((tally.complete(), tally.duplicates()), (100, 0));
+    assert_eq!(report.trace_ns.len(), 20, "the first trace warms up");
+    assert_eq!((tally.complete(), tally.duplicates()), (105, 0));
 }
 
 #[test]
@@ -65,4 +67,24 @@ fn the_ids_that_are_told_are_those_that_arrive() {
         .collect();
     assert_eq!(ids.len(), 100);
     assert_eq!(sink.finish().expect("readable").complete_of(&ids), 100);
+}
+
+#[test]
+fn a_service_ends_with_the_input_of_whoever_started_it() {
+    let sink = Sink::start(Script::default()).expect("a sink");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["serve", "axum"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut input = child.stdin.take().expect("an input");
+    writeln!(input, "{}", sink.url).expect("it listens");
+    let mut output = BufReader::new(child.stdout.take().expect("an output"));
+    let mut address = String::new();
+    output.read_line(&mut address).expect("its address");
+    let server = address.trim();
+    TcpStream::connect(server).expect("it serves while the input is open");
+    drop(input);
+    assert!(child.wait().expect("it ends").success());
 }

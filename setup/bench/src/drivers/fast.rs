@@ -45,6 +45,10 @@ impl Library for Fastrace {
         span.add_property(|| ("gen_ai.completion", completion));
     }
 
+    fn settle(&mut self, _patience: Duration) {
+        fastrace::flush();
+    }
+
     fn flush(&mut self, _patience: Duration) -> Option<String> {
         fastrace::flush();
         None

@@ -40,6 +40,9 @@ pub(crate) trait Library {
         Vec::new()
     }
 
+    /// Sends what is held and goes on, so that nothing of it is left when the measurement begins.
+    fn settle(&mut self, patience: Duration);
+
     /// Sends what is held; returns what the library says of losses.
     fn flush(&mut self, patience: Duration) -> Option<String>;
 
@@ -83,6 +86,7 @@ pub fn drive(name: &str) -> Result<()> {
     let mut library = library(name, &order)?;
     let mut driver = Driver::new(&order)?;
     let patience = Duration::from_secs_f64(order.patience);
+    driver.warm_up(library.as_mut(), patience);
     if order.ending == Ending::Fork {
         return driver.forked(library.as_mut(), patience);
     }
@@ -121,6 +125,19 @@ impl<'a> Driver<'a> {
             began: Instant::now(),
             cpu_before: Duration::ZERO,
         })
+    }
+
+    /// What happens once in a process is over before the measurement begins.
+    fn warm_up(&mut self, library: &mut dyn Library, patience: Duration) {
+        let mut texts = Texts::with_capacity(self.order.workload.spans);
+        for _ in 0..self.order.warm_up {
+            texts.extend((0..self.order.workload.spans).map(|_| self.payloads.next_pair()));
+            library.trace("answer", &mut texts);
+            texts.clear();
+        }
+        if self.order.warm_up > 0 {
+            library.settle(patience);
+        }
     }
 
     /// Half of the traces, then the other half in this process and, once more, in a child of it.

@@ -107,6 +107,10 @@ impl Library for Otel {
         span.end();
     }
 
+    fn settle(&mut self, _patience: Duration) {
+        let _ = self.provider.force_flush();
+    }
+
     fn flush(&mut self, patience: Duration) -> Option<String> {
         let _ = self.provider.force_flush();
         let ended = self.provider.shutdown_with_timeout(patience);
@@ -153,6 +157,12 @@ impl Library for Spans {
             child.record("gen_ai.completion", completion.as_str());
         }
         root.record("gen_ai.completion", completion.as_str());
+    }
+
+    fn settle(&mut self, _patience: Duration) {
+        if let Some(provider) = &self.provider {
+            let _ = provider.force_flush();
+        }
     }
 
     fn flush(&mut self, patience: Duration) -> Option<String> {

@@ -120,6 +120,10 @@ impl Library for Ours {
         self.ids.iter().map(ToString::to_string).collect()
     }
 
+    fn settle(&mut self, patience: Duration) {
+        let _ = self.client.flush(patience);
+    }
+
     fn flush(&mut self, patience: Duration) -> Option<String> {
         let _ = self.client.flush(patience);
         self.said()

@@ -116,7 +116,7 @@ pub fn cases(quick: bool) -> Vec<Case> {
         .odd(Oddness::Bad),
         case(
             "413",
-            "413 above 48 KB, one run of 64 KB",
+            "413 above 48 KB though 20 MB are offered, one run of 64 KB",
             Trouble::TooLarge { over: 49_152 },
         )
         .odd(Oddness::Huge),

@@ -29,6 +29,7 @@ pub fn kills(times: usize, seed: u64) -> Result<String> {
             spans: 5,
             bytes: 200,
         },
+        warm_up: 0,
         rate: Some(200.0),
         ending: Ending::Signal,
         spool: Some(folder.path().join("spool")),
@@ -61,6 +62,10 @@ pub fn kills(times: usize, seed: u64) -> Result<String> {
         "{times} kills, seed {seed}: {} runs stored, {delivered} delivered, {} beginnings or ends again",
         ids.len(),
         tally.duplicates(),
+    );
+    ensure!(
+        !ids.is_empty(),
+        "no run was stored, so nothing is shown: {told}"
     );
     ensure!(delivered == ids.len(), "{told}");
     Ok(told)

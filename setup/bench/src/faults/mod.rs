@@ -79,18 +79,19 @@ pub type Row = Vec<(Contestant, Result<Outcome, String>)>;
 pub struct Outcomes {
     /// Each case with its row.
     pub rows: Vec<(Case, Row)>,
+    /// Who could not be measured, and why.
+    pub left_out: Vec<(&'static str, &'static str)>,
 }
 
 impl Outcomes {
-    /// Returns the cases in which the durable mode did not deliver everything.
+    /// Returns the cases in which the durable mode did not deliver everything. Of nothing, nothing is shown.
     pub fn broken_promises(&self) -> Vec<&'static str> {
-        let kept = |outcome: &Outcome| outcome.delivered == outcome.accepted;
+        let kept =
+            |outcome: &Outcome| outcome.accepted > 0 && outcome.delivered == outcome.accepted;
         let mut broken = Vec::new();
         for (case, outcomes) in &self.rows {
             let durable = outcomes.iter().find(|(who, _)| who.name == "ours-durable");
-            if let Some((_, outcome)) = durable
-                && !outcome.as_ref().is_ok_and(kept)
-            {
+            if !durable.is_some_and(|(_, outcome)| outcome.as_ref().is_ok_and(kept)) {
                 broken.push(case.id);
             }
         }
@@ -101,19 +102,30 @@ impl Outcomes {
 /// Goes through all cases; the contestants of a case work side by side, for it is no race.
 ///
 /// # Errors
-/// If there is no place for the text that is carried.
+/// If `only` names a fault that there is not, or there is no place for the text that is carried.
 pub fn measure(quick: bool, only: &[String]) -> Result<Outcomes> {
     let folder = tempfile::tempdir().context("making a folder")?;
     let prose = write_prose(folder.path())?;
     let who: Result<Vec<_>> = WHO.iter().map(|name| contestants::named(name)).collect();
-    let who: Vec<Contestant> = who?
-        .into_iter()
-        .filter(|it| it.missing().is_none())
-        .collect();
+    let mut outcomes = Outcomes::default();
+    let mut present = Vec::new();
+    for contestant in who? {
+        match contestant.missing() {
+            None => present.push(contestant),
+            Some(why) => outcomes.left_out.push((contestant.title, why)),
+        }
+    }
+    let who = present;
     let mut cases = cases(quick);
+    let known = || cases.iter().map(|case| case.id).collect::<Vec<_>>();
+    if let Some(unknown) = only.iter().find(|id| !known().contains(&id.as_str())) {
+        anyhow::bail!(
+            "no fault is called {unknown}; there are: {}",
+            known().join(" ")
+        );
+    }
     cases.retain(|case| only.is_empty() || only.iter().any(|id| id == case.id));
     let bar = bar(cases.len());
-    let mut outcomes = Outcomes::default();
     for case in cases {
         bar.set_message(case.title);
         let row = std::thread::scope(|scope| {
@@ -152,6 +164,7 @@ fn take(who: Contestant, case: &Case, prose: &Path) -> Result<Outcome> {
             spans: 5,
             bytes: 1_024,
         },
+        warm_up: 0,
         rate: Some(RATE),
         ending: case.ending,
         spool: Some(spool.path().join("spool")),
@@ -255,4 +268,41 @@ fn p99(report: &Report) -> f64 {
     traces.sort_unstable();
     let at = (traces.len() * 99 / 100).min(traces.len().max(1) - 1);
     traces.get(at).copied().unwrap_or_default() as f64 / 5e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(accepted: usize, delivered: usize) -> Outcomes {
+        let durable = contestants::named("ours-durable").expect("it is one of ours");
+        let outcome = Outcome {
+            accepted,
+            delivered,
+            ..Outcome::default()
+        };
+        Outcomes {
+            rows: vec![(cases(true).remove(0), vec![(durable, Ok(outcome))])],
+            ..Outcomes::default()
+        }
+    }
+
+    #[test]
+    fn a_promise_is_kept_by_runs_that_arrived_and_not_by_none() {
+        assert!(outcomes(5, 5).broken_promises().is_empty());
+        assert_eq!(outcomes(5, 4).broken_promises(), ["500"]);
+        assert_eq!(outcomes(0, 0).broken_promises(), ["500"]);
+        let mut unmeasured = outcomes(5, 5);
+        unmeasured.rows[0].1.clear();
+        assert_eq!(unmeasured.broken_promises(), ["500"]);
+    }
+
+    #[test]
+    fn a_fault_that_there_is_not_is_no_success() {
+        let error = measure(true, &["bogus".to_owned()]).expect_err("there is none");
+        assert!(
+            error.to_string().contains("bogus; there are: 500 503"),
+            "{error}"
+        );
+    }
 }

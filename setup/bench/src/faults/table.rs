@@ -58,5 +58,7 @@ pub fn explanations(outcomes: &Outcomes) -> Vec<String> {
             lines.push(format!("{}, {}: {why}", case.title, who.title));
         }
     }
+    let left_out = outcomes.left_out.iter();
+    lines.extend(left_out.map(|(title, why)| format!("{title} is left out: {why}")));
     lines
 }
