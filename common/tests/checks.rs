@@ -92,7 +92,7 @@ fn what_is_demanded_of_a_run_is_told_in_the_order_of_the_demands() {
     let answer = || exercise().run("answer");
     let retrieve = || exercise().run("retrieve");
     let generate = || exercise().run("generate");
-    let told: [(AboutRun, &str); 17] = [
+    let told: [(AboutRun, &str); 18] = [
         (
             answer()
                 .root()
@@ -134,6 +134,10 @@ fn what_is_demanded_of_a_run_is_told_in_the_order_of_the_demands() {
         (
             retrieve().after("generate"),
             "run `retrieve` began 3000 ms before `generate` had ended",
+        ),
+        (
+            retrieve().after("search"),
+            "run `retrieve` should begin after `search`, and no run of that name has ended",
         ),
         (
             retrieve().alongside("generate"),
@@ -203,6 +207,15 @@ fn what_was_lost_is_told_wherever_it_was_lost() {
     assert_eq!(
         wrong(exercise().run("retrieve"), &pending),
         "run `retrieve` never ended: call `end` on it, on every way out"
+    );
+    let open = capture(|tracer| {
+        let root = tracer.run("answer").start();
+        root.child("retrieve").start().end();
+        std::mem::forget(root);
+    });
+    assert_eq!(
+        wrong(exercise().run("retrieve").within_parent(), &open),
+        "the parent of run `retrieve`, `answer`, never ended: call `end` on it"
     );
     let sink = Arc::new(MemorySink::new());
     let root = Tracer::builder(sink.clone()).build().run("answer").start();

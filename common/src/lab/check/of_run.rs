@@ -70,10 +70,14 @@ pub(super) fn wrong(fact: &Fact, run: &Run, capture: &Capture) -> Option<Wrong> 
             ),
         },
         Fact::After { earlier, .. } => {
-            let other = capture
-                .runs(earlier)
-                .filter_map(|other| other.end_time)
-                .max()?;
+            let ends = capture.runs(earlier).filter_map(|other| other.end_time);
+            let Some(other) = ends.max() else {
+                return told(
+                    "after nothing",
+                    "later",
+                    format!("should begin after `{earlier}`, and no run of that name has ended"),
+                );
+            };
             let early = other - run.start_time;
             (early > TimeDelta::zero())
                 .then(|| format!("began {} before `{earlier}` had ended", millis(early)))
@@ -203,7 +207,12 @@ fn within(run: &Run, parent: &Run) -> Option<Wrong> {
         );
         return Some(Wrong::at(name, "too early", "within its parent", sentence));
     }
-    let late = run.end_time? - parent.end_time?;
+    let Some(end) = parent.end_time else {
+        let sentence =
+            format!("the parent of run `{name}`, `{above}`, never ended: call `end` on it");
+        return Some(Wrong::at(above, "not ended", "", sentence));
+    };
+    let late = run.end_time? - end;
     let sentence = format!(
         "run `{name}` ended {} after its parent `{above}`: the parent did not wait for it",
         millis(late)
