@@ -323,6 +323,14 @@ fn a_solution_that_fails_or_does_not_run_is_found() {
     events[3] = json!({"event": "check", "path": PATH, "cell": "repair-check", "phase": "solved", "error": "cannot find `x`"});
     let found = Repository::sound("solution-runs").judged(&events);
     one(&found, "repair-check", &["does not run", "cannot find `x`"]);
+    let mut untried = self::events();
+    untried.remove(3);
+    let found = Repository::sound("solution-untried").judged(&untried);
+    one(
+        &found,
+        "repair-check",
+        &["01.repair was not tried with its solution"],
+    );
     let damaged = Repository::sound("solution-gone");
     fs::remove_file(damaged.root.join("notebooks/solutions/01_repair.rs")).unwrap();
     one(

@@ -152,6 +152,12 @@ fn checks(page: &Page, events: &[&Value], ran: bool) -> Vec<Finding> {
             "mend {}, or the facts of the exercise in {SOURCES}",
             path.display()
         );
+        if ran && solved.is_empty() && !shipped.is_empty() {
+            tell(
+                "was not tried with its solution".into(),
+                format!("write {}, the source of the whole cell", path.display()),
+            );
+        }
         if let Some(error) = solved.iter().find_map(|event| event["error"].as_str()) {
             tell(
                 format!("has a solution that does not run:\n{error}"),
