@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::folder;
 use crate::child::{self, Logged};
+use crate::lock::Lock;
 use crate::progress::Meter;
 use crate::steps::Workshop;
 
@@ -72,6 +73,11 @@ pub(super) fn home(workshop: &Workshop) -> PathBuf {
     workshop.places.cache.join("fuzz")
 }
 
+/// Keeps other clones from building over the programs that run.
+pub(super) fn lock(workshop: &Workshop) -> Result<Lock> {
+    Lock::take(&home(workshop))
+}
+
 /// The program of a target.
 pub(super) fn program(workshop: &Workshop, target: &str) -> PathBuf {
     let host = &workshop.toolchain.host;
@@ -96,6 +102,7 @@ pub(super) fn build(workshop: &Workshop, targets: &[String]) -> Result<()> {
         .current_dir(&workshop.places.root)
         .env("CARGO_TARGET_DIR", home(workshop).join("target"))
         .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"));
+    forget_other_clones(workshop)?;
     let log = workshop.places.log("fuzz-build");
     let mut crates = 0;
     let built = Logged::new("cargo build", log).run(&mut command, |line| {
@@ -115,6 +122,32 @@ pub(super) fn build(workshop: &Workshop, targets: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Removes what another clone built of the workspace's own crates. cargo gives them the same file names as
+/// ours, and takes a newer result for one of our sources; dependencies are the same and stay.
+fn forget_other_clones(workshop: &Workshop) -> Result<()> {
+    let root = &workshop.places.root;
+    let Some(stamp) = foreign(&home(workshop), root) else {
+        return Ok(());
+    };
+    let mut command = child::command("cargo");
+    command
+        .args(["clean", "--locked", "--workspace", "--profile", PROFILE])
+        .args(["--target", &workshop.toolchain.host])
+        .current_dir(root)
+        .env("CARGO_TARGET_DIR", home(workshop).join("target"));
+    let log = workshop.places.log("fuzz-clean");
+    Logged::new("cargo clean", log).run(&mut command, |_| {})?;
+    fs::write(&stamp, root.to_string_lossy().as_bytes())
+        .with_context(|| format!("writing {}", stamp.display()))
+}
+
+/// Returns the file that names the clone which built last, if that was not `root`.
+fn foreign(home: &Path, root: &Path) -> Option<PathBuf> {
+    let stamp = home.join("clone");
+    let last = fs::read_to_string(&stamp).unwrap_or_default();
+    (last != root.to_string_lossy()).then_some(stamp)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,5 +165,17 @@ mod tests {
             assert!(list.contains(&format!("(\"{name}\", {name})")), "{name}");
             assert!(fuzz.join("corpus").join(&name).is_dir(), "{name}");
         }
+    }
+
+    #[test]
+    fn results_of_another_clone_are_told_from_our_own() {
+        let home = std::env::temp_dir().join(format!("workbook-clone-{}", std::process::id()));
+        fs::create_dir_all(&home).unwrap();
+        let (ours, theirs) = (Path::new("/a/clone"), Path::new("/another/clone"));
+        let stamp = foreign(&home, ours).expect("nobody has built yet");
+        fs::write(stamp, ours.to_str().unwrap()).unwrap();
+        let told = (foreign(&home, ours), foreign(&home, theirs).is_some());
+        fs::remove_dir_all(&home).unwrap();
+        assert_eq!(told, (None, true));
     }
 }

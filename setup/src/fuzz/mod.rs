@@ -58,6 +58,15 @@ enum Enough {
     Runs(u64),
 }
 
+/// Where a target begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// With the repository's inputs and all that this user's runs have found; more is added to it.
+    Found,
+    /// With the repository's inputs alone, so that it takes the same time however much was found.
+    Kept,
+}
+
 /// How long a target gets if nobody says.
 const SECONDS: u64 = 60;
 
@@ -77,12 +86,13 @@ pub(crate) fn fuzz(options: &Options) -> Result<u8> {
         )
         .into());
     }
+    let _lock = build::lock(&workshop)?;
     build::build(&workshop, &targets)?;
     let enough = match (options.seconds, options.runs) {
         (_, Some(runs)) => Enough::Runs(runs.max(1)),
         (given, None) => Enough::Seconds(given.unwrap_or(SECONDS).max(1)),
     };
-    let watched = run(&workshop, &targets, enough, options.jobs)?;
+    let watched = run(&workshop, &targets, enough, Begin::Found, options.jobs)?;
     report(&watched);
     if watched.iter().any(Watched::broke) {
         return Ok(FAILED);
@@ -98,8 +108,10 @@ pub(crate) fn fuzz(options: &Options) -> Result<u8> {
 /// Runs every target for a short while; returns what each did.
 pub(crate) fn briefly(workshop: &Workshop, seconds: u64) -> Result<Vec<Watched>> {
     let targets = build::targets(&workshop.places.root)?;
+    let _lock = build::lock(workshop)?;
     build::build(workshop, &targets)?;
-    run(workshop, &targets, Enough::Seconds(seconds), 2)
+    let enough = Enough::Seconds(seconds);
+    run(workshop, &targets, enough, Begin::Kept, 2)
 }
 
 fn chosen(wanted: &[String], all: &[String]) -> Result<Vec<String>> {
@@ -119,6 +131,7 @@ fn run(
     workshop: &Workshop,
     targets: &[String],
     enough: Enough,
+    begin: Begin,
     jobs: usize,
 ) -> Result<Vec<Watched>> {
     let (Enough::Seconds(each) | Enough::Runs(each)) = enough;
@@ -129,7 +142,7 @@ fn run(
     let watched = thread::scope(|scope| {
         for _ in 0..jobs {
             let (left, sender) = (&left, sender.clone());
-            scope.spawn(move || work(workshop, left, enough, &sender));
+            scope.spawn(move || work(workshop, left, (enough, begin), &sender));
         }
         drop(sender);
         show(&meter, &seen, each)
@@ -150,12 +163,12 @@ fn run(
 fn work(
     workshop: &Workshop,
     left: &Mutex<VecDeque<&String>>,
-    enough: Enough,
+    how: (Enough, Begin),
     seen: &Sender<Result<Seen>>,
 ) {
     let next = || left.lock().ok()?.pop_front();
     while let Some(target) = next() {
-        let watched = watch::watch(workshop, target, enough, |progress| {
+        let watched = watch::watch(workshop, target, how, |progress| {
             // Whoever shows has given up: the rest is of no interest.
             let _ = seen.send(Ok(progress));
         });

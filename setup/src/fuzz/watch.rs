@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 
-use super::{Enough, build, corpus, find, folder};
+use super::{Begin, Enough, build, corpus, find, folder};
 use crate::child::{self, Logged};
 use crate::steps::Workshop;
 
@@ -98,14 +98,17 @@ impl Watched {
 pub(super) fn watch(
     workshop: &Workshop,
     target: &str,
-    enough: Enough,
+    (enough, begin): (Enough, Begin),
     seen: impl Fn(Seen),
 ) -> Result<Watched> {
     let finds = folder(workshop.places.state.join("fuzz").join(target))?;
     let mut command = child::command(build::program(workshop, target));
     // The first folder takes what is found; the repository's own is only read.
     command
-        .arg(corpus::found(workshop, target)?)
+        .arg(match begin {
+            Begin::Found => corpus::found(workshop, target)?,
+            Begin::Kept => corpus::scratch(workshop, target)?,
+        })
         .arg(corpus::kept(workshop, target))
         .arg(format!("-artifact_prefix={}/", finds.display()))
         .arg(format!("-max_len={}", corpus::longest(target)))

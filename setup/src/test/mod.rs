@@ -210,7 +210,7 @@ fn compat(workshop: &Workshop, sdk: Sdk) -> Result<Outcome> {
     stage(workshop, &name, &mut command)
 }
 
-/// How long each fuzz target runs. The whole corpus is read first, however long that takes.
+/// How long each fuzz target runs. The repository's corpus is read first, however long that takes.
 const FUZZ_SECONDS: u64 = 6;
 
 /// Fuzzes for a short while, which needs no tool but a C++ compiler.
