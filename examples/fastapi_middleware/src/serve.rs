@@ -66,7 +66,7 @@ pub async fn alone(wishes: &Serve) -> Result<()> {
 fn client(wishes: &Serve) -> Result<Client> {
     // The key comes from the environment only: a command line can be read by every user of a machine.
     let mut builder = ClientBuilder::from(Config::from_env()?)
-        .enabled(true)
+        .enabled(!is_switched_off())
         .service(NAME);
     if let Some(endpoint) = &wishes.langsmith {
         builder = builder.endpoint(endpoint);
@@ -81,6 +81,19 @@ fn client(wishes: &Serve) -> Result<Client> {
         ),
         error => anyhow!("runs have nowhere to go: {error}"),
     })
+}
+
+/// Tells whether the environment says no. Without a word of it this program traces: it is there to show
+/// that.
+fn is_switched_off() -> bool {
+    let said =
+        |name| std::env::var(name).is_ok_and(|word| word.trim().eq_ignore_ascii_case("false"));
+    let names = [
+        "LANGSMITH_TRACING_V2",
+        "LANGSMITH_TRACING",
+        "LANGCHAIN_TRACING_V2",
+    ];
+    names.into_iter().any(said)
 }
 
 /// Asks LangSmith in the background: a service starts whether or not its traces have somewhere to go.

@@ -176,12 +176,19 @@ impl<'a> Traffic<'a> {
     }
 
     /// Times the same request with and without tracing, one after the other, so that whatever else the
-    /// machine does hits both alike.
+    /// machine does hits both alike; and now one first, now the other, because the second of two is not as
+    /// the first.
     async fn time(&mut self, pairs: usize) -> Result<()> {
         for n in 0..pairs {
             let id = format!("timed-{n}");
-            let off = self.timed(&self.stage.untraced, &id).await?;
-            let on = self.timed(&self.stage.axum, &id).await?;
+            let (untraced, traced) = (&self.stage.untraced, &self.stage.axum);
+            let (off, on) = if n % 2 == 0 {
+                let off = self.timed(untraced, &id).await?;
+                (off, self.timed(traced, &id).await?)
+            } else {
+                let on = self.timed(traced, &id).await?;
+                (self.timed(untraced, &id).await?, on)
+            };
             // The first pair opens connections, which is not what is measured.
             if n > 0 {
                 self.ledger.took(Load::Off, off);

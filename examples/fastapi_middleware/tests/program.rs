@@ -135,6 +135,24 @@ fn a_port_that_is_taken_is_told_with_the_remedy() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn switched_off_by_the_environment_it_serves_without_a_key_and_leaves_no_run() {
+    let mock = LangSmithMock::start().await;
+    let mut child = program(&["serve", "--port", "0", "--langsmith", mock.url()])
+        .env("LANGSMITH_TRACING", "false")
+        .spawn()
+        .expect("it starts");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    let mut url = String::new();
+    output.read_line(&mut url).expect("a line");
+    let reply = http_client().get(url.trim_end()).send().await;
+    assert_eq!(reply.expect("it answers").status(), 200);
+    let (success, said) = terminate(child);
+    assert!(success, "{said}");
+    assert_eq!(mock.runs().len(), 0, "{said}");
+    assert!(said.contains("accepted 0"), "{said}");
+}
+
 #[test]
 fn without_a_key_for_the_hosted_langsmith_it_says_where_runs_could_go() {
     let output = program(&["serve", "--port", "0"])
