@@ -196,6 +196,16 @@ fn minutes(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "more than 0 minutes".to_owned())
 }
 
+fn wanted(only: &[String]) -> Result<Vec<Contestant>> {
+    if only.is_empty() {
+        return Ok(contestants::ALL.to_vec());
+    }
+    let named: Result<Vec<_>> = only.iter().map(|name| contestants::named(name)).collect();
+    let mut wanted = vec![contestants::OURS];
+    wanted.extend(named?.into_iter().filter(|it| *it != contestants::OURS));
+    Ok(wanted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,14 +237,4 @@ mod tests {
             assert!(Arguments::try_parse_from(line).is_err(), "{words:?}");
         }
     }
-}
-
-fn wanted(only: &[String]) -> Result<Vec<Contestant>> {
-    if only.is_empty() {
-        return Ok(contestants::ALL.to_vec());
-    }
-    let named: Result<Vec<_>> = only.iter().map(|name| contestants::named(name)).collect();
-    let mut wanted = vec![contestants::OURS];
-    wanted.extend(named?.into_iter().filter(|it| *it != contestants::OURS));
-    Ok(wanted)
 }

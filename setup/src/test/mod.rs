@@ -1,6 +1,7 @@
 //! Checks everything, one line of progress per stage, a table and one closing line. Start at [`test`].
 
 mod counts;
+mod table;
 
 use std::env;
 use std::fs;
@@ -13,11 +14,11 @@ use serde_json::Value;
 use crate::child::{self, Logged};
 use crate::compat::{self, Sdk};
 use crate::notebooks;
-use crate::problem::{FAILED, OK};
-use crate::progress::{Meter, seconds, tell};
+use crate::progress::{Meter, tell};
 use crate::steps::{self, Workshop, javascript};
 use crate::{bench, check, fuzz};
 use counts::Counts;
+use table::report;
 
 /// How a stage ended.
 #[derive(Debug)]
@@ -310,100 +311,9 @@ fn skipped(name: &str, reason: &str, required: bool) -> Outcome {
     }
 }
 
-/// Prints the table and the closing line, and decides the exit code.
-fn report(outcomes: &[Outcome], ci: bool) -> u8 {
-    let mut total = Counts::default();
-    tell(format_args!("\n{:<32} {:>9}  result", "stage", "time"));
-    for outcome in outcomes {
-        let mut counts = outcome.counts;
-        let words = match &outcome.verdict {
-            Verdict::Passed => format!("ran, passed{}", bracketed(&counts.words())),
-            Verdict::Failed => format!("ran, FAILED{}", bracketed(&counts.words())),
-            Verdict::Skipped {
-                reason,
-                required: true,
-            } if ci => {
-                counts = Counts {
-                    failed: 1,
-                    ..Counts::default()
-                };
-                format!("FAILED: skipped although CI requires it ({reason})")
-            }
-            Verdict::Skipped { reason, .. } => format!("skipped: {reason}"),
-        };
-        tell(format_args!(
-            "{:<32} {:>9}  {words}",
-            outcome.name,
-            seconds(outcome.took)
-        ));
-        total.add(counts);
-    }
-    tell("");
-    tell(format_args!(
-        "{} passed, {} failed, {} skipped",
-        total.passed, total.failed, total.skipped
-    ));
-    if total.failed == 0 { OK } else { FAILED }
-}
-
-fn bracketed(words: &str) -> String {
-    if words.is_empty() {
-        String::new()
-    } else {
-        format!(" ({words})")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn outcome(verdict: Verdict, counts: Counts) -> Outcome {
-        Outcome {
-            name: "stage".into(),
-            verdict,
-            counts,
-            took: Duration::ZERO,
-        }
-    }
-
-    #[test]
-    fn a_required_skip_fails_in_ci_only() {
-        let skip = || {
-            let verdict = Verdict::Skipped {
-                reason: "no Redis".into(),
-                required: true,
-            };
-            outcome(
-                verdict,
-                Counts {
-                    skipped: 1,
-                    ..Counts::default()
-                },
-            )
-        };
-        assert_eq!(report(&[skip()], false), OK);
-        assert_eq!(report(&[skip()], true), FAILED);
-    }
-
-    #[test]
-    fn one_failed_stage_fails_the_whole() {
-        let passed = outcome(
-            Verdict::Passed,
-            Counts {
-                passed: 9,
-                ..Counts::default()
-            },
-        );
-        let failed = outcome(
-            Verdict::Failed,
-            Counts {
-                failed: 1,
-                ..Counts::default()
-            },
-        );
-        assert_eq!(report(&[passed, failed], false), FAILED);
-    }
 
     #[test]
     fn passing_tests_are_not_quoted() {
