@@ -2,8 +2,8 @@
 //! returns early.
 //!
 //! These are the files that serve in production, with [`sync`](crate::export::sync) in shuttle's hands.
-//! `SCHEDULES=1000000 cargo test -p common --release --lib queue::model` is the long run; without the
-//! variable there are 10,000 in all. A failure prints its schedule for `shuttle::replay`.
+//! `SCHEDULES=150000 cargo test -p common --lib queue::model` is the long run, so many for each model: a
+//! million together. Without the variable there are 10,000. A failure prints its schedule for `shuttle::replay`.
 
 mod disk;
 mod keeper;
