@@ -88,6 +88,7 @@ fn every_loss_has_its_reason() {
     };
     let client = client_to(&peer, batch);
     let registry = registered(&client);
+    let before = page(&registry);
     one_run(&client);
     client.run("refused").start();
     client.flush(PATIENCE).expect_err("rejected");
@@ -98,6 +99,7 @@ fn every_loss_has_its_reason() {
             "langsmith_export_operations_total{{destination=\"{to}\",outcome=\"{outcome}\",reason=\"{reason}\"}}"
         );
         assert_eq!(value(&page, &metric), Some(count), "{page}");
+        assert_eq!(value(&before, &metric), Some(0.0), "it can grow");
     }
 }
 
