@@ -104,6 +104,21 @@ fn every_loss_has_its_reason() {
 }
 
 #[test]
+fn what_a_label_must_not_hold_is_escaped() {
+    let peer = accept();
+    let odd = Destination::new(&peer.url).api_key(KEY);
+    let odd = Destination {
+        workspace_id: Some("a\"b\\c".to_owned()),
+        ..odd
+    };
+    let client = builder_to(&peer, patient()).also_send_to(odd).build();
+    let page = page(&registered(&client.expect("a client")));
+    let label = format!("destination=\"{} (workspace a\\\"b\\\\c)\"", peer.url);
+    let metric = format!("langsmith_export_accepted_total{{{label}}}");
+    assert_eq!(value(&page, &metric), Some(0.0), "{page}");
+}
+
+#[test]
 fn metrics_keep_no_client_alive() {
     let peer = accept();
     let client = client_to(
