@@ -61,6 +61,7 @@ fn the_program() {
             client.flush(PATIENCE).expect("delivered");
         }
         "busy" => busy(&client),
+        "shared" => shared(&client),
         "ids" => ids(),
         "renewed" => renewed(),
         other => panic!("no such part: {other}"),
@@ -231,6 +232,41 @@ fn busy(client: &Client) {
 fn a_child_hangs_on_no_lock_that_another_thread_of_the_parent_held() {
     let peer = accept();
     let (status, _) = start("busy", &peer.url).wait(PATIENCE);
+    assert!(status.success());
+    let names = names(&peer.to("/runs/multipart"));
+    assert_eq!(
+        names.iter().filter(|name| *name == "child").count(),
+        CHILDREN
+    );
+}
+
+/// Other threads use the very run that the child continues; one of them has its lock nearly always.
+fn shared(client: &Client) {
+    let tags = (0..20_000).map(|number| format!("tag {number}"));
+    let root = client.run("root").tags(tags).start();
+    let done = Arc::new(AtomicBool::new(false));
+    let other = {
+        let (root, done) = (root.clone(), done.clone());
+        std::thread::spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                let _ = root.context();
+            }
+        })
+    };
+    for _ in 0..CHILDREN {
+        in_child(|| {
+            root.child("child").start().end();
+            client.flush(PATIENCE).expect("delivered");
+        });
+    }
+    done.store(true, Ordering::Relaxed);
+    other.join().expect("no panic");
+}
+
+#[test]
+fn a_child_hangs_on_no_run_that_another_thread_of_the_parent_used() {
+    let peer = accept();
+    let (status, _) = start("shared", &peer.url).wait(PATIENCE);
     assert!(status.success());
     let names = names(&peer.to("/runs/multipart"));
     assert_eq!(

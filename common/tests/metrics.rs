@@ -88,6 +88,7 @@ fn every_loss_has_its_reason() {
     };
     let client = client_to(&peer, batch);
     let registry = registered(&client);
+    let before = page(&registry);
     one_run(&client);
     client.run("refused").start();
     client.flush(PATIENCE).expect_err("rejected");
@@ -98,7 +99,23 @@ fn every_loss_has_its_reason() {
             "langsmith_export_operations_total{{destination=\"{to}\",outcome=\"{outcome}\",reason=\"{reason}\"}}"
         );
         assert_eq!(value(&page, &metric), Some(count), "{page}");
+        assert_eq!(value(&before, &metric), Some(0.0), "it can grow");
     }
+}
+
+#[test]
+fn what_a_label_must_not_hold_is_escaped() {
+    let peer = accept();
+    let odd = Destination::new(&peer.url).api_key(KEY);
+    let odd = Destination {
+        workspace_id: Some("a\"b\\c".to_owned()),
+        ..odd
+    };
+    let client = builder_to(&peer, patient()).also_send_to(odd).build();
+    let page = page(&registered(&client.expect("a client")));
+    let label = format!("destination=\"{} (workspace a\\\"b\\\\c)\"", peer.url);
+    let metric = format!("langsmith_export_accepted_total{{{label}}}");
+    assert_eq!(value(&page, &metric), Some(0.0), "{page}");
 }
 
 #[test]

@@ -12,8 +12,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use again::{part, say, start, start_with};
-use common::client::{Client, ClientBuilder, terminated};
-use common::export::SpoolConfig;
+use common::client::{Client, ClientBuilder, Replica, terminated};
+use common::export::{Destination, SpoolConfig};
+use common::model::RunOp;
 use exporting::{KEY, PATIENCE, accept, ingest, one_run, patient};
 use fork::{Fork, fork, waitpid};
 use peer::{Peer, parts_of, silent_port, status};
@@ -102,6 +103,28 @@ fn the_program() {
             terminated().await;
             std::future::pending::<()>().await;
         }),
+        "stuck" => {
+            let stuck = |ops: &mut [RunOp]| {
+                let is_main = |op: &RunOp| {
+                    op.run()
+                        .is_some_and(|run| run.project.as_deref() == Some("test"))
+                };
+                while ops.iter().any(is_main) {
+                    std::thread::park();
+                }
+            };
+            let client = copied(&url).transform(stuck).build().expect("a client");
+            let _guard = client.flush_on_termination(Duration::from_secs(2));
+            one_run(&client);
+            wait_for_the_end();
+        }
+        "finds the copy" => {
+            let client = copied(&url).build().expect("a client");
+            let found = || client.stats_by_destination()[1].1.recovered;
+            while found() < 2 {
+                let _ = client.flush(Duration::from_millis(10));
+            }
+        }
         "delivers" => {
             let client = builder(&url).spool(spool()).build().expect("a client");
             client.flush(PATIENCE).expect("delivered");
@@ -152,6 +175,13 @@ fn builder(url: &str) -> ClientBuilder {
         .project("test")
         .batch(patient())
         .on_drop(|reason, count| say(format_args!("{count} dropped: {reason}")))
+}
+
+/// A client whose runs go to one place, and their copies to another.
+fn copied(url: &str) -> ClientBuilder {
+    let second = Destination::new(url.replace("127.0.0.1", "localhost")).api_key(KEY);
+    let replica = Replica::at(second).project("copies");
+    builder(url).spool(spool()).replica(replica)
 }
 
 fn wait_for_the_end() -> ! {
@@ -259,6 +289,20 @@ fn with_a_spool_a_server_that_hangs_costs_nothing_either() {
         assert_eq!(said, [held.to_string()], "{part}");
         assert!(!names(&peer).is_empty());
     }
+}
+
+#[test]
+fn a_destination_that_cannot_end_takes_no_time_from_the_disk_of_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = [(SPOOL, folder.path().join("spool").into_os_string())];
+    let (url, _listener) = silent_port();
+    let mut program = start_with("stuck", &url, &spool);
+    program.wait_for("ready");
+    program.signal("TERM");
+    let (ended, _) = program.wait(PATIENCE);
+    assert_eq!(ended.signal(), Some(TERM));
+    let (ended, _) = start_with("finds the copy", &url, &spool).wait(PATIENCE);
+    assert!(ended.success());
 }
 
 #[test]

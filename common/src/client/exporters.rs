@@ -136,8 +136,10 @@ impl Exporters {
     pub(super) fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
         let lanes = self.close();
-        let ends = exporters(&lanes).map(|exporter| exporter.shutdown(deadline.left()));
-        first_problem(&lanes, ends)
+        let begun = exporters(&lanes).map(|exporter| exporter.begin_shutdown(deadline.left()));
+        // All put away what they hold before any is waited for.
+        let begun: Vec<_> = begun.collect();
+        first_problem(&lanes, begun.into_iter().map(|end| end.wait()))
     }
 
     /// Shuts down as [`shutdown`](Self::shutdown) does, when so much is left of a grace; what goes to disk

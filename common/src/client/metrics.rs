@@ -7,6 +7,7 @@
 //!
 //! Start at [`Client::metrics`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -18,7 +19,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::exporters::Exporters;
 use super::handle::Client;
-use crate::export::ExportStats;
+use crate::export::{AttachmentLoss, DropReason, ExportStats, RefuseReason};
 
 impl Client {
     /// Returns the books of all destinations as metrics, for a registry of the
@@ -41,8 +42,9 @@ impl Client {
     /// | `langsmith_export_attachments_lost_total` | `reason` | attachments left out of their runs |
     ///
     /// Each has the label `destination`, as in [`stats_by_destination`](Self::stats_by_destination); never a
-    /// key. Worth an alert: any growth of `outcome="dropped"`, and `stalled_seconds` above a minute. The
-    /// metrics keep no client alive: without one there are none.
+    /// key. Every reason is there from the first, with zero, so that the first loss shows as growth. Worth an
+    /// alert: any growth of `outcome="dropped"`, and `stalled_seconds` above a minute. The metrics keep no
+    /// client alive: without one there are none.
     ///
     /// ```
     /// use axum::{Router, http::header::CONTENT_TYPE, routing::get};
@@ -185,11 +187,11 @@ impl Page<'_> {
         )?;
         for (destination, stats) in &self.books {
             write(&mut metric, destination, "delivered", "", stats.delivered)?;
-            for (reason, count) in &stats.dropped {
-                write(&mut metric, destination, "dropped", &label(reason), *count)?;
+            for (reason, count) in counted(&DropReason::ALL, &stats.dropped) {
+                write(&mut metric, destination, "dropped", &label(reason), count)?;
             }
-            for (reason, count) in &stats.refused {
-                write(&mut metric, destination, "refused", &label(reason), *count)?;
+            for (reason, count) in counted(&RefuseReason::ALL, &stats.refused) {
+                write(&mut metric, destination, "refused", &label(reason), count)?;
             }
         }
         Ok(())
@@ -226,14 +228,24 @@ impl Page<'_> {
             MetricType::Counter,
         )?;
         for (destination, stats) in &self.books {
-            for (reason, count) in &stats.attachments_lost {
+            for (reason, count) in counted(&AttachmentLoss::ALL, &stats.attachments_lost) {
                 let reason = label(reason);
                 let labels = [("destination", destination.as_str()), ("reason", &reason)];
-                ConstCounter::new(*count).encode(metric.encode_family(&labels)?)?;
+                ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
             }
         }
         Ok(())
     }
+}
+
+/// Returns each reason with its count. A series that begins with its first loss shows no growth to
+/// Prometheus, so those that have not occurred are there too.
+fn counted<'a, R: Ord>(
+    reasons: &'a [R],
+    counts: &'a BTreeMap<R, u64>,
+) -> impl Iterator<Item = (&'a R, u64)> {
+    let count = |reason| counts.get(reason).copied().unwrap_or_default();
+    reasons.iter().map(move |reason| (reason, count(reason)))
 }
 
 fn write(

@@ -153,15 +153,19 @@ impl BatchExporter {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.begin_shutdown(timeout).wait()
+    }
+
+    /// Shuts down as [`shutdown`](Self::shutdown) does, but for the wait for the thread.
+    pub(crate) fn begin_shutdown(&self, timeout: Duration) -> Shutdown<'_> {
         self.close();
         let Flush(begun) = self.begin_flush();
-        let Some((running, mark)) = begun else {
-            return Ok(());
-        };
-        running.queue.wait_settled_blocking(&mark, timeout);
-        let result = running.queue.end_flush(&mark);
-        running.stop();
-        after_stop(running, &mark, result)
+        Shutdown(begun.map(|(running, mark)| {
+            running.queue.wait_settled_blocking(&mark, timeout);
+            let result = running.queue.end_flush(&mark);
+            running.queue.stop();
+            (running, mark, result)
+        }))
     }
 
     /// Shuts down as [`shutdown`](Self::shutdown) does; what was lost is left to the next report.
@@ -273,6 +277,20 @@ fn after_stop(
     match result {
         Err(FlushError::Timeout { .. }) if running.has_spool => running.queue.end_flush(mark),
         result => result,
+    }
+}
+
+/// What is left of a shutdown once its time is over: the thread puts away what it holds, and goes.
+pub(crate) struct Shutdown<'a>(Option<(&'a Running, FlushMark, Result<(), FlushError>)>);
+
+impl Shutdown<'_> {
+    /// Waits for its end.
+    pub(crate) fn wait(self) -> Result<(), FlushError> {
+        let Some((running, mark, result)) = self.0 else {
+            return Ok(());
+        };
+        running.stop();
+        after_stop(running, &mark, result)
     }
 }
 

@@ -175,6 +175,24 @@ pub enum DropReason {
 }
 
 impl DropReason {
+    /// All of them, in order.
+    #[cfg(feature = "prometheus")]
+    pub(crate) const ALL: [Self; 13] = [
+        Self::KeyRefused,
+        Self::WorkspaceNeeded,
+        Self::NotFound,
+        Self::Redirected,
+        Self::TooLarge,
+        Self::Rejected,
+        Self::Unreachable,
+        Self::Unavailable,
+        Self::RetriesExhausted,
+        Self::TransformFailed,
+        Self::Shutdown,
+        Self::Damaged,
+        Self::ExporterFailed,
+    ];
+
     /// Returns true if nothing is wrong with the operation: another attempt, later or elsewhere, may
     /// succeed. False if the same would be refused again, or must not be sent.
     ///
@@ -241,6 +259,18 @@ pub enum RefuseReason {
     /// The exporter was shut down.
     #[error("the exporter is shut down")]
     Closed,
+}
+
+#[cfg(feature = "prometheus")]
+impl AttachmentLoss {
+    /// All of them, in order.
+    pub(crate) const ALL: [Self; 3] = [Self::Name, Self::NoMultipart, Self::TooLarge];
+}
+
+#[cfg(feature = "prometheus")]
+impl RefuseReason {
+    /// All of them, in order.
+    pub(crate) const ALL: [Self; 3] = [Self::QueueFull, Self::TooLarge, Self::Closed];
 }
 
 /// What a flush could not do.

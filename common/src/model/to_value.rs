@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::depth::{MAX_VALUE_DEPTH, TOO_DEEP};
 
-/// Most bytes of memory that one value may become; what is larger is larger than a queue by default.
+/// Most bytes of memory that one value may become: half of what a queue holds by default.
 pub(crate) const MAX_VALUE_BYTES: usize = 128 * 1024 * 1024;
 
 /// Turns a value into JSON as `serde_json::to_value` does; fails if it nests deeper than

@@ -63,7 +63,7 @@ impl Inner {
         }
         let now = self.tracer.clock().now();
         let patch = {
-            let mut state = self.lock();
+            let Some(mut state) = self.lock() else { return };
             let Some(mut patch) = state.run.take() else {
                 return;
             };

@@ -11,7 +11,7 @@ mod end;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::builder::{CLOCK_SKEW, RunBuilder};
 use super::current::no_scope_entered;
@@ -27,7 +27,9 @@ use crate::model::{
 /// [`fail`](Self::fail); if nobody calls one, it ends with an error when its last handle is dropped, so
 /// a cancelled task or a panic leaves no run that is pending for ever. A parent keeps no children, and
 /// a child outlives its parent's handle without harm. A process that was forked off has copies of its
-/// parent's handles: it may start runs below them and end them by word, but dropping one ends nothing.
+/// parent's handles: it may start runs below them and end them by word, but dropping one ends nothing. If
+/// another thread of the parent was changing the run at the very moment of the fork, what runs below inherit
+/// is not known in the child, and it cannot end the run.
 ///
 /// No method blocks, fails or panics of itself. What a method is given is converted before the run is
 /// locked, so a `Display` or an `Into` may use the run, and a panic of theirs leaves it as it was.
@@ -43,6 +45,9 @@ enum Handle {
 
 /// Metadata that says something of one run alone. Inherited, a usage would be counted again for each child.
 const OWN_METADATA: [&str; 2] = [USAGE_METADATA, CLOCK_SKEW];
+
+/// How often a forked process tries to look into a run of its parent's.
+const ATTEMPTS_OF_CHILD: usize = 1_000;
 
 struct Inner {
     tracer: Tracer,
@@ -155,7 +160,8 @@ impl RunTree {
     /// Returns what runs below inherit in this process, where it is masked when it leaves.
     pub(super) fn inherited(&self) -> Option<RunContext> {
         let inner = self.inner()?;
-        let mut baggage = inner.lock().baggage.clone();
+        let state = inner.lock();
+        let mut baggage = state.map_or_else(Baggage::default, |state| state.baggage.clone());
         for own in OWN_METADATA {
             if baggage.metadata.contains_key(own) {
                 Arc::make_mut(&mut baggage.metadata).shift_remove(own);
@@ -258,19 +264,32 @@ fn rest(begun: &Run, with_inputs: bool) -> Run {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Returns what is kept under the lock; none in a forked process where a thread of the parent's held it
+    /// just then, which nobody gives back.
+    fn lock(&self) -> Option<MutexGuard<'_, State>> {
         // A panic while the lock was held cannot leave the run half-changed in a way that matters.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        if self.process.is_current() {
+            return Some(self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        (0..ATTEMPTS_OF_CHILD).find_map(|_| match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(state)) => Some(state.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                // It may be a thread of this process, which is done in a moment.
+                std::thread::yield_now();
+                None
+            }
+        })
     }
 
     /// Changes what leaves with the end, unless the run has ended.
     fn change<T>(&self, change: impl FnOnce(&mut Run) -> T) -> Option<T> {
-        self.lock().run.as_deref_mut().map(change)
+        self.lock()?.run.as_deref_mut().map(change)
     }
 
     /// Changes what runs below inherit, unless the run has ended.
     fn change_baggage(&self, change: impl FnOnce(&mut Baggage)) {
-        let mut state = self.lock();
+        let Some(mut state) = self.lock() else { return };
         if !self.ended.load(Ordering::Relaxed) {
             change(&mut state.baggage);
         }
