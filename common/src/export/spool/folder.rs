@@ -156,9 +156,16 @@ pub(super) fn make_writer(files: &dyn Files, below: &Path) -> io::Result<(String
     let name = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
     let unfinished = below.join(format!("{UNFINISHED}{name}"));
     files.make_folder(&unfinished)?;
-    let lock = files
-        .lock(&unfinished.join(LOCK), true)?
-        .ok_or_else(|| io::Error::other("a new lock is taken"))?;
-    files.rename(&unfinished, &below.join(&name))?;
-    Ok((name, lock))
+    let locked = files.lock(&unfinished.join(LOCK), true);
+    let finished = locked.and_then(|lock| {
+        let lock = lock.ok_or_else(|| io::Error::other("a new lock is taken"))?;
+        files.rename(&unfinished, &below.join(&name))?;
+        Ok(lock)
+    });
+    if finished.is_err() {
+        // It is tried again with every record: nothing may pile up meanwhile.
+        let _ = files.remove(&unfinished.join(LOCK));
+        let _ = files.remove_folder(&unfinished);
+    }
+    Ok((name, finished?))
 }
