@@ -9,13 +9,16 @@ mod spooling;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::export::spool::{Disk, RecordId};
 use common::export::{
-    BatchConfig, BatchExporter, Destination, FlushError, ReqwestTransport, RetryPolicy, SpoolConfig,
+    BatchConfig, BatchExporter, Delivery, Destination, DropReason, FlushError, ReqwestTransport,
+    RetryPolicy, SpoolConfig,
 };
+use common::model::RunOp;
 use exporting::{PATIENCE, fast};
 use peer::{Peer, Received, status};
 use spooling::{Fault, Faulty, append, id_of, post, read_all, spool};
@@ -215,4 +218,52 @@ fn a_rejected_run_is_on_disk_or_written_down_at_any_crash_point() {
         tried += 1;
     }
     assert!(tried >= 8, "only {tried} points");
+}
+
+#[test]
+fn an_update_waits_for_its_run_that_lies_on_disk_and_for_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let is_up = Arc::new(AtomicBool::new(false));
+    let (up, known) = (is_up.clone(), Mutex::new(BTreeSet::new()));
+    let peer = Peer::start(move |request, _| match &*request.method {
+        "GET" => status(200),
+        _ if !up.load(Ordering::SeqCst) => status(503),
+        "POST" => {
+            let run: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
+            let id = run["id"].as_str().expect("an id").to_owned();
+            known.lock().expect("known").insert(format!("/runs/{id}"));
+            status(202)
+        }
+        _ if known.lock().expect("known").contains(&request.path) => status(202),
+        _ => status(404),
+    });
+    let config = BatchConfig {
+        delivery: Delivery::Unbatched,
+        spool: Some(SpoolConfig::new(folder.path().join("spool"))),
+        retry: RetryPolicy {
+            budget: Duration::ZERO,
+            // What lies on disk is left there for so long that the update comes first.
+            cap: Duration::from_millis(200),
+            ..fast().retry
+        },
+        ..fast()
+    };
+    let exporter = exporter(&Faulty::new(None), &peer, config);
+    let run = |number| captured::run(number, None, "r", "chain", 0, 5);
+    exporter.submit(RunOp::Post(Box::new(run(1))));
+    let begun = Instant::now();
+    while exporter.stats().spooled == 0 {
+        assert!(begun.elapsed() < PATIENCE, "{}", exporter.stats());
+        std::thread::yield_now();
+    }
+    is_up.store(true, Ordering::SeqCst);
+    exporter.submit(RunOp::Patch(Box::new(run(1))));
+    exporter.submit(RunOp::Patch(Box::new(run(2))));
+    let end = exporter.flush(PATIENCE);
+    let (dropped, reason) = (1, DropReason::Rejected);
+    assert_eq!(end, Err(FlushError::Dropped { dropped, reason }));
+    exporter.shutdown(PATIENCE).expect("nothing left");
+    let stats = exporter.stats();
+    assert_eq!((stats.delivered, stats.spooled), (2, 0), "{stats}");
+    assert!(stats.balances() && stats.spool.rejected == 1, "{stats}");
 }

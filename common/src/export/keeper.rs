@@ -196,7 +196,7 @@ impl Keeper {
                 Err(reason) => return self.drop_all(waiting, reason),
             },
         };
-        if !is_last {
+        if !is_last && reason.is_of_endpoint() {
             self.read_from = Instant::now() + self.pause;
         }
         for group in self.keep(groups) {
