@@ -267,3 +267,41 @@ fn an_update_waits_for_its_run_that_lies_on_disk_and_for_no_other() {
     assert_eq!((stats.delivered, stats.spooled), (2, 0), "{stats}");
     assert!(stats.balances() && stats.spool.rejected == 1, "{stats}");
 }
+
+#[test]
+fn no_setting_of_a_spool_overflows_a_clock() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = durable(folder.path());
+    let spool = config.spool.take().expect("one");
+    let spool = spool
+        .store_timeout(Duration::MAX)
+        .sync_interval(Duration::MAX);
+    config.spool = Some(spool);
+    config.retry.cap = Duration::MAX;
+    let exporter = exporter(&Faulty::new(None), &server(503), config);
+    exporter.submit(post(1));
+    let begun = Instant::now();
+    while exporter.stats().spooled == 0 {
+        assert!(begun.elapsed() < PATIENCE, "{}", exporter.stats());
+        std::thread::yield_now();
+    }
+    let end = exporter.shutdown(Duration::ZERO);
+    assert_eq!(end, Err(FlushError::Stored { spooled: 1 }));
+    assert_eq!(exporter.stats().spool.unstored, 0);
+}
+
+#[test]
+fn a_workspace_that_a_header_names_has_a_spool_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = durable(folder.path());
+    let peer = server(503);
+    let recovered = |workspace: &str| {
+        let mut to = Destination::new(&peer.url);
+        to.headers = vec![("X-Tenant-Id".to_owned(), workspace.to_owned())];
+        let exporter = BatchExporter::start(&to, config.clone()).expect("an exporter");
+        exporter.submit(post(1));
+        exporter.shutdown(Duration::ZERO).expect_err("away");
+        exporter.stats().recovered
+    };
+    assert_eq!([recovered("a"), recovered("b"), recovered("a")], [0, 0, 1]);
+}

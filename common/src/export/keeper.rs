@@ -22,6 +22,7 @@ use super::callbacks::Transform;
 use super::config::BatchConfig;
 use super::ledger::DropReason;
 use super::queue::{Forsaken, Parked, Queue, Queued, Ticket, Work};
+use super::retry::MAX_WAIT;
 use super::size::shallow_size;
 use super::spool::{Draft, Files, Fingerprint, Letters, RecordId, Spool, SpoolConfig};
 use super::sync::Clock as Instant;
@@ -75,7 +76,7 @@ impl Keeper {
             transform: batch.transform.clone(),
             records: HashMap::new(),
             rejected: 0,
-            pause: batch.retry.cap,
+            pause: batch.retry.cap.min(MAX_WAIT),
             read_from: now,
             spill_from: now,
             allowance: Allowance::new(config.replay_rate, now),
@@ -97,7 +98,9 @@ impl Keeper {
     fn work(&mut self) {
         self.queue.begin_keeping();
         self.adopt();
-        let mut sync_at = Instant::now() + self.config.sync_interval;
+        let interval = self.config.sync_interval;
+        let interval = interval.clamp(Duration::from_millis(1), MAX_WAIT);
+        let mut sync_at = Instant::now() + interval;
         let mut adopt_at = Instant::now() + ADOPT_EVERY;
         loop {
             let until = sync_at.min(adopt_at);
@@ -110,7 +113,7 @@ impl Keeper {
                     spool.sync();
                     spool.tidy();
                 });
-                sync_at = now + self.config.sync_interval.max(Duration::from_millis(1));
+                sync_at = now + interval;
             }
             if now >= adopt_at && !is_last {
                 self.adopt();

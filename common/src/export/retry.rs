@@ -46,7 +46,7 @@ pub struct RetryPolicy {
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// No setting waits longer than this, so that none can overflow the clock.
-const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 
 impl Default for RetryPolicy {
     fn default() -> Self {

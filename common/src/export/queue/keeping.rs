@@ -9,6 +9,7 @@ use super::letters::Letters;
 use super::{Queue, Queued, State, Ticket};
 use crate::export::batch::{Batch, Group};
 use crate::export::ledger::{DropReason, SpoolStats};
+use crate::export::retry::MAX_WAIT;
 use crate::export::spool::{SpoolConfig, SpoolMode};
 use crate::export::sync::{Clock, MutexGuard, ThreadId, this_thread};
 
@@ -32,7 +33,7 @@ impl Storing {
         match spool.map(|spool| (spool.mode, spool.store_timeout)) {
             None => Self::No,
             Some((SpoolMode::Overflow, _)) => Self::Overflow,
-            Some((SpoolMode::Durable, timeout)) => Self::Durable(timeout),
+            Some((SpoolMode::Durable, timeout)) => Self::Durable(timeout.min(MAX_WAIT)),
         }
     }
 }
