@@ -116,7 +116,7 @@ fn main() {
             "run",
             vec![
                 per_run("serde_json, the runs alone", || {
-                    let text = runs.iter().map(|run| serde_json::to_vec(run));
+                    let text = runs.iter().map(serde_json::to_vec);
                     text.map(|text| text.map_or(0, |text| text.len())).sum()
                 }),
                 per_run("a copy of the body", || {

@@ -494,7 +494,7 @@ fn what_is_lacking_comes_first_in_a_list_that_is_cut() {
         place("gateway → retriever: 2 of 3") < place("a → b: 1 of 1"),
         "{text}"
     );
-    assert!(text.contains("… 16 more"), "{text}");
+    assert!(text.contains("… 14 more"), "{text}");
 }
 
 #[test]

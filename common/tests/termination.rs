@@ -91,10 +91,21 @@ fn the_program() {
             one_run(&client);
             wait_for_the_end();
         }
+        "stubborn, spooled" => runtime().expect("a runtime").block_on(async {
+            let client = builder(&url).spool(spool()).build().expect("a client");
+            let _guard = client.flush_on_termination(Duration::from_secs(6));
+            let text = "a page of the docs ".repeat(2_000);
+            for _ in 0..PAGES {
+                client.run("r").inputs(text.as_str()).start().end();
+            }
+            say("ready");
+            terminated().await;
+            std::future::pending::<()>().await;
+        }),
         "delivers" => {
             let client = builder(&url).spool(spool()).build().expect("a client");
             client.flush(PATIENCE).expect("delivered");
-            assert_eq!(client.stats().recovered, 2);
+            say(client.stats().recovered);
         }
         "graceful" => runtime().expect("a runtime").block_on(graceful(&client)),
         "stubborn" => runtime().expect("a runtime").block_on(async {
@@ -125,6 +136,9 @@ fn the_program() {
         other => panic!("no such part: {other}"),
     }
 }
+
+/// More than a disk takes in the moment between two deadlines.
+const PAGES: u64 = 100;
 
 /// The spool that the test has put into the environment.
 fn spool() -> SpoolConfig {
@@ -222,26 +236,29 @@ fn a_server_that_hangs_holds_up_no_end_and_what_is_lost_is_counted() {
 
 #[test]
 fn with_a_spool_a_server_that_hangs_costs_nothing_either() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let spool = [(SPOOL, folder.path().join("spool").into_os_string())];
-    let mended = Arc::new((Mutex::new(false), Condvar::new()));
-    let waiting = mended.clone();
-    let peer = ingest(move |_| {
-        let (mended, changed) = &*waiting;
-        let guard = mended.lock().expect("lock");
-        drop(changed.wait_while(guard, |mended| !*mended).expect("lock"));
-        status(202)
-    });
-    let mut program = start_with("spooled", &peer.url, &spool);
-    program.wait_for("ready");
-    program.signal("TERM");
-    let (ended, said) = program.wait(PATIENCE);
-    assert_eq!((ended.signal(), said), (Some(TERM), Vec::new()));
-    *mended.0.lock().expect("lock") = true;
-    mended.1.notify_all();
-    let (ended, _) = start_with("delivers", &peer.url, &spool).wait(PATIENCE);
-    assert!(ended.success());
-    assert!(!names(&peer).is_empty());
+    for (part, held) in [("spooled", 2), ("stubborn, spooled", 2 * PAGES)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = [(SPOOL, folder.path().join("spool").into_os_string())];
+        let mended = Arc::new((Mutex::new(false), Condvar::new()));
+        let waiting = mended.clone();
+        let peer = ingest(move |_| {
+            let (mended, changed) = &*waiting;
+            let guard = mended.lock().expect("lock");
+            drop(changed.wait_while(guard, |mended| !*mended).expect("lock"));
+            status(202)
+        });
+        let mut program = start_with(part, &peer.url, &spool);
+        program.wait_for("ready");
+        program.signal("TERM");
+        let (ended, said) = program.wait(PATIENCE);
+        assert_eq!((ended.signal(), said), (Some(TERM), Vec::new()), "{part}");
+        *mended.0.lock().expect("lock") = true;
+        mended.1.notify_all();
+        let (ended, said) = start_with("delivers", &peer.url, &spool).wait(PATIENCE);
+        assert!(ended.success(), "{part}");
+        assert_eq!(said, [held.to_string()], "{part}");
+        assert!(!names(&peer).is_empty());
+    }
 }
 
 #[test]

@@ -107,6 +107,8 @@ enum Bad {
     List,
     Map,
     Text,
+    Key,
+    Keys,
 }
 
 impl fmt::Display for Bad {
@@ -135,13 +137,29 @@ impl Serialize for Bad {
                 }
             }
             Self::Text => serializer.collect_str(self),
+            Self::Key => serializer.collect_map([(Self::Text, 1)]),
+            Self::Keys => {
+                let mut map = serializer.serialize_map(None)?;
+                for number in 0.. {
+                    map.serialize_entry(&format!("{number}{}", "k".repeat(1 << 20)), &1)?;
+                }
+                map.end()
+            }
         }
     }
 }
 
 #[test]
 fn a_type_that_fails_panics_or_has_no_end_costs_its_own_value() {
-    for bad in [Bad::Fails, Bad::Panics, Bad::List, Bad::Map, Bad::Text] {
+    for bad in [
+        Bad::Fails,
+        Bad::Panics,
+        Bad::List,
+        Bad::Map,
+        Bad::Text,
+        Bad::Key,
+        Bad::Keys,
+    ] {
         let (inputs, outputs) = recorded(&json!({"good": 1}));
         assert_eq!((inputs, outputs), (json!({"good": 1}), json!({"good": 1})));
         let (inputs, outputs) = recorded(&bad);

@@ -67,6 +67,9 @@ mod tests {
             .filter_map(|(_, value)| value)
             .collect();
         assert_eq!(folders.len(), 4);
+        let progress = places.progress();
+        let told = ("WORKBOOK_PROGRESS".as_ref(), Some(progress.as_os_str()));
+        assert!(command.get_envs().any(|variable| variable == told));
         for folder in folders {
             let mode = fs::metadata(folder).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o700, "{}", folder.display());

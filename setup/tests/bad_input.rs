@@ -416,6 +416,24 @@ fn cleaning_the_cache_leaves_what_is_not_ours() {
 }
 
 #[test]
+fn cleaning_keeps_what_the_learner_has_done_unless_all_is_to_go() {
+    let machine = Machine::new("progress");
+    let state = machine.root().join(".workbook");
+    let journal = state.join("progress.jsonl");
+    let passed = "{\"event\":\"check\",\"exercise\":\"01.repair\",\"passed\":true}\n";
+    fs::create_dir_all(state.join("logs")).unwrap();
+    fs::write(&journal, passed).unwrap();
+    let cache = machine.root().join("cache").display().to_string();
+    let variables = [("WORKBOOK_CACHE_DIR", cache.as_str())];
+    let output = machine.run_with(&["clean"], &variables);
+    says(&output, 0, &["kept", "the exercises you have passed"]);
+    assert_eq!(fs::read_to_string(&journal).unwrap(), passed);
+    assert!(!state.join("logs").exists());
+    says(&machine.run_with(&["clean", "--all"], &variables), 0, &[]);
+    assert!(!journal.exists());
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let machine = Machine::new("pipe");
     let (reader, writer) = std::io::pipe().unwrap();

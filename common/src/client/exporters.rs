@@ -48,6 +48,9 @@ pub(super) struct Exporters {
 /// Most destinations of one client. Each costs a thread, for as long as the client lives.
 const MAX_DESTINATIONS: usize = 64;
 
+/// How much of a grace is kept for the disk at most.
+const DISK_TIME: Duration = Duration::from_secs(2);
+
 impl Exporters {
     pub(super) fn new(batch: BatchConfig) -> Self {
         Self {
@@ -137,14 +140,18 @@ impl Exporters {
         first_problem(&lanes, ends)
     }
 
-    /// Shuts down as [`shutdown`](Self::shutdown) does, with what goes to disk at the end within the deadline
-    /// too.
-    pub(super) fn leave(&self, timeout: Duration) -> Result<(), FlushError> {
-        let for_the_disk = match &self.batch.spool {
-            Some(_) => (timeout / 4).min(Duration::from_secs(2)),
+    /// Shuts down as [`shutdown`](Self::shutdown) does, when so much is left of a grace; what goes to disk
+    /// at the end has its part of that.
+    pub(super) fn leave(&self, left: Duration, grace: Duration) -> Result<(), FlushError> {
+        self.shutdown(left.saturating_sub(self.for_the_disk(grace)))
+    }
+
+    /// Returns the part of a grace that is kept for what goes to disk at the end.
+    pub(super) fn for_the_disk(&self, grace: Duration) -> Duration {
+        match &self.batch.spool {
+            Some(_) => (grace / 4).min(DISK_TIME),
             None => Duration::ZERO,
-        };
-        self.shutdown(timeout - for_the_disk)
+        }
     }
 
     pub(super) async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {

@@ -39,13 +39,14 @@ pub enum TerminationError {
 impl Client {
     /// Sends what is held when the process is told to end, by SIGTERM or SIGINT (Ctrl-C), before it ends.
     ///
-    /// From then on nothing is taken in; what is held is sent, for at most `grace`, with a spool what is left
-    /// goes to disk, and the process dies by that very signal, so that whoever sent it sees what it expects. That takes no runtime, and half a
-    /// second more than `grace` at most, even if the server hangs. A second signal ends the process at once.
+    /// From then on nothing is taken in; what is held is sent, for at most `grace`; and the process dies by
+    /// that very signal, so that whoever sent it sees what it expects. With a spool a quarter of the grace,
+    /// two seconds at most, is kept for what is left to go to disk. That takes no runtime, and half a second
+    /// more than `grace` at most, even if the server hangs. A second signal ends the process at once.
     ///
     /// A program that ends by itself when it is told, such as a server that first serves the requests it
-    /// has, waits for [`terminated`]. Then it has until the end of the grace, and intake goes on until it
-    /// drops the guard.
+    /// has, waits for [`terminated`]. Then it has as long as the sending would have had, and intake goes on
+    /// until it drops the guard.
     ///
     /// The guard also flushes as [`flush_guard`](Self::flush_guard) does, when `main` returns. A forked
     /// process is watched from its first run on; before, it takes two signals to end it.
@@ -278,14 +279,17 @@ impl Watch {
         }
     }
 
-    /// Waits until the program has dropped its guards, for at most `grace`; false if it has not.
+    /// Waits until the program has dropped its guards, as long as `grace` lets it; false if it has not.
     fn ends_itself(&self, guarded: &[Guarded], grace: Duration) -> bool {
+        let mut for_the_disk = Duration::ZERO;
         for exporters in guarded.iter().filter_map(|it| it.exporters.upgrade()) {
             exporters.hurry();
+            for_the_disk = for_the_disk.max(exporters.for_the_disk(grace));
         }
+        let patience = grace.saturating_sub(for_the_disk);
         let waited = self
             .changed
-            .wait_timeout_while(self.lock(), grace, |state| !state.guarded.is_empty());
+            .wait_timeout_while(self.lock(), patience, |state| !state.guarded.is_empty());
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
@@ -309,7 +313,7 @@ fn end(guarded: &[Guarded], begun: Instant, longest: Duration) {
         let (tell, left) = (tell.clone(), grace.saturating_sub(begun.elapsed()));
         let work = move || {
             // What could not be sent is told by the exporter itself.
-            let _ = exporters.leave(left);
+            let _ = exporters.leave(left, grace);
             let _ = tell.send(());
         };
         // A transform that hangs holds up its own thread, and not the end.

@@ -25,12 +25,15 @@ pub const DEFAULT_BATCH_BYTES: usize = 20 * 1024 * 1024;
 /// How long the first operation of a batch waits for others at most.
 pub const DEFAULT_LINGER: Duration = Duration::from_millis(100);
 
-/// Most operations held, queued and in flight together: `LANGSMITH_TRACING_QUEUE_MAX_SIZE`.
-pub const DEFAULT_QUEUE_OPS: usize = 10_000;
+/// Most operations held, queued and in flight together: `LANGSMITH_TRACING_QUEUE_MAX_SIZE`. Memory is what
+/// runs out, so by default it is [`DEFAULT_QUEUE_BYTES`] that bounds the queue; the Python SDK's 10,000
+/// lose most of a burst of small runs.
+pub const DEFAULT_QUEUE_OPS: usize = 1_000_000;
 
 /// Most bytes held, queued and in flight together, by estimate: `LANGSMITH_MAX_INGEST_MEMORY_BYTES`.
-/// The official SDKs take 1 GiB; a service rarely has that to spare for its traces.
-pub const DEFAULT_QUEUE_BYTES: usize = 128 * 1024 * 1024;
+/// It holds a burst of 100,000 small runs; the official SDKs take 1 GiB, which a service rarely has to
+/// spare for its traces.
+pub const DEFAULT_QUEUE_BYTES: usize = 256 * 1024 * 1024;
 
 /// How long one request may take in all, from the first byte sent to the last one read.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

@@ -24,7 +24,7 @@ use super::ledger::DropReason;
 use super::queue::{Forsaken, Parked, Queue, Queued, Ticket, Work};
 use super::retry::MAX_WAIT;
 use super::size::shallow_size;
-use super::spool::{Draft, Files, Fingerprint, Letters, RecordId, Spool, SpoolConfig};
+use super::spool::{Adopted, Draft, Files, Fingerprint, Letters, RecordId, Spool, SpoolConfig};
 use super::sync::Clock as Instant;
 use super::transport::StartError;
 
@@ -53,6 +53,8 @@ pub(super) struct Keeper {
     spill_from: Instant,
     allowance: Allowance,
     warned: Vec<DropReason>,
+    // Files of dead processes are being read.
+    is_scanning: bool,
     // A fault of this crate: from then on it is as if the disk had failed.
     broken: bool,
 }
@@ -81,6 +83,7 @@ impl Keeper {
             spill_from: now,
             allowance: Allowance::new(config.replay_rate, now),
             warned: Vec::new(),
+            is_scanning: false,
             broken: false,
             queue,
             config,
@@ -97,13 +100,16 @@ impl Keeper {
 
     fn work(&mut self) {
         self.queue.begin_keeping();
-        self.adopt();
+        self.look();
         let interval = self.config.sync_interval;
         let interval = interval.clamp(Duration::from_millis(1), MAX_WAIT);
         let mut sync_at = Instant::now() + interval;
         let mut adopt_at = Instant::now() + ADOPT_EVERY;
         loop {
-            let until = sync_at.min(adopt_at);
+            let until = match self.is_scanning {
+                true => Instant::now(),
+                false => sync_at.min(adopt_at),
+            };
             let work = self.queue.wait_work(until, self.read_from, self.spill_from);
             let is_last = work.is_last;
             self.see_to(work);
@@ -116,11 +122,13 @@ impl Keeper {
                 sync_at = now + interval;
             }
             if now >= adopt_at && !is_last {
-                self.adopt();
+                self.look();
                 adopt_at = now + ADOPT_EVERY;
             }
             if is_last {
                 self.guarded(Spool::close);
+            } else if self.is_scanning {
+                self.scan();
             }
             self.tell();
             if is_last {
@@ -349,18 +357,27 @@ impl Keeper {
         self.queue.take_back(back);
     }
 
-    fn adopt(&mut self) {
+    /// Looks for what dead processes left behind.
+    fn look(&mut self) {
+        self.guarded(Spool::look);
+        self.is_scanning = true;
+    }
+
+    /// Reads a part of that; in between, those are served who wait for a write.
+    fn scan(&mut self) {
         let queue = self.queue.clone();
-        let adopted = self.guarded(|spool| {
-            let found = spool.adopt();
+        let more = self.guarded(|spool| {
+            let mut found = Adopted::default();
+            let more = spool.scan(&mut found);
             // Booked before anything of it can be read back.
             let epoch = queue.adopted(found.ops);
             spool.tag(&found, epoch);
+            more
         });
-        if adopted.is_none() {
-            self.queue.adopted(0);
+        if more != Some(true) {
+            self.is_scanning = false;
+            self.queue.end_looking();
         }
-        self.tell();
     }
 
     /// Has the program's transform change what it has not seen yet.

@@ -290,10 +290,12 @@ impl<C: SerializeMap> SerializeMap for Bounded<'_, C> {
     type Error = C::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), C::Error> {
-        if self.inner.serialize_key(key).is_ok() {
-            return self.left.take(0).map_err(C::Error::custom);
+        let (value, left) = (key, self.left);
+        // A key may be as long, or as endless, as any other text.
+        if self.inner.serialize_key(&Within { value, left }).is_ok() {
+            return Ok(());
         }
-        let (value, left) = (key, self.left.below().map_err(C::Error::custom)?);
+        let left = left.below().map_err(C::Error::custom)?;
         let key = Within { value, left }.serialize(serde_json::value::Serializer);
         match key.map_err(C::Error::custom)? {
             Value::String(key) => self.inner.serialize_key(&key),

@@ -16,6 +16,8 @@ const { Client, RunTree, __version__ } = require("langsmith");
 const { getCurrentRunTree, traceable, withRunTree } = require("langsmith/traceable");
 
 const NAME = "express";
+// Each costs a call, and the one who asks pays for none of them.
+const MOST_HOPS = 8;
 // Each run says which service it is of; without it, it would say what came with the caller's baggage.
 const metadata = { service: NAME };
 const client = new Client();
@@ -70,7 +72,7 @@ app.use(continued);
 app.get("/", async (_request, response) => response.send((await hello({})).text));
 app.post("/ask", async (request, response) => {
   const { question = "", hops = 0 } = request.body ?? {};
-  response.json(await ask({ question: String(question), hops: Math.min(Number(hops) || 0, 255) }));
+  response.json(await ask({ question: String(question), hops: Math.min(Number(hops) || 0, MOST_HOPS) }));
 });
 app.post("/flush", async (_request, response) => {
   await client.awaitPendingTraceBatches();

@@ -32,6 +32,8 @@ from langsmith.run_trees import get_cached_client
 from pydantic import BaseModel, Field
 
 NAME = "fastapi"
+# Each costs a call, and the one who asks pays for none of them.
+MOST_HOPS = 8
 CALL_SECONDS = 10.0
 FLUSH_SECONDS = 10.0
 STOP_SECONDS = 3
@@ -55,7 +57,7 @@ class Question(BaseModel):
     """Carry a question, and how many services it has still to see."""
 
     question: str
-    hops: int = Field(default=0, ge=0, le=255)
+    hops: int = Field(default=0, ge=0, le=MOST_HOPS)
 
 
 Answer = dict[str, Any]

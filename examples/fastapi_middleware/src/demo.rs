@@ -8,9 +8,10 @@ use common::lab::Target;
 
 use crate::cli::Demo;
 use crate::page;
-use crate::report::{Report, say};
+use crate::peers::Peers;
+use crate::report::{Report, complain, say};
 use crate::serve::{NAME, end_of_program};
-use crate::stage::{Peers, Stage};
+use crate::stage::Stage;
 use crate::traffic::{Amount, Traffic};
 
 /// Starts both services, sends traffic both ways, and shows what became of it.
@@ -25,6 +26,7 @@ pub async fn run(wishes: &Demo) -> Result<()> {
              To see the real one: `cargo workbook open` installs it; then run this again.\n",
         );
     }
+    complain("Starting the services …");
     let stage = Stage::set(peers).await?;
     let tell = |name, url: &str, what: &str| say(&format!("{name:<9}{url}   {what}"));
     tell(NAME, &stage.axum, "axum with our TracingLayer");
@@ -49,6 +51,9 @@ pub async fn run(wishes: &Demo) -> Result<()> {
     let report = Report::of(&stage, sent).await?;
     report.print();
     write(&wishes.out, &page::render(&report))?;
+    // Nothing is left for the stand-in; a LangSmith that is far away may need some seconds more.
+    let lesson = stage.lesson.clone();
+    tokio::task::spawn_blocking(move || lesson.finish()).await?;
     if stage.lesson.target() == Target::LangSmith || wishes.keep {
         say(&format!("One of the traces: {}", stage.lesson.link(&last)));
     }

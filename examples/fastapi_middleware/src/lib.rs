@@ -8,17 +8,20 @@
 //!
 //! | Read | for |
 //! |---|---|
-//! | [`service`] | the service: routes, layer, a step below the request, a call to the next service |
+//! | [`service`] | the service: routes, layer, a step below the request |
+//! | [`next`] | a call to the next service that keeps the trace |
 //! | [`trust`] | whose traces it continues |
 //! | [`serve`] | running it: port, signals, flush |
-//! | [`stage`], [`node`], [`traffic`], [`report`], [`page`] | the demonstration around it |
+//! | [`stage`], [`peers`], [`node`], [`traffic`], [`report`], [`page`] | the demonstration around it |
 //!
 //! Start at [`service::app`].
 
 pub mod cli;
 pub mod demo;
+pub mod next;
 pub mod node;
 pub mod page;
+pub mod peers;
 pub mod report;
 pub mod serve;
 pub mod service;

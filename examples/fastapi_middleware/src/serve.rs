@@ -17,8 +17,9 @@ use common::client::{Client, ClientBuilder, Config, ConfigError};
 use tokio::net::TcpListener;
 
 use crate::cli::Serve;
+use crate::next::Next;
 use crate::report::{complain, say};
-use crate::service::{self, Next};
+use crate::service;
 use crate::trust;
 
 /// The service's name, in replies and in the metadata of its runs.

@@ -15,16 +15,16 @@ use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use common::lab::story;
-use common::middleware::{IncomingTrace, TraceRequestExt as _, TracingLayer};
+use common::middleware::{IncomingTrace, TracingLayer};
 use common::model::RunType;
 use common::trace::{RunBuilder, Tracer};
 use futures_util::{StreamExt as _, stream};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+use crate::next::{Answer, AskError, MOST_HOPS, Next, Question};
 
 /// Makes the layer that reads the tracing headers; [`Policy`](crate::trust::Policy) says whom it believes.
 pub fn layer(tracer: &Tracer, project: &str) -> TracingLayer {
@@ -90,36 +90,6 @@ struct Site {
     next: Option<Next>,
 }
 
-/// The service that questions are passed on to.
-#[derive(Debug, Clone)]
-pub struct Next {
-    /// What it is called in the trace.
-    pub name: String,
-    /// Its address, without a path.
-    pub url: String,
-    /// How it is called. Made once: a client holds its connections.
-    pub http: reqwest::Client,
-}
-
-/// A question, and how many services it has still to see.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Question {
-    /// The question.
-    pub question: String,
-    /// Services after this one.
-    #[serde(default)]
-    pub hops: u8,
-}
-
-/// An answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    /// How many documents were found.
-    pub documents: usize,
-    /// The services that it went through, first to last.
-    pub served_by: Vec<String>,
-}
-
 async fn hello(State(site): State<Arc<Site>>) -> String {
     format!(
         "{} answers; ask it something: POST /ask {{\"question\": …}}\n",
@@ -132,6 +102,9 @@ async fn ask(
     Extension(incoming): Extension<IncomingTrace>,
     Json(question): Json<Question>,
 ) -> Result<Json<Answer>, AskError> {
+    if question.hops > MOST_HOPS {
+        return Err(AskError::TooFar);
+    }
     // Below the request's run, which is below the caller's: three lines of a tree, one line of code.
     let step = incoming.start("retrieve").run_type(RunType::Retriever);
     let step = step
@@ -150,55 +123,6 @@ async fn ask(
         answer.served_by.extend(further.served_by);
     }
     Ok(Json(answer))
-}
-
-impl Next {
-    async fn ask(&self, incoming: &IncomingTrace, question: Question) -> Result<Answer, AskError> {
-        let call = incoming
-            .start(format!("call {}", self.name))
-            .run_type(RunType::Tool);
-        let call = call.inputs(json!({ "hops": question.hops })).start();
-        let url = format!("{}/ask", self.url);
-        // `trace` is all of the sending side: it writes the place of `call` into the headers.
-        let request = self.http.post(url).json(&question).trace(&call);
-        let answer = async {
-            request
-                .send()
-                .await?
-                .error_for_status()?
-                .json::<Answer>()
-                .await
-        };
-        match answer.await {
-            Ok(answer) => {
-                call.end_with(json!({ "served_by": answer.served_by }));
-                Ok(answer)
-            }
-            Err(error) => {
-                call.fail(format_args!("CallFailed: {error}"));
-                Err(AskError::Next(self.name.clone()))
-            }
-        }
-    }
-}
-
-/// Why a question was not answered.
-#[derive(Debug, thiserror::Error)]
-enum AskError {
-    #[error("this service is the last: ask with fewer hops, or start it with --next URL")]
-    NoNext,
-    #[error("the next service, {0}, gave no answer; its own runs say why")]
-    Next(String),
-}
-
-impl IntoResponse for AskError {
-    fn into_response(self) -> Response {
-        let status = match self {
-            Self::NoNext => StatusCode::BAD_REQUEST,
-            Self::Next(_) => StatusCode::BAD_GATEWAY,
-        };
-        (status, format!("{self}\n")).into_response()
-    }
 }
 
 /// Fails in a step. The layer ends the request's run with the status, the step's run tells the cause.

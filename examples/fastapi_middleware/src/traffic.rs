@@ -21,9 +21,10 @@ use common::model::RunType;
 use common::trace::RunTree;
 use serde_json::json;
 
+use crate::next::{Answer, Question};
+use crate::peers::Peer;
 use crate::serve::NAME;
-use crate::service::{Answer, Question};
-use crate::stage::{Peer, Stage};
+use crate::stage::Stage;
 
 /// The service in whose name the traffic is sent.
 pub const GATEWAY: &str = "gateway";

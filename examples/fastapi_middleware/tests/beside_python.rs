@@ -4,7 +4,8 @@ mod wire;
 
 use std::net::SocketAddr;
 
-use fastapi_middleware::stage::{Peers, Stage};
+use fastapi_middleware::peers::Peers;
+use fastapi_middleware::stage::Stage;
 use wire::recorded;
 
 fn address(url: &str) -> SocketAddr {

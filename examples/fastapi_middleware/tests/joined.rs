@@ -6,8 +6,9 @@ use common::analysis::{Scorecard, text_tree};
 use common::model::TraceTree;
 use fastapi_middleware::node::Node;
 use fastapi_middleware::page;
+use fastapi_middleware::peers::Peers;
 use fastapi_middleware::report::Report;
-use fastapi_middleware::stage::{Peers, Stage};
+use fastapi_middleware::stage::Stage;
 use fastapi_middleware::traffic::{Amount, Traffic};
 
 const RUST_ONLY: Peers = Peers {

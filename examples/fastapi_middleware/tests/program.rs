@@ -207,6 +207,25 @@ fn without_python_it_says_so_shows_the_rust_half_and_succeeds() {
     assert!(said.contains("/trace.html") && told.is_absolute(), "{said}");
 }
 
+#[test]
+fn a_python_that_cannot_serve_is_told_with_its_last_words_and_the_remedy() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = program(&["--smoke"])
+        .current_dir(folder.path())
+        // Prints the script's name and ends, which is no service.
+        .env("WORKBOOK_PYTHON", "/bin/ls")
+        .env("WORKBOOK_ROOT", folder.path())
+        .output()
+        .expect("it ends");
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("ends at once") && said.contains("workbook doctor"),
+        "{said}"
+    );
+    assert!(!said.contains("the cell"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn kept_open_it_shows_its_traces_until_it_is_told_to_stop() {
     let folder = tempfile::tempdir().expect("a folder");

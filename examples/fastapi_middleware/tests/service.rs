@@ -81,18 +81,24 @@ async fn a_question_that_is_none_is_refused_and_its_run_says_so() {
     let (service, sink) = service(Policy::Restart);
     let refused = send(service.clone(), ask("not JSON")).await;
     assert_eq!(refused.status(), 400);
-    let last = send(service, ask(r#"{"question": "why?", "hops": 1}"#)).await;
+    let last = send(service.clone(), ask(r#"{"question": "why?", "hops": 1}"#)).await;
     assert_eq!(last.status(), 400);
     let words = last.into_body().collect().await.expect("a body").to_bytes();
     assert!(
         String::from_utf8_lossy(&words).contains("--next URL"),
         "{words:?}"
     );
+    let far = send(service, ask(r#"{"question": "why?", "hops": 9}"#)).await;
+    assert_eq!(
+        far.status(),
+        400,
+        "nobody makes the services call each other for long"
+    );
     let roots = sink.runs().into_iter().filter(Run::is_root);
     let statuses: Vec<_> = roots
         .map(|run| run.outputs.expect("ended")["status"].clone())
         .collect();
-    assert_eq!(statuses, [400, 400]);
+    assert_eq!(statuses, [400, 400, 400]);
 }
 
 #[tokio::test]

@@ -12,17 +12,22 @@ import time
 from typing import Any
 
 os.environ["LANGSMITH_TRACING"] = "true"
+# Runs without a client of their own go nowhere, rather than to the real service.
+os.environ["LANGSMITH_ENDPOINT"] = "http://127.0.0.1:9"
 
 import uvicorn  # noqa: E402
 from fastapi import FastAPI, Response  # noqa: E402
 from langsmith import Client, traceable  # noqa: E402
 from langsmith.middleware import TracingMiddleware  # noqa: E402
+from langsmith.run_trees import configure  # noqa: E402
 
 
 def app(kind: str, sink: str) -> FastAPI:
     """Build the service."""
     api = FastAPI()
     client = Client(api_url=sink, api_key="not-a-real-key")
+    # The run that the middleware makes of the headers asks for the process's client.
+    configure(client=client)
 
     @traceable(name="answer", client=client)
     def traced() -> str:

@@ -4,14 +4,13 @@
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
 /// The crates that a reader wants to know the version of.
-const NAMED: [&str; 8] = [
+const NAMED: [&str; 7] = [
     "opentelemetry",
     "opentelemetry-otlp",
     "tracing-opentelemetry",
     "fastrace",
     "fastrace-opentelemetry",
     "axum",
-    "axum-tracing-opentelemetry",
     "tower-http",
 ];
 

@@ -355,6 +355,13 @@ fn what_else_a_page_must_have_is_found() {
     damaged.page["metadata"]["workbook"]["made_from"]["1f3a90bc"] = number;
     damaged.cell("code Setup")["id"] = json!("1f3a90bc");
     one(&damaged.found(), "1f3a90bc", &["made up by a program"]);
+    let mut damaged = Repository::sound("unit");
+    damaged.cell("code Setup")["outputs"][0]["data"] = json!({"text/plain": "()"});
+    one(
+        &damaged.found(),
+        "code Setup",
+        &["shows `()`", "end the cell in `;`"],
+    );
     let mut damaged = Repository::sound("row");
     for section in ["Words you need", "Setup", "From scratch"] {
         damaged.cell(&format!("about {section}"))["source"] = json!(" ");

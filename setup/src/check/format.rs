@@ -75,28 +75,69 @@ pub(super) fn formatted(source: &str, rustfmt: &Path) -> Result<Result<String, S
         return Ok(Err(words.lines().take(6).collect::<Vec<_>>().join("\n")));
     }
     let text = String::from_utf8(output.stdout).context("rustfmt's output")?;
-    Ok(Ok(taken_out(&text, source)))
+    let mut cell = taken_out(&text, source);
+    // A cell that shows nothing may say so with a `;` that rustfmt finds redundant.
+    if source.trim_end().ends_with("};") && cell.ends_with('}') {
+        cell.push(';');
+    }
+    Ok(Ok(cell))
 }
 
-/// Takes the cell out of the function around it. A line of a text of several lines is left as it is.
+/// Takes the cell out of the function around it. A line that begins within a text is left as it is.
 fn taken_out(function: &str, source: &str) -> String {
     let lines: Vec<&str> = function.trim_end().lines().collect();
     let inside = lines
         .get(1..lines.len().saturating_sub(1))
         .unwrap_or_default();
-    let originals: Vec<&str> = source.lines().collect();
+    let texts = within_texts(source);
     let outdented = inside.iter().map(|line| match line.strip_prefix(INDENT) {
-        Some(_) if is_within_text(line, &originals) => line,
-        Some(rest) => rest,
-        None => line,
+        Some(rest) if !texts.contains(line) => rest,
+        _ => line,
     });
     outdented.collect::<Vec<_>>().join("\n")
 }
 
-fn is_within_text(line: &str, originals: &[&str]) -> bool {
-    originals.contains(&line)
-        && !originals.contains(&line.strip_prefix(INDENT).unwrap_or(line))
-        && line.trim().starts_with('"')
+/// Returns the lines that begin within a text of several lines.
+fn within_texts(source: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    // How the text ends that the place is in: a quote, and as many `#` as it began with.
+    let mut end: Option<String> = None;
+    for line in source.lines() {
+        if end.is_some() {
+            found.push(line);
+        }
+        let mut rest = line;
+        while let Some(c) = rest.chars().next() {
+            let skip = match &end {
+                Some(words) if rest.starts_with(words.as_str()) => {
+                    let length = words.len();
+                    end = None;
+                    length
+                }
+                Some(words) if c == '\\' && words.len() == 1 => 2,
+                Some(_) => c.len_utf8(),
+                None if rest.starts_with("//") => rest.len(),
+                None if rest.starts_with("'\"'") => 3,
+                None if c == '"' => {
+                    end = Some("\"".to_owned());
+                    1
+                }
+                None => match rest
+                    .strip_prefix("r#")
+                    .map(|hashes| hashes.trim_start_matches('#'))
+                {
+                    Some(text) if text.starts_with('"') => {
+                        let hashes = rest.len() - text.len() - 1;
+                        end = Some(format!("\"{}", "#".repeat(hashes)));
+                        hashes + 2
+                    }
+                    _ => c.len_utf8(),
+                },
+            };
+            rest = rest.get(skip.min(rest.len())..).unwrap_or_default();
+        }
+    }
+    found
 }
 
 /// Finds the toolchain's own program.
@@ -108,4 +149,31 @@ pub(super) fn program(sysroot: &Path, name: &str) -> PathBuf {
 pub(super) fn default_rustfmt() -> PathBuf {
     let found = child::command("rustfmt");
     PathBuf::from(found.get_program())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn formatted_as(source: &str) -> String {
+        formatted(source, &default_rustfmt()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_cell_is_formatted_as_it_stands() {
+        assert_eq!(formatted_as("let a=1;\na"), "let a = 1;\na");
+        assert_eq!(formatted_as("for a in 0..2 {\n};"), "for a in 0..2 {};");
+        assert_eq!(
+            formatted_as("pub fn a() {\n  b()\n}"),
+            "pub fn a() {\n    b()\n}"
+        );
+        for text in [
+            "let a = \"one\n    two\";",
+            "let a = r#\"one \"\n    two\"#;\nb();",
+        ] {
+            assert_eq!(formatted_as(text), text);
+        }
+        assert_eq!(formatted_as("a(); // \"\n    b();"), "a(); // \"\nb();");
+        assert!(formatted("let = ;", &default_rustfmt()).unwrap().is_err());
+    }
 }

@@ -47,6 +47,12 @@ fn pictures(page: &Page, cell: &Cell) -> Vec<Finding> {
     };
     for data in cell.outputs.iter().map(|output| &output["data"]) {
         let (svg, text) = (joined(&data["image/svg+xml"]), joined(&data["text/plain"]));
+        if text.trim() == "()" {
+            tell(
+                "the cell shows `()`, which says nothing".into(),
+                "end the cell in `;`",
+            );
+        }
         let is_picture = !svg.is_empty() || data["image/png"].is_string();
         if is_picture && text.trim().is_empty() {
             tell(

@@ -16,7 +16,7 @@ pub(super) struct Program {
 }
 
 /// Cells name what later ones use, show values that nobody takes, and end where a value stands.
-const HEAD: &str = "#![allow(unused, redundant_semicolons, unreachable_pub, clippy::no_effect)]\n\
+const HEAD: &str = "#![allow(unused, redundant_semicolons, unreachable_pub, clippy::no_effect, clippy::unnecessary_operation)]\n\
                     #![allow(clippy::items_after_statements, clippy::let_unit_value, clippy::unused_unit)]\n\
                     async fn page() {\n";
 
@@ -35,9 +35,8 @@ impl Program {
             let solution = cell.declares("exercise").and_then(&solved);
             let source = solution.unwrap_or_else(|| cell.source.clone());
             let first = program.text.lines().count() + 2;
-            program
-                .text
-                .push_str(&format!("{{\n{}\n;\n", without_commands(&source)));
+            let source = borrowing(&without_commands(&source));
+            program.text.push_str(&format!("{{\n{source}\n;\n"));
             let last = program.text.lines().count();
             program.places.push((first, last, cell.id.clone()));
             open += 1;
@@ -65,7 +64,48 @@ fn without_commands(source: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Borrows a variable that a cell ends in: the kernel shows it, and it lives on.
+fn borrowing(source: &str) -> String {
+    let source = source.trim_end();
+    let start = source.rfind('\n').map_or(0, |at| at + 1);
+    let (above, last) = source.split_at(start);
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    match !last.is_empty() && last.chars().all(is_name) {
+        true => format!("{above}&{last}"),
+        false => source.to_owned(),
+    }
+}
+
 /// Says whether a cell is Rust that can be read by itself.
 pub(super) fn is_rust(cell: &Cell) -> bool {
     !cell.has_tag(LEFT_OUT) && !cell.source.lines().any(|line| line.starts_with(':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn cells_stand_within_each_other_and_know_their_lines() {
+        let cell = |id: &str, source: &str, tags: &[&str]| json!({"cell_type": "code", "id": id, "source": source, "metadata": {"tags": tags}});
+        let text = json!({"cells": [
+            cell("one", ":dep x\nlet a = 1;\na", &[]),
+            cell("wrong", "let a: u8 = \"\";", &["does-not-compile"]),
+            cell("two", "a + 1", &[]),
+        ]});
+        let page = Page::parse("01", "a.ipynb", &text.to_string()).unwrap();
+        let program = Program::of(&page, |_| None);
+        assert!(
+            program
+                .text
+                .ends_with("{\n\nlet a = 1;\n&a\n;\n{\na + 1\n;\n}}\n}\n"),
+            "{}",
+            program.text
+        );
+        let line = |text: &str| program.text.lines().position(|line| line == text).unwrap() + 1;
+        assert_eq!(program.place(line("let a = 1;")), Some(("one", 2)));
+        assert_eq!(program.place(line("a + 1")), Some(("two", 1)));
+        assert_eq!(program.place(1), None);
+    }
 }

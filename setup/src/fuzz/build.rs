@@ -86,7 +86,7 @@ pub(super) fn program(workshop: &Workshop, target: &str) -> PathBuf {
 pub(super) fn build(workshop: &Workshop, targets: &[String]) -> Result<()> {
     let meter = Meter::start(
         "fuzz targets",
-        "3–8 minutes and 1 GB the first time; half a minute after an edit",
+        "4–9 minutes and 1 GB the first time; one or two after an edit",
     );
     let mut command = child::command("cargo");
     command

@@ -23,6 +23,9 @@ pub(super) fn reasons(said: &[String]) -> Vec<String> {
         let line = line.trim();
         line.is_empty()
             || line.starts_with("INFO:")
+            || line.starts_with("WARNING:")
+            || line.starts_with("stack backtrace:")
+            || is_frame(line)
             || line.starts_with("note:")
             || line.starts_with("NOTE:")
             || line.starts_with('#')
@@ -38,6 +41,12 @@ pub(super) fn reasons(said: &[String]) -> Vec<String> {
         .take(MOST)
         .map(|line| line.trim_end().to_owned())
         .collect()
+}
+
+/// Says whether a line is one of a backtrace, such as `12: core::panicking::panic`.
+fn is_frame(line: &str) -> bool {
+    let number = line.split_once(": ").map(|(number, _)| number);
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// Tells of a find in lines that can be pasted into a report.
@@ -84,6 +93,8 @@ mod tests {
             "#2\tINITED cov: 3",
             "thread '<unnamed>' panicked at common/fuzz/src/baggage.rs:9:5:",
             "after strip",
+            "stack backtrace:",
+            "   0: __rustc::rust_begin_unwind",
             "note: run with `RUST_BACKTRACE=1`",
             "==12== ERROR: libFuzzer: deadly signal",
         ];

@@ -136,7 +136,10 @@ fn run(
     });
     match watched {
         Ok(watched) => {
-            meter.done(&format!("{} targets", watched.len()));
+            meter.done(&match watched.len() {
+                1 => "1 target".to_owned(),
+                several => format!("{several} targets"),
+            });
             Ok(watched)
         }
         Err(error) => {

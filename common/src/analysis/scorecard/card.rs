@@ -18,7 +18,7 @@ use crate::analysis::svg::{Anchor, NAME, NOTE, TITLE, Type, line, rect, stripes,
 use crate::analysis::text::padded;
 
 /// Most lines of details to a row; the rest is counted.
-const MAX_DETAILS: usize = 6;
+const MAX_DETAILS: usize = 8;
 /// Columns of a name within a line of details.
 const MAX_NAME: usize = 40;
 

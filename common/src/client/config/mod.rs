@@ -18,8 +18,8 @@
 //! | revision | `LANGSMITH_REVISION_ID`, as metadata `revision_id` | none |
 //! | inputs again with the end | `LANGSMITH_EXCLUDE_INPUTS_ON_PATCH`; `true` in any case, or `1`, is no | no |
 //! | operations a request | `LANGSMITH_BATCH_INGEST_SIZE_LIMIT` | the server's, else 100 |
-//! | operations held | `LANGSMITH_TRACING_QUEUE_MAX_SIZE` | 10 000 |
-//! | bytes held | `LANGSMITH_MAX_INGEST_MEMORY_BYTES` | 128 MiB |
+//! | operations held | `LANGSMITH_TRACING_QUEUE_MAX_SIZE` | 1 000 000 |
+//! | bytes held | `LANGSMITH_MAX_INGEST_MEMORY_BYTES` | 256 MiB |
 //! | no compression | `LANGSMITH_DISABLE_RUN_COMPRESSION`; `true` in any case, or `1` | as the server's `/info` allows |
 //! | level of compression | `LANGSMITH_RUN_COMPRESSION_LEVEL`, -7 to 22 | 1 |
 //! | folder of the spool | `LANGSMITH_SPOOL_DIR` | none: nothing is kept on disk |

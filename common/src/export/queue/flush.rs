@@ -64,7 +64,6 @@ impl Epochs {
             false => self.present(),
         };
         self.at(epoch).disk += ops;
-        self.stop_looking();
         epoch
     }
 

@@ -347,10 +347,13 @@ impl Queue {
         state.stats.accepted += ops;
         state.stats.recovered += ops;
         state.stats.spooled += ops;
-        let epoch = state.epochs.adopt(ops);
-        drop(state);
+        state.epochs.adopt(ops)
+    }
+
+    /// Ends the first look for what earlier processes left: a flush need not wait for that any more.
+    pub(in crate::export) fn end_looking(&self) {
+        self.lock().epochs.stop_looking();
         self.tell_settled();
-        epoch
     }
 
     /// Takes operations in that were read back.

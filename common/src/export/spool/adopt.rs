@@ -25,24 +25,25 @@ pub struct Adopted {
 }
 
 impl Spool {
-    /// Takes over the folders whose owners are gone.
-    ///
-    /// It also looks at how much all others have on disk, which counts against the same bound.
+    /// Takes over the folders whose owners are gone, and reads all that is in them.
     pub fn adopt(&mut self) -> Adopted {
         let mut adopted = Adopted::default();
-        let root = match self.root() {
-            Ok(root) => root,
-            Err(error) => {
-                self.trouble(&error);
-                return adopted;
-            }
-        };
-        let found = match self.files.list(&root) {
+        self.look();
+        while self.scan(&mut adopted) {}
+        adopted
+    }
+
+    /// Takes over the folders whose owners are gone. What is in them is read by [`scan`](Self::scan).
+    ///
+    /// It also looks at how much all others have on disk, which counts against the same bound.
+    pub fn look(&mut self) {
+        let found = self.root().and_then(|root| {
+            let found = self.files.list(&root)?;
+            Ok((root, found))
+        });
+        let (root, found) = match found {
             Ok(found) => found,
-            Err(error) => {
-                self.trouble(&error);
-                return adopted;
-            }
+            Err(error) => return self.trouble(&error),
         };
         let folders = found.into_iter().filter(|entry| entry.is_folder);
         // One that is not finished has an owner that is just about to take its lock.
@@ -56,12 +57,23 @@ impl Spool {
             if let Ok(Some(lock)) = self.files.lock(&path.join(LOCK), false) {
                 let at = self.place_for(&path);
                 self.folders[at].lock = Some(lock);
-                self.take_over(at, &path, &mut adopted);
+                self.take_over(at, &path);
             }
         }
         self.leave_folders();
         self.measure();
-        adopted
+    }
+
+    /// Reads one file of those that were taken over; false if there is none left.
+    ///
+    /// One at a time, so that whoever waits for a write waits no longer than that.
+    pub fn scan(&mut self, adopted: &mut Adopted) -> bool {
+        let Some((folder, path, bytes)) = self.unread.pop_front() else {
+            return false;
+        };
+        self.foreign_bytes = self.foreign_bytes.saturating_sub(bytes);
+        self.take_segment(folder, &path, bytes, adopted);
+        true
     }
 
     /// Returns the place of a folder: the one that it had when it was looked at before, or a new one.
@@ -85,7 +97,7 @@ impl Spool {
         }
     }
 
-    fn take_over(&mut self, folder: usize, path: &Path, adopted: &mut Adopted) {
+    fn take_over(&mut self, folder: usize, path: &Path) {
         let found = match self.files.list(path) {
             Ok(found) => found,
             Err(error) => {
@@ -102,7 +114,8 @@ impl Spool {
             if entry.is_folder || !entry.name.ends_with(".seg") {
                 continue;
             }
-            self.take_segment(folder, &path.join(&entry.name), entry.bytes, adopted);
+            let path = path.join(&entry.name);
+            self.unread.push_back((folder, path, entry.bytes));
         }
     }
 

@@ -112,7 +112,8 @@ impl Spool {
     /// Deletes the folders that hold nothing any more.
     pub(super) fn leave_folders(&mut self) {
         for at in 0..self.folders.len() {
-            let used = self.segments.values().any(|segment| segment.folder == at);
+            let used = self.segments.values().any(|segment| segment.folder == at)
+                || self.unread.iter().any(|(folder, ..)| *folder == at);
             if used || self.folders[at].lock.is_none() || self.own == Some(at) {
                 continue;
             }

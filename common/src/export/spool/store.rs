@@ -1,6 +1,6 @@
 //! The records of one exporter on disk: its own, and those of dead processes that it took over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -125,6 +125,8 @@ pub struct Spool {
     pub(super) open: Option<u32>,
     // How many were made, for their names.
     made: u32,
+    // Files that were taken over and not read yet: folder, path, bytes.
+    pub(super) unread: VecDeque<(usize, PathBuf, u64)>,
     // What others have in the same folder, when it was last looked at.
     pub(super) foreign_bytes: u64,
     pub(super) stats: SpoolStats,
@@ -163,6 +165,7 @@ impl Spool {
             next_segment: 0,
             open: None,
             made: 0,
+            unread: VecDeque::new(),
             foreign_bytes: 0,
             stats: SpoolStats::default(),
             failing: false,

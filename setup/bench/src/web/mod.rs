@@ -57,7 +57,7 @@ pub const WAYS: [Way; 8] = [
     ),
     way(
         "axum-otel",
-        "+ axum-tracing-opentelemetry, one exported span",
+        "+ tower-http, tracing-opentelemetry, one exported span",
         Runtime::RustPeer,
     ),
     way("fastapi", "FastAPI, bare", Runtime::Python("bare")),

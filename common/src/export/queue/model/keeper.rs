@@ -127,16 +127,16 @@ fn explored(few: usize, durable: bool, fails: bool) {
 
 #[test]
 fn what_overflows_is_delivered_or_on_disk_and_never_both() {
-    explored(700, false, false);
+    explored(600, false, false);
 }
 
 #[test]
 fn what_is_kept_before_it_is_accepted_is_delivered_or_on_disk_and_never_both() {
-    explored(700, true, false);
+    explored(600, true, false);
 }
 
 #[test]
 fn a_disk_that_fails_at_times_loses_nothing_that_it_took() {
-    explored(300, false, true);
-    explored(300, true, true);
+    explored(150, false, true);
+    explored(150, true, true);
 }

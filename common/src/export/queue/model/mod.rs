@@ -2,8 +2,8 @@
 //! returns early.
 //!
 //! These are the files that serve in production, with [`sync`](crate::export::sync) in shuttle's hands.
-//! `SCHEDULES=1000000 cargo test -p common --release --lib queue::model` is the long run; without the
-//! variable each model runs some thousand. A failure prints its schedule for `shuttle::replay`.
+//! `SCHEDULES=150000 cargo test -p common --lib queue::model` is the long run, so many for each model: a
+//! million together. Without the variable there are 10,000. A failure prints its schedule for `shuttle::replay`.
 
 mod disk;
 mod keeper;
@@ -63,7 +63,9 @@ impl Ended {
 
 fn run(number: u64) -> Box<Run> {
     let start = chrono::DateTime::from_timestamp_nanos(1_795_342_674_000_000_000);
-    let id = RunId(Uuid::from_u128(0x01a2_02b7 << 96 | u128::from(number) + 1));
+    let id = RunId(Uuid::from_u128(
+        (0x01a2_02b7 << 96) + u128::from(number) + 1,
+    ));
     let order = DottedOrder::root(Segment { start, id });
     Box::new(Run::begin(order, "run", RunType::Chain, start))
 }
@@ -189,12 +191,12 @@ fn flushes(timers: Timers, planted: Option<Mistake>) {
 
 #[test]
 fn no_flush_returns_early_and_no_wake_up_is_lost() {
-    explore(4_000, || flushes(Timers::Never, None));
+    explore(3_500, || flushes(Timers::Never, None));
 }
 
 #[test]
 fn timers_that_go_off_at_any_moment_change_nothing() {
-    explore(1_500, || flushes(Timers::Anytime, None));
+    explore(1_000, || flushes(Timers::Anytime, None));
 }
 
 #[test]
@@ -213,7 +215,7 @@ fn the_model_finds_a_wake_up_that_is_lost() {
 
 #[test]
 fn whoever_submits_while_it_closes_is_counted_or_refused() {
-    explore(3_000, || {
+    explore(2_500, || {
         shuttled::begin(Timers::Never, None);
         let (queue, ended) = (queue(4, 2), Ended::default());
         let worker = work(queue.clone(), ended.clone());
