@@ -1,6 +1,7 @@
 //! What one request carries.
 
 use std::collections::HashMap;
+use std::iter::Peekable;
 
 use uuid::Uuid;
 
@@ -186,5 +187,50 @@ impl Group {
             // The same thing said again.
             (earlier, again) => *earlier = again,
         }
+    }
+}
+
+/// Takes the next groups: one, and as many more as both bounds allow.
+pub(super) fn next_groups(
+    groups: &mut Peekable<impl Iterator<Item = Group>>,
+    most: usize,
+    most_bytes: usize,
+) -> Vec<Group> {
+    let mut taken = Vec::from_iter(groups.next());
+    let mut bytes = taken.first().map_or(0, |group| group.bytes);
+    while taken.len() < most {
+        let fits = |group: &Group| bytes.saturating_add(group.bytes) <= most_bytes;
+        let Some(group) = groups.next_if(fits) else {
+            break;
+        };
+        bytes += group.bytes;
+        taken.push(group);
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{DottedOrder, RunId, RunType, Segment};
+
+    #[test]
+    fn what_is_taken_together_is_bounded_in_count_and_bytes() {
+        let group = |bytes| {
+            let start = chrono::DateTime::UNIX_EPOCH;
+            let id = RunId(Uuid::from_u128(7));
+            let order = DottedOrder::root(Segment { start, id });
+            let run = Run::begin(order, "run", RunType::Chain, start);
+            Group::new(RunOp::Post(Box::new(run)), bytes)
+        };
+        let sizes = [50, 4, 4, 4, 1, 1, 1, 1, 1];
+        let mut groups = sizes.map(group).into_iter().peekable();
+        let mut taken = Vec::new();
+        while groups.peek().is_some() {
+            let next = next_groups(&mut groups, 4, 10);
+            taken.push(next.iter().map(|it| it.bytes).collect::<Vec<_>>());
+        }
+        let expected = [vec![50], vec![4, 4], vec![4, 1, 1, 1], vec![1, 1]];
+        assert_eq!(taken, expected);
     }
 }

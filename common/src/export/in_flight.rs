@@ -95,6 +95,15 @@ impl Held {
         }
     }
 
+    /// Leaves it to the disk, to be sent after what lies there; without a spool it is rejected.
+    pub(super) fn set_back(mut self) {
+        if let Some(batch) = self.batch.take()
+            && let Err(batch) = self.in_flight.queue.set_back(batch)
+        {
+            self.in_flight.settle(batch, Err(DropReason::Rejected));
+        }
+    }
+
     /// Cuts it into two halves; the second is empty if there is only one group.
     pub(super) fn split(self) -> [Self; 2] {
         let (first, second) = self.cut(Batch::split);

@@ -17,11 +17,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::batch::Group;
+use super::batch::{Group, next_groups};
 use super::callbacks::Transform;
 use super::config::BatchConfig;
 use super::ledger::DropReason;
 use super::queue::{Forsaken, Parked, Queue, Queued, Ticket, Work};
+use super::retry::MAX_WAIT;
 use super::size::shallow_size;
 use super::spool::{Adopted, Draft, Files, Fingerprint, Letters, RecordId, Spool, SpoolConfig};
 use super::sync::Clock as Instant;
@@ -33,8 +34,9 @@ const ADOPT_EVERY: Duration = Duration::from_secs(30);
 /// How long after a write that failed the next one is tried for operations that memory still holds.
 const SPILL_AGAIN: Duration = Duration::from_millis(500);
 
-/// Most groups that are in the form of bytes at once, besides being held.
+/// Most groups that are in the form of bytes at once, besides being held, and most bytes by estimate.
 const CHUNK: usize = 256;
+const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 
 pub(super) struct Keeper {
     queue: Arc<Queue>,
@@ -76,7 +78,7 @@ impl Keeper {
             transform: batch.transform.clone(),
             records: HashMap::new(),
             rejected: 0,
-            pause: batch.retry.cap,
+            pause: batch.retry.cap.min(MAX_WAIT),
             read_from: now,
             spill_from: now,
             allowance: Allowance::new(config.replay_rate, now),
@@ -89,11 +91,19 @@ impl Keeper {
     }
 
     /// Works until the queue says that nothing comes any more. A panic ends the spool, not the exporter.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(self) {
+        // Told last: whoever hears it may take the spool over, so its locks are given back before.
         let _end = End(self.queue.clone());
+        let mut keeper = self;
+        keeper.work();
+    }
+
+    fn work(&mut self) {
         self.queue.begin_keeping();
         self.look();
-        let mut sync_at = Instant::now() + self.config.sync_interval;
+        let interval = self.config.sync_interval;
+        let interval = interval.clamp(Duration::from_millis(1), MAX_WAIT);
+        let mut sync_at = Instant::now() + interval;
         let mut adopt_at = Instant::now() + ADOPT_EVERY;
         loop {
             let until = match self.is_scanning {
@@ -109,7 +119,7 @@ impl Keeper {
                     spool.sync();
                     spool.tidy();
                 });
-                sync_at = now + self.config.sync_interval.max(Duration::from_millis(1));
+                sync_at = now + interval;
             }
             if now >= adopt_at && !is_last {
                 self.look();
@@ -133,10 +143,11 @@ impl Keeper {
             self.park(parked, work.is_last);
         }
         self.spill(work.spill);
-        self.forget(&work.done);
+        // First: a process that is killed in between must have it in one place at least.
         for (group, reason) in work.letters {
             self.write_down(&group, reason);
         }
+        self.forget(&work.done);
         if let Some((ops, bytes)) = work.room {
             self.read_back(ops, bytes);
         }
@@ -196,7 +207,7 @@ impl Keeper {
                 Err(reason) => return self.drop_all(waiting, reason),
             },
         };
-        if !is_last {
+        if !is_last && reason.is_of_endpoint() {
             self.read_from = Instant::now() + self.pause;
         }
         for group in self.keep(groups) {
@@ -240,7 +251,7 @@ impl Keeper {
         let mut left = Vec::new();
         let mut groups = groups.into_iter().peekable();
         while groups.peek().is_some() {
-            let chunk: Vec<Group> = groups.by_ref().take(CHUNK).collect();
+            let chunk = next_groups(&mut groups, CHUNK, CHUNK_BYTES);
             let (recorded, others): (Vec<Group>, Vec<Group>) =
                 chunk.into_iter().partition(|group| self.is_recorded(group));
             for group in &recorded {

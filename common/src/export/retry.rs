@@ -7,7 +7,7 @@
 //! | 400, 422 | something of it is rejected | several runs: halved; a single one: dropped |
 //! | 413 | too large | several runs: halved; a single one: attachments, outputs, inputs, then the rest are cut |
 //! | 404 to `/runs/multipart` | no such path | sent to `/runs/batch`; if that works, so are later ones |
-//! | 404 to feedback | no such run yet | sent again a few times, then dropped |
+//! | 404 to feedback, to an update by itself | no such run yet | feedback: sent again a few times; then, with a spool, after what lies there; then dropped |
 //! | 415 to a compressed body | cannot unpack | sent as it is, and so are later ones |
 //! | 408, 425, 429, 499, 500, 502, 503, 504, 520 to 530 | not now | **held** |
 //! | no connection, no answer in time, broken off; 407 of a proxy | out of reach | **held** |
@@ -46,7 +46,7 @@ pub struct RetryPolicy {
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// No setting waits longer than this, so that none can overflow the clock.
-const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 
 impl Default for RetryPolicy {
     fn default() -> Self {

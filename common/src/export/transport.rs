@@ -89,6 +89,9 @@ pub struct HttpResponse {
 
 const API_KEY: &str = "x-api-key";
 
+/// The header that names the workspace.
+pub(super) const WORKSPACE: &str = "x-tenant-id";
+
 /// An idle connection is closed after this long: before the load balancers in front of a server do it,
 /// which have a minute mostly.
 const POOL_IDLE: Duration = Duration::from_secs(50);
@@ -363,7 +366,7 @@ fn headers(to: &Destination) -> Result<HeaderMap, StartError> {
     }
     if let Some(workspace) = &to.workspace_id {
         let value = HeaderValue::from_str(workspace).map_err(|_| StartError::InvalidWorkspace)?;
-        headers.insert("x-tenant-id", value);
+        headers.insert(WORKSPACE, value);
     }
     Ok(headers)
 }

@@ -41,6 +41,8 @@ struct State {
     full: bool,
     // Whether writes wait until they need not any more.
     hangs: bool,
+    // How many locks are held.
+    locks: usize,
 }
 
 impl Faulty {
@@ -51,11 +53,16 @@ impl Faulty {
             dead: false,
             full: false,
             hangs: false,
+            locks: 0,
         })))
     }
 
     pub fn calls(&self) -> usize {
         self.0.lock().expect("state").calls
+    }
+
+    pub fn locks(&self) -> usize {
+        self.0.lock().expect("state").locks
     }
 
     pub fn set_hanging(&self, hangs: bool) {
@@ -132,6 +139,19 @@ impl Output for Written {
     }
 }
 
+/// A lock that is counted, and given back with hesitation, so that a race is lost.
+struct Counted {
+    _inner: Lock,
+    faults: Faulty,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (0..100).for_each(|_| std::thread::yield_now());
+        self.faults.0.lock().expect("state").locks -= 1;
+    }
+}
+
 impl Files for Faulty {
     fn make_folder(&self, path: &Path) -> io::Result<()> {
         self.call(true, || Disk.make_folder(path), || {})
@@ -174,7 +194,15 @@ impl Files for Faulty {
     }
 
     fn lock(&self, path: &Path, make: bool) -> io::Result<Option<Lock>> {
-        self.call(make, || Disk.lock(path, make), || {})
+        let lock = self.call(make, || Disk.lock(path, make), || {})?;
+        Ok(lock.map(|inner| {
+            self.0.lock().expect("state").locks += 1;
+            let faults = self.clone();
+            Box::new(Counted {
+                _inner: inner,
+                faults,
+            }) as Lock
+        }))
     }
 }
 

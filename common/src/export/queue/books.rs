@@ -65,6 +65,21 @@ impl Queue {
         fate.is_err()
     }
 
+    /// Leaves a piece of a batch to the disk, to be sent after what lies there already.
+    ///
+    /// # Errors
+    /// The piece, if there is no spool.
+    pub(in crate::export) fn set_back(&self, batch: Batch) -> Result<(), Batch> {
+        let mut state = self.lock();
+        if !state.keeping.is_at_work() {
+            return Err(batch);
+        }
+        let parked = Parked::Groups(batch.into_groups(), DropReason::Rejected);
+        state.keeping.parked.push(parked);
+        self.to_keep.notify_one();
+        Ok(())
+    }
+
     /// Books operations whose content is lost to this process; a record on disk still has it.
     pub(in crate::export) fn forsake(&self, left: Forsaken, reason: DropReason) {
         if left.ops == 0 {

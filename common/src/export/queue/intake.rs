@@ -74,8 +74,28 @@ impl Queue {
             }
             guard = self.wait_stored(guard, left);
         }
-        guard.keeping.late.insert(ticket);
         guard.stats.spool.unstored += 1;
+        let keeping = &mut guard.keeping;
+        let place = keeping
+            .fresh
+            .binary_search_by_key(&Some(ticket), |it| it.record);
+        match place.ok().filter(|_| !keeping.is_last) {
+            // The disk holds the keeper up; sending does not wait for that.
+            Some(place) => {
+                let untouched = keeping.fresh.remove(place);
+                if let Some(queued) = untouched
+                    && guard.push(Queued {
+                        record: None,
+                        ..queued
+                    })
+                {
+                    self.work.notify_one();
+                }
+            }
+            None => {
+                keeping.late.insert(ticket);
+            }
+        }
     }
 
     fn wait_stored<'a>(

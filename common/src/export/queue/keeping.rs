@@ -5,17 +5,17 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::books::Forsaken;
+use super::letters::Letters;
 use super::{Queue, Queued, State, Ticket};
 use crate::export::batch::{Batch, Group};
 use crate::export::ledger::{DropReason, SpoolStats};
+use crate::export::retry::MAX_WAIT;
 use crate::export::spool::{SpoolConfig, SpoolMode};
 use crate::export::sync::{Clock, MutexGuard, ThreadId, this_thread};
 
-/// Most operations that wait for one write.
+/// Most operations that wait for one write, and most bytes by estimate: they are in memory twice then.
 const GROUP_OPS: usize = 1_024;
-
-/// Most rejected operations that wait to be written down; of more, only the count is kept.
-const MAX_LETTERS: usize = 1_024;
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a spool changes about submitting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Storing {
         match spool.map(|spool| (spool.mode, spool.store_timeout)) {
             None => Self::No,
             Some((SpoolMode::Overflow, _)) => Self::Overflow,
-            Some((SpoolMode::Durable, timeout)) => Self::Durable(timeout),
+            Some((SpoolMode::Durable, timeout)) => Self::Durable(timeout.min(MAX_WAIT)),
         }
     }
 }
@@ -61,7 +61,7 @@ pub(in crate::export) struct Keeping {
     pub(super) late: BTreeSet<Ticket>,
     pub(super) parked: Vec<Parked>,
     pub(super) done: Vec<Ticket>,
-    letters: Vec<(Group, DropReason)>,
+    letters: Letters,
     pub(super) keeper: Option<ThreadId>,
     // There is no keeper: none was asked for, or it has left.
     pub(super) gone: bool,
@@ -99,7 +99,7 @@ impl Keeping {
             late: BTreeSet::new(),
             parked: Vec::new(),
             done: Vec::new(),
-            letters: Vec::new(),
+            letters: Letters::default(),
             keeper: None,
             gone: storing == Storing::No,
             is_last: false,
@@ -124,12 +124,20 @@ impl Keeping {
     pub(super) fn finish(&mut self, batch: Batch, rejected: Option<DropReason>) {
         for group in batch.into_groups() {
             self.done.extend(&group.records);
-            if let Some(reason) = rejected
-                && self.letters.len() < MAX_LETTERS
-            {
-                self.letters.push((group, reason));
+            if let Some(reason) = rejected {
+                self.letters.push(group, reason);
             }
         }
+    }
+
+    /// Returns how many fresh operations are written next.
+    fn next_group(&self) -> usize {
+        let sizes = self.fresh.iter().take(GROUP_OPS).scan(0_usize, |sum, it| {
+            *sum = sum.saturating_add(it.bytes);
+            Some(*sum)
+        });
+        let fitting = sizes.take_while(|sum| *sum <= GROUP_BYTES).count();
+        fitting.max(usize::from(!self.fresh.is_empty()))
     }
 
     fn has_work(&self) -> bool {
@@ -170,13 +178,13 @@ impl Queue {
                 let keeping = &mut state.keeping;
                 let count = match keeping.is_last {
                     true => keeping.fresh.len(),
-                    false => keeping.fresh.len().min(GROUP_OPS),
+                    false => keeping.next_group(),
                 };
                 let mut work = Work {
                     fresh: keeping.fresh.drain(..count).collect(),
                     parked: std::mem::take(&mut keeping.parked),
                     done: std::mem::take(&mut keeping.done),
-                    letters: std::mem::take(&mut keeping.letters),
+                    letters: keeping.letters.take(),
                     is_last: keeping.is_last,
                     room: room.filter(|_| reads && now >= read_from),
                     spill: Vec::new(),
@@ -390,6 +398,7 @@ impl Queue {
         state.keeping.gone = true;
         state.keeping.written = u64::MAX;
         let fresh: Vec<Queued> = state.keeping.fresh.drain(..).collect();
+        state.stats.spool.unstored += fresh.len() as u64;
         let parked = std::mem::take(&mut state.keeping.parked);
         state.epochs.stop_looking();
         drop(state);

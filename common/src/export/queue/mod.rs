@@ -15,6 +15,7 @@ mod books;
 mod flush;
 mod intake;
 mod keeping;
+mod letters;
 #[cfg(test)]
 mod model;
 mod outlet;
@@ -244,10 +245,10 @@ impl Queue {
         self.wait_until(|state| state.keeping.gone).await;
     }
 
-    /// Waits until nothing is held in memory any more, or the worker has left.
+    /// Waits until nothing is held in memory any more and the keeper has left, or the worker has.
     pub(super) async fn emptied(&self) {
-        self.wait_until(|state| state.stats.queued == 0 || state.gone)
-            .await;
+        let is_over = |state: &State| state.stats.queued == 0 && state.keeping.gone;
+        self.wait_until(|state| is_over(state) || state.gone).await;
     }
 
     /// Waits until operations are refused for a reason that was not there before.

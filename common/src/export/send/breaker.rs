@@ -50,6 +50,8 @@ struct State {
     trouble: Option<DropReason>,
     // Of the key that was refused.
     credentials: Option<u64>,
+    // Before this moment not even a new key is tried: one may be made for each request.
+    rests_until: Option<Instant>,
     // What is said by a request from before the last change is old.
     age: u64,
 }
@@ -97,6 +99,7 @@ impl Breaker {
                 failures: 0,
                 trouble: None,
                 credentials: None,
+                rests_until: None,
                 age: 0,
             }),
             changed: Notify::new(),
@@ -148,9 +151,13 @@ impl Breaker {
                 if !is_new_key && until >= deadline {
                     return Err(trouble);
                 }
-                if !is_new_key && until > now {
+                let from = match state.rests_until {
+                    Some(rest) if is_new_key => until.min(rest),
+                    _ => until,
+                };
+                if from > now {
                     let look = now + LOOK_FOR_KEY;
-                    let look = if may_change { until.min(look) } else { until };
+                    let look = if may_change { from.min(look) } else { from };
                     return Ok(Admitted::NotBefore(look));
                 }
                 state.phase = Phase::Probing;
@@ -224,6 +231,7 @@ impl Pass<'_> {
         state.age += 1;
         let wait = breaker.policy.wait(state.failures - 1, trouble.after);
         state.phase = Phase::Open { until: now + wait };
+        state.rests_until = Some(now + LOOK_FOR_KEY);
         self.is_probe = false;
         drop(state);
         breaker.changed.notify_waiters();
@@ -326,21 +334,23 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_is_tried_at_once_and_the_refused_one_is_not() {
-        let (breaker, now, end) = breaker();
-        let mut times = 0;
-        let mut key = 1;
-        while times < 10 {
-            let pass = pass(breaker.admit(now, end, Some(key))).expect("a new key");
-            assert!(pass.fails_at(now, KEY_REFUSED));
-            key += 1;
-            times += 1;
-        }
-        let waits = |key| match breaker.admit(now, end, key).expect("time") {
-            Admitted::Now(_) => None,
-            Admitted::NotBefore(look) => Some(look - now),
+    fn a_new_key_is_tried_soon_and_the_refused_one_is_not() {
+        let (breaker, mut now, end) = breaker();
+        let refused = Trouble {
+            after: Some(Duration::from_secs(30)),
+            ..KEY_REFUSED
         };
-        assert!(waits(Some(key - 1)).expect("the same key") <= LOOK_FOR_KEY);
-        assert!(waits(Some(key)).is_none());
+        for key in 1..=10 {
+            let pass = pass(breaker.admit(now, end, Some(key))).expect("a new key");
+            assert!(pass.fails_at(now, refused));
+            let waits = |key| match breaker.admit(now, end, Some(key)).expect("time") {
+                Admitted::Now(_) => Duration::ZERO,
+                Admitted::NotBefore(look) => look - now,
+            };
+            assert_eq!(waits(key), LOOK_FOR_KEY);
+            // A source that makes a key for each request leads to few requests all the same.
+            assert_eq!(waits(key + 1), LOOK_FOR_KEY);
+            now += LOOK_FOR_KEY;
+        }
     }
 }

@@ -39,6 +39,8 @@ pub(super) enum Fate {
     NoUnpacking,
     /// The server does not know yet what the load is about.
     NotYet,
+    /// The server does not know the run that the load updates.
+    NoRun,
 }
 
 /// Tells what came of a load.
@@ -62,7 +64,7 @@ pub(super) fn read(
         Verdict::NotFound => match (load.form, load.only()) {
             (Form::Multipart, _) => Ok(Fate::NoMultipart),
             (Form::One, Some(RunOp::Feedback(_))) => Ok(Fate::NotYet),
-            (Form::One, Some(RunOp::Patch(_))) => Ok(Fate::Dropped(DropReason::Rejected)),
+            (Form::One, Some(RunOp::Patch(_))) => Ok(Fate::NoRun),
             (Form::Json | Form::One, _) => Err(sure(DropReason::NotFound)),
         },
         // RFC 9110: the server cannot read a packed body.

@@ -93,7 +93,11 @@ impl Flight {
                     self.refusals += 1;
                     waiting.extend(load.halves());
                 }
-                Fate::Refused | Fate::NotYet => load.batch.settle(Err(DropReason::Rejected)),
+                // What it is about may lie on disk, and is sent before it from there.
+                Fate::NoRun | Fate::NotYet if self.may_wait(&load) => load.batch.set_back(),
+                Fate::Refused | Fate::NoRun | Fate::NotYet => {
+                    load.batch.settle(Err(DropReason::Rejected));
+                }
                 Fate::Dropped(reason) => load.batch.settle(Err(reason)),
             }
         }
@@ -198,10 +202,19 @@ impl Flight {
         }
     }
 
+    /// Returns true if a load that came too early has not come back for that too often.
+    fn may_wait(&self, load: &Load) -> bool {
+        let has_spool = self.shared.config.spool.is_some();
+        has_spool && (load.only()).is_some_and(|op| self.shared.early().may_wait(op.id()))
+    }
+
     fn delivered(&self, load: Load) {
         if load.form == Form::Json {
             // Remembered only now: a wrong endpoint has neither path.
             self.shared.dialect().form = Form::Json;
+        }
+        if let (Form::One, Some(op)) = (load.form, load.only()) {
+            self.shared.early().forget(op.id());
         }
         for (reason, count) in load.attachments_lost() {
             self.shared.queue.count_attachments_lost(reason, count);

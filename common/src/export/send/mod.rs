@@ -19,6 +19,7 @@
 
 mod breaker;
 mod dialect;
+mod early;
 mod fate;
 mod flight;
 mod reply;
@@ -32,6 +33,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use breaker::Breaker;
 pub(super) use dialect::Dialect;
+use early::Early;
 pub(super) use warnings::Warnings;
 
 use super::config::{BatchConfig, Delivery};
@@ -54,6 +56,7 @@ pub(super) struct Shared {
     pub(super) config: BatchConfig,
     pub(super) warnings: Arc<Warnings>,
     breaker: Breaker,
+    early: Mutex<Early>,
     dialect: Mutex<Dialect>,
     encoder: Mutex<Encoder>,
 }
@@ -76,6 +79,7 @@ impl Sender {
         Self {
             shared: Arc::new(Shared {
                 breaker: Breaker::new(config.retry.clone()),
+                early: Mutex::default(),
                 dialect: Mutex::new(Dialect::new(config.delivery)),
                 encoder: Mutex::new(Encoder::with_level(config.compression_level)),
                 queue,
@@ -131,6 +135,10 @@ impl Sender {
 impl Shared {
     pub(super) fn dialect(&self) -> MutexGuard<'_, Dialect> {
         self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn early(&self) -> MutexGuard<'_, Early> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn encoder(&self) -> MutexGuard<'_, Encoder> {

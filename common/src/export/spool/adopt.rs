@@ -55,11 +55,9 @@ impl Spool {
             }
             // Without it the owner lives, or is just going.
             if let Ok(Some(lock)) = self.files.lock(&path.join(LOCK), false) {
-                self.folders.push(Folder {
-                    path: path.clone(),
-                    lock: Some(lock),
-                });
-                self.take_over(self.folders.len() - 1, &path);
+                let at = self.place_for(&path);
+                self.folders[at].lock = Some(lock);
+                self.take_over(at, &path);
             }
         }
         self.leave_folders();
@@ -76,6 +74,18 @@ impl Spool {
         self.foreign_bytes = self.foreign_bytes.saturating_sub(bytes);
         self.take_segment(folder, &path, bytes, adopted);
         true
+    }
+
+    /// Returns the place of a folder: the one that it had when it was looked at before, or a new one.
+    fn place_for(&mut self, path: &Path) -> usize {
+        let known = self.folders.iter().position(|folder| folder.path == path);
+        known.unwrap_or_else(|| {
+            self.folders.push(Folder {
+                path: path.to_owned(),
+                lock: None,
+            });
+            self.folders.len() - 1
+        })
     }
 
     /// Gives the records of what was taken over the caller's tag.
@@ -146,9 +156,16 @@ impl Spool {
         if header.fingerprint != self.fingerprint {
             return self.put_aside(path, "for another endpoint or workspace");
         }
+        let acks = match self.files.read(&path.with_extension("ack"), 0, bytes) {
+            Ok(acks) => acks,
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => {
+                // Without them all of it would be sent again.
+                self.trouble(&error);
+                return;
+            }
+        };
         self.stats.damaged += contents.damaged + u64::from(contents.torn);
-        let acks = self.files.read(&path.with_extension("ack"), 0, bytes);
-        let acks = acks.unwrap_or_default();
         let ack_bytes = acks.len() as u64;
         let mut acks = read_acks(&acks, header.mark);
         acks.sort_unstable();

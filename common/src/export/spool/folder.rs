@@ -17,7 +17,7 @@ use twox_hash::XxHash3_128;
 use super::files::{Files, Lock};
 use super::segment::Fingerprint;
 use crate::export::config::Destination;
-use crate::export::transport::StartError;
+use crate::export::transport::{StartError, WORKSPACE};
 
 /// The file whose lock says that a folder has an owner.
 pub(super) const LOCK: &str = "lock";
@@ -29,7 +29,11 @@ impl Destination {
     /// Tells for whom operations are, on disk: by address and workspace, never by the key.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let address = self.endpoint.trim().trim_end_matches('/');
-        let workspace = self.workspace_id.as_deref().unwrap_or_default();
+        // A header of the user's may name the workspace too.
+        let mut headers = self.headers.iter();
+        let named = headers.find(|(name, _)| name.eq_ignore_ascii_case(WORKSPACE));
+        let workspace = (self.workspace_id.as_deref()).or(named.map(|(_, value)| &**value));
+        let workspace = workspace.unwrap_or_default();
         XxHash3_128::oneshot(format!("{address}\n{workspace}").as_bytes()).to_be_bytes()
     }
 }
@@ -156,9 +160,16 @@ pub(super) fn make_writer(files: &dyn Files, below: &Path) -> io::Result<(String
     let name = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
     let unfinished = below.join(format!("{UNFINISHED}{name}"));
     files.make_folder(&unfinished)?;
-    let lock = files
-        .lock(&unfinished.join(LOCK), true)?
-        .ok_or_else(|| io::Error::other("a new lock is taken"))?;
-    files.rename(&unfinished, &below.join(&name))?;
-    Ok((name, lock))
+    let locked = files.lock(&unfinished.join(LOCK), true);
+    let finished = locked.and_then(|lock| {
+        let lock = lock.ok_or_else(|| io::Error::other("a new lock is taken"))?;
+        files.rename(&unfinished, &below.join(&name))?;
+        Ok(lock)
+    });
+    if finished.is_err() {
+        // It is tried again with every record: nothing may pile up meanwhile.
+        let _ = files.remove(&unfinished.join(LOCK));
+        let _ = files.remove_folder(&unfinished);
+    }
+    Ok((name, finished?))
 }

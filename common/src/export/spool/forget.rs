@@ -124,6 +124,11 @@ impl Spool {
     fn leave(&mut self, at: usize) {
         let folder = &mut self.folders[at];
         let left = self.files.list(&folder.path).unwrap_or_default();
+        if left.iter().any(|entry| entry.name.ends_with(".seg")) {
+            // One that could not be read or deleted is left to a later look, with all that belongs to it.
+            folder.lock = None;
+            return;
+        }
         let acks = left.iter().filter(|entry| entry.name.ends_with(".ack"));
         for entry in acks {
             let _ = self.files.remove(&folder.path.join(&entry.name));

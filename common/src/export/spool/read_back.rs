@@ -1,5 +1,7 @@
 //! What waits on disk comes back to memory, oldest first.
 
+use std::io::ErrorKind;
+
 use bytes::Bytes;
 
 use super::record;
@@ -63,9 +65,12 @@ impl Spool {
                 let (from, most) = (u64::from(place.offset), u64::from(place.length));
                 let read = match self.files.read(&segment.path, from, most) {
                     Ok(read) => Bytes::from(read),
+                    // Somebody has deleted it, and waiting does not bring it back.
+                    Err(error) if error.kind() == ErrorKind::NotFound => Bytes::new(),
                     Err(error) => {
                         self.trouble(&error);
-                        return found;
+                        // What is behind it may be readable.
+                        break;
                     }
                 };
                 let op = match segment::is_record(&read, segment.header.mark) {

@@ -294,7 +294,10 @@ impl Spool {
         };
         let path = self.folders[own].path.join(format!("{:08}.seg", self.made));
         self.made += 1;
-        let mut output = self.files.create(&path)?;
+        let mut output = self
+            .files
+            .create(&path)
+            .inspect_err(|error| self.miss(error))?;
         if let Err(error) = output.append(&header.bytes()) {
             drop(output);
             // There is no record in it; if it stays, whoever reads it finds that out.
@@ -417,8 +420,22 @@ impl Spool {
         let folder = self.folders[segment.folder].path.clone();
         let synced = synced.and_then(|()| self.files.sync_folder(&folder));
         if let Err(error) = synced {
+            self.miss(&error);
             self.trouble(&error);
         }
+    }
+
+    /// Begins anew if the folder is not there any more: somebody has deleted it.
+    fn miss(&mut self, error: &io::Error) {
+        if error.kind() != io::ErrorKind::NotFound {
+            return;
+        }
+        let open = self.open.take();
+        if let Some(segment) = open.and_then(|open| self.segments.get_mut(&open)) {
+            segment.output = None;
+        }
+        self.own = None;
+        self.root = None;
     }
 
     /// Returns true if nothing is on disk that this process answers for.
