@@ -5,8 +5,8 @@
 //!     └─ every ten seconds: runs so far, memory ─► terminal, chart
 //! ```
 //!
-//! The loop is closed: it waits while the queue is more than half full, so nothing is refused, and the
-//! rate is what the exporter gets rid of. Start at [`soak`].
+//! The loop is closed: it waits while the queue holds plenty, so nothing is refused, and the rate is what the
+//! exporter gets rid of. Start at [`soak`].
 
 use std::time::{Duration, Instant};
 
@@ -28,8 +28,8 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// Traces between two looks at the queue.
 const STRETCH: usize = 16;
 
-/// Operations in the queue from which on the loop waits: half of what it holds by default.
-const ENOUGH: u64 = common::export::DEFAULT_QUEUE_OPS as u64 / 2;
+/// Bytes in the queue from which on the loop waits: the exporter is never idle, and nothing is refused.
+const ENOUGH: usize = 16 * 1024 * 1024;
 
 /// What was seen at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ pub(crate) fn drive(order: &Order) -> Result<()> {
             one_trace(&client, &mut texts);
             runs += order.workload.spans as u64;
         }
-        while client.stats().queued > ENOUGH {
+        while client.stats().queued_bytes > ENOUGH {
             std::thread::sleep(Duration::from_micros(500));
         }
         let elapsed = began.elapsed();
