@@ -1,8 +1,8 @@
 //! `cargo workbook`: from a fresh clone to an open notebook with one command.
 //!
 //! ```text
-//!   cli ─► steps::ensure ─► open · run · refresh · check · test · compat · bench · fuzz   doctor · serve · progress · clean
-//!              │                     │
+//!   cli ─► steps::ensure ─► open · run · refresh · check · test · compat · bench · fuzz
+//!              │                     │                doctor · serve · progress · clean
 //!              └── toolchain, python, kernel, facade           kernel: what Jupyter starts
 //! ```
 //!

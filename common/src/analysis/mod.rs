@@ -5,7 +5,7 @@
 //!                 ├─ waterfall ────► Figure ───┤             ┌ Display        terminals, snapshots
 //! TraceTree ──────┼─ tree_diagram ─► Figure ───┼── each has ─┼ evcxr_display  notebooks
 //!                 ├─ Shape::of ────► Shape     │             └ to_html        pages
-//!                 └─ Outline::of ─► side_by_side┤
+//!                 └─ Outline::of ──► Figure ───┤     side_by_side(is, should be)
 //! hops ───────────── sequence ─────► Figure ───┤
 //! numbers ────────── bar_chart, line_chart ────┤
 //! ledger, tree ───── scorecard ──► Scorecard ──┤
