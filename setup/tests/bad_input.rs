@@ -454,7 +454,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 #[test]
 fn an_unknown_command_is_a_usage_error() {
     let machine = Machine::new("command");
-    says(&machine.run(&["bench"]), 2, &["unrecognized subcommand"]);
+    says(&machine.run(&["benhc"]), 2, &["unrecognized subcommand"]);
 }
 
 #[test]
