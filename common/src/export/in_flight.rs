@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::batch::Batch;
 use super::ledger::DropReason;
-use super::queue::{Forsaken, Queue, Queued};
+use super::queue::{Forsaken, Queue, Waiting};
 use super::send::Warnings;
 use crate::model::RunOp;
 
@@ -38,7 +38,7 @@ impl InFlight {
     }
 
     /// Takes over what was taken from the queue, until it is a batch.
-    pub(super) fn take(&self, taken: &[Queued]) -> Taken {
+    pub(super) fn take(&self, taken: &[Waiting]) -> Taken {
         Taken {
             in_flight: self.clone(),
             left: Forsaken::of(taken),

@@ -21,7 +21,7 @@ use super::batch::{Group, next_groups};
 use super::callbacks::Transform;
 use super::config::BatchConfig;
 use super::ledger::DropReason;
-use super::queue::{Forsaken, Parked, Queue, Queued, Ticket, Work};
+use super::queue::{Forsaken, Parked, Queue, Queued, Ticket, Waiting, Work};
 use super::retry::MAX_WAIT;
 use super::size::shallow_size;
 use super::spool::{Adopted, Draft, Files, Fingerprint, Letters, RecordId, Spool, SpoolConfig};
@@ -224,10 +224,11 @@ impl Keeper {
     }
 
     /// Writes what memory has no room for.
-    fn spill(&mut self, mut spill: Vec<Queued>) {
+    fn spill(&mut self, spill: Vec<Waiting>) {
         if spill.is_empty() {
             return;
         }
+        let mut spill: Vec<Queued> = spill.into_iter().map(Waiting::write).collect();
         if let Err(reason) = self.change(&mut spill) {
             return self.drop_all(spill, reason);
         }

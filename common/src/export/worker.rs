@@ -20,7 +20,7 @@ use super::batch::Batch;
 use super::config::{BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, Delivery};
 use super::in_flight::{Held, InFlight};
 use super::info::ServerInfo;
-use super::queue::{Limits, Queue, Queued};
+use super::queue::{Limits, Queue, Queued, Waiting};
 use super::send::{Sender, Shared, Warnings};
 use super::transport::{HttpRequest, Transport};
 
@@ -126,8 +126,9 @@ impl Worker {
     /// Lets the program change what was taken, and merges what is sent together.
     ///
     /// None if there is nothing to send; what was taken is booked.
-    async fn gather(&self, mut taken: Vec<Queued>) -> Option<Held> {
+    async fn gather(&self, taken: Vec<Waiting>) -> Option<Held> {
         let owed = self.in_flight.take(&taken);
+        let mut taken: Vec<Queued> = taken.into_iter().map(Waiting::write).collect();
         let mut changed = Ok(());
         if let Some(transform) = self.config.transform.clone() {
             // Beside this thread: requests are under way here, and deadlines pass.
