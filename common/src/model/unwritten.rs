@@ -20,7 +20,7 @@ pub enum Part {
 /// its own.
 ///
 /// What a run is given is moved into it and from there to the operation, so each part is written once:
-/// either [`Part::Begin`] and then [`Part::End`], or [`Part::Whole`].
+/// either [`Part::Begin`] and [`Part::End`], which two threads may do in any order, or [`Part::Whole`].
 pub trait Unwritten: Send + Sync + fmt::Debug {
     /// Returns the run's id.
     fn run_id(&self) -> RunId;

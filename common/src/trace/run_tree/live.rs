@@ -147,19 +147,22 @@ impl Unwritten for Live {
             let record = &mut state.record;
             run.reference_example_id = record.reference_example_id;
             if ends {
-                run.extra.other = std::mem::take(&mut record.other);
                 run.outputs = std::mem::take(&mut record.outputs).into();
                 run.events = std::mem::take(&mut record.events);
                 run.error = record.error.take();
                 run.end_time = record.end;
-            } else {
-                run.extra.other.clone_from(&record.other);
             }
-            run.inputs = if ends || !self.own.inputs_on_patch {
-                std::mem::take(&mut record.inputs).into()
-            } else {
-                record.inputs.clone().into()
+            // The end may be written before the beginning, by another thread.
+            run.extra.other = match part {
+                Part::Whole => std::mem::take(&mut record.other),
+                Part::Begin | Part::End => record.other.clone(),
             };
+            run.inputs = match (part, self.own.inputs_on_patch) {
+                (Part::Whole, _) | (Part::Begin, false) => std::mem::take(&mut record.inputs),
+                (Part::Begin | Part::End, true) => record.inputs.clone(),
+                (Part::End, false) => Fields::Unsaid,
+            }
+            .into();
             if begins {
                 run.attachments = std::mem::take(&mut record.given);
             }
