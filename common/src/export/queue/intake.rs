@@ -3,10 +3,10 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use super::size::shallow_size;
 use super::{Queue, Queued, State, Storing, Ticket};
 use crate::export::ledger::RefuseReason;
-use crate::export::size::shallow_size;
-use crate::export::sync::{Clock, Instant, MutexGuard, this_thread};
+use crate::export::life::sync::{Clock, Instant, MutexGuard, this_thread};
 use crate::model::RunOp;
 
 impl Queue {
