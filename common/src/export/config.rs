@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::address::{show_endpoint, show_header};
-use super::callbacks::{OnDrop, Transform};
-use super::key::KeySource;
-use super::retry::RetryPolicy;
+use super::endpoint::{KeySource, show_endpoint, show_header};
+use super::life::{OnDrop, Transform};
+use super::send::RetryPolicy;
 use super::spool::SpoolConfig;
 
 /// Where runs are sent if nobody says otherwise: `LANGSMITH_ENDPOINT`.

@@ -7,13 +7,13 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::config::{BatchConfig, Destination};
-use super::ledger::{ExportStats, FlushError};
-use super::queue::FlushMark;
-use super::running::{Running, Storage};
-use super::spool::{Disk, Files};
-use super::transport::{
+use super::endpoint::{
     HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };
+use super::ledger::{ExportStats, FlushError};
+use super::life::{Running, Storage};
+use super::queue::FlushMark;
+use super::spool::{Disk, Files};
 use crate::model::{Place, RunOp, Unwritten};
 
 /// Sends operations to one destination from a thread of its own.

@@ -19,41 +19,33 @@
 //! and tried again, one request at a time; what is the matter with a run costs that run at most.
 //! What was accepted is accounted for to the last operation:
 //! `accepted = delivered + dropped + spooled + queued`. Start at [`BatchExporter`].
+//!
+//! The rooms, in the order in which an operation passes them:
+//!
+//! | Room | What happens there |
+//! |---|---|
+//! | `queue` | it is taken in or refused, counted, and waits |
+//! | `batch` | it leaves with others: taken, changed by the program, merged; in flight |
+//! | `encode` | it becomes bytes |
+//! | `send` | it is sent, again and in pieces if need be, until its fate is known |
+//! | `endpoint` | where that goes: address, key, connections, trust |
+//! | `spool` | beside all that: the disk, and the thread that keeps it |
+//! | `life` | below all that: threads, forks, the program's own functions, locks and clocks |
 
-mod address;
-mod admission;
 mod batch;
-mod callbacks;
-mod chunks;
 mod config;
-mod connections;
 mod encode;
+mod endpoint;
 mod exporter;
-mod in_flight;
-mod info;
-mod keeper;
-mod key;
 mod ledger;
+mod life;
 mod queue;
-mod retry;
-mod route;
-mod running;
 mod send;
-#[cfg(test)]
-mod shuttled;
-mod size;
 // The tests and fuzz targets of the spool reach its inside.
 #[doc(hidden)]
 pub mod spool;
-mod stall;
-mod sync;
-mod tls;
-mod transport;
-mod worker;
 
-pub(crate) use address::{check_endpoint, is_loopback, show_endpoint, show_header};
 pub use batch::{Batch, Group};
-pub use callbacks::{OnDrop, Transform};
 pub(crate) use config::trimmed_key;
 pub use config::{
     BatchConfig, COMPRESSION_LEVELS, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS,
@@ -62,17 +54,18 @@ pub use config::{
     Delivery, Destination,
 };
 pub use encode::{EncodedBody, Encoder, Encoding};
+pub use endpoint::{
+    BatchIngestConfig, Exchange, HttpRequest, HttpResponse, InstanceFlags, KeySource,
+    ReqwestTransport, ServerInfo, StartError, Transport, TransportError,
+};
+pub(crate) use endpoint::{check_endpoint, is_loopback, show_endpoint, show_header};
 pub use exporter::BatchExporter;
-pub use info::{BatchIngestConfig, InstanceFlags, ServerInfo};
-pub use key::KeySource;
 pub use ledger::{AttachmentLoss, DropReason, ExportStats, FlushError, RefuseReason, SpoolStats};
-pub(crate) use retry::names_workspace;
-pub use retry::{RetryPolicy, Verdict, judge};
-pub(crate) use running::after_fork;
+pub(crate) use life::after_fork;
+pub use life::{OnDrop, Transform};
+pub(crate) use send::names_workspace;
+pub use send::{RetryPolicy, Verdict, judge};
 pub use spool::{
     DEFAULT_SPOOL_BYTES, DEFAULT_SPOOL_SEGMENT_BYTES, DEFAULT_SPOOL_SYNC_INTERVAL,
     DEFAULT_STORE_TIMEOUT, Rejected, SpoolConfig, SpoolMode,
-};
-pub use transport::{
-    Exchange, HttpRequest, HttpResponse, ReqwestTransport, StartError, Transport, TransportError,
 };

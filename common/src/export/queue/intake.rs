@@ -3,12 +3,12 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::admission::Newcomer;
+use super::size::shallow_size;
 use super::waiting::Content;
 use super::{Queue, Queued, State, Storing, Ticket, Waiting};
-use crate::export::admission::Newcomer;
 use crate::export::ledger::RefuseReason;
-use crate::export::size::shallow_size;
-use crate::export::sync::{Clock, Instant, MutexGuard, this_thread};
+use crate::export::life::sync::{Clock, Instant, MutexGuard, this_thread};
 use crate::model::{FIXED_SIZE, Part, Place, RunOp, Unwritten};
 
 impl Queue {

@@ -9,9 +9,9 @@ use super::letters::Letters;
 use super::{Queue, Queued, State, Ticket, Waiting};
 use crate::export::batch::{Batch, Group};
 use crate::export::ledger::{DropReason, SpoolStats};
-use crate::export::retry::MAX_WAIT;
+use crate::export::life::sync::{Clock, MutexGuard, ThreadId, this_thread};
+use crate::export::send::MAX_WAIT;
 use crate::export::spool::{SpoolConfig, SpoolMode};
-use crate::export::sync::{Clock, MutexGuard, ThreadId, this_thread};
 
 /// Most operations that wait for one write, and most bytes by estimate: they are in memory twice then.
 const GROUP_OPS: usize = 1_024;

@@ -11,6 +11,7 @@
 //! One lock guards all of it, so the books balance at every moment. Nothing slow and nothing that can
 //! panic runs under it. Start at [`Queue`].
 
+mod admission;
 mod books;
 mod flush;
 mod intake;
@@ -19,6 +20,8 @@ mod letters;
 #[cfg(test)]
 mod model;
 mod outlet;
+mod size;
+mod stall;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -27,19 +30,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use self::admission::Admission;
 use self::flush::Epochs;
 use self::keeping::Keeping;
-use super::admission::Admission;
-use super::callbacks::Losses;
+use self::stall::Stall;
 use super::config::{BatchConfig, Delivery};
 use super::ledger::{DropReason, ExportStats, RefuseReason};
-use super::stall::Stall;
-use super::sync::{Condvar, Instant, Mutex, MutexGuard, Notify};
+use super::life::Losses;
+use super::life::sync::{Condvar, Instant, Mutex, MutexGuard, Notify};
 use crate::model::RunOp;
 
 pub(super) use self::books::Forsaken;
 pub(super) use self::flush::FlushMark;
 pub(super) use self::keeping::{Parked, Storing, Work};
+pub(super) use self::size::shallow_size;
 pub(super) use self::waiting::Waiting;
 
 /// Names the record of an operation on disk, as long as this process lives. The keeper knows where it

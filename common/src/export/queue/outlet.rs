@@ -1,7 +1,7 @@
 //! The way out, on the exporter's thread.
 
 use super::{Queue, State, Waiting};
-use crate::export::sync::{Instant, timeout_at};
+use crate::export::life::sync::{Instant, timeout_at};
 
 impl Queue {
     /// Waits until there is something to send; false once the queue is closed and empty.

@@ -23,9 +23,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::retry::RetryPolicy;
+use crate::export::endpoint::Transport;
 use crate::export::ledger::DropReason;
-use crate::export::retry::RetryPolicy;
-use crate::export::transport::Transport;
 
 /// So many requests fail in a row before nobody sends any more: one may be chance.
 const IN_A_ROW: u32 = 3;

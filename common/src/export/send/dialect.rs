@@ -1,8 +1,8 @@
 //! What was learned of how a server wants to be spoken to.
 
+use super::route::Form;
 use crate::export::config::{BatchConfig, Delivery};
-use crate::export::info::ServerInfo;
-use crate::export::route::Form;
+use crate::export::endpoint::ServerInfo;
 
 /// The first version of LangSmith that takes feedback among the runs.
 const FEEDBACK_AS_PART: [u64; 3] = [0, 8, 10];

@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use super::breaker::Trouble;
 use super::reply::failed;
+use super::retry::{Verdict, judge};
+use super::route::{Form, Load};
 use crate::export::encode::{EncodedBody, Encoding};
+use crate::export::endpoint::{HttpResponse, TransportError};
 use crate::export::ledger::DropReason;
-use crate::export::retry::{Verdict, judge};
-use crate::export::route::{Form, Load};
-use crate::export::transport::{HttpResponse, TransportError};
 use crate::model::RunOp;
 
 /// What became of a load.

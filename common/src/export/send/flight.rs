@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::fate::{Fate, read};
+use super::route::{Form, Load, divide};
 use super::truncate::shorten;
+use crate::export::batch::Held;
 use crate::export::encode::EncodedBody;
-use crate::export::in_flight::Held;
+use crate::export::endpoint::HttpRequest;
 use crate::export::ledger::DropReason;
-use crate::export::route::{Form, Load, divide};
-use crate::export::transport::HttpRequest;
 
 /// How often feedback on a run that the server does not know is sent: it may know the run soon. The
 /// Python SDK tries ten times; we do not hold up the runs for that long.

@@ -23,6 +23,8 @@ mod early;
 mod fate;
 mod flight;
 mod reply;
+mod retry;
+mod route;
 mod truncate;
 mod warnings;
 
@@ -34,13 +36,16 @@ use tokio::task::{JoinError, JoinSet};
 use breaker::Breaker;
 pub(super) use dialect::Dialect;
 use early::Early;
+pub(super) use retry::MAX_WAIT;
+pub(crate) use retry::names_workspace;
+pub use retry::{RetryPolicy, Verdict, judge};
 pub(super) use warnings::Warnings;
 
+use super::batch::Held;
 use super::config::{BatchConfig, Delivery};
 use super::encode::Encoder;
-use super::in_flight::Held;
+use super::endpoint::Transport;
 use super::queue::Queue;
-use super::transport::Transport;
 
 /// Has batches carried to the endpoint, at most so many at once.
 pub(super) struct Sender {

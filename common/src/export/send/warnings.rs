@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::export::endpoint::{HttpResponse, TransportError};
 use crate::export::ledger::DropReason;
-use crate::export::transport::{HttpResponse, TransportError};
 
 /// Of one kind, one warning in this time.
 const EVERY: Duration = Duration::from_secs(60);

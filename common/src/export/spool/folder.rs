@@ -17,7 +17,7 @@ use twox_hash::XxHash3_128;
 use super::files::{Files, Lock};
 use super::segment::Fingerprint;
 use crate::export::config::Destination;
-use crate::export::transport::{StartError, WORKSPACE};
+use crate::export::endpoint::{StartError, WORKSPACE};
 
 /// The file whose lock says that a folder has an owner.
 pub(super) const LOCK: &str = "lock";

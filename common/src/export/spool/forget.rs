@@ -9,9 +9,8 @@ use std::collections::btree_map::Entry as Slot;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::folder;
-use super::segment;
 use super::store::{RecordId, Spool, State};
+use super::{folder, segment};
 
 impl Spool {
     /// Forgets records: they are delivered, or given up. A segment without others is deleted.

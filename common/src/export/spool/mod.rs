@@ -19,6 +19,7 @@ mod config;
 mod files;
 mod folder;
 mod forget;
+mod keeper;
 mod letters;
 mod read_back;
 mod record;
@@ -31,6 +32,7 @@ pub use config::{
     DEFAULT_STORE_TIMEOUT, SpoolConfig, SpoolMode, UnknownSpoolMode,
 };
 pub use files::{Disk, Entry, Files, Lock, Output};
+pub(super) use keeper::Keeper;
 pub(crate) use letters::Letters;
 pub use letters::Rejected;
 pub use read_back::Recovered;

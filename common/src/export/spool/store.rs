@@ -10,8 +10,8 @@ use super::files::{Files, Lock, Output};
 use super::folder;
 use super::record::{self, Unreadable};
 use super::segment::{self, FRAME_LEN, Fingerprint, HEADER_LEN, Header};
+use crate::export::endpoint::StartError;
 use crate::export::ledger::SpoolStats;
-use crate::export::transport::StartError;
 use crate::model::RunOp;
 
 /// Names a record for as long as the process lives.

@@ -9,11 +9,10 @@ use shuttle::{future, thread};
 use super::disk::Memory;
 use super::{Ended, FOREVER, explore, hold, submit, work};
 use crate::export::config::BatchConfig;
-use crate::export::keeper::Keeper;
+use crate::export::life::shuttled::{self, Timers};
 use crate::export::queue::{Limits, Queue};
-use crate::export::retry::RetryPolicy;
-use crate::export::shuttled::{self, Timers};
-use crate::export::spool::{Spool, SpoolConfig};
+use crate::export::send::RetryPolicy;
+use crate::export::spool::{Keeper, Spool, SpoolConfig};
 
 const FINGERPRINT: [u8; 16] = [7; 16];
 

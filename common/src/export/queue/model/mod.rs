@@ -1,7 +1,7 @@
 //! The queue under thousands of schedules: nothing accepted is lost, whoever waits is woken, and no flush
 //! returns early.
 //!
-//! These are the files that serve in production, with [`sync`](crate::export::sync) in shuttle's hands.
+//! These are the files that serve in production, with [`sync`](crate::export::life::sync) in shuttle's hands.
 //! `SCHEDULES=150000 cargo test -p common --lib queue::model` is the long run, so many for each model: a
 //! million together. Without the variable there are 10,000. A failure prints its schedule for `shuttle::replay`.
 
@@ -19,12 +19,11 @@ use shuttle::{Config, Runner, future, thread};
 use uuid::Uuid;
 
 use super::{Limits, Queue, Waiting};
-use crate::export::batch::Batch;
+use crate::export::batch::{Batch, Held, InFlight};
 use crate::export::config::BatchConfig;
-use crate::export::in_flight::{Held, InFlight};
 use crate::export::ledger::DropReason;
+use crate::export::life::shuttled::{self, Mistake, Timers};
 use crate::export::send::Warnings;
-use crate::export::shuttled::{self, Mistake, Timers};
 use crate::model::{DottedOrder, Part, Run, RunId, RunOp, RunType, Segment, Unwritten};
 
 /// A timeout that never comes: in here only a wake-up ends a wait.

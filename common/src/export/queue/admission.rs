@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::ledger::RefuseReason;
+use crate::export::ledger::RefuseReason;
 use crate::model::{RunId, RunOp};
 
 /// Decides who is taken in.

@@ -7,7 +7,7 @@ use crate::model::{
 
 /// Estimates the bytes that an operation takes, in memory and on the wire, and cuts what is nested deeper
 /// than [`MAX_VALUE_DEPTH`]: one walk finds both, because it is done on the caller's thread.
-pub(super) fn shallow_size(op: &mut RunOp) -> usize {
+pub(in crate::export) fn shallow_size(op: &mut RunOp) -> usize {
     if let Some(bytes) = size_of_op(op) {
         return bytes;
     }

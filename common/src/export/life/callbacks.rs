@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::ledger::DropReason;
-use super::queue::Queued;
+use crate::export::ledger::DropReason;
+use crate::export::queue::Queued;
 use crate::model::{DottedOrder, RunId, RunOp, TraceId};
 
 /// A function that changes operations before they are written: the Python SDK's
@@ -27,11 +27,11 @@ use crate::model::{DottedOrder, RunId, RunOp, TraceId};
 /// It is called on a thread beside the exporter's with what is about to be sent together, in order, one
 /// batch after the other; what is behind it waits. Masking comes earlier, so what it adds is sent as it is.
 ///
-/// With a spool ([`SpoolConfig`](super::SpoolConfig)) it is called before an operation is written to disk,
+/// With a spool ([`SpoolConfig`](crate::export::SpoolConfig)) it is called before an operation is written to disk,
 /// on the thread that does so, and not again when the operation is read back.
 ///
 /// It may change what it likes but the ids, the places in traces and the order. If it does, or panics,
-/// that batch is dropped as [`TransformFailed`](super::DropReason::TransformFailed): it may hold what the
+/// that batch is dropped as [`TransformFailed`](crate::export::DropReason::TransformFailed): it may hold what the
 /// function was to remove.
 ///
 /// ```
@@ -69,7 +69,7 @@ impl Transform {
     ///
     /// # Errors
     /// If the function panicked, or changed what it must not.
-    pub(super) fn change(&self, taken: &mut Vec<Queued>) -> Result<(), DropReason> {
+    pub(in crate::export) fn change(&self, taken: &mut Vec<Queued>) -> Result<(), DropReason> {
         let (mut ops, mut places) = (Vec::with_capacity(taken.len()), Vec::new());
         let mut rest = Vec::with_capacity(taken.len());
         for queued in taken.drain(..) {
@@ -133,7 +133,7 @@ fn identity(op: &RunOp) -> Identity {
 /// they are booked and before a shutdown ends; a call that hangs is waited for no longer than a second.
 /// It must not hold a client, which would keep the exporter alive for ever. A panic of its own is caught
 /// and changes nothing. What was never taken in is in
-/// [`ExportStats::refused`](super::ExportStats::refused).
+/// [`ExportStats::refused`](crate::export::ExportStats::refused).
 ///
 /// ```
 /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
@@ -168,7 +168,7 @@ impl OnDrop {
 
 /// What is still to be told to an [`OnDrop`], in order.
 #[derive(Debug, Default)]
-pub(super) struct Losses {
+pub(in crate::export) struct Losses {
     hears: Option<OnDrop>,
     untold: Mutex<VecDeque<(DropReason, u64)>>,
     more: Notify,
@@ -177,7 +177,7 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    pub(super) fn new(hears: Option<OnDrop>) -> Self {
+    pub(in crate::export) fn new(hears: Option<OnDrop>) -> Self {
         Self {
             hears,
             ..Self::default()
@@ -185,7 +185,7 @@ impl Losses {
     }
 
     /// Notes a loss, to be told soon.
-    pub(super) fn note(&self, reason: DropReason, count: u64) {
+    pub(in crate::export) fn note(&self, reason: DropReason, count: u64) {
         if self.hears.is_some() {
             lock(&self.untold).push_back((reason, count));
             self.more.notify_one();
@@ -193,7 +193,7 @@ impl Losses {
     }
 
     /// Tells losses as they come, beside the runtime's thread. Never ends.
-    pub(super) async fn tell(self: Arc<Self>) {
+    pub(in crate::export) async fn tell(self: Arc<Self>) {
         loop {
             self.more.notified().await;
             let this = self.clone();
@@ -203,7 +203,7 @@ impl Losses {
     }
 
     /// Tells what is untold, on this thread.
-    pub(super) fn tell_rest(&self) {
+    pub(in crate::export) fn tell_rest(&self) {
         let Some(hears) = &self.hears else {
             return;
         };

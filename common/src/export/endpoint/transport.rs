@@ -25,11 +25,11 @@ use secrecy::ExposeSecret as _;
 
 use super::address::{is_loopback, parse_endpoint, show_header};
 use super::chunks::in_chunks;
-use super::config::{Destination, trimmed_key};
 use super::connections::Connections;
-use super::encode::EncodedBody;
 use super::key::KeySource;
 use super::tls;
+use crate::export::config::{Destination, trimmed_key};
+use crate::export::encode::EncodedBody;
 
 /// A request below the endpoint.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ pub struct HttpResponse {
 const API_KEY: &str = "x-api-key";
 
 /// The header that names the workspace.
-pub(super) const WORKSPACE: &str = "x-tenant-id";
+pub(in crate::export) const WORKSPACE: &str = "x-tenant-id";
 
 /// An idle connection is closed after this long: before the load balancers in front of a server do it,
 /// which have a minute mostly.

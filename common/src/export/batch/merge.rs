@@ -5,7 +5,7 @@ use std::iter::Peekable;
 
 use uuid::Uuid;
 
-use super::queue::{Queued, Ticket};
+use crate::export::queue::{Queued, Ticket};
 use crate::model::{Run, RunOp};
 
 /// The operations on one run within a batch, merged into one.
@@ -16,15 +16,15 @@ pub struct Group {
     /// How many operations it stands for.
     pub ops: u64,
     /// Their size by estimate.
-    pub(super) bytes: usize,
+    pub(in crate::export) bytes: usize,
     /// Attachments that were taken out because the server would not take the run with them.
-    pub(super) stripped: u64,
+    pub(in crate::export) stripped: u64,
     /// Which flushes wait for them.
-    pub(super) epoch: u32,
+    pub(in crate::export) epoch: u32,
     /// Their records on disk.
-    pub(super) records: Vec<Ticket>,
+    pub(in crate::export) records: Vec<Ticket>,
     /// Whether something of it was cut because the server would not take it whole.
-    pub(super) truncated: bool,
+    pub(in crate::export) truncated: bool,
 }
 
 /// Groups of operations that travel in one request.
@@ -35,7 +35,7 @@ pub struct Batch {
 
 impl Batch {
     /// Nothing.
-    pub(super) const EMPTY: Self = Self { groups: Vec::new() };
+    pub(in crate::export) const EMPTY: Self = Self { groups: Vec::new() };
 
     /// Merges operations into groups, one a run, in the order of first mention.
     ///
@@ -46,7 +46,7 @@ impl Batch {
     }
 
     /// Merges what was taken from the queue.
-    pub(super) fn merge_queued(taken: Vec<Queued>) -> Self {
+    pub(in crate::export) fn merge_queued(taken: Vec<Queued>) -> Self {
         Self::merge_groups(taken.into_iter().map(Group::of))
     }
 
@@ -66,21 +66,21 @@ impl Batch {
     }
 
     /// Makes a group of each operation that was taken from the queue.
-    pub(super) fn apart_queued(taken: Vec<Queued>) -> Self {
+    pub(in crate::export) fn apart_queued(taken: Vec<Queued>) -> Self {
         Self {
             groups: taken.into_iter().map(Group::of).collect(),
         }
     }
 
     /// Makes a batch of one group.
-    pub(super) fn of(group: Group) -> Self {
+    pub(in crate::export) fn of(group: Group) -> Self {
         Self {
             groups: vec![group],
         }
     }
 
     /// Returns the groups by themselves.
-    pub(super) fn into_groups(self) -> Vec<Group> {
+    pub(in crate::export) fn into_groups(self) -> Vec<Group> {
         self.groups
     }
 
@@ -94,7 +94,7 @@ impl Batch {
         self.groups.iter().map(|group| group.ops).sum()
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::export) fn bytes(&self) -> usize {
         self.groups.iter().map(|group| group.bytes).sum()
     }
 
@@ -106,18 +106,18 @@ impl Batch {
     }
 
     /// Parts the groups whose operation is such from the others.
-    pub(super) fn partition(self, such: impl Fn(&RunOp) -> bool) -> (Self, Self) {
+    pub(in crate::export) fn partition(self, such: impl Fn(&RunOp) -> bool) -> (Self, Self) {
         let (such, others) = self.groups.into_iter().partition(|group| such(&group.op));
         (Self { groups: such }, Self { groups: others })
     }
 
     /// Makes a batch of each group.
-    pub(super) fn into_singles(self) -> impl Iterator<Item = Self> {
+    pub(in crate::export) fn into_singles(self) -> impl Iterator<Item = Self> {
         self.groups.into_iter().map(Self::of)
     }
 
     /// Shortens the runs; true if one of them is shorter now.
-    pub(super) fn shorten(&mut self, shorten: impl Fn(&mut Run) -> bool) -> bool {
+    pub(in crate::export) fn shorten(&mut self, shorten: impl Fn(&mut Run) -> bool) -> bool {
         let mut is_shorter = false;
         for group in &mut self.groups {
             if group.op.run_mut().is_some_and(&shorten) {
@@ -129,7 +129,7 @@ impl Batch {
     }
 
     /// Takes out the attachments of such a name; returns how many there were.
-    pub(super) fn strip_attachments(&mut self, such: impl Fn(&str) -> bool) -> u64 {
+    pub(in crate::export) fn strip_attachments(&mut self, such: impl Fn(&str) -> bool) -> u64 {
         let mut all = 0;
         for group in &mut self.groups {
             let Some(run) = group.op.run_mut() else {
@@ -159,7 +159,7 @@ impl Group {
     }
 
     /// Makes a group of an operation that was taken from the queue.
-    pub(super) fn of(queued: Queued) -> Self {
+    pub(in crate::export) fn of(queued: Queued) -> Self {
         Self {
             ops: queued.ops,
             epoch: queued.epoch,
@@ -191,7 +191,7 @@ impl Group {
 }
 
 /// Takes the next groups: one, and as many more as both bounds allow.
-pub(super) fn next_groups(
+pub(in crate::export) fn next_groups(
     groups: &mut Peekable<impl Iterator<Item = Group>>,
     most: usize,
     most_bytes: usize,

@@ -17,16 +17,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::batch::{Group, next_groups};
-use super::callbacks::Transform;
-use super::config::BatchConfig;
-use super::ledger::DropReason;
-use super::queue::{Forsaken, Parked, Queue, Queued, Ticket, Waiting, Work};
-use super::retry::MAX_WAIT;
-use super::size::shallow_size;
-use super::spool::{Adopted, Draft, Files, Fingerprint, Letters, RecordId, Spool, SpoolConfig};
-use super::sync::Clock as Instant;
-use super::transport::StartError;
+use super::{Adopted, Draft, Files, Fingerprint, Letters, RecordId, Spool, SpoolConfig};
+use crate::export::batch::{Group, next_groups};
+use crate::export::config::BatchConfig;
+use crate::export::endpoint::StartError;
+use crate::export::ledger::DropReason;
+use crate::export::life::Transform;
+use crate::export::life::sync::Clock as Instant;
+use crate::export::queue::{Forsaken, Parked, Queue, Queued, Ticket, Waiting, Work, shallow_size};
+use crate::export::send::MAX_WAIT;
 
 /// How often the folders of processes that died meanwhile are looked for.
 const ADOPT_EVERY: Duration = Duration::from_secs(30);
@@ -38,7 +37,7 @@ const SPILL_AGAIN: Duration = Duration::from_millis(500);
 const CHUNK: usize = 256;
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 
-pub(super) struct Keeper {
+pub(in crate::export) struct Keeper {
     queue: Arc<Queue>,
     spool: Spool,
     letters: Letters,
@@ -64,7 +63,7 @@ impl Keeper {
     ///
     /// # Errors
     /// If the folder must not be used.
-    pub(super) fn open(
+    pub(in crate::export) fn open(
         queue: Arc<Queue>,
         files: Arc<dyn Files>,
         batch: &BatchConfig,
@@ -91,7 +90,7 @@ impl Keeper {
     }
 
     /// Works until the queue says that nothing comes any more. A panic ends the spool, not the exporter.
-    pub(super) fn run(self) {
+    pub(in crate::export) fn run(self) {
         // Told last: whoever hears it may take the spool over, so its locks are given back before.
         let _end = End(self.queue.clone());
         let mut keeper = self;

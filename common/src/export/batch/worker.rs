@@ -16,13 +16,12 @@ use http::Method;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::batch::Batch;
-use super::config::{BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, Delivery};
 use super::in_flight::{Held, InFlight};
-use super::info::ServerInfo;
-use super::queue::{Limits, Queue, Queued, Waiting};
-use super::send::{Sender, Shared, Warnings};
-use super::transport::{HttpRequest, Transport};
+use super::merge::Batch;
+use crate::export::config::{BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, Delivery};
+use crate::export::endpoint::{HttpRequest, ServerInfo, Transport};
+use crate::export::queue::{Limits, Queue, Queued, Waiting};
+use crate::export::send::{Sender, Shared, Warnings};
 
 /// Longer than this nobody waits to hear what the server prefers.
 const INFO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,7 +29,7 @@ const INFO_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server that did not say what it prefers is asked again after this long.
 const INFO_AGAIN: Duration = Duration::from_secs(60);
 
-pub(super) struct Worker {
+pub(in crate::export) struct Worker {
     queue: Arc<Queue>,
     config: BatchConfig,
     in_flight: InFlight,
@@ -48,7 +47,7 @@ struct Info {
 }
 
 /// Returns what one request may hold: what the user says, else the server, else the default.
-pub(super) fn limits(config: &BatchConfig, info: &ServerInfo) -> Limits {
+pub(in crate::export) fn limits(config: &BatchConfig, info: &ServerInfo) -> Limits {
     let server = info.batch_ingest_config.clone().unwrap_or_default();
     let first = |ours: Option<usize>, theirs: Option<usize>, default: usize| {
         // Nothing at all is no limit: of ours it means that the server's counts.
@@ -68,7 +67,7 @@ pub(super) fn limits(config: &BatchConfig, info: &ServerInfo) -> Limits {
 }
 
 /// Logs the first refusal of each kind, at once: a batch in flight may take minutes. Never ends.
-pub(super) async fn warn_refused(queue: &Queue) {
+pub(in crate::export) async fn warn_refused(queue: &Queue) {
     let mut warned = Vec::new();
     loop {
         queue.refused_anew().await;
@@ -82,7 +81,7 @@ pub(super) async fn warn_refused(queue: &Queue) {
 }
 
 impl Worker {
-    pub(super) fn new(
+    pub(in crate::export) fn new(
         queue: Arc<Queue>,
         transport: Arc<dyn Transport>,
         config: BatchConfig,
@@ -103,7 +102,7 @@ impl Worker {
 
     /// Works until the queue is closed and empty. After a panic it may be called again: what was
     /// learned of the server is kept, and what is under way stays so.
-    pub(super) async fn run(&mut self) {
+    pub(in crate::export) async fn run(&mut self) {
         while self.queue.wait_for_work().await {
             self.ask_info();
             self.hear_info().await;
@@ -119,7 +118,7 @@ impl Worker {
     }
 
     /// Ends what is under way; it is given up and booked.
-    pub(super) async fn give_up(&mut self) {
+    pub(in crate::export) async fn give_up(&mut self) {
         self.sender.give_up().await;
     }
 

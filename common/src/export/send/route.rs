@@ -15,10 +15,10 @@ use http::Method;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::encode::is_usable_name;
-use super::in_flight::Held;
-use super::ledger::AttachmentLoss;
 use super::retry::RetryPolicy;
+use crate::export::batch::Held;
+use crate::export::encode::is_usable_name;
+use crate::export::ledger::AttachmentLoss;
 use crate::model::{Run, RunOp};
 
 /// The forms that a request has.

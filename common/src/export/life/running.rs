@@ -16,14 +16,12 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::config::BatchConfig;
-use super::info::ServerInfo;
-use super::keeper::Keeper;
-use super::ledger::DropReason;
-use super::queue::Queue;
-use super::spool::{Files, Fingerprint};
-use super::transport::{StartError, Transport};
-use super::worker::{Worker, limits, warn_refused};
+use crate::export::batch::{Worker, limits, warn_refused};
+use crate::export::config::BatchConfig;
+use crate::export::endpoint::{ServerInfo, StartError, Transport};
+use crate::export::ledger::DropReason;
+use crate::export::queue::Queue;
+use crate::export::spool::{Files, Fingerprint, Keeper};
 use crate::model::Process;
 
 /// How long the end waits for a function of the program's that is being called just then.
@@ -37,13 +35,13 @@ const KEEPER_STACK: usize = 8 * 1024 * 1024;
 
 /// Where a spool is, for whom, and on what kind of disk.
 #[derive(Debug, Clone)]
-pub(super) struct Storage {
+pub(in crate::export) struct Storage {
     fingerprint: Fingerprint,
     files: Arc<dyn Files>,
 }
 
 impl Storage {
-    pub(super) fn new(fingerprint: Fingerprint, files: Arc<dyn Files>) -> Self {
+    pub(in crate::export) fn new(fingerprint: Fingerprint, files: Arc<dyn Files>) -> Self {
         Self { fingerprint, files }
     }
 
@@ -71,14 +69,14 @@ pub(crate) fn after_fork(hear: fn()) {
 
 /// An exporter's queue, and what works for it, in the process that made it.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(in crate::export) struct Running {
     process: Process,
-    pub(super) queue: Arc<Queue>,
-    pub(super) transport: Arc<dyn Transport>,
+    pub(in crate::export) queue: Arc<Queue>,
+    pub(in crate::export) transport: Arc<dyn Transport>,
     // The exporter's own runtime: its clock serves those who flush from a runtime without one. None if
     // a child got no thread.
-    pub(super) runtime: Option<Handle>,
-    pub(super) has_spool: bool,
+    pub(in crate::export) runtime: Option<Handle>,
+    pub(in crate::export) has_spool: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
     // Of a process that was forked off this one; never set here.
     child: OnceLock<Box<Running>>,
@@ -86,7 +84,7 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts the thread.
-    pub(super) fn start(
+    pub(in crate::export) fn start(
         transport: Arc<dyn Transport>,
         config: &BatchConfig,
         storage: &Storage,
@@ -146,7 +144,7 @@ impl Running {
     }
 
     /// Returns what runs in this process; in a child that has had nothing to send yet, none.
-    pub(super) fn here(&self) -> Option<&Self> {
+    pub(in crate::export) fn here(&self) -> Option<&Self> {
         let mut found = self;
         while !found.process.is_current() {
             found = found.child.get()?;
@@ -156,7 +154,7 @@ impl Running {
 
     /// Returns what runs in this process; a child gets its own if it has none. Closed, it takes nothing
     /// in.
-    pub(super) fn here_or_start(
+    pub(in crate::export) fn here_or_start(
         &self,
         config: &BatchConfig,
         storage: &Storage,
@@ -195,7 +193,7 @@ impl Running {
     }
 
     /// Drops what is left, and ends the thread.
-    pub(super) fn stop(&self) {
+    pub(in crate::export) fn stop(&self) {
         self.queue.stop();
         let thread = self
             .thread

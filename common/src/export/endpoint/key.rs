@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::config::trimmed_key;
+use crate::export::config::trimmed_key;
 
 /// A function that says which key is good at the moment; it is asked for each request.
 ///

@@ -23,8 +23,8 @@ use std::time::{Duration, SystemTime};
 
 use rand::RngExt as _;
 
-use super::ledger::DropReason;
-use super::transport::{HttpResponse, TransportError};
+use crate::export::endpoint::{HttpResponse, TransportError};
+use crate::export::ledger::DropReason;
 
 /// When and how long a request is tried again.
 ///
@@ -46,7 +46,7 @@ pub struct RetryPolicy {
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// No setting waits longer than this, so that none can overflow the clock.
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
+pub(in crate::export) const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 
 impl Default for RetryPolicy {
     fn default() -> Self {

@@ -11,26 +11,26 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::batch::Batch;
-use super::ledger::DropReason;
-use super::queue::{Forsaken, Queue, Waiting};
-use super::send::Warnings;
+use super::merge::Batch;
+use crate::export::ledger::DropReason;
+use crate::export::queue::{Forsaken, Queue, Waiting};
+use crate::export::send::Warnings;
 use crate::model::RunOp;
 
 /// Books what became of pieces of batches. A clone keeps the same books.
 #[derive(Clone)]
-pub(super) struct InFlight {
+pub(in crate::export) struct InFlight {
     queue: Arc<Queue>,
     warnings: Arc<Warnings>,
 }
 
 impl InFlight {
-    pub(super) fn new(queue: Arc<Queue>, warnings: Arc<Warnings>) -> Self {
+    pub(in crate::export) fn new(queue: Arc<Queue>, warnings: Arc<Warnings>) -> Self {
         Self { queue, warnings }
     }
 
     /// Books the fate of a piece. Every piece of a batch comes here, once.
-    pub(super) fn settle(&self, batch: Batch, fate: Result<(), DropReason>) {
+    pub(in crate::export) fn settle(&self, batch: Batch, fate: Result<(), DropReason>) {
         let is_given_up = self.queue.settle(batch, fate);
         if let (true, Err(reason)) = (is_given_up, fate) {
             self.warnings.dropped(reason);
@@ -38,7 +38,7 @@ impl InFlight {
     }
 
     /// Takes over what was taken from the queue, until it is a batch.
-    pub(super) fn take(&self, taken: &[Waiting]) -> Taken {
+    pub(in crate::export) fn take(&self, taken: &[Waiting]) -> Taken {
         Taken {
             in_flight: self.clone(),
             left: Forsaken::of(taken),
@@ -56,14 +56,14 @@ impl InFlight {
 }
 
 /// Operations on the way from the queue to a batch, held by their count.
-pub(super) struct Taken {
+pub(in crate::export) struct Taken {
     in_flight: InFlight,
     left: Forsaken,
 }
 
 impl Taken {
     /// Makes them a piece. It stands for all that was taken.
-    pub(super) fn becomes(mut self, batch: Batch) -> Held {
+    pub(in crate::export) fn becomes(mut self, batch: Batch) -> Held {
         self.left = Forsaken::default();
         Held {
             batch: Some(batch),
@@ -81,7 +81,7 @@ impl Drop for Taken {
 }
 
 /// A piece of a batch, and the duty to settle it.
-pub(super) struct Held {
+pub(in crate::export) struct Held {
     // None once it is settled or part of other pieces.
     batch: Option<Batch>,
     in_flight: InFlight,
@@ -89,14 +89,14 @@ pub(super) struct Held {
 
 impl Held {
     /// Books its fate.
-    pub(super) fn settle(mut self, fate: Result<(), DropReason>) {
+    pub(in crate::export) fn settle(mut self, fate: Result<(), DropReason>) {
         if let Some(batch) = self.batch.take() {
             self.in_flight.settle(batch, fate);
         }
     }
 
     /// Leaves it to the disk, to be sent after what lies there; without a spool it is rejected.
-    pub(super) fn set_back(mut self) {
+    pub(in crate::export) fn set_back(mut self) {
         if let Some(batch) = self.batch.take()
             && let Err(batch) = self.in_flight.queue.set_back(batch)
         {
@@ -105,25 +105,28 @@ impl Held {
     }
 
     /// Cuts it into two halves; the second is empty if there is only one group.
-    pub(super) fn split(self) -> [Self; 2] {
+    pub(in crate::export) fn split(self) -> [Self; 2] {
         let (first, second) = self.cut(Batch::split);
         [first, second]
     }
 
     /// Parts the groups whose operation is such from the others.
-    pub(super) fn partition(self, such: impl Fn(&RunOp) -> bool) -> (Self, Self) {
+    pub(in crate::export) fn partition(self, such: impl Fn(&RunOp) -> bool) -> (Self, Self) {
         self.cut(|batch| batch.partition(such))
     }
 
     /// Makes a piece of each group.
-    pub(super) fn into_singles(mut self) -> Vec<Self> {
+    pub(in crate::export) fn into_singles(mut self) -> Vec<Self> {
         let batch = self.batch.take().unwrap_or_default();
         let singles = batch.into_singles().map(|single| self.beside(single));
         singles.collect()
     }
 
     /// Changes what it carries, not how much of it there is.
-    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Batch) -> T) -> Option<T> {
+    pub(in crate::export) fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut Batch) -> T,
+    ) -> Option<T> {
         self.batch.as_mut().map(change)
     }
 
