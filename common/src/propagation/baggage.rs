@@ -55,29 +55,42 @@ pub(super) fn decode<'a>(value: &'a [u8], unescaped: &'a mut Vec<u8>) -> Option<
         return std::str::from_utf8(value).ok();
     };
     unescaped.clear();
-    unescaped.reserve(value.len());
-    unescaped.extend_from_slice(&value[..first]);
+    unescaped.resize(value.len(), 0);
+    unescaped[..first].copy_from_slice(&value[..first]);
     let mut rest = &value[first..];
-    while let [byte, behind @ ..] = rest {
-        let escaped = match behind {
-            [high, low, ..] if *byte == b'%' => byte_of(*high, *low),
-            _ => None,
+    let mut length = first;
+    for byte in &mut unescaped[first..] {
+        let [own, behind @ ..] = rest else { break };
+        (*byte, rest) = match behind {
+            [high, low, behind @ ..] if *own == b'%' && is_hex(*high, *low) => {
+                (hex(*high) << 4 | hex(*low), behind)
+            }
+            _ => (*own, behind),
         };
-        unescaped.push(escaped.unwrap_or(*byte));
-        rest = &rest[if escaped.is_some() { 3 } else { 1 }..];
+        length += 1;
     }
-    std::str::from_utf8(unescaped).ok()
+    std::str::from_utf8(&unescaped[..length]).ok()
 }
 
-/// Returns the byte that two hexadecimal digits name.
-fn byte_of(high: u8, low: u8) -> Option<u8> {
-    let value = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    Some(value(high)? << 4 | value(low)?)
+/// What each hexadecimal digit is worth; 16 for every other byte.
+const HEX: [u8; 256] = {
+    let mut table = [16; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if let Some(digit) = (byte as u8 as char).to_digit(16) {
+            table[byte] = digit as u8;
+        }
+        byte += 1;
+    }
+    table
+};
+
+fn hex(digit: u8) -> u8 {
+    HEX[usize::from(digit)]
+}
+
+fn is_hex(high: u8, low: u8) -> bool {
+    hex(high) | hex(low) < 16
 }
 
 /// What RFC 3986 calls unreserved stands for itself; all else is escaped. That is legal in W3C baggage,

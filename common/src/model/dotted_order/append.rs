@@ -15,6 +15,7 @@ impl DottedOrder {
             parent: None,
             run: segment.id,
             start: segment.start,
+            depth: 0,
             received: 0,
         }
     }
@@ -47,6 +48,7 @@ impl DottedOrder {
             parent: Some(self.run),
             run: segment.id,
             start: segment.start,
+            depth: self.depth + 1,
             received: self.received,
         }
     }
@@ -72,6 +74,7 @@ impl DottedOrder {
             parent: self.parent.map(&id),
             run: id(self.run),
             start: self.start,
+            depth: self.depth,
             received: self.received,
         }
     }
@@ -79,11 +82,12 @@ impl DottedOrder {
     /// Returns the order without the ancestor `above` and all that is above it; none if there is no
     /// such ancestor.
     pub fn below(&self, above: RunId) -> Option<Self> {
-        let mut at = 0;
+        let (mut at, mut levels) = (0, 0);
         let mut segments = self.text.split('.');
         loop {
             let segment = segments.next()?;
             at += segment.len() + 1;
+            levels += 1;
             if segment.parse::<Segment>().is_ok_and(|it| it.id == above) {
                 break;
             }
@@ -96,6 +100,7 @@ impl DottedOrder {
             parent: self.parent.filter(|parent| *parent != above),
             run: self.run,
             start: self.start,
+            depth: self.depth.saturating_sub(levels),
             received: self.received.saturating_sub(at),
         })
     }

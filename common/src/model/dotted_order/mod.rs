@@ -53,6 +53,7 @@ pub struct DottedOrder {
     parent: Option<RunId>,
     run: RunId,
     start: Timestamp,
+    depth: usize,
     // How much of the text came from elsewhere: where a replica may be rooted anew. No part of what
     // the order is, so it is not compared.
     received: usize,
@@ -81,7 +82,7 @@ impl DottedOrder {
 
     /// Returns the number of ancestors: 0 for a root.
     pub fn depth(&self) -> usize {
-        self.text.bytes().filter(|byte| *byte == b'.').count()
+        self.depth
     }
 
     /// Returns the segments, root first.

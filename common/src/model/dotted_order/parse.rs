@@ -126,6 +126,7 @@ impl FromStr for DottedOrder {
             parent,
             run: segment.id,
             start: segment.start,
+            depth: seen.count - 1,
             received: text.len(),
         })
     }
@@ -184,7 +185,10 @@ mod tests {
             (&ROOT[..57], E::BadId),
             (&format!("{ROOT}."), E::TooShort),
             (&format!("{ROOT}.{ROOT}"), E::RepeatedId),
-            (&format!("{}.{}.{ROOT}", &ROOT[..10], &ROOT[..47]), E::TooShort),
+            (
+                &format!("{}.{}.{ROOT}", &ROOT[..10], &ROOT[..47]),
+                E::TooShort,
+            ),
             (
                 "20261122T100538926531Z00000000-0000-0000-0000-000000000000",
                 E::NilId,
