@@ -74,6 +74,8 @@ pub mod lab;
 pub mod langsmith_mock;
 #[cfg(feature = "middleware")]
 pub mod middleware;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod prelude;
 
 /// What [`traceable`] expands to; no part of the interface.
