@@ -27,6 +27,7 @@
 //! | [`client`] | the facade: configuration, tracer, exporter | `client` |
 //! | [`middleware`] | tower layers for servers and clients, `reqwest` extension | `middleware` |
 //! | [`otel`] | OpenTelemetry to LangSmith: spans and runs in one tree | `otel` |
+//! | [`tracing_layer`] | a layer that makes runs of `tracing`'s spans | `tracing_layer` |
 //! | [`langsmith_mock`] | a strict LangSmith on loopback | `langsmith_mock` |
 //! | [`analysis`] | trees, waterfalls, tables | `analysis` |
 //! | [`lab`] | lessons | `lab` |
@@ -79,6 +80,8 @@ pub mod middleware;
 #[cfg(feature = "otel")]
 pub mod otel;
 pub mod prelude;
+#[cfg(feature = "tracing_layer")]
+pub mod tracing_layer;
 
 /// What [`traceable`] expands to; no part of the interface.
 #[cfg(feature = "macros")]
