@@ -114,6 +114,12 @@ impl LangSmithPropagator {
         extracted
     }
 
+    /// Returns true if what this carrier says would be believed.
+    #[cfg(feature = "otel")]
+    pub(crate) fn trusts(&self, carrier: &dyn Extractor) -> bool {
+        self.rules.policy.trusts(carrier)
+    }
+
     /// Returns what this propagator and its clones have done so far.
     pub fn counters(&self) -> PropagationCounters {
         self.counting.snapshot()

@@ -74,6 +74,27 @@ impl RunTree {
         });
     }
 
+    /// Records that the first streamed token arrived so many seconds after the start.
+    #[cfg(feature = "tracing_layer")]
+    pub(crate) fn new_token_after(&self, seconds: f64) {
+        let micros = (seconds * 1e6).round();
+        let streams = |run: &Run| run.events.iter().any(|event| event.name == NEW_TOKEN);
+        // A float converts to the nearest whole number; one that is none, to zero.
+        let after = chrono::TimeDelta::microseconds(micros as i64);
+        let Some(inner) = self.recorded() else { return };
+        inner.change(|run| {
+            let time = run.start_time.checked_add_signed(after);
+            if let Some(time) = time.filter(|_| !streams(run)) {
+                run.events.push(RunEvent {
+                    name: NEW_TOKEN.to_owned(),
+                    time,
+                    message: None,
+                    kwargs: None,
+                });
+            }
+        });
+    }
+
     /// Says what a call of a language model used up. Children do not inherit it.
     pub fn set_usage(&self, usage: Usage) {
         self.add_metadata(USAGE_METADATA, usage);
