@@ -29,7 +29,7 @@ pub use card::LessonCard;
 pub use journal::PROGRESS_VARIABLE;
 pub use lesson::{Lesson, Misconfiguration};
 pub use peer_env::PeerEnv;
-pub use preflight::{Finding, Preflight};
+pub use preflight::{Finding, Preflight, Weight};
 pub use proxy::HeaderProxy;
 pub use python::{PythonError, PythonService};
 pub use service::Service;
