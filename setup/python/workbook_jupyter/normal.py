@@ -4,7 +4,8 @@ Ids, times, durations and ports differ from run to run although nothing has chan
 when they are masked decides whether an output is new: `refresh` keeps the old one if it is not, and
 `check` calls it stale if it is.
 
-A cell tagged `measured` shows a measurement: all of its numbers are masked.
+A cell tagged `measured` shows a measurement: all of its numbers are masked. A cell tagged `machine` shows
+what is installed here: elsewhere it may say anything else.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ DATA_URI = re.compile(r"data:image/svg\+xml,([A-Za-z0-9%]+)")
 
 def normal_form(outputs: Iterable[NotebookNode], tags: Iterable[str] = ()) -> str:
     """Write outputs as text that differs only where what they say differs."""
-    measured = "measured" in set(tags)
+    tags = set(tags)
+    if "machine" in tags:
+        return "of this machine"
+    measured = "measured" in tags
     parts = [normal_output(output, measured) for output in merge_streams(list(outputs))]
     return json.dumps(parts, ensure_ascii=False)
 
