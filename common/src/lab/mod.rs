@@ -4,18 +4,22 @@
 //! Lesson ──client("gateway")──► Client ──runs──► stand-in ──tree(n)──► TraceTree ──► pictures, checks
 //!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
 //!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
-//!   └─ Service (axum, port 0) · PythonService (FastAPI with the official SDK) · HeaderProxy
+//!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
+//! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
 //! ```
 //!
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
 //! [`Lesson`].
 
+mod browser;
 mod card;
 pub mod check;
 pub mod exercises;
 mod journal;
 pub mod kernel;
 mod lesson;
+mod node;
+mod peer;
 mod peer_env;
 mod preflight;
 mod proxy;
@@ -23,17 +27,22 @@ mod python;
 mod service;
 pub mod story;
 mod target;
+mod turns;
 mod watch;
 
+pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
 pub use journal::PROGRESS_VARIABLE;
 pub use lesson::{Lesson, Misconfiguration};
+pub use node::NodeService;
+pub use peer::PeerError;
 pub use peer_env::PeerEnv;
 pub use preflight::{Finding, Preflight, Weight};
-pub use proxy::HeaderProxy;
-pub use python::{PythonError, PythonService};
+pub use proxy::{HeaderProxy, HeaderProxyBuilder};
+pub use python::PythonService;
 pub use service::Service;
 pub use target::Target;
+pub use turns::in_turns;
 
 /// Makes an HTTP client for loopback, whatever proxy the environment names.
 fn loopback() -> reqwest::ClientBuilder {

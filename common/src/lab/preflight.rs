@@ -10,14 +10,16 @@
 use std::fmt;
 
 use super::kernel;
+use super::node::{NO_NODE, NodeService};
+use super::peer::PeerError;
 use super::peer_env::PeerEnv;
-use super::python::{PythonError, PythonService};
+use super::python::PythonService;
 use super::target::{Environment, Target};
 use crate::client::Client;
 
 /// The peers that are started to see whether they do: those of notebook 01.
 const PYTHON_PEER: &str = "retriever";
-const NO_NODE: &str = "Node.js is not installed; with version 20 or newer, the next `cargo workbook open` brings the packages of the Express service";
+const JAVASCRIPT_PEER: &str = "generator";
 
 /// How a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +76,8 @@ impl Preflight {
             key(Target::LangSmith, Some("a key with blanks")),
             endpoint(refused).await,
             endpoint(unreachable).await,
-            Finding::broken("Python peer", &PythonError::NotInstalled.to_string()),
-            Finding::optional("JavaScript peer", NO_NODE),
+            Finding::broken("Python peer", &PeerError::NotInstalled.to_string()),
+            Finding::optional("JavaScript peer", &NO_NODE.to_string()),
         ];
         Self { findings }
     }
@@ -225,5 +227,10 @@ async fn python_peer() -> Finding {
 }
 
 async fn javascript_peer() -> Finding {
-    Finding::optional("JavaScript peer", NO_NODE)
+    let about = "JavaScript peer";
+    match NodeService::start(JAVASCRIPT_PEER, &PeerEnv::untraced()).await {
+        Ok(peer) => Finding::fine(about, format!("starts, and runs {}", peer.sdk())),
+        Err(missing @ PeerError::NoNode(_)) => Finding::optional(about, &missing.to_string()),
+        Err(error) => Finding::broken(about, &error.to_string()),
+    }
 }
