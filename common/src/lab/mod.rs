@@ -15,6 +15,7 @@ mod browser;
 mod card;
 pub mod check;
 pub mod exercises;
+mod http;
 mod journal;
 pub mod kernel;
 mod lesson;
@@ -32,6 +33,7 @@ mod watch;
 
 pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
+pub use http::http_client;
 pub use journal::PROGRESS_VARIABLE;
 pub use lesson::{Lesson, Misconfiguration};
 pub use node::NodeService;
@@ -43,21 +45,6 @@ pub use python::PythonService;
 pub use service::Service;
 pub use target::Target;
 pub use turns::in_turns;
-
-/// Makes an HTTP client for loopback, whatever proxy the environment names.
-fn loopback() -> reqwest::ClientBuilder {
-    kernel::start();
-    reqwest::Client::builder().no_proxy()
-}
-
-/// Makes an HTTP client for the services of a lesson: a plain `reqwest` one that no proxy comes between.
-///
-/// # Panics
-/// Never, unless the platform gives no randomness.
-#[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
-pub fn http_client() -> reqwest::Client {
-    loopback().build().expect("a client without certificates")
-}
 
 /// Pauses the present task; in lessons it stands for real work.
 pub async fn pause(millis: u64) {

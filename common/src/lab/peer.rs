@@ -271,7 +271,7 @@ impl std::fmt::Debug for PeerError {
 /// Makes a client for one request: a stock kernel gives every cell an HTTP stack of its own, and one made
 /// in another cell does not find its runtime.
 fn http() -> reqwest::Client {
-    super::loopback()
+    super::http::loopback()
         .timeout(ANSWER)
         .build()
         .unwrap_or_default()

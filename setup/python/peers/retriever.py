@@ -115,7 +115,7 @@ def main() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(WithoutKeys("%(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    serve(app, "warning")
+    serve(app, "critical")
 
 
 if __name__ == "__main__":
