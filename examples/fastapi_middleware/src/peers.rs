@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
-use common::lab::{Lesson, PythonError, PythonService, http_client};
+use common::lab::{Lesson, PeerError, PythonService, http_client};
 
 use crate::next::Next;
 use crate::node::Node;
@@ -65,7 +65,7 @@ impl Peer {
         let env = lesson.peer_env().with("NEXT_URL", next);
         let python = PythonService::start_script("fastapi", Path::new(SCRIPT), &env).await;
         let python = python.map_err(|error| match error {
-            PythonError::Ended {
+            PeerError::Ended {
                 status, last_words, ..
             } => anyhow!(
                 "the FastAPI service ends at once ({status}); `cargo workbook doctor` says what its \

@@ -86,6 +86,7 @@ pub(crate) fn check(options: &Options) -> Result<u8> {
         let workshop = Workshop::enter()?;
         check_service(&places)?;
         steps::ensure(&workshop)?;
+        steps::javascript::offer(&workshop);
         found.extend(thorough(&workshop, &notebooks, options.timeout)?.0);
     }
     Ok(report(&found, notebooks.len()))

@@ -4,7 +4,7 @@
 //!   rust-src ─► python ─► evcxr ─► facade ─► kernel files
 //!   (RA reads)  (Jupyter)  (cache)  (dylib)   (configuration, kernelspec, crate graph)
 //!
-//!   javascript                                for `compat` only, where there is Node
+//!   javascript                                for `compat` and lessons, where there is Node
 //! ```
 //!
 //! A step writes its mark only when it has ended well. Whatever interrupts it, the next command
