@@ -13,7 +13,7 @@ use super::exporters::{Exporters, Lane};
 use super::replica::Replica;
 use super::slices::Slices;
 use crate::export::Destination;
-use crate::model::{JsonMap, RunOp};
+use crate::model::{JsonMap, Part, Place, RunOp, Unwritten};
 use crate::trace::RunSink;
 
 /// The ways of the operations of one client, to the exporters it shares with its clones.
@@ -97,13 +97,19 @@ impl Routes {
     pub(super) fn main(&self) -> Option<&Arc<Lane>> {
         self.each.first().map(|route| &route.lane)
     }
+
+    /// Returns the route if there is no other, and nothing changes on it.
+    fn only_plain(&self) -> Option<&Route> {
+        match &self.each[..] {
+            [only] if only.is_plain() => Some(only),
+            _ => None,
+        }
+    }
 }
 
 impl RunSink for Routes {
     fn submit(&self, op: RunOp) {
-        if let [only] = &self.each[..]
-            && only.is_plain()
-        {
+        if let Some(only) = self.only_plain() {
             return only.lane.exporter.submit(op);
         }
         let own = match &op {
@@ -124,6 +130,21 @@ impl RunSink for Routes {
             route = next;
         }
         route.send(op, &own);
+    }
+
+    fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
+        if let Some(only) = self.only_plain() {
+            return only.lane.exporter.begin_run(run, bytes);
+        }
+        self.submit(run.write(Part::Begin));
+        None
+    }
+
+    fn end(&self, run: Arc<dyn Unwritten>, place: Option<Place>, bytes: usize) {
+        match self.only_plain() {
+            Some(only) => only.lane.exporter.end_run(run, place, bytes),
+            None => self.submit(run.write(Part::End)),
+        }
     }
 }
 

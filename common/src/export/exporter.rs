@@ -14,7 +14,7 @@ use super::ledger::{ExportStats, FlushError};
 use super::life::{Running, Storage};
 use super::queue::FlushMark;
 use super::spool::{Disk, Files};
-use crate::model::RunOp;
+use crate::model::{Place, RunOp, Unwritten};
 
 /// Sends operations to one destination from a thread of its own.
 ///
@@ -103,6 +103,17 @@ impl BatchExporter {
     /// marker: it could not be written.
     pub fn submit(&self, op: RunOp) {
         self.running().queue.submit(op);
+    }
+
+    /// Takes a run that has begun, as [`submit`](Self::submit) takes an operation; it is written when it
+    /// leaves. Returns where it waits, for [`end_run`](Self::end_run).
+    pub fn begin_run(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
+        self.running().queue.begin(run, bytes)
+    }
+
+    /// Takes a run that has ended. If its beginning is still held, the two leave as one.
+    pub fn end_run(&self, run: Arc<dyn Unwritten>, place: Option<Place>, bytes: usize) {
+        self.running().queue.end(run, place, bytes);
     }
 
     /// Returns the books.

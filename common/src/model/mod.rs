@@ -21,8 +21,11 @@ mod op;
 mod process;
 mod replica;
 mod run;
+mod short_text;
+mod size;
 mod to_value;
 mod tree;
+mod unwritten;
 mod usage;
 
 pub use attachment::Attachment;
@@ -39,8 +42,11 @@ pub use op::{RunOp, merge_ops};
 pub(crate) use process::Process;
 pub use replica::replica_id;
 pub use run::{Extra, NEW_TOKEN, Run, RunEvent, RunStatus, RunType};
+pub(crate) use short_text::ShortText;
+pub(crate) use size::{FIXED_SIZE, size_of, size_of_events, size_of_map, size_of_rest};
 pub(crate) use to_value::to_value;
 pub use tree::{TraceTree, TreeNode};
+pub use unwritten::{Part, Place, Unwritten};
 pub use usage::{ParseUsageError, USAGE_METADATA, Usage};
 
 /// A JSON object with its keys in the order of insertion.

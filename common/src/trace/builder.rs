@@ -1,8 +1,8 @@
 //! A run that is about to start.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::current::surroundings;
-use super::run_tree::RunTree;
+use super::inherited::{Above, Inherited};
+use super::run_tree::{Live, Record, RunTree, State};
 #[cfg(feature = "macros")]
 use super::scope::Parent;
 use super::tracer::Tracer;
 use crate::model::{
-    Attachment, DottedOrder, JsonMap, Run, RunContext, RunId, RunType, Segment, Timestamp,
-    to_value, withhold_deep_in_shared,
+    Attachment, JsonMap, RunContext, RunId, RunType, Segment, Timestamp, to_value,
+    withhold_deep_in, withhold_deep_in_shared,
 };
 
 /// The key of metadata under which a run says by how many milliseconds this machine's clock was behind the
@@ -38,12 +39,19 @@ pub struct RunBuilder {
     name: String,
     run_type: RunType,
     // None until somebody names one, or says that there is none.
-    parent: Option<Option<RunContext>>,
+    parent: Option<Option<Above>>,
     // Whether the handle above is recorded; the run is recorded just so.
     below: Option<bool>,
     id: Option<RunId>,
     start: Option<Timestamp>,
     inputs: Option<JsonMap>,
+    // Apart, because most runs are told nothing of it, and what a builder holds is moved at each call.
+    more: Option<Box<More>>,
+}
+
+/// What few runs are told before they start.
+#[derive(Debug, Default)]
+struct More {
     metadata: JsonMap,
     tags: Vec<String>,
     project: Option<String>,
@@ -64,12 +72,7 @@ impl RunBuilder {
             id: None,
             start: None,
             inputs: None,
-            metadata: JsonMap::new(),
-            tags: Vec::new(),
-            project: None,
-            extra: JsonMap::new(),
-            attachments: Vec::new(),
-            reference_example_id: None,
+            more: None,
         }
     }
 
@@ -84,6 +87,10 @@ impl RunBuilder {
             change(&mut self);
         }
         self
+    }
+
+    fn with_more(self, change: impl FnOnce(&mut More)) -> Self {
+        self.with(|run| change(run.more.get_or_insert_default()))
     }
 
     /// Sets what the work was given. A value that is no object is sent as `{"input": value}`.
@@ -118,30 +125,30 @@ impl RunBuilder {
     /// Adds one key of metadata; it wins over an inherited one. Children inherit it, and it travels
     /// in the `baggage` header to every service called.
     pub fn metadata(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.with(|run| {
+        self.with_more(|run| {
             run.metadata.insert(key.into(), value.into());
         })
     }
 
     /// Adds a tag. Children inherit it.
     pub fn tag(self, tag: impl Into<String>) -> Self {
-        self.with(|run| run.tags.push(tag.into()))
+        self.with_more(|run| run.tags.push(tag.into()))
     }
 
     /// Adds several keys of metadata, each as [`metadata`](Self::metadata) does.
     pub fn metadata_from(self, metadata: JsonMap) -> Self {
-        self.with(|run| run.metadata.extend(metadata))
+        self.with_more(|run| run.metadata.extend(metadata))
     }
 
     /// Adds several tags, each as [`tag`](Self::tag) does.
     pub fn tags<T: Into<String>>(self, tags: impl IntoIterator<Item = T>) -> Self {
-        self.with(|run| run.tags.extend(tags.into_iter().map(Into::into)))
+        self.with_more(|run| run.tags.extend(tags.into_iter().map(Into::into)))
     }
 
     /// Adds a file that the work was given; one of the same name is replaced. Names with a `.` are not
     /// sent: LangSmith takes none.
     pub fn attachment(self, attachment: Attachment) -> Self {
-        self.with(|run| {
+        self.with_more(|run| {
             run.attachments
                 .retain(|known| known.name != attachment.name);
             run.attachments.push(attachment);
@@ -151,25 +158,29 @@ impl RunBuilder {
     /// Adds one key to what rides along in `extra` beside metadata, such as `invocation_params` or
     /// `tool_call_id`. Children do not inherit it.
     pub fn extra(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.with(|run| {
+        self.with_more(|run| {
             run.extra.insert(key.into(), value.into());
         })
     }
 
     /// Names the dataset example that an evaluation runs on.
-    pub fn reference_example_id(mut self, example: Uuid) -> Self {
-        self.reference_example_id = Some(example);
-        self
+    pub fn reference_example_id(self, example: Uuid) -> Self {
+        self.with_more(|run| run.reference_example_id = Some(example))
     }
 
     /// Sets the project, for this run and those below it.
     pub fn project(self, project: impl Into<String>) -> Self {
-        self.with(|run| run.project = Some(project.into()))
+        self.with_more(|run| run.project = Some(project.into()))
     }
 
     /// Puts the run below another one, here or in another process; `None` makes a root.
     pub fn parent(mut self, parent: impl Into<Option<RunContext>>) -> Self {
-        self.parent = Some(parent.into());
+        self.parent = Some(parent.into().map(Into::into));
+        self
+    }
+
+    fn above(mut self, above: Option<Above>) -> Self {
+        self.parent = Some(above);
         self
     }
 
@@ -177,19 +188,19 @@ impl RunBuilder {
     pub fn parent_from_current(mut self) -> Self {
         let around = surroundings();
         self.below = around.below(&self.tracer);
-        self.parent(around.current_context())
+        self.above(around.current_context())
     }
 
     pub(super) fn below(mut self, run: &RunTree) -> Self {
         self.below = Some(run.has_place());
-        self.parent(run.inherited())
+        self.above(run.inherited())
     }
 
     /// Returns false if it is known by now that the run's trace is not in the sample.
     #[cfg(feature = "macros")]
     pub(crate) fn may_be_sampled(&self) -> bool {
         match &self.parent {
-            Some(Some(parent)) => self.tracer.keeps(parent.dotted_order.trace_id()),
+            Some(Some(parent)) => self.tracer.keeps(parent.order.trace_id()),
             // The id of a trace is made when it starts.
             Some(None) | None => true,
         }
@@ -198,7 +209,7 @@ impl RunBuilder {
     #[cfg(feature = "macros")]
     pub(crate) fn below_parent(mut self, parent: &Parent) -> Self {
         self.below = parent.below(&self.tracer);
-        self.parent(parent.inherited())
+        self.above(parent.inherited())
     }
 
     /// Sets the run's id; without it the tracer's generator makes one. An id that can name no run here,
@@ -237,14 +248,22 @@ impl RunBuilder {
             .start
             .unwrap_or_else(|| writable(self.tracer.clock().now()));
         // A parent elsewhere may go by a clock that is ahead of ours.
-        let earliest = parent
-            .as_ref()
-            .and_then(|parent| parent.dotted_order.start_time());
+        let earliest = parent.as_ref().and_then(|parent| parent.order.start_time());
         let start = earliest.map_or(told, |earliest| told.max(earliest));
         let behind = (start - told).num_milliseconds();
         let skew = (self.start.is_none() && start - told > TOLERATED_SKEW).then_some(behind);
-        let above = parent.as_ref().map(|parent| &parent.dotted_order);
-        let free = |id: &RunId| !id.is_nil() && !above.is_some_and(|above| above.names(*id));
+        let (above, inherited) = match parent {
+            Some(Above {
+                order,
+                mut inherited,
+            }) => {
+                let deep = withhold_deep_in_shared(&mut inherited.metadata);
+                self.tracer.withheld_deep(deep);
+                (Some(order), inherited)
+            }
+            None => (None, Inherited::default()),
+        };
+        let free = |id: &RunId| !id.is_nil() && !above.as_ref().is_some_and(|it| it.names(*id));
         let given = self.id.filter(|id| {
             let usable = free(id);
             if !usable {
@@ -253,49 +272,63 @@ impl RunBuilder {
             usable
         });
         let id = given.unwrap_or_else(|| self.tracer.new_id(start, free));
-        let segment = Segment { start, id };
-        let (order, inherited) = match parent {
-            Some(mut parent) => {
-                let deep = withhold_deep_in_shared(&mut parent.baggage.metadata);
-                self.tracer.withheld_deep(deep);
-                (parent.dotted_order.child(segment), Some(parent.baggage))
-            }
-            None => (DottedOrder::root(segment), None),
-        };
-        let mut run = Run::begin(order, self.name, self.run_type, start);
-        let inherited = around.join(inherited.unwrap_or_default(), self.tracer.service());
-        run.tags = inherited.tags;
-        for tag in self.tags {
-            if !run.tags.contains(&tag) {
-                run.tags.push(tag);
+        let More {
+            metadata,
+            tags,
+            project,
+            mut extra,
+            attachments,
+            reference_example_id,
+        } = self.more.map_or_else(More::default, |more| *more);
+        let mut inherited = around.join(inherited, self.tracer.service());
+        for tag in tags {
+            if !inherited.tags.contains(&tag) {
+                inherited.tags.push(tag);
             }
         }
-        run.extra.metadata = inherited.metadata;
-        if run.extra.metadata.is_empty() && !self.metadata.is_empty() {
-            run.extra.metadata = Arc::new(self.metadata);
-        } else if !self.metadata.is_empty() {
-            Arc::make_mut(&mut run.extra.metadata).extend(self.metadata);
+        if inherited.metadata.is_empty() && !metadata.is_empty() {
+            inherited.metadata = Arc::new(metadata);
+        } else if !metadata.is_empty() {
+            Arc::make_mut(&mut inherited.metadata).extend(metadata);
         }
         if let Some(milliseconds) = skew {
-            let metadata = Arc::make_mut(&mut run.extra.metadata);
+            let metadata = Arc::make_mut(&mut inherited.metadata);
             metadata.insert(CLOCK_SKEW.to_owned(), milliseconds.into());
         }
-        // `extra` has a place for these two, and a key written twice is no JSON object.
-        run.extra.other = self.extra;
-        for taken in ["metadata", "runtime"] {
-            run.extra.other.shift_remove(taken);
+        if let Some(project) = project {
+            inherited.project = Some(project.into());
+        } else if inherited.project.is_none() {
+            inherited.project = self.tracer.own_project();
         }
-        run.extra.runtime = self.tracer.runtime();
-        run.attachments = self.attachments;
-        run.reference_example_id = self.reference_example_id;
-        run.project = self
-            .project
-            .or(inherited.project)
-            .or_else(|| self.tracer.own_project());
-        run.inputs = Some(self.inputs.unwrap_or_default());
+        // `extra` has a place for these two, and a key written twice is no JSON object.
+        for taken in ["metadata", "runtime"] {
+            extra.shift_remove(taken);
+        }
+        let mut inputs = self.inputs.unwrap_or_default();
         // Before any of it is copied.
-        self.tracer.withheld_deep(run.withhold_deep());
-        RunTree::begin(self.tracer, run)
+        let deep = withhold_deep_in(&mut inputs)
+            + withhold_deep_in(&mut extra)
+            + withhold_deep_in_shared(&mut inherited.metadata);
+        self.tracer.withheld_deep(deep);
+        let live = Live {
+            own: self.tracer.own().clone(),
+            above,
+            segment: Segment { start, id },
+            order: OnceLock::new(),
+            name: self.name.into(),
+            run_type: self.run_type,
+            state: Mutex::new(State {
+                inherited,
+                record: Record {
+                    inputs: inputs.into(),
+                    other: extra,
+                    given: attachments,
+                    reference_example_id,
+                    ..Record::default()
+                },
+            }),
+        };
+        RunTree::begin(self.tracer, live)
     }
 }
 

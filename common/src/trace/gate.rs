@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::redact::{Redactor, Withheld, drop_tokens, is_masking};
 use super::sampler::{SAMPLE_RATE, Sampler};
-use crate::model::{RunContext, RunOp, withhold_deep_in_shared};
+use crate::model::{Run, RunContext, RunOp, withhold_deep_in_shared};
 
 /// How often something was kept from leaving, since a tracer was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,18 +88,13 @@ impl Gate {
         self.pass_shallow(op)
     }
 
-    /// Returns what leaves of an operation whose values are known not to be too deep.
-    pub(super) fn pass_shallow(&self, mut op: RunOp) -> Option<RunOp> {
+    fn pass_shallow(&self, mut op: RunOp) -> Option<RunOp> {
         match &mut op {
             RunOp::Post(run) | RunOp::Patch(run) => {
                 if !self.sampler.keeps(run.trace_id.0) {
                     return None;
                 }
-                if let Some(rate) = self.sampler.rate() {
-                    let metadata = Arc::make_mut(&mut run.extra.metadata);
-                    metadata.insert(SAMPLE_RATE.to_owned(), rate.into());
-                }
-                drop_tokens(&mut run.events);
+                self.mark(run);
             }
             RunOp::Feedback(feedback) => {
                 let of_run = || feedback.run_id.map(|run| run.0);
@@ -111,6 +106,20 @@ impl Gate {
                 }
             }
         }
+        self.mask(op)
+    }
+
+    /// Says at which rate a run was kept, and drops the texts of tokens.
+    pub(super) fn mark(&self, run: &mut Run) {
+        if let Some(rate) = self.sampler.rate() {
+            let metadata = Arc::make_mut(&mut run.extra.metadata);
+            metadata.insert(SAMPLE_RATE.to_owned(), rate.into());
+        }
+        drop_tokens(&mut run.events);
+    }
+
+    /// Returns what the redactor leaves of an operation.
+    pub(super) fn mask(&self, mut op: RunOp) -> Option<RunOp> {
         if let Some(redactor) = &self.redactor {
             if self.is_masking() {
                 return None;

@@ -16,6 +16,7 @@
 mod builder;
 mod current;
 mod gate;
+mod inherited;
 mod process;
 mod provider;
 mod redact;

@@ -9,9 +9,10 @@ use pin_project_lite::pin_project;
 use serde_json::Value;
 
 use super::current::Entered;
+use super::inherited::{Above, Inherited};
 use super::run_tree::RunTree;
 use super::tracer::Tracer;
-use crate::model::{Baggage, JsonMap, RunContext, withhold_deep};
+use crate::model::{JsonMap, RunContext, withhold_deep};
 
 /// What runs take over that start inside it: project, tags, metadata, parent, and whether they are
 /// recorded at all. Python's `tracing_context`.
@@ -67,7 +68,7 @@ pub struct Scope {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Says {
     pub(super) tracer: Option<Tracer>,
-    pub(super) project: Option<String>,
+    pub(super) project: Option<Arc<str>>,
     pub(super) tags: Vec<String>,
     pub(super) metadata: JsonMap,
     pub(super) enabled: Option<bool>,
@@ -76,7 +77,7 @@ pub(super) struct Says {
 
 impl Says {
     /// Adds what is said here to what is said further out.
-    pub(super) fn add_to(&self, further_out: &mut Baggage) {
+    pub(super) fn add_to(&self, further_out: &mut Inherited) {
         if !self.metadata.is_empty() {
             let own = self.metadata.clone();
             Arc::make_mut(&mut further_out.metadata).extend(own);
@@ -111,7 +112,7 @@ impl Scope {
     /// Sets the project.
     #[must_use]
     pub fn project(self, project: impl Into<String>) -> Self {
-        let project = project.into();
+        let project = Arc::from(project.into());
         self.with(|says| says.project = Some(project))
     }
 
@@ -183,10 +184,11 @@ impl Parent {
     }
 
     /// Returns what runs below inherit in this process, where it is masked when it leaves.
-    pub(super) fn inherited(&self) -> Option<RunContext> {
+    pub(super) fn inherited(&self) -> Option<Above> {
         match self {
+            Self::Root => None,
             Self::Run(run) => run.inherited(),
-            Self::Root | Self::Context(_) => self.context(),
+            Self::Context(context) => Some(context.clone().into()),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{Run, RunOp, merge_ops};
+use crate::model::{Part, Place, Run, RunOp, Unwritten, merge_ops};
 
 /// Takes the operations of a tracer.
 ///
@@ -11,6 +11,25 @@ use crate::model::{Run, RunOp, merge_ops};
 pub trait RunSink: Send + Sync + fmt::Debug {
     /// Takes one operation. What becomes of it is the sink's to count.
     fn submit(&self, op: RunOp);
+
+    /// Takes a run that has begun; `bytes` is what that takes, by estimate.
+    ///
+    /// By default it is written here and now, and submitted. A sink that passes operations on later may
+    /// hold the run instead, and return where, to be told of its end there.
+    fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
+        let _ = bytes;
+        self.submit(run.write(Part::Begin));
+        None
+    }
+
+    /// Takes a run that has ended; `bytes` is what that takes besides its beginning, and `place` what
+    /// [`begin`](Self::begin) returned.
+    ///
+    /// By default it is written here and now, and submitted.
+    fn end(&self, run: Arc<dyn Unwritten>, place: Option<Place>, bytes: usize) {
+        let _ = (place, bytes);
+        self.submit(run.write(Part::End));
+    }
 }
 
 /// Keeps operations in memory: LangSmith's "local" mode, and the sink for unit tests.

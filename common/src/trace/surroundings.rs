@@ -5,25 +5,25 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::current::Layer;
+use super::inherited::{Above, Inherited};
 use super::process::configured;
 use super::run_tree::RunTree;
 use super::scope::{Parent, Says, Scope};
 use super::tracer::{SERVICE, Tracer};
-use crate::model::{Baggage, RunContext};
 
 /// What a run finds that starts here and now.
 #[derive(Debug)]
 pub(super) struct Surroundings {
     process: Option<Scope>,
     enabled: Option<bool>,
-    above: Above,
+    above: Ancestor,
     // Both with the outermost first: the scopes around what is above, and those inside of it.
     around: Vec<Scope>,
     within: Vec<Scope>,
 }
 
 #[derive(Debug)]
-enum Above {
+enum Ancestor {
     Nothing,
     Current(RunTree),
     Named(Parent),
@@ -35,7 +35,7 @@ impl Surroundings {
         let mut found = Self {
             process: configured(),
             enabled: None,
-            above: Above::Nothing,
+            above: Ancestor::Nothing,
             around: Vec::new(),
             within: Vec::new(),
         };
@@ -45,7 +45,7 @@ impl Surroundings {
         for layer in layers.iter().rev().take(read) {
             match layer {
                 Layer::Run(run) if !decided => {
-                    found.above = Above::Current(run.clone());
+                    found.above = Ancestor::Current(run.clone());
                     decided = true;
                 }
                 Layer::Run(_) => {}
@@ -62,7 +62,7 @@ impl Surroundings {
                         (_, parent) => parent.clone(),
                     };
                     if let Some(parent) = named {
-                        found.above = Above::Named(parent);
+                        found.above = Ancestor::Named(parent);
                         decided = true;
                     }
                 }
@@ -76,26 +76,28 @@ impl Surroundings {
     /// Returns the current run, or what stands for it.
     pub(super) fn current(&self) -> Option<RunTree> {
         match &self.above {
-            Above::Current(run) | Above::Named(Parent::Run(run)) => Some(run.clone()),
-            Above::Named(Parent::Context(context)) => Some(self.tracer()?.remote(context.clone())),
-            Above::Named(Parent::Root) | Above::Nothing => None,
+            Ancestor::Current(run) | Ancestor::Named(Parent::Run(run)) => Some(run.clone()),
+            Ancestor::Named(Parent::Context(context)) => {
+                Some(self.tracer()?.remote(context.clone()))
+            }
+            Ancestor::Named(Parent::Root) | Ancestor::Nothing => None,
         }
     }
 
     /// Returns where a run below the current one goes; none for a root.
-    pub(super) fn current_context(&self) -> Option<RunContext> {
+    pub(super) fn current_context(&self) -> Option<Above> {
         match &self.above {
-            Above::Current(run) => run.inherited(),
-            Above::Named(parent) => parent.inherited(),
-            Above::Nothing => None,
+            Ancestor::Current(run) => run.inherited(),
+            Ancestor::Named(parent) => parent.inherited(),
+            Ancestor::Nothing => None,
         }
     }
 
     /// Returns where a run goes whose builder names no parent: below what a scope names, else nowhere.
-    pub(super) fn named_context(&self) -> Option<RunContext> {
+    pub(super) fn named_context(&self) -> Option<Above> {
         match &self.above {
-            Above::Named(parent) => parent.inherited(),
-            Above::Current(_) | Above::Nothing => None,
+            Ancestor::Named(parent) => parent.inherited(),
+            Ancestor::Current(_) | Ancestor::Nothing => None,
         }
     }
 
@@ -103,8 +105,8 @@ impl Surroundings {
     /// of `tracer`'s.
     pub(super) fn named_below(&self, tracer: &Tracer) -> Option<bool> {
         match &self.above {
-            Above::Named(_) => self.below(tracer),
-            Above::Current(_) | Above::Nothing => None,
+            Ancestor::Named(_) => self.below(tracer),
+            Ancestor::Current(_) | Ancestor::Nothing => None,
         }
     }
 
@@ -115,8 +117,10 @@ impl Surroundings {
             inner.find_map(|scope| scope.says().tracer.clone())
         };
         let of_run = || match &self.above {
-            Above::Current(run) | Above::Named(Parent::Run(run)) => Some(run.tracer().clone()),
-            Above::Named(_) | Above::Nothing => None,
+            Ancestor::Current(run) | Ancestor::Named(Parent::Run(run)) => {
+                Some(run.tracer().clone())
+            }
+            Ancestor::Named(_) | Ancestor::Nothing => None,
         };
         of(&self.within)
             .or_else(of_run)
@@ -135,18 +139,18 @@ impl Surroundings {
     /// Says whether the run above is recorded, if it is one of `tracer`'s.
     pub(super) fn below(&self, tracer: &Tracer) -> Option<bool> {
         match &self.above {
-            Above::Current(run) => run.tracer().is(tracer).then(|| run.has_place()),
-            Above::Named(parent) => parent.below(tracer),
-            Above::Nothing => None,
+            Ancestor::Current(run) => run.tracer().is(tracer).then(|| run.has_place()),
+            Ancestor::Named(parent) => parent.below(tracer),
+            Ancestor::Nothing => None,
         }
     }
 
     /// Joins what scopes around say, what a run inherits, and what scopes within say.
     ///
     /// `service` is the tracer's own, which replaces an inherited one.
-    pub(super) fn join(&self, inherited: Baggage, service: Option<&Value>) -> Baggage {
+    pub(super) fn join(&self, inherited: Inherited, service: Option<&Value>) -> Inherited {
         let mut joined = inherited;
-        let has_service = |joined: &Baggage| {
+        let has_service = |joined: &Inherited| {
             service.is_none_or(|name| joined.metadata.get(SERVICE) == Some(name))
         };
         // As it is nearly always.
@@ -154,12 +158,12 @@ impl Surroundings {
         if scopes == 0 && has_service(&joined) {
             return joined;
         }
-        let mut outer = Baggage::default();
+        let mut outer = Inherited::default();
         for says in self.process.iter().chain(&self.around).map(Scope::says) {
             says.add_to(&mut outer);
         }
         if !outer.is_empty() {
-            let Baggage {
+            let Inherited {
                 metadata,
                 tags,
                 project,

@@ -12,8 +12,8 @@ use super::run_tree::RunTree;
 use super::sampler::Sampler;
 use super::sink::{NoSink, RunSink};
 use crate::model::{
-    Clock, IdGenerator, JsonMap, RandomIds, RunContext, RunId, RunOp, SystemClock, Timestamp,
-    TraceId, withhold_deep, withhold_deep_in,
+    Clock, IdGenerator, JsonMap, Part, Place, RandomIds, Run, RunContext, RunId, RunOp,
+    SystemClock, Timestamp, TraceId, Unwritten, withhold_deep, withhold_deep_in,
 };
 
 /// The key of metadata that names the service a run is of.
@@ -47,15 +47,42 @@ struct Shared {
     clock: Arc<dyn Clock>,
     // None for the default, which repeats no id.
     ids: Option<Arc<dyn IdGenerator>>,
-    project: Option<String>,
+    project: Option<Arc<str>>,
     service: Option<Value>,
-    runtime: Option<Arc<JsonMap>>,
-    // Shared with the runs that have none of their own.
-    metadata: Arc<JsonMap>,
-    inputs_on_patch: bool,
-    gate: Gate,
+    own: Arc<Own>,
     recording: Recording,
     allow_unprocessed: bool,
+}
+
+/// What all runs of a tracer say of themselves, and what keeps them from saying it. A run that waits to be
+/// written holds it, and so must not hold the sink that it waits in.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Own {
+    pub(super) runtime: Option<Arc<JsonMap>>,
+    // Shared with the runs that have none of their own.
+    metadata: Arc<JsonMap>,
+    pub(super) inputs_on_patch: bool,
+    pub(super) gate: Gate,
+}
+
+impl Own {
+    /// Adds the metadata that every run has. Not in the run itself: its children, here and in other
+    /// processes, would inherit what is said of this process alone.
+    pub(super) fn describe(&self, run: &mut Run) {
+        let own = &self.metadata;
+        if own.is_empty() {
+            return;
+        }
+        if run.extra.metadata.is_empty() {
+            run.extra.metadata = own.clone();
+            return;
+        }
+        for (key, value) in &**own {
+            if !run.extra.metadata.contains_key(key) {
+                Arc::make_mut(&mut run.extra.metadata).insert(key.clone(), value.clone());
+            }
+        }
+    }
 }
 
 /// Whether runs are recorded where nobody nearer says it.
@@ -76,10 +103,10 @@ impl Tracer {
                 ids: None,
                 project: None,
                 service: None,
-                runtime: Some(Arc::new(describe_sender())),
-                metadata: Arc::default(),
-                inputs_on_patch: false,
-                gate: Gate::default(),
+                own: Arc::new(Own {
+                    runtime: Some(Arc::new(describe_sender())),
+                    ..Own::default()
+                }),
                 recording: Recording::On,
                 allow_unprocessed: false,
             },
@@ -167,7 +194,7 @@ impl Tracer {
         self.shared.project.as_deref()
     }
 
-    pub(super) fn own_project(&self) -> Option<String> {
+    pub(super) fn own_project(&self) -> Option<Arc<str>> {
         self.shared.project.clone()
     }
 
@@ -184,11 +211,36 @@ impl Tracer {
         }
     }
 
-    /// Gives an operation to the sink whose values were withheld where they are too deep, each when it
-    /// came in.
-    pub(super) fn submit_shallow(&self, mut op: RunOp) {
-        self.describe(&mut op);
-        if let Some(op) = self.shared.gate.pass_shallow(op) {
+    /// Gives a run to the sink that has begun. What is too deep in it was withheld when it came in.
+    pub(super) fn begin(&self, run: Arc<impl Unwritten + 'static>, bytes: usize) -> Option<Place> {
+        if self.masks() {
+            self.submit_masked(run.write(Part::Begin));
+            return None;
+        }
+        self.shared.sink.begin(run, bytes)
+    }
+
+    /// Gives a run to the sink that has ended.
+    pub(super) fn end(
+        &self,
+        run: Arc<impl Unwritten + 'static>,
+        place: Option<Place>,
+        bytes: usize,
+    ) {
+        if self.masks() {
+            return self.submit_masked(run.write(Part::End));
+        }
+        self.shared.sink.end(run, place, bytes);
+    }
+
+    /// Returns true if runs are changed before they leave: then they are written on this thread, as no
+    /// queue may see them as they are.
+    fn masks(&self) -> bool {
+        self.own().gate.redactor.is_some()
+    }
+
+    fn submit_masked(&self, op: RunOp) {
+        if let Some(op) = self.own().gate.mask(op) {
             self.shared.sink.submit(op);
         }
     }
@@ -199,13 +251,15 @@ impl Tracer {
     /// way, such as feedback by a request of its own.
     pub fn admit(&self, mut op: RunOp) -> Option<RunOp> {
         // Before the gate, so that what hides metadata hides this too.
-        self.describe(&mut op);
-        self.shared.gate.pass(op)
+        if let Some(run) = op.run_mut() {
+            self.own().describe(run);
+        }
+        self.own().gate.pass(op)
     }
 
     /// Returns how often something was kept from leaving: by sampling, and by masking that failed.
     pub fn gate_counts(&self) -> GateCounts {
-        self.shared.gate.counts()
+        self.own().gate.counts()
     }
 
     /// Returns a value for a map of a run, as far down as it can be written. Whatever a run is told
@@ -224,43 +278,23 @@ impl Tracer {
     }
 
     pub(super) fn withheld_deep(&self, parts: u64) {
-        self.shared.gate.count_deep(parts);
+        self.own().gate.count_deep(parts);
     }
 
     pub(super) fn admits(&self, trace_id: TraceId) -> bool {
-        self.shared.gate.admits(trace_id.0)
+        self.own().gate.admits(trace_id.0)
     }
 
     pub(super) fn keeps(&self, trace_id: TraceId) -> bool {
-        self.shared.gate.sampler.keeps(trace_id.0)
+        self.own().gate.sampler.keeps(trace_id.0)
     }
 
     pub(super) fn masked(&self, context: RunContext) -> RunContext {
-        self.shared.gate.pass_context(context)
+        self.own().gate.pass_context(context)
     }
 
-    /// Adds the metadata that every run has. Not in the run itself: its children, here and in other
-    /// processes, would inherit what is said of this process alone.
-    fn describe(&self, op: &mut RunOp) {
-        let own = &self.shared.metadata;
-        if own.is_empty() {
-            return;
-        }
-        if let Some(run) = op.run_mut() {
-            if run.extra.metadata.is_empty() {
-                run.extra.metadata = own.clone();
-                return;
-            }
-            for (key, value) in &**own {
-                if !run.extra.metadata.contains_key(key) {
-                    Arc::make_mut(&mut run.extra.metadata).insert(key.clone(), value.clone());
-                }
-            }
-        }
-    }
-
-    pub(super) fn inputs_on_patch(&self) -> bool {
-        self.shared.inputs_on_patch
+    pub(super) fn own(&self) -> &Arc<Own> {
+        &self.shared.own
     }
 
     /// Returns a tracer that is like this one and gives its operations to another sink.
@@ -284,10 +318,6 @@ impl Tracer {
         own.filter(is_free)
             .unwrap_or_else(|| RandomIds.run_id(start))
     }
-
-    pub(super) fn runtime(&self) -> Option<Arc<JsonMap>> {
-        self.shared.runtime.clone()
-    }
 }
 
 /// Configures a [`Tracer`].
@@ -297,6 +327,10 @@ pub struct TracerBuilder {
 }
 
 impl TracerBuilder {
+    fn own_mut(&mut self) -> &mut Own {
+        Arc::make_mut(&mut self.shared.own)
+    }
+
     /// Sets the clock; the default is [`SystemClock`].
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -314,7 +348,7 @@ impl TracerBuilder {
     /// Sets the project that new traces go to; without one the server chooses.
     #[must_use]
     pub fn project(mut self, project: Option<String>) -> Self {
-        self.shared.project = project;
+        self.shared.project = project.map(Into::into);
         self
     }
 
@@ -357,21 +391,21 @@ impl TracerBuilder {
     /// Sets which traces are kept; all by default.
     #[must_use]
     pub fn sampler(mut self, sampler: Sampler) -> Self {
-        self.shared.gate.sampler = sampler;
+        self.own_mut().gate.sampler = sampler;
         self
     }
 
     /// Sets what is masked; nothing by default.
     #[must_use]
     pub fn redactor(mut self, redactor: Redactor) -> Self {
-        self.shared.gate.redactor = redactor.masks().then_some(redactor);
+        self.own_mut().gate.redactor = redactor.masks().then_some(redactor);
         self
     }
 
     /// Leaves the description of SDK, language and platform out of `extra.runtime`.
     #[must_use]
     pub fn omit_runtime(mut self) -> Self {
-        self.shared.runtime = None;
+        self.own_mut().runtime = None;
         self
     }
 
@@ -380,14 +414,14 @@ impl TracerBuilder {
     #[must_use]
     pub fn metadata(mut self, mut metadata: JsonMap) -> Self {
         withhold_deep_in(&mut metadata);
-        self.shared.metadata = Arc::new(metadata);
+        self.own_mut().metadata = Arc::new(metadata);
         self
     }
 
     /// Sends the inputs again with each run's end. Off by default.
     #[must_use]
     pub fn inputs_on_patch(mut self, again: bool) -> Self {
-        self.shared.inputs_on_patch = again;
+        self.own_mut().inputs_on_patch = again;
         self
     }
 

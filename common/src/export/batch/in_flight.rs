@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::merge::Batch;
 use crate::export::ledger::DropReason;
-use crate::export::queue::{Forsaken, Queue, Queued};
+use crate::export::queue::{Forsaken, Queue, Waiting};
 use crate::export::send::Warnings;
 use crate::model::RunOp;
 
@@ -38,7 +38,7 @@ impl InFlight {
     }
 
     /// Takes over what was taken from the queue, until it is a batch.
-    pub(in crate::export) fn take(&self, taken: &[Queued]) -> Taken {
+    pub(in crate::export) fn take(&self, taken: &[Waiting]) -> Taken {
         Taken {
             in_flight: self.clone(),
             left: Forsaken::of(taken),

@@ -20,7 +20,7 @@ use super::in_flight::{Held, InFlight};
 use super::merge::Batch;
 use crate::export::config::{BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, Delivery};
 use crate::export::endpoint::{HttpRequest, ServerInfo, Transport};
-use crate::export::queue::{Limits, Queue, Queued};
+use crate::export::queue::{Limits, Queue, Queued, Waiting};
 use crate::export::send::{Sender, Shared, Warnings};
 
 /// Longer than this nobody waits to hear what the server prefers.
@@ -125,8 +125,9 @@ impl Worker {
     /// Lets the program change what was taken, and merges what is sent together.
     ///
     /// None if there is nothing to send; what was taken is booked.
-    async fn gather(&self, mut taken: Vec<Queued>) -> Option<Held> {
+    async fn gather(&self, taken: Vec<Waiting>) -> Option<Held> {
         let owed = self.in_flight.take(&taken);
+        let mut taken: Vec<Queued> = taken.into_iter().map(Waiting::write).collect();
         let mut changed = Ok(());
         if let Some(transform) = self.config.transform.clone() {
             // Beside this thread: requests are under way here, and deadlines pass.

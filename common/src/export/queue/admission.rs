@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use crate::export::ledger::RefuseReason;
-use crate::model::RunOp;
+use crate::model::{RunId, RunOp};
 
 /// Decides who is taken in.
 ///
@@ -17,6 +17,27 @@ pub(super) struct Admission {
     max_bytes: usize,
     // Runs whose beginning was refused; their updates have no claim to the eighth.
     turned_away: HashSet<Uuid>,
+}
+
+/// Who wants to be taken in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Newcomer {
+    /// The beginning of a run.
+    Begin(RunId),
+    /// The update of a run.
+    End(RunId),
+    /// Anything else.
+    Other,
+}
+
+impl Newcomer {
+    pub(super) fn of(op: &RunOp) -> Self {
+        match op {
+            RunOp::Post(run) => Self::Begin(run.id),
+            RunOp::Patch(run) => Self::End(run.id),
+            RunOp::Feedback(_) => Self::Other,
+        }
+    }
 }
 
 /// Runs remembered; the ends of later ones are taken for such that may use the eighth.
@@ -34,7 +55,7 @@ impl Admission {
     /// Tells why an operation of that size is not taken in beside what is held; none if it is.
     pub(super) fn refusal(
         &mut self,
-        op: &RunOp,
+        what: Newcomer,
         bytes: usize,
         held_ops: u64,
         held_bytes: usize,
@@ -42,9 +63,9 @@ impl Admission {
         if bytes > self.max_bytes {
             return Some(RefuseReason::TooLarge);
         }
-        let ends = match op {
-            RunOp::Patch(run) => self.turned_away.is_empty() || !self.turned_away.remove(&run.id.0),
-            RunOp::Post(_) | RunOp::Feedback(_) => false,
+        let ends = match what {
+            Newcomer::End(run) => self.turned_away.is_empty() || !self.turned_away.remove(&run.0),
+            Newcomer::Begin(_) | Newcomer::Other => false,
         };
         let (mut max_ops, mut max_bytes) = (self.max_ops, self.max_bytes);
         if ends {
@@ -54,10 +75,10 @@ impl Admission {
         if held_ops < max_ops && held_bytes.saturating_add(bytes) <= max_bytes {
             return None;
         }
-        if let RunOp::Post(run) = op
+        if let Newcomer::Begin(run) = what
             && self.turned_away.len() < REMEMBERED
         {
-            self.turned_away.insert(run.id.0);
+            self.turned_away.insert(run.0);
         }
         Some(RefuseReason::QueueFull)
     }

@@ -1,6 +1,6 @@
 //! What became of everything that was taken.
 
-use super::{Parked, Queue, Queued, State, Ticket};
+use super::{Parked, Queue, State, Ticket, Waiting};
 use crate::export::batch::{Batch, Group};
 use crate::export::ledger::{AttachmentLoss, DropReason};
 
@@ -14,7 +14,7 @@ pub(in crate::export) struct Forsaken {
 }
 
 impl Forsaken {
-    pub(in crate::export) fn of(taken: &[Queued]) -> Self {
+    pub(in crate::export) fn of(taken: &[Waiting]) -> Self {
         Self {
             ops: taken.iter().map(|queued| queued.ops).sum(),
             bytes: taken.iter().map(|queued| queued.bytes).sum(),
@@ -107,13 +107,20 @@ impl Queue {
         state.closed = true;
         let count = state.ops.len();
         let left = state.take_first(count);
-        state.keeping.is_last = true;
         if state.keeping.is_at_work() {
+            drop(state);
+            let mut left: Vec<_> = left.into_iter().map(Waiting::write).collect();
+            let mut state = self.lock();
+            // What the keeper has brought meanwhile is written already.
+            let count = state.ops.len();
+            left.extend(state.take_first(count).into_iter().map(Waiting::write));
+            state.keeping.is_last = true;
             state.keeping.parked.push(Parked::Waiting(left, reason));
             drop(state);
             self.to_keep.notify_one();
             return;
         }
+        state.keeping.is_last = true;
         for queued in &left {
             state.epochs.settle(queued.epoch, queued.ops);
         }

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Queue, Queued};
+use super::{Queue, Waiting};
 use crate::export::ledger::{DropReason, FlushError, RefuseReason};
 
 /// How many operations of each epoch are not settled yet. Counting all of them together would let a new
@@ -40,7 +40,7 @@ impl Epochs {
         }
     }
 
-    fn present(&self) -> u32 {
+    pub(super) fn present(&self) -> u32 {
         self.first + (self.counts.len() as u32 - 1)
     }
 
@@ -99,7 +99,7 @@ impl Epochs {
 
     /// Makes what travels together be of one epoch, the oldest of theirs: a flush may then wait for
     /// more than it must, never for less.
-    pub(super) fn join(&mut self, taken: &mut [Queued]) {
+    pub(super) fn join(&mut self, taken: &mut [Waiting]) {
         let Some(oldest) = taken.iter().map(|queued| queued.epoch).min() else {
             return;
         };

@@ -1,13 +1,15 @@
 //! The way in, on the caller's thread.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::admission::Newcomer;
 use super::size::shallow_size;
-use super::{Queue, Queued, State, Storing, Ticket};
+use super::waiting::Content;
+use super::{Queue, Queued, State, Storing, Ticket, Waiting};
 use crate::export::ledger::RefuseReason;
 use crate::export::life::sync::{Clock, Instant, MutexGuard, this_thread};
-use crate::model::RunOp;
+use crate::model::{FIXED_SIZE, Part, Place, RunOp, Unwritten};
 
 impl Queue {
     /// Takes an operation in, or counts why not. Blocks in durable mode only, and boundedly.
@@ -18,15 +20,66 @@ impl Queue {
         if let Storing::Durable(timeout) = self.storing {
             return self.submit_durably(op, bytes, timeout);
         }
-        let (wake, spill) = {
+        self.take_in(Newcomer::of(&op), Content::Op(op), bytes);
+    }
+
+    /// Takes a run in that has begun; returns where it waits, to be joined by its end.
+    pub(in crate::export) fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
+        if let Storing::Durable(timeout) = self.storing {
+            self.submit_durably(run.write(Part::Begin), bytes, timeout);
+            return None;
+        }
+        let newcomer = Newcomer::Begin(run.run_id());
+        let place = self.take_in(newcomer, Content::Run(run, Part::Begin), bytes);
+        place.filter(|_| self.joins)
+    }
+
+    /// Takes the end of a run in: where its beginning waits, if it still does.
+    pub(in crate::export) fn end(
+        &self,
+        run: Arc<dyn Unwritten>,
+        place: Option<Place>,
+        bytes: usize,
+    ) {
+        if let Storing::Durable(timeout) = self.storing {
+            return self.submit_durably(run.write(Part::End), bytes + FIXED_SIZE, timeout);
+        }
+        let newcomer = Newcomer::End(run.run_id());
+        if let Some(place) = place.filter(|place| place.queue == self.number) {
+            let wake = {
+                let mut guard = self.lock();
+                let state = &mut *guard;
+                if state.waits_at(place.at) {
+                    if let Some(reason) = state.refusal(newcomer, bytes) {
+                        return self.refuse(state, reason);
+                    }
+                    Some(state.join(place.at, bytes))
+                } else {
+                    None
+                }
+            };
+            match wake {
+                Some(true) => return self.work.notify_one(),
+                Some(false) => return,
+                None => {}
+            }
+        }
+        self.take_in(newcomer, Content::Run(run, Part::End), bytes + FIXED_SIZE);
+    }
+
+    fn take_in(&self, newcomer: Newcomer, content: Content, bytes: usize) -> Option<Place> {
+        let (at, wake, spill) = {
             let mut guard = self.lock();
             let state = &mut *guard;
-            if let Some(reason) = state.refusal(&op, bytes) {
-                return self.refuse(state, reason);
+            if let Some(reason) = state.refusal(newcomer, bytes) {
+                self.refuse(state, reason);
+                return None;
             }
-            let queued = state.accept(op, bytes);
+            let epoch = state.accept(bytes);
+            let at = state.passed + state.ops.len() as u64;
+            let wake = state.push(Waiting::new(content, bytes, epoch));
             let spill = self.storing == Storing::Overflow && self.is_over_half(state);
-            (state.push(queued), spill)
+            (at, wake, spill)
         };
         if wake {
             self.work.notify_one();
@@ -34,6 +87,8 @@ impl Queue {
         if spill {
             self.to_keep.notify_one();
         }
+        let queue = self.number;
+        Some(Place { queue, at })
     }
 
     /// Takes an operation in once it is on disk, or once that takes too long.
@@ -49,13 +104,20 @@ impl Queue {
             }
             guard = self.wait_stored(guard, left);
         }
-        if let Some(reason) = guard.refusal(&op, bytes) {
+        if let Some(reason) = guard.refusal(Newcomer::of(&op), bytes) {
             return self.refuse(&mut guard, reason);
         }
-        let mut queued = guard.accept(op, bytes);
+        let mut queued = Queued {
+            bytes,
+            ops: 1,
+            epoch: guard.accept(bytes),
+            record: None,
+            changed: false,
+            op,
+        };
         if guard.keeping.gone || !waits {
             guard.stats.spool.unstored += 1;
-            if guard.push(queued) {
+            if guard.push(queued.into()) {
                 self.work.notify_one();
             }
             return;
@@ -84,10 +146,10 @@ impl Queue {
             Some(place) => {
                 let untouched = keeping.fresh.remove(place);
                 if let Some(queued) = untouched
-                    && guard.push(Queued {
+                    && guard.push(Waiting::from(Queued {
                         record: None,
                         ..queued
-                    })
+                    }))
                 {
                     self.work.notify_one();
                 }
@@ -131,44 +193,68 @@ impl Queue {
 
 impl State {
     /// Says why an operation of that size is not taken in.
-    fn refusal(&mut self, op: &RunOp, bytes: usize) -> Option<RefuseReason> {
+    fn refusal(&mut self, what: Newcomer, bytes: usize) -> Option<RefuseReason> {
         if self.closed {
             return Some(RefuseReason::Closed);
         }
         let (queued, held) = (self.stats.queued, self.held_bytes);
-        self.admission.refusal(op, bytes, queued, held)
+        self.admission.refusal(what, bytes, queued, held)
     }
 
-    /// Books a new operation.
-    fn accept(&mut self, op: RunOp, bytes: usize) -> Queued {
+    /// Books a new operation; returns its epoch.
+    fn accept(&mut self, bytes: usize) -> u32 {
         self.held_bytes += bytes;
         self.stats.accepted += 1;
         self.stats.queued += 1;
         self.note_stall();
-        Queued {
-            op,
-            bytes,
-            ops: 1,
-            epoch: self.epochs.accept(),
-            record: None,
-            changed: false,
-        }
+        self.epochs.accept()
     }
 
-    /// Makes an operation ready to be sent; true if the worker has to hear of it.
-    ///
-    /// Only the operations that change what the worker does wake it: the first one starts its clock,
-    /// the one that completes a batch ends the wait.
-    pub(super) fn push(&mut self, queued: Queued) -> bool {
+    /// Returns true if the beginning of a run still waits at that place, and is of the present epoch: a
+    /// flush that began since waits for it alone.
+    fn waits_at(&self, at: u64) -> bool {
+        let index = at.checked_sub(self.passed).map(|index| index as usize);
+        let found = index.and_then(|index| self.ops.get(index));
+        found.is_some_and(|it| {
+            let begins = matches!(it.content, Content::Run(_, Part::Begin));
+            begins && it.epoch == self.epochs.present()
+        })
+    }
+
+    /// Adds the end of a run to its beginning, which waits there; true if the worker has to hear of it.
+    fn join(&mut self, at: u64, bytes: usize) -> bool {
+        self.accept(bytes);
         let bytes_before = self.waiting_bytes;
-        self.waiting_bytes += queued.bytes;
-        self.ops.push_back(queued);
+        self.waiting_bytes += bytes;
+        self.waiting_ops += 1;
+        if let Some(it) = self.ops.get_mut((at - self.passed) as usize) {
+            it.bytes += bytes;
+            it.ops += 1;
+            if let Content::Run(_, part) = &mut it.content {
+                *part = Part::Whole;
+            }
+        }
+        self.fills(bytes_before)
+    }
+
+    /// Makes something ready to be sent; true if the worker has to hear of it.
+    ///
+    /// Only what changes what the worker does wakes it: the first one starts its clock, the one that
+    /// completes a batch ends the wait.
+    pub(super) fn push(&mut self, waiting: Waiting) -> bool {
+        let bytes_before = self.waiting_bytes;
+        self.waiting_bytes += waiting.bytes;
+        self.waiting_ops += waiting.ops;
+        self.ops.push_back(waiting);
         if self.ops.len() == 1 {
             self.oldest = Some(Instant::now());
         }
-        self.ops.len() == 1
-            || self.ops.len() == self.limits.ops
-            || (bytes_before < self.limits.bytes && self.waiting_bytes >= self.limits.bytes)
+        self.ops.len() == 1 || self.ops.len() == self.limits.ops || self.fills(bytes_before)
+    }
+
+    /// Returns true if what waits has become a whole request, by its bytes.
+    fn fills(&self, bytes_before: usize) -> bool {
+        bytes_before < self.limits.bytes && self.waiting_bytes >= self.limits.bytes
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::books::Forsaken;
 use super::letters::Letters;
-use super::{Queue, Queued, State, Ticket};
+use super::{Queue, Queued, State, Ticket, Waiting};
 use crate::export::batch::{Batch, Group};
 use crate::export::ledger::{DropReason, SpoolStats};
 use crate::export::life::sync::{Clock, MutexGuard, ThreadId, this_thread};
@@ -77,7 +77,7 @@ pub(in crate::export) struct Work {
     /// To be written, and then sent.
     pub(in crate::export) fresh: Vec<Queued>,
     /// To be written instead of being held.
-    pub(in crate::export) spill: Vec<Queued>,
+    pub(in crate::export) spill: Vec<Waiting>,
     /// To be written, because the endpoint did not take it.
     pub(in crate::export) parked: Vec<Parked>,
     /// To be forgotten.
@@ -237,19 +237,22 @@ impl Queue {
 
     /// Makes operations ready to be sent.
     pub(in crate::export) fn make_ready(&self, ops: Vec<Queued>) {
+        let ops = ops.into_iter().map(Into::into).collect();
         self.bring(self.lock(), ops);
     }
 
     /// Adds operations to those that are ready; after the end, to those that belong on disk.
-    fn bring(&self, mut state: MutexGuard<'_, State>, ops: Vec<Queued>) {
+    fn bring(&self, mut state: MutexGuard<'_, State>, ops: Vec<Waiting>) {
         if state.keeping.is_last && state.keeping.is_at_work() {
+            // All of it is written: what is not has never left the queue, or is back before the end.
+            let ops = ops.into_iter().map(Waiting::write).collect();
             let reason = state.trouble.unwrap_or(DropReason::Shutdown);
             state.keeping.parked.push(Parked::Waiting(ops, reason));
             return;
         }
         let mut wake = false;
-        for queued in ops {
-            wake |= state.push(queued);
+        for waiting in ops {
+            wake |= state.push(waiting);
         }
         drop(state);
         if wake {
@@ -272,7 +275,8 @@ impl Queue {
     }
 
     /// Puts operations back that could not be written, before all others.
-    pub(in crate::export) fn put_back(&self, mut ops: Vec<Queued>) {
+    pub(in crate::export) fn put_back(&self, ops: Vec<Queued>) {
+        let mut ops: Vec<Waiting> = ops.into_iter().map(Into::into).collect();
         let mut state = self.lock();
         if !state.keeping.is_last {
             let count = state.ops.len();
@@ -365,7 +369,7 @@ impl Queue {
             state.held_bytes += queued.bytes;
             state.epochs.put_in_memory(queued.epoch, queued.ops);
         }
-        self.bring(state, ops);
+        self.bring(state, ops.into_iter().map(Into::into).collect());
     }
 
     /// Books records that could not be read back.

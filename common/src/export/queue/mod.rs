@@ -22,9 +22,11 @@ mod model;
 mod outlet;
 mod size;
 mod stall;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -42,13 +44,14 @@ pub(super) use self::books::Forsaken;
 pub(super) use self::flush::FlushMark;
 pub(super) use self::keeping::{Parked, Storing, Work};
 pub(super) use self::size::shallow_size;
+pub(super) use self::waiting::Waiting;
 
 /// Names the record of an operation on disk, as long as this process lives. The keeper knows where it
 /// is, or that writing it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Ticket(pub(super) NonZeroU64);
 
-/// An operation in the queue, with what it counts against the bounds.
+/// An operation that was in the queue, with what it counts against the bounds.
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) op: RunOp,
@@ -73,12 +76,16 @@ pub(super) struct Limits {
 /// The queue and the ledger.
 #[derive(Debug)]
 pub(super) struct Queue {
+    // No other queue has it, in this process or in one that is forked off.
+    number: u64,
     state: Mutex<State>,
     max_ops: u64,
     max_bytes: usize,
     linger: Duration,
     // What an operation waits for others that finds the lane idle.
     idle_linger: Duration,
+    // Whether the end of a run may join its beginning here. Not where each is to be seen by itself.
+    joins: bool,
     pub(super) losses: Arc<Losses>,
     // What a spool changes; nothing without one.
     storing: Storing,
@@ -98,7 +105,11 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct State {
     // Ready to be sent.
-    ops: VecDeque<Queued>,
+    ops: VecDeque<Waiting>,
+    // How many have left it by its front.
+    passed: u64,
+    // How many operations they stand for.
+    waiting_ops: u64,
     waiting_bytes: usize,
     // When the last batch left.
     left_at: Option<Instant>,
@@ -139,9 +150,14 @@ impl Queue {
             Delivery::Batched => config.linger.min(MAX_LINGER),
             Delivery::Unbatched => Duration::ZERO,
         };
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
         Self {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            joins: config.delivery == Delivery::Batched && config.transform.is_none(),
             state: Mutex::new(State {
                 ops: VecDeque::new(),
+                passed: 0,
+                waiting_ops: 0,
                 waiting_bytes: 0,
                 left_at: None,
                 held_bytes: 0,

@@ -1,6 +1,6 @@
 //! The way out, on the exporter's thread.
 
-use super::{Queue, Queued, State};
+use super::{Queue, State, Waiting};
 use crate::export::life::sync::{Instant, timeout_at};
 
 impl Queue {
@@ -24,7 +24,7 @@ impl Queue {
     ///
     /// Due is a batch that is full by count or bytes, whose oldest operation has waited long enough, or
     /// that somebody flushes.
-    pub(in crate::export) async fn next_batch(&self) -> Option<Vec<Queued>> {
+    pub(in crate::export) async fn next_batch(&self) -> Option<Vec<Waiting>> {
         loop {
             let due = {
                 let mut guard = self.lock();
@@ -33,7 +33,7 @@ impl Queue {
                     None if state.is_over() => return None,
                     None => None,
                     Some(oldest) => {
-                        let in_flight = state.stats.queued - state.waiting_ops();
+                        let in_flight = state.stats.queued.saturating_sub(state.waiting_ops);
                         let left_at = state.left_at;
                         let recent = left_at.is_some_and(|left| left + self.linger > oldest);
                         let due = match in_flight == 0 && !recent {
@@ -69,12 +69,7 @@ impl State {
         self.closed && !self.keeping.is_at_work()
     }
 
-    /// Returns how many operations wait, at least: one that came back from disk may be several.
-    fn waiting_ops(&self) -> u64 {
-        (self.ops.len() as u64).min(self.stats.queued)
-    }
-
-    fn take(&mut self) -> Vec<Queued> {
+    fn take(&mut self) -> Vec<Waiting> {
         let mut count = 0;
         let mut bytes = 0;
         for queued in &self.ops {
@@ -93,10 +88,11 @@ impl State {
     }
 
     /// Takes the oldest out of those that are ready.
-    pub(super) fn take_first(&mut self, count: usize) -> Vec<Queued> {
-        let taken: Vec<Queued> = self.ops.drain(..count).collect();
-        let bytes: usize = taken.iter().map(|queued| queued.bytes).sum();
-        self.waiting_bytes -= bytes;
+    pub(super) fn take_first(&mut self, count: usize) -> Vec<Waiting> {
+        let taken: Vec<Waiting> = self.ops.drain(..count).collect();
+        self.passed += count as u64;
+        self.waiting_bytes -= taken.iter().map(|it| it.bytes).sum::<usize>();
+        self.waiting_ops -= taken.iter().map(|it| it.ops).sum::<u64>();
         self.oldest = (!self.ops.is_empty()).then(Instant::now);
         taken
     }

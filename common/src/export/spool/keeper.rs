@@ -24,7 +24,7 @@ use crate::export::endpoint::StartError;
 use crate::export::ledger::DropReason;
 use crate::export::life::Transform;
 use crate::export::life::sync::Clock as Instant;
-use crate::export::queue::{Forsaken, Parked, Queue, Queued, Ticket, Work, shallow_size};
+use crate::export::queue::{Forsaken, Parked, Queue, Queued, Ticket, Waiting, Work, shallow_size};
 use crate::export::send::MAX_WAIT;
 
 /// How often the folders of processes that died meanwhile are looked for.
@@ -223,10 +223,11 @@ impl Keeper {
     }
 
     /// Writes what memory has no room for.
-    fn spill(&mut self, mut spill: Vec<Queued>) {
+    fn spill(&mut self, spill: Vec<Waiting>) {
         if spill.is_empty() {
             return;
         }
+        let mut spill: Vec<Queued> = spill.into_iter().map(Waiting::write).collect();
         if let Err(reason) = self.change(&mut spill) {
             return self.drop_all(spill, reason);
         }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::RunTree;
-use crate::model::{Attachment, NEW_TOKEN, Run, RunEvent, USAGE_METADATA, Usage};
+use super::{Record, RunTree};
+use crate::model::{Attachment, NEW_TOKEN, RunEvent, USAGE_METADATA, Usage};
 
 impl RunTree {
     /// Adds one key of metadata. Runs started below from now on inherit it.
     pub fn add_metadata(&self, key: impl Into<String>, value: impl Into<Value>) {
         let Some(inner) = self.open() else { return };
         let (key, value) = (key.into(), inner.tracer.shallow(value));
-        inner.change_baggage(|baggage| {
-            Arc::make_mut(&mut baggage.metadata).insert(key, value);
+        inner.change_inherited(|inherited| {
+            Arc::make_mut(&mut inherited.metadata).insert(key, value);
         });
     }
 
@@ -21,9 +21,9 @@ impl RunTree {
     pub fn add_tag(&self, tag: impl Into<String>) {
         let Some(inner) = self.open() else { return };
         let tag = tag.into();
-        inner.change_baggage(|baggage| {
-            if !baggage.tags.contains(&tag) {
-                baggage.tags.push(tag);
+        inner.change_inherited(|inherited| {
+            if !inherited.tags.contains(&tag) {
+                inherited.tags.push(tag);
             }
         });
     }
@@ -56,7 +56,7 @@ impl RunTree {
     /// Records that a streamed token arrived: the first one, from which LangSmith derives the time to
     /// the first token. Later calls do nothing, and the token's text is not kept.
     pub fn new_token(&self) {
-        let streams = |run: &Run| run.events.iter().any(|event| event.name == NEW_TOKEN);
+        let streams = |run: &Record| run.events.iter().any(|event| event.name == NEW_TOKEN);
         let Some(inner) = self.recorded() else { return };
         if inner.change(|run| streams(run)) != Some(false) {
             return;
@@ -85,10 +85,10 @@ impl RunTree {
         // What is replaced goes after the lock: its bytes may be of a type of the caller's.
         let replaced = inner.change(|run| {
             let same = |known: &Attachment| known.name == attachment.name;
-            let attachments = std::mem::take(&mut run.attachments);
+            let attachments = std::mem::take(&mut run.added);
             let (replaced, mut kept): (Vec<_>, Vec<_>) = attachments.into_iter().partition(same);
             kept.push(attachment);
-            run.attachments = kept;
+            run.added = kept;
             replaced
         });
         drop(replaced);
@@ -99,7 +99,7 @@ impl RunTree {
         let Some(inner) = self.recorded() else { return };
         let (key, value) = (key.into(), inner.tracer.shallow(value));
         inner.change(|run| {
-            run.outputs.get_or_insert_default().insert(key, value);
+            run.outputs.insert(key, value);
         });
     }
 
@@ -107,7 +107,7 @@ impl RunTree {
     /// `{"output": value}`.
     pub fn set_outputs(&self, outputs: impl Into<Value>) {
         let Some(inner) = self.recorded() else { return };
-        let outputs = inner.tracer.shallow_outputs(outputs);
-        inner.change(|run| run.outputs = Some(outputs));
+        let outputs = inner.tracer.shallow_outputs(outputs).into();
+        inner.change(|run| run.outputs = outputs);
     }
 }

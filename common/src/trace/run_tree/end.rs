@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Inner, RunTree};
-use crate::model::{Baggage, JsonMap, Run, RunOp, RunType, USAGE_METADATA};
+use super::live::size_of_end;
+use super::{Inner, Record, RunTree, State};
+use crate::model::{JsonMap, RunType, USAGE_METADATA};
 use crate::trace::builder::{into_object, serialized};
 
 impl RunTree {
@@ -24,8 +25,8 @@ impl RunTree {
         let Some(inner) = self.recorded() else {
             return self.end();
         };
-        let outputs = inner.tracer.shallow_outputs(outputs);
-        inner.finish(|run| run.outputs = Some(outputs));
+        let outputs = inner.tracer.shallow_outputs(outputs).into();
+        inner.finish(|run| run.outputs = outputs);
     }
 
     /// Ends the run with what the work gave back, as a value of the program's own type: what
@@ -34,8 +35,8 @@ impl RunTree {
         let Some(inner) = self.recorded() else {
             return self.end();
         };
-        let outputs = into_object(serialized(outputs), "output");
-        inner.finish(|run| run.outputs = Some(outputs));
+        let outputs = into_object(serialized(outputs), "output").into();
+        inner.finish(|run| run.outputs = outputs);
     }
 
     /// Ends the run with an error. Without outputs set before, `{"output": null}` is sent, as the
@@ -48,40 +49,35 @@ impl RunTree {
         // Unlike `to_string`, this keeps what was written when a `Display` returns an error.
         let _ = write!(text, "{error}");
         inner.finish(|run| {
-            run.outputs
-                .get_or_insert_with(|| into_object(Value::Null, "output"));
+            if run.outputs.is_unsaid() {
+                run.outputs = into_object(Value::Null, "output").into();
+            }
             run.error = Some(text);
         });
     }
 }
 
 impl Inner {
-    fn finish(&self, last: impl FnOnce(&mut Run)) {
+    fn finish(&self, last: impl FnOnce(&mut Record)) {
         if !self.sampled {
             self.ended.store(true, Ordering::Release);
             return;
         }
         let now = self.tracer.clock().now();
-        let patch = {
+        let bytes = {
             let Some(mut state) = self.lock() else { return };
-            let Some(mut patch) = state.run.take() else {
+            if self.ended.swap(true, Ordering::AcqRel) {
                 return;
-            };
-            self.ended.store(true, Ordering::Release);
-            last(&mut patch);
-            keep_usage(&patch, &mut state.baggage.metadata);
-            let Baggage {
-                metadata,
-                tags,
-                project,
-            } = state.baggage.clone();
-            patch.extra.metadata = metadata;
-            patch.tags = tags;
-            patch.project = project;
-            patch.end_time = Some(now.max(patch.start_time));
-            patch
+            }
+            let State { inherited, record } = &mut *state;
+            last(record);
+            if self.live.run_type == RunType::Llm {
+                keep_usage(record, &mut inherited.metadata);
+            }
+            record.end = Some(now.max(self.live.segment.start));
+            size_of_end(&state)
         };
-        self.tracer.submit_shallow(RunOp::Patch(patch));
+        self.tracer.end(self.live.clone(), self.place, bytes);
     }
 }
 
@@ -108,16 +104,12 @@ impl Drop for Inner {
 ///
 /// The Python SDK does so for a run of any type; then a chain that returns its model's answer counts
 /// the tokens again.
-fn keep_usage(run: &Run, metadata: &mut Arc<JsonMap>) {
-    let told = |map: &JsonMap| {
-        map.get(USAGE_METADATA)
-            .filter(|usage| usage.is_object())
-            .cloned()
-    };
-    if run.run_type == RunType::Llm
-        && !metadata.contains_key(USAGE_METADATA)
-        && let Some(usage) = run.outputs.as_ref().and_then(told)
-    {
-        Arc::make_mut(metadata).insert(USAGE_METADATA.to_owned(), usage);
+fn keep_usage(record: &Record, metadata: &mut Arc<JsonMap>) {
+    if metadata.contains_key(USAGE_METADATA) {
+        return;
+    }
+    let told = record.outputs.get(USAGE_METADATA);
+    if let Some(usage) = told.filter(|usage| usage.is_object()) {
+        Arc::make_mut(metadata).insert(USAGE_METADATA.to_owned(), usage.clone());
     }
 }

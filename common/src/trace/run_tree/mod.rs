@@ -1,24 +1,31 @@
 //! The handle of a run that has started.
 //!
 //! ```text
-//! begin ──RunOp::Post──►  describe (metadata · tags · events · outputs)  ──► end (end · fail · drop) ──RunOp::Patch──►
+//! begin ──► describe (metadata · tags · events · outputs) ──► end (end · fail · drop)
+//!   │                         │ all of it in one place: Live    │
+//!   └───── RunSink::begin ────┴───── RunSink::end ──────────────┘ ──► RunOp::Post · RunOp::Patch
 //! ```
 //!
 //! Start at [`RunTree`].
 
 mod describe;
 mod end;
+mod fields;
+mod live;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+pub(super) use live::{Live, Record, State};
 
 use super::builder::{CLOCK_SKEW, RunBuilder};
 use super::current::no_scope_entered;
+use super::inherited::{Above, Inherited};
 use super::tracer::Tracer;
 use crate::model::{
-    Baggage, DottedOrder, Extra, Process, Run, RunContext, RunId, RunOp, RunType, TraceId,
-    USAGE_METADATA, withhold_deep_in_shared,
+    DottedOrder, Place, Process, RunContext, RunId, RunType, Segment, TraceId, USAGE_METADATA,
+    withhold_deep_in_shared,
 };
 
 /// A run that has started: the handle to describe it, end it, and start runs below it.
@@ -51,25 +58,16 @@ const ATTEMPTS_OF_CHILD: usize = 1_000;
 
 struct Inner {
     tracer: Tracer,
-    // Outside of the lock, because children and headers ask for it all the time and it never changes.
-    dotted_order: DottedOrder,
-    name: String,
-    run_type: RunType,
+    // The sink may hold it too, until it is written.
+    live: Arc<Live>,
     // False if the trace is not in the sample: the run is a place in its trace and nothing else.
     sampled: bool,
+    // Where the sink holds the beginning.
+    place: Option<Place>,
     // Where its handles count: a forked child has copies of them.
     process: Process,
     // Set under the lock; it may be looked at without, by whoever looks again under it.
     ended: AtomicBool,
-    state: Mutex<State>,
-}
-
-struct State {
-    // What runs below inherit. It stays when the run has ended.
-    baggage: Baggage,
-    // What leaves with the end, but for the baggage; none if nothing does, or if it has left. It is moved
-    // from here to the sink, so that the caller copies nothing that is large.
-    run: Option<Box<Run>>,
 }
 
 impl RunTree {
@@ -79,57 +77,55 @@ impl RunTree {
 
     pub(super) fn remote(tracer: Tracer, mut context: RunContext) -> Self {
         tracer.withheld_deep(withhold_deep_in_shared(&mut context.baggage.metadata));
-        let inner = Inner {
-            sampled: tracer.keeps(context.dotted_order.trace_id()),
-            tracer,
-            dotted_order: context.dotted_order,
-            name: "parent".to_owned(),
+        let Above { order, inherited } = context.into();
+        let live = Live {
+            own: tracer.own().clone(),
+            above: None,
+            segment: Segment {
+                start: order.start_time().unwrap_or_default(),
+                id: order.run_id(),
+            },
+            name: "parent".to_owned().into(),
             run_type: RunType::default(),
+            state: Mutex::new(State {
+                inherited,
+                record: Record::default(),
+            }),
+            order: order.into(),
+        };
+        let inner = Inner {
+            sampled: tracer.keeps(live.trace_id()),
+            tracer,
+            live: Arc::new(live),
+            place: None,
             process: Process::current(),
             // From the first, for this process: nothing changes it and nothing is sent.
             ended: AtomicBool::new(true),
-            state: Mutex::new(State {
-                baggage: context.baggage,
-                run: None,
-            }),
         };
         Self(Handle::On(Arc::new(inner)))
     }
 
     /// Starts a run whose values are all shallow: `tracer` has withheld what is nested too deep.
-    pub(super) fn begin(tracer: Tracer, mut run: Run) -> Self {
-        let sampled = tracer.admits(run.trace_id);
-        let (dotted_order, name, run_type) = (
-            run.dotted_order.clone(),
-            run.name.clone(),
-            run.run_type.clone(),
-        );
-        let (baggage, rest) = if sampled {
-            let baggage = Baggage {
-                metadata: run.extra.metadata.clone(),
-                tags: run.tags.clone(),
-                project: run.project.clone(),
-            };
-            let rest = Box::new(rest(&run, tracer.inputs_on_patch()));
-            tracer.submit_shallow(RunOp::Post(Box::new(run)));
-            (baggage, Some(rest))
+    pub(super) fn begin(tracer: Tracer, mut live: Live) -> Self {
+        let sampled = tracer.admits(live.trace_id());
+        let bytes = if sampled {
+            live.size_of_begin()
         } else {
-            let baggage = Baggage {
-                metadata: run.extra.metadata,
-                tags: std::mem::take(&mut run.tags),
-                project: run.project.take(),
-            };
-            (baggage, None)
+            live.forget();
+            0
+        };
+        let live = Arc::new(live);
+        let place = match sampled {
+            true => tracer.begin(live.clone(), bytes),
+            false => None,
         };
         let inner = Inner {
             tracer,
-            dotted_order,
-            name,
-            run_type,
+            live,
             sampled,
+            place,
             process: Process::current(),
             ended: AtomicBool::new(false),
-            state: Mutex::new(State { baggage, run: rest }),
         };
         Self(Handle::On(Arc::new(inner)))
     }
@@ -154,38 +150,36 @@ impl RunTree {
     /// too: the others, with the same rate, come to the same decision.
     pub fn context(&self) -> Option<RunContext> {
         // Masked outside of the lock: a function of the user's may look at this very run.
-        Some(self.tracer().masked(self.inherited()?))
+        Some(self.tracer().masked(self.inherited()?.into()))
     }
 
     /// Returns what runs below inherit in this process, where it is masked when it leaves.
-    pub(super) fn inherited(&self) -> Option<RunContext> {
+    pub(super) fn inherited(&self) -> Option<Above> {
         let inner = self.inner()?;
+        let order = inner.live.order().clone();
         let state = inner.lock();
-        let mut baggage = state.map_or_else(Baggage::default, |state| state.baggage.clone());
+        let mut inherited = state.map_or_else(Inherited::default, |state| state.inherited.clone());
         for own in OWN_METADATA {
-            if baggage.metadata.contains_key(own) {
-                Arc::make_mut(&mut baggage.metadata).shift_remove(own);
+            if inherited.metadata.contains_key(own) {
+                Arc::make_mut(&mut inherited.metadata).shift_remove(own);
             }
         }
-        Some(RunContext {
-            dotted_order: inner.dotted_order.clone(),
-            baggage,
-        })
+        Some(Above { order, inherited })
     }
 
     /// Returns the run's place in its trace; none when tracing is off.
     pub fn dotted_order(&self) -> Option<&DottedOrder> {
-        self.inner().map(|inner| &inner.dotted_order)
+        self.inner().map(|inner| inner.live.order())
     }
 
     /// Returns the run's id; none when tracing is off.
     pub fn id(&self) -> Option<RunId> {
-        self.dotted_order().map(DottedOrder::run_id)
+        self.inner().map(|inner| inner.live.segment.id)
     }
 
     /// Returns the id of the run's trace; none when tracing is off.
     pub fn trace_id(&self) -> Option<TraceId> {
-        self.dotted_order().map(DottedOrder::trace_id)
+        self.inner().map(|inner| inner.live.trace_id())
     }
 
     /// Returns true if the run is recorded: not when tracing is off, nor when its trace is not in the
@@ -202,14 +196,14 @@ impl RunTree {
     /// Returns the name the run was started with; empty when tracing is off.
     pub fn name(&self) -> String {
         self.inner()
-            .map(|inner| inner.name.clone())
+            .map(|inner| inner.live.name.clone().into())
             .unwrap_or_default()
     }
 
     /// Returns the kind of work; the default when tracing is off.
     pub fn run_type(&self) -> RunType {
         self.inner()
-            .map(|inner| inner.run_type.clone())
+            .map(|inner| inner.live.run_type.clone())
             .unwrap_or_default()
     }
 
@@ -235,43 +229,14 @@ impl RunTree {
     }
 }
 
-/// Returns what of a run that begins leaves with its end: everything but what the post alone says. Inputs
-/// and attachments are that, and the baggage is added at the end, because it may change.
-fn rest(begun: &Run, with_inputs: bool) -> Run {
-    Run {
-        id: begun.id,
-        trace_id: begun.trace_id,
-        parent_run_id: begun.parent_run_id,
-        dotted_order: begun.dotted_order.clone(),
-        name: begun.name.clone(),
-        run_type: begun.run_type.clone(),
-        start_time: begun.start_time,
-        end_time: None,
-        project: None,
-        tags: Vec::new(),
-        inputs: begun.inputs.as_ref().filter(|_| with_inputs).cloned(),
-        outputs: None,
-        events: Vec::new(),
-        extra: Extra {
-            runtime: begun.extra.runtime.clone(),
-            other: begun.extra.other.clone(),
-            ..Extra::default()
-        },
-        error: None,
-        reference_example_id: begun.reference_example_id,
-        attachments: Vec::new(),
-    }
-}
-
 impl Inner {
     /// Returns what is kept under the lock; none in a forked process where a thread of the parent's held it
     /// just then, which nobody gives back.
     fn lock(&self) -> Option<MutexGuard<'_, State>> {
-        // A panic while the lock was held cannot leave the run half-changed in a way that matters.
         if self.process.is_current() {
-            return Some(self.state.lock().unwrap_or_else(PoisonError::into_inner));
+            return Some(self.live.lock());
         }
-        (0..ATTEMPTS_OF_CHILD).find_map(|_| match self.state.try_lock() {
+        (0..ATTEMPTS_OF_CHILD).find_map(|_| match self.live.state.try_lock() {
             Ok(state) => Some(state),
             Err(TryLockError::Poisoned(state)) => Some(state.into_inner()),
             Err(TryLockError::WouldBlock) => {
@@ -283,15 +248,17 @@ impl Inner {
     }
 
     /// Changes what leaves with the end, unless the run has ended.
-    fn change<T>(&self, change: impl FnOnce(&mut Run) -> T) -> Option<T> {
-        self.lock()?.run.as_deref_mut().map(change)
+    fn change<T>(&self, change: impl FnOnce(&mut Record) -> T) -> Option<T> {
+        let mut state = self.lock()?;
+        let is_open = !self.ended.load(Ordering::Relaxed);
+        is_open.then(|| change(&mut state.record))
     }
 
     /// Changes what runs below inherit, unless the run has ended.
-    fn change_baggage(&self, change: impl FnOnce(&mut Baggage)) {
+    fn change_inherited(&self, change: impl FnOnce(&mut Inherited)) {
         let Some(mut state) = self.lock() else { return };
         if !self.ended.load(Ordering::Relaxed) {
-            change(&mut state.baggage);
+            change(&mut state.inherited);
         }
     }
 }
@@ -299,7 +266,7 @@ impl Inner {
 impl fmt::Debug for RunTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.inner() {
-            Some(inner) => write!(f, "RunTree({})", inner.dotted_order),
+            Some(inner) => write!(f, "RunTree({})", inner.live.order()),
             None => f.write_str("RunTree(not recorded)"),
         }
     }

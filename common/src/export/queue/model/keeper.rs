@@ -7,7 +7,7 @@ use std::time::Duration;
 use shuttle::{future, thread};
 
 use super::disk::Memory;
-use super::{Ended, FOREVER, explore, submit, work};
+use super::{Ended, FOREVER, explore, hold, submit, work};
 use crate::export::config::BatchConfig;
 use crate::export::life::shuttled::{self, Timers};
 use crate::export::queue::{Limits, Queue};
@@ -53,8 +53,8 @@ fn keeps(spool: &SpoolConfig, fails: bool) {
     let tracing = {
         let queue = queue.clone();
         thread::spawn(move || {
-            submit(&queue, 1);
-            submit(&queue, 2);
+            hold(&queue, 1);
+            hold(&queue, 2);
             let mark = queue.begin_flush();
             future::block_on(queue.wait_settled(&mark));
         })
@@ -64,7 +64,7 @@ fn keeps(spool: &SpoolConfig, fails: bool) {
     queue.wait_settled_blocking(&mark, FOREVER);
     tracing.join().expect("it flushes");
     // Whoever comes last need not wait: what is left at the end goes to disk.
-    submit(&queue, 4);
+    hold(&queue, 4);
     queue.close();
     queue.stop();
     assert!(queue.wait_gone_blocking(FOREVER));

@@ -18,13 +18,13 @@ use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, Runner, future, thread};
 use uuid::Uuid;
 
-use super::{Limits, Queue};
+use super::{Limits, Queue, Waiting};
 use crate::export::batch::{Batch, Held, InFlight};
 use crate::export::config::BatchConfig;
 use crate::export::ledger::DropReason;
 use crate::export::life::shuttled::{self, Mistake, Timers};
 use crate::export::send::Warnings;
-use crate::model::{DottedOrder, Run, RunId, RunOp, RunType, Segment};
+use crate::model::{DottedOrder, Part, Run, RunId, RunOp, RunType, Segment, Unwritten};
 
 /// A timeout that never comes: in here only a wake-up ends a wait.
 const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -108,9 +108,12 @@ async fn send(queue: &Arc<Queue>, ended: &Ended) {
         let owed = in_flight.take(&taken);
         if thread_rng().gen_ratio(1, 8) {
             // As a panic would have it: whoever was to send them is gone.
-            taken.iter().for_each(|queued| ended.add(queued.op.id(), 1));
+            for it in taken.into_iter().map(Waiting::write) {
+                ended.add(it.op.id(), it.ops);
+            }
             continue;
         }
+        let taken = taken.into_iter().map(Waiting::write).collect();
         for piece in owed.becomes(Batch::merge_queued(taken)).split() {
             future::yield_now().await;
             end(piece, ended);
@@ -137,6 +140,44 @@ fn submit(queue: &Queue, number: u64) -> Uuid {
     queue.submit(RunOp::Post(run.clone()));
     queue.submit(RunOp::Patch(run));
     id
+}
+
+/// A run that is written when it leaves; each part once.
+#[derive(Debug)]
+struct Kept {
+    number: u64,
+    written: Mutex<Vec<Part>>,
+}
+
+impl Unwritten for Kept {
+    fn run_id(&self) -> RunId {
+        run(self.number).id
+    }
+
+    fn write(&self, part: Part) -> RunOp {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.push(part);
+        // The keeper may write the one and the worker the other, in any order.
+        let times = |part| written.iter().filter(|it| **it == part).count();
+        let apart = times(Part::Begin).max(times(Part::End));
+        assert!(times(Part::Whole) + apart == 1, "{written:?}");
+        match part {
+            Part::Begin | Part::Whole => RunOp::Post(run(self.number)),
+            Part::End => RunOp::Patch(run(self.number)),
+        }
+    }
+}
+
+/// Submits a run that is held until it leaves.
+fn hold(queue: &Queue, number: u64) -> Uuid {
+    let kept = Arc::new(Kept {
+        number,
+        written: Mutex::default(),
+    });
+    let place = queue.begin(kept.clone(), 1);
+    thread::yield_now();
+    queue.end(kept.clone(), place, 1);
+    kept.run_id().0
 }
 
 fn close_and_check(queue: &Queue, worker: thread::JoinHandle<()>, submitted: u64) {
@@ -175,7 +216,7 @@ fn flushes(timers: Timers, planted: Option<Mistake>) {
         let (queue, ended) = (queue.clone(), ended.clone());
         thread::spawn(move || {
             for number in [2, 3] {
-                let id = submit(&queue, number);
+                let id = hold(&queue, number);
                 let mark = queue.begin_flush();
                 future::block_on(queue.wait_settled(&mark));
                 check(&ended, id);
@@ -223,7 +264,7 @@ fn whoever_submits_while_it_closes_is_counted_or_refused() {
                 let queue = queue.clone();
                 thread::spawn(move || {
                     for number in first..first + 2 {
-                        submit(&queue, number);
+                        hold(&queue, number);
                         assert!(queue.stats().queued <= 4, "more than the queue may hold");
                     }
                 })

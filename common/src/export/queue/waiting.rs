@@ -1,0 +1,68 @@
+//! What waits in the queue: an operation, or a run that is written when it leaves.
+
+use std::sync::Arc;
+
+use super::{Queued, Ticket};
+use crate::model::{Part, RunOp, Unwritten};
+
+/// Something that waits, with what it counts against the bounds.
+#[derive(Debug)]
+pub(in crate::export) struct Waiting {
+    pub(super) content: Content,
+    pub(in crate::export) bytes: usize,
+    /// How many operations it stands for.
+    pub(in crate::export) ops: u64,
+    /// Which flushes wait for it.
+    pub(in crate::export) epoch: u32,
+    /// Its record, if it is or will be on disk as well.
+    pub(in crate::export) record: Option<Ticket>,
+    // Whether the program's transform has seen it.
+    changed: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    Op(RunOp),
+    Run(Arc<dyn Unwritten>, Part),
+}
+
+impl Waiting {
+    pub(super) fn new(content: Content, bytes: usize, epoch: u32) -> Self {
+        Self {
+            content,
+            bytes,
+            ops: 1,
+            epoch,
+            record: None,
+            changed: false,
+        }
+    }
+
+    /// Writes what is not written yet. It takes a while, so nobody does so under the queue's lock.
+    pub(in crate::export) fn write(self) -> Queued {
+        Queued {
+            op: match self.content {
+                Content::Op(op) => op,
+                Content::Run(run, part) => run.write(part),
+            },
+            bytes: self.bytes,
+            ops: self.ops,
+            epoch: self.epoch,
+            record: self.record,
+            changed: self.changed,
+        }
+    }
+}
+
+impl From<Queued> for Waiting {
+    fn from(queued: Queued) -> Self {
+        Self {
+            content: Content::Op(queued.op),
+            bytes: queued.bytes,
+            ops: queued.ops,
+            epoch: queued.epoch,
+            record: queued.record,
+            changed: queued.changed,
+        }
+    }
+}

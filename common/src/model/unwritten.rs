@@ -1,0 +1,39 @@
+//! A run that is written when it leaves, not when it changes.
+
+use std::fmt;
+
+use super::ids::RunId;
+use super::op::RunOp;
+
+/// What of a run an operation says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// That it has begun, and with what: a [`RunOp::Post`].
+    Begin,
+    /// How it ended: a [`RunOp::Patch`].
+    End,
+    /// Both: a [`RunOp::Post`] that is never followed by a patch.
+    Whole,
+}
+
+/// A run of which a sink may hold a reference, to have it written as an operation later, on a thread of
+/// its own.
+///
+/// What a run is given is moved into it and from there to the operation, so each part is written once:
+/// either [`Part::Begin`] and [`Part::End`], which two threads may do in any order, or [`Part::Whole`].
+pub trait Unwritten: Send + Sync + fmt::Debug {
+    /// Returns the run's id.
+    fn run_id(&self) -> RunId;
+
+    /// Writes a part as an operation.
+    fn write(&self, part: Part) -> RunOp;
+}
+
+/// Where a sink holds the beginning of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Which queue: one of another process, or an earlier one, knows nothing of the run.
+    pub(crate) queue: u64,
+    /// The how-manieth it is of all that came into that queue.
+    pub(crate) at: u64,
+}

@@ -1,0 +1,190 @@
+//! What is known of a run, in one place from its beginning until it is written.
+//!
+//! ```text
+//! begin ──► Live ──(shared)──► RunSink::begin ──► held … written as Part::Begin, or as Part::Whole
+//!            │ describe, end                        ▲
+//!            └────────────────► RunSink::end ───────┘ it is held still; else written as Part::End
+//! ```
+//!
+//! The traced thread fills it in and copies nothing. What is made of it (texts, maps, the operation) is
+//! made where it is written. Start at [`Live`].
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use uuid::Uuid;
+
+use super::fields::Fields;
+use crate::model::{
+    Attachment, DottedOrder, Extra, FIXED_SIZE, JsonMap, MAX_VALUE_DEPTH, Part, Run, RunEvent,
+    RunId, RunOp, RunType, Segment, ShortText, Timestamp, TraceId, Unwritten, size_of_events,
+    size_of_map, size_of_rest,
+};
+use crate::trace::inherited::Inherited;
+use crate::trace::tracer::Own;
+
+/// A run, as far as it has come.
+pub(in crate::trace) struct Live {
+    /// What all runs of the tracer say.
+    pub(in crate::trace) own: Arc<Own>,
+    pub(in crate::trace) above: Option<DottedOrder>,
+    pub(in crate::trace) segment: Segment,
+    /// Made of the two before when somebody asks for it.
+    pub(in crate::trace) order: OnceLock<DottedOrder>,
+    pub(in crate::trace) name: ShortText,
+    pub(in crate::trace) run_type: RunType,
+    pub(in crate::trace) state: Mutex<State>,
+}
+
+/// What of it changes.
+pub(in crate::trace) struct State {
+    /// What runs below inherit. It stays when the run has ended.
+    pub(in crate::trace) inherited: Inherited,
+    pub(in crate::trace) record: Record,
+}
+
+/// What leaves with the run, and is moved out when it is written.
+#[derive(Default)]
+pub(in crate::trace) struct Record {
+    pub(in crate::trace) inputs: Fields,
+    pub(in crate::trace) outputs: Fields,
+    pub(in crate::trace) events: Vec<RunEvent>,
+    pub(in crate::trace) other: JsonMap,
+    // Those that it was given, and those that were added later: they leave with the end.
+    pub(in crate::trace) given: Vec<Attachment>,
+    pub(in crate::trace) added: Vec<Attachment>,
+    pub(in crate::trace) error: Option<String>,
+    pub(in crate::trace) end: Option<Timestamp>,
+    pub(in crate::trace) reference_example_id: Option<Uuid>,
+}
+
+impl Live {
+    /// Returns the place in the trace. Its text is put together once, by whoever asks first.
+    pub(super) fn order(&self) -> &DottedOrder {
+        self.order.get_or_init(|| self.make_order())
+    }
+
+    fn make_order(&self) -> DottedOrder {
+        match &self.above {
+            Some(above) => above.child(self.segment),
+            None => DottedOrder::root(self.segment),
+        }
+    }
+
+    pub(super) fn trace_id(&self) -> TraceId {
+        let known = self.order.get().or(self.above.as_ref());
+        known.map_or_else(|| self.segment.id.into(), DottedOrder::trace_id)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held cannot leave the run half-changed in a way that matters.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops what would leave, because nothing does.
+    pub(super) fn forget(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        state.record = Record::default();
+    }
+
+    /// Returns what the beginning takes, by estimate.
+    pub(super) fn size_of_begin(&mut self) -> usize {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let record = &state.record;
+        let above = self.above.as_ref().map_or(0, |above| above.as_str().len());
+        FIXED_SIZE
+            + self.name.len()
+            + 3 * (above + 1 + Segment::LEN)
+            + record.inputs.size()
+            + size_of_map(&record.other, MAX_VALUE_DEPTH).unwrap_or(0)
+            + size_of_rest(&[], &record.given)
+            + size_of_inherited(&state.inherited)
+    }
+}
+
+/// Returns what the end takes beside the beginning, by estimate.
+pub(super) fn size_of_end(state: &State) -> usize {
+    let record = &state.record;
+    record.outputs.size()
+        + size_of_events(&record.events).unwrap_or(0)
+        + record.error.as_ref().map_or(0, String::len)
+        + size_of_rest(&[], &record.added)
+        + size_of_inherited(&state.inherited)
+}
+
+fn size_of_inherited(inherited: &Inherited) -> usize {
+    let metadata = size_of_map(&inherited.metadata, MAX_VALUE_DEPTH);
+    metadata.unwrap_or(0) + size_of_rest(&inherited.tags, &[])
+}
+
+impl Unwritten for Live {
+    fn run_id(&self) -> RunId {
+        self.segment.id
+    }
+
+    fn write(&self, part: Part) -> RunOp {
+        let begins = part != Part::End;
+        let ends = part != Part::Begin;
+        let order = self.order.get().cloned();
+        // Nobody asks a run for it that has ended, as a rule: it need not be kept.
+        let order = order.unwrap_or_else(|| match ends {
+            true => self.make_order(),
+            false => self.order().clone(),
+        });
+        let name = String::from(self.name.clone());
+        let run = Run::begin(order, name, self.run_type.clone(), self.segment.start);
+        let mut run = Box::new(run);
+        {
+            let mut state = self.lock();
+            let inherited = &state.inherited;
+            run.project = inherited.project.as_deref().map(Into::into);
+            run.tags.clone_from(&inherited.tags);
+            run.extra = Extra {
+                metadata: inherited.metadata.clone(),
+                runtime: self.own.runtime.clone(),
+                ..Extra::default()
+            };
+            let record = &mut state.record;
+            run.reference_example_id = record.reference_example_id;
+            if ends {
+                run.outputs = std::mem::take(&mut record.outputs).into();
+                run.events = std::mem::take(&mut record.events);
+                run.error = record.error.take();
+                run.end_time = record.end;
+            }
+            // The end may be written before the beginning, by another thread.
+            run.extra.other = match part {
+                Part::Whole => std::mem::take(&mut record.other),
+                Part::Begin | Part::End => record.other.clone(),
+            };
+            run.inputs = match (part, self.own.inputs_on_patch) {
+                (Part::Whole, _) | (Part::Begin, false) => std::mem::take(&mut record.inputs),
+                (Part::Begin | Part::End, true) => record.inputs.clone(),
+                (Part::End, false) => Fields::Unsaid,
+            }
+            .into();
+            if begins {
+                run.attachments = std::mem::take(&mut record.given);
+            }
+            if ends {
+                for added in std::mem::take(&mut record.added) {
+                    run.attachments.retain(|known| known.name != added.name);
+                    run.attachments.push(added);
+                }
+            }
+        }
+        self.own.describe(&mut run);
+        self.own.gate.mark(&mut run);
+        match part {
+            Part::Begin | Part::Whole => RunOp::Post(run),
+            Part::End => RunOp::Patch(run),
+        }
+    }
+}
+
+// What people trace is not for a log.
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Live({}, {})", &*self.name, self.segment.id)
+    }
+}
