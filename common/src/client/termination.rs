@@ -24,8 +24,9 @@ use super::signals::{Signals, die};
 use crate::export;
 use crate::model::Process;
 
-/// What ends a process after the grace of its clients, besides what a flush takes to notice its deadline.
-const MARGIN: Duration = Duration::from_millis(250);
+/// How long after the grace of its clients a process ends at the latest. Until then what is left is booked,
+/// and the program hears of it.
+const MARGIN: Duration = Duration::from_millis(500);
 
 /// Why a process does not hear of its termination.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +41,8 @@ impl Client {
     /// Sends what is held when the process is told to end, by SIGTERM or SIGINT (Ctrl-C), before it ends.
     ///
     /// From then on nothing is taken in; what is held is sent, for at most `grace`; and the process dies by
-    /// that very signal, so that whoever sent it sees what it expects. With a spool a quarter of the grace,
-    /// two seconds at most, is kept for what is left to go to disk. That takes no runtime, and half a second
+    /// that very signal, so that whoever sent it sees what it expects. With a spool half of the grace,
+    /// five seconds at most, is kept for what is left to go to disk. That takes no runtime, and half a second
     /// more than `grace` at most, even if the server hangs. A second signal ends the process at once.
     ///
     /// A program that ends by itself when it is told, such as a server that first serves the requests it
