@@ -45,6 +45,16 @@ impl From<ShortText> for String {
     }
 }
 
+impl ShortText {
+    /// Returns the number of bytes.
+    pub(crate) fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Short(len, _) => usize::from(*len),
+            Repr::Long(long) => long.len(),
+        }
+    }
+}
+
 impl Deref for ShortText {
     type Target = str;
 

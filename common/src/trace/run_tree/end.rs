@@ -52,7 +52,7 @@ impl RunTree {
             if run.outputs.is_unsaid() {
                 run.outputs = Fields::of(Value::Null, "output");
             }
-            run.error = Some(text);
+            run.more().error = Some(text);
         });
     }
 }
@@ -96,7 +96,9 @@ impl Drop for Inner {
         } else {
             "Cancelled"
         };
-        self.finish(|run| run.error = Some(format!("{why}: the run was dropped before it ended")));
+        self.finish(|run| {
+            run.more().error = Some(format!("{why}: the run was dropped before it ended"))
+        });
     }
 }
 
