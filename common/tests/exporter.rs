@@ -205,7 +205,7 @@ fn a_batch_keeps_the_limits_that_the_server_states() {
             runs.iter()
                 .filter(|part| part.json.get("id").is_some())
                 .count()
-                <= 2
+                <= 4
         }));
         assert_eq!(client.stats().delivered, 20);
     }

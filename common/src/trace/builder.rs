@@ -1,5 +1,6 @@
 //! A run that is about to start.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use super::current::surroundings;
 use super::inherited::{Above, Inherited};
-use super::run_tree::{Live, Record, RunTree, State};
+use super::run_tree::{Fields, Live, More, Record, RunTree, State};
 #[cfg(feature = "macros")]
 use super::scope::Parent;
 use super::tracer::Tracer;
@@ -23,6 +24,9 @@ use crate::model::{
 /// The key of metadata under which a run says by how many milliseconds this machine's clock was behind the
 /// start of its parent, if by more than one. Runs below do not inherit it.
 pub const CLOCK_SKEW: &str = "clock_skew_ms";
+
+/// Tags up to which a list is searched faster than a set.
+const FEW: usize = 32;
 
 /// Clocks that are synchronized well still differ by so much.
 const TOLERATED_SKEW: TimeDelta = TimeDelta::milliseconds(1);
@@ -44,20 +48,18 @@ pub struct RunBuilder {
     below: Option<bool>,
     id: Option<RunId>,
     start: Option<Timestamp>,
-    inputs: Option<JsonMap>,
+    inputs: Fields,
     // Apart, because most runs are told nothing of it, and what a builder holds is moved at each call.
-    more: Option<Box<More>>,
+    told: Option<Box<Told>>,
 }
 
 /// What few runs are told before they start.
 #[derive(Debug, Default)]
-struct More {
+struct Told {
     metadata: JsonMap,
     tags: Vec<String>,
     project: Option<String>,
-    extra: JsonMap,
-    attachments: Vec<Attachment>,
-    reference_example_id: Option<Uuid>,
+    of_run: Option<Box<More>>,
 }
 
 impl RunBuilder {
@@ -71,8 +73,8 @@ impl RunBuilder {
             below: None,
             id: None,
             start: None,
-            inputs: None,
-            more: None,
+            inputs: Fields::default(),
+            told: None,
         }
     }
 
@@ -89,13 +91,17 @@ impl RunBuilder {
         self
     }
 
+    fn told(self, change: impl FnOnce(&mut Told)) -> Self {
+        self.with(|run| change(run.told.get_or_insert_default()))
+    }
+
     fn with_more(self, change: impl FnOnce(&mut More)) -> Self {
-        self.with(|run| change(run.more.get_or_insert_default()))
+        self.told(|told| change(told.of_run.get_or_insert_default()))
     }
 
     /// Sets what the work was given. A value that is no object is sent as `{"input": value}`.
     pub fn inputs(self, inputs: impl Into<Value>) -> Self {
-        self.with(|run| run.inputs = Some(into_object(inputs.into(), "input")))
+        self.with(|run| run.inputs = Fields::of(inputs.into(), "input"))
     }
 
     /// Sets what the work was given, as a value of the program's own type. It is written as JSON here and
@@ -119,39 +125,38 @@ impl RunBuilder {
     /// assert_eq!(sink.runs()[0].inputs.as_ref().unwrap()["text"], "Why?");
     /// ```
     pub fn inputs_of(self, inputs: &(impl Serialize + ?Sized)) -> Self {
-        self.with(|run| run.inputs = Some(into_object(serialized(inputs), "input")))
+        self.with(|run| run.inputs = Fields::of(serialized(inputs), "input"))
     }
 
     /// Adds one key of metadata; it wins over an inherited one. Children inherit it, and it travels
     /// in the `baggage` header to every service called.
     pub fn metadata(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.with_more(|run| {
-            run.metadata.insert(key.into(), value.into());
+        self.told(|told| {
+            told.metadata.insert(key.into(), value.into());
         })
     }
 
     /// Adds a tag. Children inherit it.
     pub fn tag(self, tag: impl Into<String>) -> Self {
-        self.with_more(|run| run.tags.push(tag.into()))
+        self.told(|told| told.tags.push(tag.into()))
     }
 
     /// Adds several keys of metadata, each as [`metadata`](Self::metadata) does.
     pub fn metadata_from(self, metadata: JsonMap) -> Self {
-        self.with_more(|run| run.metadata.extend(metadata))
+        self.told(|told| told.metadata.extend(metadata))
     }
 
     /// Adds several tags, each as [`tag`](Self::tag) does.
     pub fn tags<T: Into<String>>(self, tags: impl IntoIterator<Item = T>) -> Self {
-        self.with_more(|run| run.tags.extend(tags.into_iter().map(Into::into)))
+        self.told(|told| told.tags.extend(tags.into_iter().map(Into::into)))
     }
 
     /// Adds a file that the work was given; one of the same name is replaced. Names with a `.` are not
     /// sent: LangSmith takes none.
     pub fn attachment(self, attachment: Attachment) -> Self {
         self.with_more(|run| {
-            run.attachments
-                .retain(|known| known.name != attachment.name);
-            run.attachments.push(attachment);
+            run.given.retain(|known| known.name != attachment.name);
+            run.given.push(attachment);
         })
     }
 
@@ -159,7 +164,7 @@ impl RunBuilder {
     /// `tool_call_id`. Children do not inherit it.
     pub fn extra(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.with_more(|run| {
-            run.extra.insert(key.into(), value.into());
+            run.other.insert(key.into(), value.into());
         })
     }
 
@@ -170,7 +175,7 @@ impl RunBuilder {
 
     /// Sets the project, for this run and those below it.
     pub fn project(self, project: impl Into<String>) -> Self {
-        self.with_more(|run| run.project = Some(project.into()))
+        self.told(|told| told.project = Some(project.into()))
     }
 
     /// Puts the run below another one, here or in another process; `None` makes a root.
@@ -272,19 +277,23 @@ impl RunBuilder {
             usable
         });
         let id = given.unwrap_or_else(|| self.tracer.new_id(start, free));
-        let More {
+        let Told {
             metadata,
             tags,
             project,
-            mut extra,
-            attachments,
-            reference_example_id,
-        } = self.more.map_or_else(More::default, |more| *more);
+            of_run,
+        } = self.told.map_or_else(Told::default, |told| *told);
         let mut inherited = around.join(inherited, self.tracer.service());
-        for tag in tags {
-            if !inherited.tags.contains(&tag) {
-                inherited.tags.push(tag);
+        if tags.len() <= FEW {
+            for tag in tags {
+                if !inherited.tags.contains(&tag) {
+                    inherited.tags.push(tag);
+                }
             }
+        } else {
+            let mut known: HashSet<String> = inherited.tags.iter().cloned().collect();
+            let new = tags.into_iter().filter(|tag| known.insert(tag.clone()));
+            inherited.tags.extend(new);
         }
         if inherited.metadata.is_empty() && !metadata.is_empty() {
             inherited.metadata = Arc::new(metadata);
@@ -300,15 +309,21 @@ impl RunBuilder {
         } else if inherited.project.is_none() {
             inherited.project = self.tracer.own_project();
         }
-        // `extra` has a place for these two, and a key written twice is no JSON object.
-        for taken in ["metadata", "runtime"] {
-            extra.shift_remove(taken);
+        let mut more = of_run;
+        let mut deep = 0;
+        if let Some(more) = &mut more {
+            // `extra` has a place for these two, and a key written twice is no JSON object.
+            for taken in ["metadata", "runtime"] {
+                more.other.shift_remove(taken);
+            }
+            deep += withhold_deep_in(&mut more.other);
         }
-        let mut inputs = self.inputs.unwrap_or_default();
+        let mut inputs = match self.inputs {
+            Fields::Unsaid => Fields::Map(JsonMap::new()),
+            said => said,
+        };
         // Before any of it is copied.
-        let deep = withhold_deep_in(&mut inputs)
-            + withhold_deep_in(&mut extra)
-            + withhold_deep_in_shared(&mut inherited.metadata);
+        deep += inputs.withhold_deep() + withhold_deep_in_shared(&mut inherited.metadata);
         self.tracer.withheld_deep(deep);
         let live = Live {
             own: self.tracer.own().clone(),
@@ -320,10 +335,8 @@ impl RunBuilder {
             state: Mutex::new(State {
                 inherited,
                 record: Record {
-                    inputs: inputs.into(),
-                    other: extra,
-                    given: attachments,
-                    reference_example_id,
+                    inputs,
+                    more,
                     ..Record::default()
                 },
             }),
@@ -335,6 +348,12 @@ impl RunBuilder {
 /// Returns the time as a dotted order can say it: in whole microseconds, in a year of four digits.
 fn writable(time: Timestamp) -> Timestamp {
     let micros = time.timestamp_micros();
+    if (EARLIEST_MICROS..=LATEST_MICROS).contains(&micros)
+        && time.timestamp_subsec_nanos() < 1_000_000_000
+        && time.timestamp_subsec_nanos() % 1_000 == 0
+    {
+        return time;
+    }
     let possible = micros.clamp(EARLIEST_MICROS, LATEST_MICROS);
     if possible != micros {
         static WARNED: AtomicBool = AtomicBool::new(false);
@@ -377,13 +396,5 @@ pub(crate) fn serialized<T: Serialize + ?Sized>(value: &T) -> Value {
     match catch_unwind(AssertUnwindSafe(|| to_value(value))) {
         Ok(Ok(value)) => value,
         Ok(Err(_)) | Err(_) => json!({ "ls_error": "Serialization failed; value dropped" }),
-    }
-}
-
-/// Returns the object that `value` is, or one that holds it under `key`.
-pub(super) fn into_object(value: Value, key: &str) -> JsonMap {
-    match value {
-        Value::Object(map) => map,
-        other => JsonMap::from_iter([(key.to_owned(), other)]),
     }
 }

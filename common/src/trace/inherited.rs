@@ -7,7 +7,8 @@ use crate::model::{Baggage, DottedOrder, JsonMap, RunContext};
 /// A place to start runs below: what [`RunContext`] is between processes.
 #[derive(Debug, Clone)]
 pub(super) struct Above {
-    pub(super) order: DottedOrder,
+    // Shared by all runs below.
+    pub(super) order: Arc<DottedOrder>,
     pub(super) inherited: Inherited,
 }
 
@@ -54,7 +55,7 @@ impl From<Inherited> for Baggage {
 impl From<RunContext> for Above {
     fn from(context: RunContext) -> Self {
         Self {
-            order: context.dotted_order,
+            order: Arc::new(context.dotted_order),
             inherited: context.baggage.into(),
         }
     }
@@ -63,7 +64,7 @@ impl From<RunContext> for Above {
 impl From<Above> for RunContext {
     fn from(above: Above) -> Self {
         Self {
-            dotted_order: above.order,
+            dotted_order: DottedOrder::clone(&above.order),
             baggage: above.inherited.into(),
         }
     }

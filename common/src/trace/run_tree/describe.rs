@@ -37,7 +37,7 @@ impl RunTree {
             time: inner.tracer.clock().now(),
             kwargs: None,
         };
-        inner.change(|run| run.events.push(event));
+        inner.change(|run| run.more().events.push(event));
     }
 
     /// Records that something with a name happened, with values for programs. An object is best; use
@@ -50,7 +50,7 @@ impl RunTree {
             kwargs: Some(inner.tracer.shallow(kwargs)).filter(|kwargs| !kwargs.is_null()),
             time: inner.tracer.clock().now(),
         };
-        inner.change(|run| run.events.push(event));
+        inner.change(|run| run.more().events.push(event));
     }
 
     /// Records that a streamed token arrived: the first one, from which LangSmith derives the time to
@@ -85,10 +85,10 @@ impl RunTree {
         // What is replaced goes after the lock: its bytes may be of a type of the caller's.
         let replaced = inner.change(|run| {
             let same = |known: &Attachment| known.name == attachment.name;
-            let attachments = std::mem::take(&mut run.added);
+            let attachments = std::mem::take(&mut run.more().added);
             let (replaced, mut kept): (Vec<_>, Vec<_>) = attachments.into_iter().partition(same);
             kept.push(attachment);
-            run.added = kept;
+            run.more().added = kept;
             replaced
         });
         drop(replaced);
@@ -107,18 +107,18 @@ impl RunTree {
     /// `{"output": value}`.
     pub fn set_outputs(&self, outputs: impl Into<Value>) {
         let Some(inner) = self.recorded() else { return };
-        let outputs = inner.tracer.shallow_outputs(outputs).into();
+        let outputs = inner.tracer.shallow_outputs(outputs);
         inner.change(|run| run.outputs = outputs);
     }
 }
 
 fn streams(run: &Record) -> bool {
-    run.events.iter().any(|event| event.name == NEW_TOKEN)
+    run.events().iter().any(|event| event.name == NEW_TOKEN)
 }
 
 fn first_token(run: &mut Record, time: Timestamp) {
     if !streams(run) {
-        run.events.push(RunEvent {
+        run.more().events.push(RunEvent {
             name: NEW_TOKEN.to_owned(),
             time,
             message: None,

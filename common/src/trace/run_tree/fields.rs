@@ -2,30 +2,30 @@
 
 use serde_json::Value;
 
-use crate::model::{JsonMap, MAX_VALUE_DEPTH, ShortText, size_of, size_of_map};
+use crate::model::{JsonMap, MAX_VALUE_DEPTH, ShortText, size_of_map, withhold_deep_in};
 
 /// An object of JSON.
 ///
-/// One with a single entry, as most are, is taken apart: what its map had from the allocator goes back on
-/// the thread that asked for it, where that is cheap.
+/// One that is a single text under a key, as most are, is taken apart: what its map had from the allocator
+/// goes back on the thread that asked for it, where that is cheap.
 #[derive(Debug, Clone, Default)]
 pub(in crate::trace) enum Fields {
     /// Nothing was said.
     #[default]
     Unsaid,
-    One(ShortText, Value),
+    Text(ShortText, String),
     Map(JsonMap),
 }
 
 impl From<JsonMap> for Fields {
     fn from(map: JsonMap) -> Self {
-        if map.len() != 1 {
+        if map.len() != 1 || !map.values().all(Value::is_string) {
             return Self::Map(map);
         }
-        let mut entries = map.into_iter();
-        entries
-            .next()
-            .map_or_else(Self::default, |(key, value)| Self::One(key.into(), value))
+        match map.into_iter().next() {
+            Some((key, Value::String(text))) => Self::Text(key.into(), text),
+            entry => Self::Map(entry.into_iter().collect()),
+        }
     }
 }
 
@@ -33,21 +33,38 @@ impl From<Fields> for Option<JsonMap> {
     fn from(fields: Fields) -> Self {
         match fields {
             Fields::Unsaid => None,
-            Fields::One(key, value) => Some(JsonMap::from_iter([(key.into(), value)])),
+            Fields::Text(key, text) => Some(JsonMap::from_iter([(key.into(), text.into())])),
             Fields::Map(map) => Some(map),
         }
     }
 }
 
 impl Fields {
+    /// Takes the object that `value` is, or one that holds it under `key`.
+    pub(in crate::trace) fn of(value: Value, key: &str) -> Self {
+        match value {
+            Value::Object(map) => map.into(),
+            Value::String(text) => Self::Text(key.into(), text),
+            other => Self::Map(JsonMap::from_iter([(key.to_owned(), other)])),
+        }
+    }
+
+    /// Cuts what is nested too deep; returns how many parts were cut off.
+    pub(in crate::trace) fn withhold_deep(&mut self) -> u64 {
+        match self {
+            Self::Unsaid | Self::Text(..) => 0,
+            Self::Map(map) => withhold_deep_in(map),
+        }
+    }
+
     pub(super) fn is_unsaid(&self) -> bool {
         matches!(self, Self::Unsaid)
     }
 
+    /// Returns an entry that is no text.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         match self {
-            Self::Unsaid => None,
-            Self::One(key, value) => (**key == *name).then_some(value),
+            Self::Unsaid | Self::Text(..) => None,
             Self::Map(map) => map.get(name),
         }
     }
@@ -61,13 +78,13 @@ impl Fields {
 
     /// Returns what it takes, by estimate; nothing is nested too deep any more.
     pub(super) fn size(&self) -> usize {
-        let size = match self {
-            Self::Unsaid => None,
-            Self::One(key, value) => {
-                size_of(Some(value), MAX_VALUE_DEPTH - 1).map(|it| it + key.len())
-            }
-            Self::Map(map) => size_of_map(map, MAX_VALUE_DEPTH),
-        };
-        size.unwrap_or(0)
+        match self {
+            Self::Unsaid => 0,
+            Self::Text(_, text) => ROOM_OF_TEXT + text.len(),
+            Self::Map(map) => size_of_map(map, MAX_VALUE_DEPTH).unwrap_or(0),
+        }
     }
 }
+
+/// What a text takes beside its bytes.
+const ROOM_OF_TEXT: usize = 128;

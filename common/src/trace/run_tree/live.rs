@@ -23,14 +23,14 @@ use crate::model::{
 use crate::trace::inherited::Inherited;
 use crate::trace::tracer::Own;
 
-/// A run, as far as it has come.
+/// A run, as far as it has come. It is kept small, because it is moved to its place in one piece.
 pub(in crate::trace) struct Live {
     /// What all runs of the tracer say.
     pub(in crate::trace) own: Arc<Own>,
-    pub(in crate::trace) above: Option<DottedOrder>,
+    pub(in crate::trace) above: Option<Arc<DottedOrder>>,
     pub(in crate::trace) segment: Segment,
     /// Made of the two before when somebody asks for it.
-    pub(in crate::trace) order: OnceLock<DottedOrder>,
+    pub(in crate::trace) order: OnceLock<Arc<DottedOrder>>,
     pub(in crate::trace) name: ShortText,
     pub(in crate::trace) run_type: RunType,
     pub(in crate::trace) state: Mutex<State>,
@@ -48,20 +48,36 @@ pub(in crate::trace) struct State {
 pub(in crate::trace) struct Record {
     pub(in crate::trace) inputs: Fields,
     pub(in crate::trace) outputs: Fields,
-    pub(in crate::trace) events: Vec<RunEvent>,
+    pub(in crate::trace) end: Option<Timestamp>,
+    pub(in crate::trace) more: Option<Box<More>>,
+}
+
+/// What few runs have.
+#[derive(Debug, Default)]
+pub(in crate::trace) struct More {
+    pub(super) events: Vec<RunEvent>,
+    pub(super) error: Option<String>,
     pub(in crate::trace) other: JsonMap,
     // Those that it was given, and those that were added later: they leave with the end.
     pub(in crate::trace) given: Vec<Attachment>,
-    pub(in crate::trace) added: Vec<Attachment>,
-    pub(in crate::trace) error: Option<String>,
-    pub(in crate::trace) end: Option<Timestamp>,
+    pub(super) added: Vec<Attachment>,
     pub(in crate::trace) reference_example_id: Option<Uuid>,
+}
+
+impl Record {
+    pub(super) fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    pub(super) fn events(&self) -> &[RunEvent] {
+        self.more.as_ref().map_or(&[], |more| &more.events)
+    }
 }
 
 impl Live {
     /// Returns the place in the trace. Its text is put together once, by whoever asks first.
-    pub(super) fn order(&self) -> &DottedOrder {
-        self.order.get_or_init(|| self.make_order())
+    pub(super) fn order(&self) -> &Arc<DottedOrder> {
+        self.order.get_or_init(|| Arc::new(self.make_order()))
     }
 
     fn make_order(&self) -> DottedOrder {
@@ -73,7 +89,7 @@ impl Live {
 
     pub(super) fn trace_id(&self) -> TraceId {
         let known = self.order.get().or(self.above.as_ref());
-        known.map_or_else(|| self.segment.id.into(), DottedOrder::trace_id)
+        known.map_or_else(|| self.segment.id.into(), |known| known.trace_id())
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -96,9 +112,11 @@ impl Live {
             + self.name.len()
             + 3 * (above + 1 + Segment::LEN)
             + record.inputs.size()
-            + size_of_map(&record.other, MAX_VALUE_DEPTH).unwrap_or(0)
-            + size_of_rest(&[], &record.given)
             + size_of_inherited(&state.inherited)
+            + record.more.as_ref().map_or(0, |more| {
+                let other = size_of_map(&more.other, MAX_VALUE_DEPTH);
+                other.unwrap_or(0) + size_of_rest(&[], &more.given)
+            })
     }
 }
 
@@ -106,10 +124,12 @@ impl Live {
 pub(super) fn size_of_end(state: &State) -> usize {
     let record = &state.record;
     record.outputs.size()
-        + size_of_events(&record.events).unwrap_or(0)
-        + record.error.as_ref().map_or(0, String::len)
-        + size_of_rest(&[], &record.added)
         + size_of_inherited(&state.inherited)
+        + record.more.as_ref().map_or(0, |more| {
+            size_of_events(&more.events).unwrap_or(0)
+                + more.error.as_ref().map_or(0, String::len)
+                + size_of_rest(&[], &more.added)
+        })
 }
 
 fn size_of_inherited(inherited: &Inherited) -> usize {
@@ -123,14 +143,13 @@ impl Unwritten for Live {
     }
 
     fn write(&self, part: Part) -> RunOp {
-        let begins = part != Part::End;
         let ends = part != Part::Begin;
-        let order = self.order.get().cloned();
-        // Nobody asks a run for it that has ended, as a rule: it need not be kept.
-        let order = order.unwrap_or_else(|| match ends {
-            true => self.make_order(),
-            false => self.order().clone(),
-        });
+        let order = match self.order.get() {
+            Some(order) => DottedOrder::clone(order),
+            // Nobody asks a run for it that has ended, as a rule: it need not be kept.
+            None if ends => self.make_order(),
+            None => DottedOrder::clone(self.order()),
+        };
         let name = String::from(self.name.clone());
         let run = Run::begin(order, name, self.run_type.clone(), self.segment.start);
         let mut run = Box::new(run);
@@ -145,32 +164,19 @@ impl Unwritten for Live {
                 ..Extra::default()
             };
             let record = &mut state.record;
-            run.reference_example_id = record.reference_example_id;
-            if ends {
-                run.outputs = std::mem::take(&mut record.outputs).into();
-                run.events = std::mem::take(&mut record.events);
-                run.error = record.error.take();
-                run.end_time = record.end;
-            }
             // The end may be written before the beginning, by another thread.
-            run.extra.other = match part {
-                Part::Whole => std::mem::take(&mut record.other),
-                Part::Begin | Part::End => record.other.clone(),
-            };
             run.inputs = match (part, self.own.inputs_on_patch) {
                 (Part::Whole, _) | (Part::Begin, false) => std::mem::take(&mut record.inputs),
                 (Part::Begin | Part::End, true) => record.inputs.clone(),
                 (Part::End, false) => Fields::Unsaid,
             }
             .into();
-            if begins {
-                run.attachments = std::mem::take(&mut record.given);
-            }
             if ends {
-                for added in std::mem::take(&mut record.added) {
-                    run.attachments.retain(|known| known.name != added.name);
-                    run.attachments.push(added);
-                }
+                run.outputs = std::mem::take(&mut record.outputs).into();
+                run.end_time = record.end;
+            }
+            if let Some(more) = &mut record.more {
+                more.write(part, &mut run);
             }
         }
         self.own.describe(&mut run);
@@ -178,6 +184,27 @@ impl Unwritten for Live {
         match part {
             Part::Begin | Part::Whole => RunOp::Post(run),
             Part::End => RunOp::Patch(run),
+        }
+    }
+}
+
+impl More {
+    fn write(&mut self, part: Part, run: &mut Run) {
+        run.reference_example_id = self.reference_example_id;
+        run.extra.other = match part {
+            Part::Whole => std::mem::take(&mut self.other),
+            Part::Begin | Part::End => self.other.clone(),
+        };
+        if part != Part::End {
+            run.attachments = std::mem::take(&mut self.given);
+        }
+        if part != Part::Begin {
+            run.events = std::mem::take(&mut self.events);
+            run.error = self.error.take();
+            for added in std::mem::take(&mut self.added) {
+                run.attachments.retain(|known| known.name != added.name);
+                run.attachments.push(added);
+            }
         }
     }
 }

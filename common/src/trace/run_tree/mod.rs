@@ -17,7 +17,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
-pub(super) use live::{Live, Record, State};
+pub(super) use fields::Fields;
+pub(super) use live::{Live, More, Record, State};
 
 use super::builder::{CLOCK_SKEW, RunBuilder};
 use super::current::no_scope_entered;
@@ -169,7 +170,7 @@ impl RunTree {
 
     /// Returns the run's place in its trace; none when tracing is off.
     pub fn dotted_order(&self) -> Option<&DottedOrder> {
-        self.inner().map(|inner| inner.live.order())
+        self.inner().map(|inner| &**inner.live.order())
     }
 
     /// Returns the run's id; none when tracing is off.
