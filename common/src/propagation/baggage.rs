@@ -55,21 +55,22 @@ pub(super) fn decode<'a>(value: &'a [u8], unescaped: &'a mut Vec<u8>) -> Option<
         return std::str::from_utf8(value).ok();
     };
     unescaped.clear();
-    unescaped.resize(value.len(), 0);
-    unescaped[..first].copy_from_slice(&value[..first]);
+    unescaped.reserve(value.len());
+    unescaped.extend_from_slice(&value[..first]);
     let mut rest = &value[first..];
-    let mut length = first;
-    for byte in &mut unescaped[first..] {
-        let [own, behind @ ..] = rest else { break };
-        (*byte, rest) = match behind {
-            [high, low, behind @ ..] if *own == b'%' && is_hex(*high, *low) => {
-                (hex(*high) << 4 | hex(*low), behind)
-            }
-            _ => (*own, behind),
-        };
-        length += 1;
+    while let [byte, behind @ ..] = rest {
+        rest = behind;
+        let mut byte = *byte;
+        if byte == b'%'
+            && let [high, low, behind @ ..] = rest
+            && hex(*high) | hex(*low) < 16
+        {
+            byte = hex(*high) << 4 | hex(*low);
+            rest = behind;
+        }
+        unescaped.push(byte);
     }
-    std::str::from_utf8(&unescaped[..length]).ok()
+    std::str::from_utf8(unescaped).ok()
 }
 
 /// What each hexadecimal digit is worth; 16 for every other byte.
@@ -87,10 +88,6 @@ const HEX: [u8; 256] = {
 
 fn hex(digit: u8) -> u8 {
     HEX[usize::from(digit)]
-}
-
-fn is_hex(high: u8, low: u8) -> bool {
-    hex(high) | hex(low) < 16
 }
 
 /// What RFC 3986 calls unreserved stands for itself; all else is escaped. That is legal in W3C baggage,

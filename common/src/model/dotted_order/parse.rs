@@ -39,33 +39,31 @@ impl FromStr for Segment {
 }
 
 fn parse_time(text: &[u8]) -> Option<Timestamp> {
-    let (date, time) = text.strip_suffix(b"Z")?.split_at_checked(8)?;
-    let time = time.strip_prefix(b"T")?;
-    if !(6..=12).contains(&time.len()) {
+    #[rustfmt::skip]
+    let [y1, y2, y3, y4, m1, m2, d1, d2, b'T', h1, h2, n1, n2, s1, s2, fraction @ .., b'Z'] = text
+    else {
+        return None;
+    };
+    let mut no_digit = fraction.len() > 6;
+    let mut digit = |byte: &u8| {
+        let digit = byte.wrapping_sub(b'0');
+        no_digit |= digit > 9;
+        u32::from(digit)
+    };
+    let mut two = |tens, ones| 10 * digit(tens) + digit(ones);
+    let (year, month, day) = (100 * two(y1, y2) + two(y3, y4), two(m1, m2), two(d1, d2));
+    let (hour, minute, second) = (two(h1, h2), two(n1, n2), two(s1, s2));
+    let (mut micros, mut unit) = (0, 100_000);
+    for byte in fraction.iter().take(6) {
+        micros += digit(byte) * unit;
+        unit /= 10;
+    }
+    if no_digit {
         return None;
     }
-    let year = i32::try_from(number(&date[..4])?).ok()?;
-    let day = NaiveDate::from_ymd_opt(year, number(&date[4..6])?, number(&date[6..])?)?;
-    let fraction = &time[6..];
-    let micros = match fraction.len() {
-        0 => 0,
-        len => number(fraction)? * 10_u32.pow(u32::try_from(6 - len).ok()?),
-    };
-    day.and_hms_micro_opt(
-        number(&time[..2])?,
-        number(&time[2..4])?,
-        number(&time[4..6])?,
-        micros,
-    )
-    .map(|naive| naive.and_utc())
-}
-
-/// Reads at most six digits.
-fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0_u32, |number, digit| {
-        let digit = digit.wrapping_sub(b'0');
-        (digit < 10).then(|| 10 * number + u32::from(digit))
-    })
+    NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?
+        .and_hms_micro_opt(hour, minute, second, micros)
+        .map(|naive| naive.and_utc())
 }
 
 /// Levels up to which a list is searched faster than a set.

@@ -1,7 +1,6 @@
 //! Context → headers.
 
 use std::io;
-use std::ops::Range;
 
 use serde_json::Value;
 
@@ -68,16 +67,17 @@ fn merge(baggage: &Baggage, carrier: &dyn Injector) -> (Option<String>, u64) {
     let ours = Members::of(baggage);
     let mut left_out = 0;
     // From the most to the least important, so that the least is what does not fit.
-    let mut fitting = [&ours.project, &ours.tags, &ours.metadata].map(|member| {
-        let fits = budget.fits(member.len());
-        if fits && !member.is_empty() {
-            budget.take_bytes(member.len());
-            budget.take_member();
-        } else if !member.is_empty() {
-            left_out += 1;
+    let mut fitting = ours.by_importance().map(|member| {
+        if member.is_empty() {
+            return member;
         }
-        let text = ours.text.get(member.clone()).filter(|_| fits);
-        text.unwrap_or_default()
+        if !budget.fits(member.len()) {
+            left_out += 1;
+            return "";
+        }
+        budget.take_bytes(member.len());
+        budget.take_member();
+        member
     });
     fitting.reverse();
     // Each with its comma: a carrier copies a text that is shorter than its room.
@@ -95,13 +95,11 @@ fn push_member(merged: &mut String, member: &str) {
     merged.push_str(member);
 }
 
-/// The members of ours, as they are written: in one text, each where it says. One that there is nothing
-/// to say in is empty.
+/// The members of ours, one behind the other. One that there is nothing to say in is empty.
 struct Members {
     text: String,
-    project: Range<usize>,
-    tags: Range<usize>,
-    metadata: Range<usize>,
+    // Where the project's ends, and the tags'.
+    ends: [usize; 2],
 }
 
 /// Room for what most contexts say.
@@ -111,18 +109,29 @@ impl Members {
     fn of(baggage: &Baggage) -> Self {
         let mut text = Vec::with_capacity(if baggage.is_empty() { 0 } else { USUAL_BYTES });
         write_project(&mut text, baggage);
-        let project = 0..text.len();
+        let project = text.len();
         write_tags(&mut text, baggage);
-        let tags = project.end..text.len();
+        let tags = text.len();
         write_metadata(&mut text, baggage);
-        let metadata = tags.end..text.len();
-        Self {
-            // Only ASCII was written.
-            text: String::from_utf8(text).unwrap_or_default(),
-            project,
-            tags,
-            metadata,
+        // Only ASCII was written.
+        match String::from_utf8(text) {
+            Ok(text) => Self {
+                text,
+                ends: [project, tags],
+            },
+            Err(_) => Self {
+                text: String::new(),
+                ends: [0; 2],
+            },
         }
+    }
+
+    /// Returns the project, the tags and the metadata.
+    fn by_importance(&self) -> [&str; 3] {
+        let [project, tags] = self.ends;
+        let (named, metadata) = self.text.split_at(tags);
+        let (project, tags) = named.split_at(project);
+        [project, tags, metadata]
     }
 }
 

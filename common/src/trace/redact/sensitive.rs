@@ -47,6 +47,9 @@ impl SensitiveKeys {
                 mask(value);
             }
         }
+        if !map.contains_key("value") {
+            return;
+        }
         let name = ["name", "key", "header"]
             .iter()
             .find_map(|key| map.get(*key));
