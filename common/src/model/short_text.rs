@@ -19,15 +19,21 @@ enum Repr {
 
 impl From<String> for ShortText {
     fn from(text: String) -> Self {
-        let mut room = [0; ROOM];
-        Self(match room.get_mut(..text.len()) {
-            Some(place) => {
-                place.copy_from_slice(text.as_bytes());
-                Repr::Short(text.len() as u8, room)
-            }
-            None => Repr::Long(text),
-        })
+        Self(short(&text).unwrap_or(Repr::Long(text)))
     }
+}
+
+impl From<&str> for ShortText {
+    fn from(text: &str) -> Self {
+        Self(short(text).unwrap_or_else(|| Repr::Long(text.to_owned())))
+    }
+}
+
+fn short(text: &str) -> Option<Repr> {
+    let mut room = [0; ROOM];
+    let place = room.get_mut(..text.len())?;
+    place.copy_from_slice(text.as_bytes());
+    Some(Repr::Short(text.len() as u8, room))
 }
 
 impl From<ShortText> for String {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::current::surroundings;
 use super::inherited::{Above, Inherited};
-use super::run_tree::{Live, Record, RunTree, State};
+use super::run_tree::{Fields, Live, Record, RunTree, State};
 #[cfg(feature = "macros")]
 use super::scope::Parent;
 use super::tracer::Tracer;
@@ -44,7 +44,7 @@ pub struct RunBuilder {
     below: Option<bool>,
     id: Option<RunId>,
     start: Option<Timestamp>,
-    inputs: Option<JsonMap>,
+    inputs: Fields,
     // Apart, because most runs are told nothing of it, and what a builder holds is moved at each call.
     more: Option<Box<More>>,
 }
@@ -71,7 +71,7 @@ impl RunBuilder {
             below: None,
             id: None,
             start: None,
-            inputs: None,
+            inputs: Fields::default(),
             more: None,
         }
     }
@@ -95,7 +95,7 @@ impl RunBuilder {
 
     /// Sets what the work was given. A value that is no object is sent as `{"input": value}`.
     pub fn inputs(self, inputs: impl Into<Value>) -> Self {
-        self.with(|run| run.inputs = Some(into_object(inputs.into(), "input")))
+        self.with(|run| run.inputs = Fields::of(inputs.into(), "input"))
     }
 
     /// Sets what the work was given, as a value of the program's own type. It is written as JSON here and
@@ -119,7 +119,7 @@ impl RunBuilder {
     /// assert_eq!(sink.runs()[0].inputs.as_ref().unwrap()["text"], "Why?");
     /// ```
     pub fn inputs_of(self, inputs: &(impl Serialize + ?Sized)) -> Self {
-        self.with(|run| run.inputs = Some(into_object(serialized(inputs), "input")))
+        self.with(|run| run.inputs = Fields::of(serialized(inputs), "input"))
     }
 
     /// Adds one key of metadata; it wins over an inherited one. Children inherit it, and it travels
@@ -304,9 +304,12 @@ impl RunBuilder {
         for taken in ["metadata", "runtime"] {
             extra.shift_remove(taken);
         }
-        let mut inputs = self.inputs.unwrap_or_default();
+        let mut inputs = match self.inputs {
+            Fields::Unsaid => Fields::Map(JsonMap::new()),
+            said => said,
+        };
         // Before any of it is copied.
-        let deep = withhold_deep_in(&mut inputs)
+        let deep = inputs.withhold_deep()
             + withhold_deep_in(&mut extra)
             + withhold_deep_in_shared(&mut inherited.metadata);
         self.tracer.withheld_deep(deep);
@@ -320,7 +323,7 @@ impl RunBuilder {
             state: Mutex::new(State {
                 inherited,
                 record: Record {
-                    inputs: inputs.into(),
+                    inputs,
                     other: extra,
                     given: attachments,
                     reference_example_id,
@@ -377,13 +380,5 @@ pub(crate) fn serialized<T: Serialize + ?Sized>(value: &T) -> Value {
     match catch_unwind(AssertUnwindSafe(|| to_value(value))) {
         Ok(Ok(value)) => value,
         Ok(Err(_)) | Err(_) => json!({ "ls_error": "Serialization failed; value dropped" }),
-    }
-}
-
-/// Returns the object that `value` is, or one that holds it under `key`.
-pub(super) fn into_object(value: Value, key: &str) -> JsonMap {
-    match value {
-        Value::Object(map) => map,
-        other => JsonMap::from_iter([(key.to_owned(), other)]),
     }
 }

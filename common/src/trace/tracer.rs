@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::builder::{RunBuilder, into_object};
+use super::builder::RunBuilder;
 use super::current::{nothing_entered, surroundings};
 use super::gate::{Gate, GateCounts};
 use super::redact::Redactor;
-use super::run_tree::RunTree;
+use super::run_tree::{Fields, RunTree};
 use super::sampler::Sampler;
 use super::sink::{NoSink, RunSink};
 use crate::model::{
@@ -271,9 +271,9 @@ impl Tracer {
     }
 
     /// Returns what work gave back as the map that is sent, likewise.
-    pub(super) fn shallow_outputs(&self, outputs: impl Into<Value>) -> JsonMap {
-        let mut outputs = into_object(outputs.into(), "output");
-        self.withheld_deep(withhold_deep_in(&mut outputs));
+    pub(super) fn shallow_outputs(&self, outputs: impl Into<Value>) -> Fields {
+        let mut outputs = Fields::of(outputs.into(), "output");
+        self.withheld_deep(outputs.withhold_deep());
         outputs
     }
 

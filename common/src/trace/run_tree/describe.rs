@@ -107,7 +107,7 @@ impl RunTree {
     /// `{"output": value}`.
     pub fn set_outputs(&self, outputs: impl Into<Value>) {
         let Some(inner) = self.recorded() else { return };
-        let outputs = inner.tracer.shallow_outputs(outputs).into();
+        let outputs = inner.tracer.shallow_outputs(outputs);
         inner.change(|run| run.outputs = outputs);
     }
 }

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::live::size_of_end;
-use super::{Inner, Record, RunTree, State};
+use super::{Fields, Inner, Record, RunTree, State};
 use crate::model::{JsonMap, RunType, USAGE_METADATA};
-use crate::trace::builder::{into_object, serialized};
+use crate::trace::builder::serialized;
 
 impl RunTree {
     /// Ends the run.
@@ -25,7 +25,7 @@ impl RunTree {
         let Some(inner) = self.recorded() else {
             return self.end();
         };
-        let outputs = inner.tracer.shallow_outputs(outputs).into();
+        let outputs = inner.tracer.shallow_outputs(outputs);
         inner.finish(|run| run.outputs = outputs);
     }
 
@@ -35,7 +35,7 @@ impl RunTree {
         let Some(inner) = self.recorded() else {
             return self.end();
         };
-        let outputs = into_object(serialized(outputs), "output").into();
+        let outputs = Fields::of(serialized(outputs), "output");
         inner.finish(|run| run.outputs = outputs);
     }
 
@@ -50,7 +50,7 @@ impl RunTree {
         let _ = write!(text, "{error}");
         inner.finish(|run| {
             if run.outputs.is_unsaid() {
-                run.outputs = into_object(Value::Null, "output").into();
+                run.outputs = Fields::of(Value::Null, "output");
             }
             run.error = Some(text);
         });

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::model::{JsonMap, MAX_VALUE_DEPTH, ShortText, size_of, size_of_map};
+use crate::model::{
+    JsonMap, MAX_VALUE_DEPTH, ShortText, size_of, size_of_map, withhold_deep, withhold_deep_in,
+};
 
 /// An object of JSON.
 ///
@@ -40,6 +42,23 @@ impl From<Fields> for Option<JsonMap> {
 }
 
 impl Fields {
+    /// Takes the object that `value` is, or one that holds it under `key`.
+    pub(in crate::trace) fn of(value: Value, key: &str) -> Self {
+        match value {
+            Value::Object(map) => map.into(),
+            other => Self::One(key.into(), other),
+        }
+    }
+
+    /// Cuts what is nested too deep; returns how many parts were cut off.
+    pub(in crate::trace) fn withhold_deep(&mut self) -> u64 {
+        match self {
+            Self::Unsaid => 0,
+            Self::One(_, value) => withhold_deep(value),
+            Self::Map(map) => withhold_deep_in(map),
+        }
+    }
+
     pub(super) fn is_unsaid(&self) -> bool {
         matches!(self, Self::Unsaid)
     }

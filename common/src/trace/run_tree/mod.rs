@@ -17,6 +17,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
+pub(super) use fields::Fields;
 pub(super) use live::{Live, Record, State};
 
 use super::builder::{CLOCK_SKEW, RunBuilder};

@@ -6,9 +6,8 @@ use anyhow::Result;
 use common::client::{Client, ClientBuilder, Config, TerminationGuard};
 use common::export::RefuseReason;
 use common::model::RunId;
-use common::trace::Anonymizer;
+use common::trace::{Anonymizer, RunBuilder, RunTree};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::{Library, Texts};
 use crate::protocol::{Ending, Order};
@@ -69,7 +68,12 @@ impl Ours {
 /// A value of the program's own, of which only a reference is to be had.
 #[derive(Serialize)]
 struct Said<'a> {
-    content: &'a str,
+    input: &'a str,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    output: &'a str,
 }
 
 /// Traces a root and its children, with the texts moved into them.
@@ -78,37 +82,38 @@ pub(crate) fn one_trace(client: &Client, texts: &mut Texts) {
     let Some((inputs, outputs)) = texts.next() else {
         return;
     };
-    let run = client.run("answer").inputs(moved(inputs)).start();
+    let run = client.run("answer").inputs(inputs).start();
     for (inputs, outputs) in texts {
-        let child = run.child("step").inputs(moved(inputs)).start();
-        child.end_with(moved(outputs));
+        let child = run.child("step").inputs(inputs).start();
+        child.end_with(outputs);
     }
-    run.end_with(moved(outputs));
+    run.end_with(outputs);
 }
 
 impl Library for Ours {
     fn trace(&mut self, root: &'static str, texts: &mut Texts) {
         self.ids.clear();
         let by_reference = self.by_reference;
-        let value = |text: String| {
-            if by_reference {
-                copied(&text)
-            } else {
-                moved(text)
-            }
+        let start = |run: RunBuilder, text: String| match by_reference {
+            true => run.inputs_of(&Said { input: &text }).start(),
+            false => run.inputs(text).start(),
+        };
+        let end = |run: &RunTree, text: String| match by_reference {
+            true => run.end_of(&Told { output: &text }),
+            false => run.end_with(text),
         };
         let mut texts = texts.drain(..);
         let Some((inputs, outputs)) = texts.next() else {
             return;
         };
-        let run = self.client.run(root).inputs(value(inputs)).start();
+        let run = start(self.client.run(root), inputs);
         self.remember(run.id());
         for (inputs, outputs) in texts {
-            let child = run.child("step").inputs(value(inputs)).start();
+            let child = start(run.child("step"), inputs);
             self.remember(child.id());
-            child.end_with(value(outputs));
+            end(&child, outputs);
         }
-        run.end_with(value(outputs));
+        end(&run, outputs);
     }
 
     fn last_ids(&mut self) -> Vec<String> {
@@ -132,12 +137,4 @@ impl Library for Ours {
     fn said(&self) -> Option<String> {
         Some(self.client.stats().to_string())
     }
-}
-
-fn moved(text: String) -> Value {
-    Value::Object(Map::from_iter([("content".to_owned(), text.into())]))
-}
-
-fn copied(text: &str) -> Value {
-    serde_json::to_value(Said { content: text }).unwrap_or_default()
 }
