@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use common::export::spool::{Disk, RecordId};
 use common::export::{
-    BatchConfig, BatchExporter, Delivery, Destination, DropReason, ExportStats, FlushError,
-    ReqwestTransport, RetryPolicy, SpoolConfig,
+    BatchConfig, BatchExporter, Delivery, Destination, DropReason, FlushError, ReqwestTransport,
+    RetryPolicy, SpoolConfig,
 };
 use common::model::RunOp;
 use exporting::{PATIENCE, fast};
@@ -194,43 +194,6 @@ fn while_the_disk_hangs_all_that_is_accepted_is_sent() {
     files.set_hanging(false);
     exporter.shutdown(PATIENCE).expect("delivered");
     assert!(exporter.stats().balances());
-}
-
-#[test]
-fn a_full_disk_and_a_full_queue_hold_up_one_submit_and_not_each() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let files = Faulty::new(None);
-    files.set_full(true);
-    let peer = server(503);
-    let mut config = BatchConfig {
-        queue_ops: 4,
-        ..durable(folder.path())
-    };
-    config.retry.budget = PATIENCE * 60;
-    let spool = config.spool.take().expect("one");
-    config.spool = Some(spool.store_timeout(Duration::from_secs(1)));
-    let exporter = exporter(&files, &peer, config);
-    // Each of them waiting for a second would take longer than anybody's patience.
-    let refused = PATIENCE.as_secs() * 5;
-    let begun = Instant::now();
-    for number in 0..4 + refused {
-        exporter.submit(post(number.into()));
-    }
-    assert!(begun.elapsed() < PATIENCE, "{}", exporter.stats());
-    let stats = exporter.stats();
-    assert_eq!(stats.total_refused(), refused, "{stats}");
-    assert!(stats.balances(), "{stats}");
-    // Once there is room again, so it is for what comes.
-    files.set_full(false);
-    let spooled = |stats: &ExportStats| stats.queued < 4;
-    while !spooled(&exporter.stats()) {
-        assert!(begun.elapsed() < PATIENCE * 2, "{}", exporter.stats());
-        std::thread::yield_now();
-    }
-    exporter.submit(post(1_000_000));
-    assert_eq!(exporter.stats().total_refused(), refused);
-    let _ = exporter.shutdown(Duration::ZERO);
-    assert_eq!(exporter.stats().spooled, 5, "{}", exporter.stats());
 }
 
 #[test]
