@@ -10,6 +10,8 @@ mod scripted;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use again::peak;
 use again::{part, say, start};
 use common::export::{
     BatchConfig, BatchExporter, Exchange, HttpRequest, RefuseReason, RetryPolicy, Transport,
@@ -98,20 +100,6 @@ impl Transport for Down {
         let refused = TransportError::Connect("refused".to_owned());
         Box::pin(std::future::ready(Err(refused)))
     }
-}
-
-/// The most memory that this process has held, in bytes.
-#[cfg(target_os = "linux")]
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    kilobytes
-        .expect("a size")
-        .trim()
-        .parse::<u64>()
-        .expect("a number")
-        * 1_024
 }
 
 const CAP: usize = 32 << 20;

@@ -343,7 +343,10 @@ fn a_server_that_waits_for_termination_finishes_its_requests_and_ends_by_itself(
     let (status, said) = program.wait(PATIENCE);
     assert!(status.success());
     assert_eq!(said, ["ended by itself"]);
-    assert_eq!(names(&peer), ["late", "request"]);
+    // The signal hurries what is held: the beginning may have left before the end.
+    let mut names = names(&peer);
+    names.dedup();
+    assert_eq!(names, ["late", "request"]);
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use crate::child::{self, Logged};
+use crate::child;
 use crate::problem::{FAILED, OK, Problem, USAGE};
-use crate::progress::{Meter, tell};
+use crate::progress::tell;
 use crate::steps::{self, Workshop, javascript};
 
 /// What `--only` takes: known here, before minutes of building. The tests of `setup/bench` hold it to what is
@@ -130,22 +130,8 @@ pub(crate) fn bench(options: &Options) -> Result<u8> {
 
 /// Builds the program with all its peers, optimized, and shows that it does.
 fn build(workshop: &Workshop) -> Result<()> {
-    let meter = Meter::start("benchmark", "2–6 minutes the first time");
-    let mut command = child::command("cargo");
-    command
-        .args(["build", "--locked", "--release", "--package", "bench"])
-        .current_dir(&workshop.places.root);
-    let log = workshop.places.log("bench");
-    match Logged::new("cargo build", log).run(&mut command, |line| meter.say(line)) {
-        Ok(()) => {
-            meter.done("");
-            Ok(())
-        }
-        Err(error) => {
-            meter.failed("");
-            Err(error)
-        }
-    }
+    let cost = "2–6 minutes the first time";
+    workshop.build("benchmark", cost, "bench", &["--release"])
 }
 
 /// Prepares the program; it asks cargo where that is.
