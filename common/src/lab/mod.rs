@@ -39,7 +39,7 @@ pub use lesson::{Lesson, Misconfiguration};
 pub use node::NodeService;
 pub use peer::PeerError;
 pub use peer_env::PeerEnv;
-pub use preflight::{Finding, Preflight};
+pub use preflight::{Finding, Preflight, Weight};
 pub use proxy::{HeaderProxy, HeaderProxyBuilder};
 pub use python::PythonService;
 pub use service::Service;

@@ -101,7 +101,7 @@ impl NodeService {
     }
 }
 
-const NO_NODE: PeerError = PeerError::NoNode(
+pub(super) const NO_NODE: PeerError = PeerError::NoNode(
     "Node.js is not installed; with version 20 or newer, the next `cargo workbook open` brings the \
      packages of the Express service",
 );

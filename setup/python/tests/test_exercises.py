@@ -121,6 +121,11 @@ class ExerciseTest(RunnerCase):
         again = [new_output("stream", name="stdout", text="14 requests in 2.9 s")]
         self.assertNotEqual(normal_form(output), normal_form(again))
         self.assertEqual(normal_form(output, ["measured"]), normal_form(again, ["measured"]))
+        there = [new_output("stream", name="stdout", text="✓ kernel  ours\n✓ peer    node 20\nAll is well.")]
+        lacks = [new_output("stream", name="stdout", text="✓ kernel  ours\n– peer    none\n          → get one")]
+        fewer = [new_output("stream", name="stdout", text="✓ kernel  ours\nAll is well.")]
+        self.assertEqual(normal_form(there, ["machine"]), normal_form(lacks, ["machine"]))
+        self.assertNotEqual(normal_form(there, ["machine"]), normal_form(fewer, ["machine"]))
 
     def test_the_number_of_a_source_is_that_of_the_command(self) -> None:
         # `check` in Rust has the same number in its tests.
