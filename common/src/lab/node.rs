@@ -14,6 +14,20 @@ use crate::trace::RunTree;
 ///
 /// It ends when this handle is dropped, and also when the process behind a notebook is killed, because
 /// it watches its standard input.
+///
+/// ```no_run
+/// use common::lab::{Lesson, NodeService};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), common::lab::PeerError> {
+/// let lesson = Lesson::start("express").await;
+/// match NodeService::missing() {
+///     Some(why) => println!("skipped: {why}"),
+///     None => println!("{}", NodeService::start("generator", &lesson.peer_env()).await?.sdk()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct NodeService(Peer);
 
