@@ -23,6 +23,25 @@ use crate::trace::RunTree;
 
 /// A browser with a page open, as far as calls to other origins go (the CORS protocol of the Fetch
 /// standard, for requests without cookies).
+///
+/// ```
+/// use common::lab::{Browser, Lesson};
+/// use common::prelude::story;
+/// use common::middleware::TracingLayer;
+/// use serde_json::json;
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// let lesson = Lesson::start("cors").await;
+/// // No layer answers the preflight.
+/// let layer = TracingLayer::new(lesson.client("retriever").tracer());
+/// let service = lesson.serve("retriever", story::retriever(layer));
+/// let run = lesson.client("page").run("page").start();
+/// let page = Browser::on("https://docs.example");
+/// let call = page.post(&service.url("/retrieve"), &json!({"question": "why?"}), &run).await;
+/// assert!(call.outcome.is_err());
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Browser {
     origin: String,

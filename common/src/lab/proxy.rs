@@ -19,6 +19,19 @@ use super::service::Service;
 const BODY_LIMIT: usize = 1024 * 1024;
 
 /// A reverse proxy between a caller and a service of a lesson.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use common::lab::{HeaderProxy, Service, http_client};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let service = Service::start("service", Router::new().route("/", get(|| async { "42" })));
+/// let gateway = HeaderProxy::before(&service).strip("langsmith-trace").limit(8192).start();
+/// let answer = http_client().get(gateway.url("/")).send().await;
+/// assert_eq!(answer.expect("an answer").status(), 200);
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct HeaderProxy {
     service: Service,

@@ -92,7 +92,7 @@ async fn search(Json(body): Json<Value>) -> Json<Value> {
     Json(documents)
 }
 
-/// Serves [`retriever`] on a bad day: the first request is answered with 503, the second takes 400 ms, those
+/// Serves [`retriever`] on a bad day: the first request is answered with 503, the second takes two seconds, those
 /// that follow are answered as usual.
 pub fn flaky_retriever(layer: TracingLayer) -> Router {
     let asked = Arc::new(AtomicU32::new(0));
@@ -101,7 +101,7 @@ pub fn flaky_retriever(layer: TracingLayer) -> Router {
         async move {
             match number {
                 0 => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
-                1 => pause(400).await,
+                1 => pause(2000).await,
                 _ => {}
             }
             next.run(request).await

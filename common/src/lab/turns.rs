@@ -16,7 +16,21 @@ const WARM_UP: usize = 20;
 /// Sends the request of each way `rounds` times, one at a time, and returns the median time of each.
 ///
 /// Every round begins with another way: a neighbor on the machine disturbs all of them alike. A request
-/// that fails is left out.
+/// that fails is left out; a way of which nothing is left took no time.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use common::lab::{Service, http_client, in_turns};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let service = Service::start("service", Router::new().route("/", get(|| async { "42" })));
+/// let plain = http_client().get(service.url("/"));
+/// let longer = http_client().get(service.url("/")).header("baggage", "a=1");
+/// let took = in_turns(3, [("plain", plain), ("with baggage", longer)]).await;
+/// assert_eq!(took.len(), 2);
+/// # }
+/// ```
 pub async fn in_turns<L: Into<String>>(
     rounds: usize,
     ways: impl IntoIterator<Item = (L, RequestBuilder)>,

@@ -182,7 +182,41 @@ fn sections(page: &Page, wanted: &[Section]) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notebooks;
     use serde_json::{Value, json};
+    use std::path::Path;
+
+    /// Reads the first number of a text.
+    fn minutes(text: &str) -> Option<u32> {
+        let digits = text.split(|c: char| !c.is_ascii_digit());
+        digits.filter_map(|digits| digits.parse().ok()).next()
+    }
+
+    #[test]
+    fn the_set_up_page_tells_the_minutes_that_the_pages_tell() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let pages = notebooks::all(root).into_iter();
+        let pages: Vec<Page> = pages.map(|page| Page::read(root, &page).unwrap()).collect();
+        let rows: Vec<&str> = pages[0]
+            .prose()
+            .flat_map(|cell| cell.source.lines())
+            .collect();
+        for page in &pages {
+            let card = page.cells[0].source.lines();
+            let card = card
+                .filter(|line| line.contains("**Time**"))
+                .find_map(minutes);
+            let row = rows
+                .iter()
+                .find(|row| row.starts_with(&format!("| {} |", page.number)));
+            let row = row.and_then(|row| minutes(row.trim_end_matches(" |").rsplit("| ").next()?));
+            assert!(
+                card.is_some() && row == card,
+                "{}: {row:?}, {card:?}",
+                page.path
+            );
+        }
+    }
 
     #[test]
     fn the_set_up_page_has_a_form_of_its_own() {
