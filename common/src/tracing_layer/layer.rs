@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::reading::{Counts, Told, read};
 #[cfg(feature = "otel")]
 use crate::model::DottedOrder;
-use crate::model::{JsonMap, NEW_TOKEN, RunContext};
+use crate::model::{Clock as _, JsonMap, NEW_TOKEN, RunContext, SystemClock, Timestamp};
 #[cfg(feature = "otel")]
 use crate::otel::Identity;
 use crate::trace::{RunTree, Tracer};
@@ -86,6 +86,8 @@ struct Pending {
     name: &'static str,
     told: Told,
     above: Above,
+    // When the span began, if its run starts later.
+    begun: Option<Timestamp>,
 }
 
 enum Above {
@@ -111,7 +113,8 @@ impl RunLayer {
     /// the same tree, id by id, and one that gets both has each run once.
     ///
     /// Register this layer after that of OpenTelemetry, whose tracer is of a provider with the processor of
-    /// `identity`. A span that is never entered has a place of its own.
+    /// `identity`. A span that is neither entered nor recorded anything of later, and has no spans below it,
+    /// has an id of its own here.
     #[cfg(feature = "otel")]
     #[must_use]
     pub fn follow(mut self, identity: &Identity) -> Self {
@@ -149,7 +152,12 @@ impl RunLayer {
     }
 
     fn begin(&self, id: &Id, pending: Pending) -> RunTree {
-        let Pending { name, told, above } = pending;
+        let Pending {
+            name,
+            told,
+            above,
+            begun,
+        } = pending;
         let Told {
             name: given,
             run_type,
@@ -174,6 +182,9 @@ impl RunLayer {
             (None, None, Above::Current) => self.tracer.run(name).parent_from_current(),
             (None, None, Above::Nothing) => self.tracer.run(name).parent(None),
         };
+        if let (None, Some(begun)) = (&followed, begun) {
+            builder = builder.start_time(begun);
+        }
         if let Some(run_type) = run_type {
             builder = builder.run_type(run_type);
         }
@@ -196,10 +207,7 @@ impl RunLayer {
 
     /// Returns the place that the span has in OpenTelemetry: what is above, when it started, its run id.
     #[cfg(feature = "otel")]
-    fn followed(
-        &self,
-        id: &Id,
-    ) -> Option<(Option<RunContext>, crate::model::Timestamp, crate::model::RunId)> {
+    fn followed(&self, id: &Id) -> Option<(Option<RunContext>, Timestamp, crate::model::RunId)> {
         use opentelemetry::trace::TraceContextExt as _;
         let identity = self.identity.as_ref()?;
         let dispatch = self.dispatch.get()?.upgrade()?;
@@ -216,10 +224,7 @@ impl RunLayer {
     }
 
     #[cfg(not(feature = "otel"))]
-    fn followed(
-        &self,
-        _id: &Id,
-    ) -> Option<(Option<RunContext>, crate::model::Timestamp, crate::model::RunId)> {
+    fn followed(&self, _id: &Id) -> Option<(Option<RunContext>, Timestamp, crate::model::RunId)> {
         None
     }
 }
@@ -268,6 +273,7 @@ where
                 name: attributes.metadata().name(),
                 told,
                 above,
+                begun: self.is_lazy().then(|| SystemClock.now()),
             }),
         });
         drop(span);

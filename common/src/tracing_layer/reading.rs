@@ -73,9 +73,7 @@ impl Counts {
         if let Some(whole) = &self.whole {
             return Some(whole.clone());
         }
-        if self.input.or(self.output).is_none() {
-            return None;
-        }
+        self.input.or(self.output)?;
         let mut usage = Usage::tokens(self.input.unwrap_or(0), self.output.unwrap_or(0));
         if let Some(tokens) = self.cache_read {
             usage = usage.cache_read(tokens);
@@ -109,7 +107,8 @@ impl Told {
         }
         if let Some(parameter) = key.strip_prefix("gen_ai.request.") {
             if parameter == "model" {
-                self.metadata.insert("ls_model_name".to_owned(), value.clone());
+                self.metadata
+                    .insert("ls_model_name".to_owned(), value.clone());
             }
             self.parameters.insert(parameter.to_owned(), value);
             return;
@@ -121,7 +120,9 @@ impl Told {
             "otel.status_description" | "otel.status_message" => {
                 self.failure = Some(text.to_owned());
             }
-            "langsmith.span.kind" => self.run_type = Some(text.to_ascii_lowercase().as_str().into()),
+            "langsmith.span.kind" => {
+                self.run_type = Some(text.to_ascii_lowercase().as_str().into())
+            }
             "langsmith.parent" => self.parent = text.parse().ok(),
             "langsmith.span.tags" => {
                 let tags = text.split(',').map(str::trim);
