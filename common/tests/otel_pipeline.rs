@@ -225,6 +225,7 @@ fn what_is_refused_or_reaches_nobody_is_counted_and_told_by_the_flush() {
         let lost = spans.flush(PATIENCE);
         assert_eq!(lost, Err(SpanFlushError::NotDelivered(1)), "{url}");
         assert_eq!(spans.stats().failed, 1);
+        assert_eq!(spans.flush(PATIENCE), Ok(()), "told once");
         assert_eq!(peer.requests().len() - before, attempts);
     }
 }

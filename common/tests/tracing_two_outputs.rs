@@ -114,11 +114,11 @@ async fn the_two_trees_are_one_to_the_id() {
         runs.values().map(place).collect::<Vec<_>>()
     };
     assert_eq!(places(&ours), places(&theirs));
-    let chat = ours
-        .values()
-        .find(|run| run.name == "chat")
-        .expect("captured");
+    let chat = ours.values().find(|run| run.name == "chat gpt-4o-mini");
+    let chat = chat.expect("captured");
     assert_eq!(chat.run_type, RunType::Llm);
+    let first = chat.first_token_time().expect("it streamed");
+    assert_eq!((first - chat.start_time).num_milliseconds(), 95);
 }
 
 #[tokio::test(flavor = "multi_thread")]

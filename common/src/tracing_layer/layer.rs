@@ -56,9 +56,8 @@ pub const IGNORED_TARGETS: [&str; 9] = [
 ///
 /// A span's run is the current one while the span is entered, so native runs and calls to other
 /// services nest below it; and a span nests below a native run that is current. Which fields mean what is
-/// told by the tables of [`tracing_layer`](crate::tracing_layer)'s files and, in short: plain names are inputs, names with dots
-/// metadata, `gen_ai.…` makes a run of type `llm` with its usage. `#[instrument(ret, err)]` sets outputs and
-/// error. An event at the level of errors fails the run, as it does in OpenTelemetry.
+/// in the table of [`tracing_layer`](crate::tracing_layer): plain names are inputs, names with dots
+/// metadata, and `gen_ai.…` makes a run of type `llm` with its usage.
 ///
 /// Fields hold what people say as well. Where that must not be recorded, filter them at the span
 /// (`skip`), or mask them by the tracer's [`Redactor`](crate::trace::Redactor), which sees them as it sees
