@@ -70,9 +70,16 @@ fn answer() -> Answer {
     Answer::new()
         .id("resp-1")
         .model("gpt-4o-mini-2024-07-18")
-        .usage(Usage::tokens(11, 7).cache_read(4).reasoning(2).cost(0.1, 0.2))
+        .usage(
+            Usage::tokens(11, 7)
+                .cache_read(4)
+                .reasoning(2)
+                .cost(0.1, 0.2),
+        )
         .first_chunk_after(Duration::from_millis(250))
-        .messages([Message::text("assistant", "Old pond.").part(asks).finish_reason("stop")])
+        .messages([Message::text("assistant", "Old pond.")
+            .part(asks)
+            .finish_reason("stop")])
 }
 
 fn value(attributes: &[KeyValue], key: &str) -> Option<Value> {
@@ -107,19 +114,29 @@ fn a_call_speaks_both_vocabularies() {
         assert_eq!(value(&told, key), Some(Value::I64(expected)), "{key}");
     }
     let reasons = Value::Array(Array::String(vec![StringValue::from("stop")]));
-    assert_eq!(value(&told, "gen_ai.response.finish_reasons"), Some(reasons));
+    assert_eq!(
+        value(&told, "gen_ai.response.finish_reasons"),
+        Some(reasons)
+    );
 }
 
 #[test]
 fn content_is_on_a_span_only_if_somebody_wants_it_there() {
     let shown = |capture: &ContentCapture| {
-        format!("{:?}{:?}", call().attributes(capture), answer().attributes(capture))
+        format!(
+            "{:?}{:?}",
+            call().attributes(capture),
+            answer().attributes(capture)
+        )
     };
     let content = ["haiku", "Be short", "Old pond", "\"pond\""];
     let none = shown(&ContentCapture::default());
     assert!(content.iter().all(|words| !none.contains(words)), "{none}");
     let all = shown(&ContentCapture::Attributes);
-    assert!(content[..3].iter().all(|words| all.contains(words)), "{all}");
+    assert!(
+        content[..3].iter().all(|words| all.contains(words)),
+        "{all}"
+    );
     let hook = ContentHook::new(|side, content| {
         assert!(content.starts_with('['));
         (side == ContentSide::Inputs).then(|| "s3://bucket/1".to_owned())
@@ -141,10 +158,18 @@ fn langsmith_shows_a_call_as_it_shows_a_native_run() {
     answer().record(&mut span, &capture);
     span.end();
     let run = sending.run();
-    assert_eq!((&*run.name, &run.run_type), ("chat gpt-4o-mini", &RunType::Llm));
+    assert_eq!(
+        (&*run.name, &run.run_type),
+        ("chat gpt-4o-mini", &RunType::Llm)
+    );
     let usage = run.usage().expect("a usage");
-    let expected = Usage::tokens(11, 7).cache_read(4).reasoning(2).cost(0.1, 0.2);
+    let expected = Usage::tokens(11, 7)
+        .cache_read(4)
+        .reasoning(2)
+        .cost(0.1, 0.2);
     assert_eq!(usage, expected);
+    let first = run.first_token_time().expect("it streamed");
+    assert_eq!((first - run.start_time).num_milliseconds(), 250);
     let metadata = &run.extra.metadata;
     assert_eq!(metadata["ls_provider"], "openai");
     assert_eq!(metadata["ls_model_name"], "gpt-4o-mini");
@@ -183,7 +208,10 @@ fn a_span_in_the_present_conventions_alone_loses_nothing() {
         KeyValue::new("gen_ai.usage.input_tokens", 5),
         KeyValue::new("gen_ai.usage.output_tokens", 6),
         KeyValue::new("gen_ai.usage.cache_read.input_tokens", 2),
-        KeyValue::new("gen_ai.output.messages", r#"[{"role":"assistant","parts":[]}]"#),
+        KeyValue::new(
+            "gen_ai.output.messages",
+            r#"[{"role":"assistant","parts":[]}]"#,
+        ),
     ]);
     span.end();
     let run = sending.run();
@@ -196,14 +224,21 @@ fn a_span_in_the_present_conventions_alone_loses_nothing() {
 fn a_tool_shows_what_it_was_given_and_gave_back() {
     let sending = sending();
     let capture = ContentCapture::Attributes;
-    let call = Call::tool("search").tool_call_id("call-1").arguments(&json!({"q": "pond"}));
+    let call = Call::tool("search")
+        .tool_call_id("call-1")
+        .arguments(&json!({"q": "pond"}));
     assert_eq!(call.span_name(), "execute_tool search");
     let mut span = call.start(&sending.provider.tracer("tests"), &capture);
-    Answer::new().result(&json!({"hits": 2})).record(&mut span, &capture);
+    Answer::new()
+        .result(&json!({"hits": 2}))
+        .record(&mut span, &capture);
     span.end();
     let run = sending.run();
     assert_eq!(run.run_type, RunType::Tool);
-    assert_eq!(json!([run.inputs, run.outputs]), json!([{"q": "pond"}, {"hits": 2}]));
+    assert_eq!(
+        json!([run.inputs, run.outputs]),
+        json!([{"q": "pond"}, {"hits": 2}])
+    );
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -230,7 +265,10 @@ fn an_error_shows_with_its_causes() {
         let run = sending.run();
         assert_eq!(run.status(), RunStatus::Error);
         let shown = run.error.expect("an error");
-        assert!(shown.starts_with("no answer\n\nStacktrace:\ncaused by: invalid digit"), "{shown}");
+        assert!(
+            shown.starts_with("no answer\n\nStacktrace:\ncaused by: invalid digit"),
+            "{shown}"
+        );
     }
 }
 

@@ -63,7 +63,10 @@ fn a_native_run_with_spans_below_it_and_runs_below_those_is_one_tree() {
     let (_runtime, mock) = started();
     let (client, spans) = both(&mock, &config(&mock));
     let tracer = spans.tracer("tests");
-    let root = client.run("native root").metadata("thread_id", "t-1").start();
+    let root = client
+        .run("native root")
+        .metadata("thread_id", "t-1")
+        .start();
     with_run(&root, || {
         let handle = tracer.start("span of a library");
         let cx = Context::current_with_span(handle);
@@ -181,16 +184,28 @@ fn the_nearest_of_what_is_above_counts() {
     let cx = Context::new().with_parent_run(place(&root));
     assert_eq!(identity.above(&cx), Some(place(&root)));
     with_run(&below, || {
-        assert_eq!(identity.above(&cx), Some(place(&below)), "lower in the same trace");
+        assert_eq!(
+            identity.above(&cx),
+            Some(place(&below)),
+            "lower in the same trace"
+        );
     });
     with_run(&other, || {
-        assert_eq!(identity.above(&cx), Some(place(&root)), "what is told counts first");
+        assert_eq!(
+            identity.above(&cx),
+            Some(place(&root)),
+            "what is told counts first"
+        );
         assert_eq!(identity.above(&Context::new()), Some(place(&other)));
     });
     let cx = cx.with_span(tracer.start_with_context("span", &cx));
     let span = identity.of(cx.span().span_context()).expect("known");
     assert_eq!(span.dotted_order.parent_run_id(), root.id());
-    assert_eq!(identity.above(&cx), Some(span), "the span is below what the context tells");
+    assert_eq!(
+        identity.above(&cx),
+        Some(span),
+        "the span is below what the context tells"
+    );
 }
 
 #[test]
@@ -278,7 +293,10 @@ fn a_callers_decision_holds_where_no_run_came_along() {
         .with_sampler(WholeTraces::new(Sampler::AlwaysOn, &identity))
         .with_span_processor(identity.processor())
         .build();
-    for (flags, recorded) in [(TraceFlags::SAMPLED, true), (TraceFlags::NOT_SAMPLED, false)] {
+    for (flags, recorded) in [
+        (TraceFlags::SAMPLED, true),
+        (TraceFlags::NOT_SAMPLED, false),
+    ] {
         let (trace, span) = (TraceId::from(7), SpanId::from(7));
         let caller = SpanContext::new(trace, span, flags, true, Default::default());
         let cx = Context::new().with_remote_span_context(caller);

@@ -127,7 +127,10 @@ fn the_environment_of_another_backend_changes_nothing_and_leaks_nothing() {
     let (peer, other) = (Peer::start(takes_all), Peer::start(takes_all));
     let variables: [(&str, OsString); 5] = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", other.url.clone().into()),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", other.url.clone().into()),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            other.url.clone().into(),
+        ),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             "authorization=Bearer%20other,x-api-key=other".into(),
@@ -173,7 +176,9 @@ fn a_pipeline_works_in_every_kind_of_runtime_and_without_one() {
     };
     all_of_it(mock.url());
     let one_thread = tokio::runtime::Builder::new_current_thread().build();
-    one_thread.expect("a runtime").block_on(async { all_of_it(mock.url()) });
+    one_thread
+        .expect("a runtime")
+        .block_on(async { all_of_it(mock.url()) });
     outside.block_on(async { all_of_it(mock.url()) });
     assert_eq!(mock.runs().len(), 3);
     assert_eq!(mock.errors(), []);
@@ -220,6 +225,7 @@ fn what_is_refused_or_reaches_nobody_is_counted_and_told_by_the_flush() {
         let lost = spans.flush(PATIENCE);
         assert_eq!(lost, Err(SpanFlushError::NotDelivered(1)), "{url}");
         assert_eq!(spans.stats().failed, 1);
+        assert_eq!(spans.flush(PATIENCE), Ok(()), "told once");
         assert_eq!(peer.requests().len() - before, attempts);
     }
 }
@@ -327,10 +333,16 @@ fn what_is_masked_in_runs_is_masked_in_spans() {
     let mut span = spans.tracer("tests").start("work");
     let said = |key: &'static str, text: &str| KeyValue::new(key, text.to_owned());
     span.set_attributes([
-        said("gen_ai.prompt", r#"{"messages": [{"content": "my diary"}]}"#),
+        said(
+            "gen_ai.prompt",
+            r#"{"messages": [{"content": "my diary"}]}"#,
+        ),
         said("gen_ai.input.messages", "[\"my diary\"]"),
         said("gen_ai.prompt.0.content", "my diary"),
-        said("gen_ai.completion", r#"{"password": "hunter22", "answer": "yes"}"#),
+        said(
+            "gen_ai.completion",
+            r#"{"password": "hunter22", "answer": "yes"}"#,
+        ),
         KeyValue::new("gen_ai.usage.input_tokens", 3),
         said("langsmith.metadata.password", "hunter22"),
     ]);
@@ -339,7 +351,10 @@ fn what_is_masked_in_runs_is_masked_in_spans() {
     spans.flush(PATIENCE).expect("delivered");
     let runs = mock.runs();
     let shown = format!("{runs:?}");
-    assert!(!shown.contains("diary") && !shown.contains("hunter22"), "{shown}");
+    assert!(
+        !shown.contains("diary") && !shown.contains("hunter22"),
+        "{shown}"
+    );
     assert!(shown.contains("yes"), "{shown}");
     assert_eq!(mock.errors(), []);
     let usage = runs[0].usage().expect("the count stays a number");

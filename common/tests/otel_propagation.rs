@@ -57,7 +57,9 @@ fn native_headers() -> Headers {
 impl Service {
     /// Handles a request, and returns the headers of the one it makes, and its own place.
     fn pass_on(&self, headers: &Headers) -> (Headers, RunContext) {
-        let cx = self.propagator.extract_with_context(&Context::new(), headers);
+        let cx = self
+            .propagator
+            .extract_with_context(&Context::new(), headers);
         let cx = cx.with_span(self.tracer.start_with_context("handler", &cx));
         let run = self.identity.of(cx.span().span_context()).expect("a run");
         let mut out = Headers::new();
@@ -100,11 +102,18 @@ fn both_kinds_of_baggage_are_one_header_without_blanks() {
     service.propagator.inject_context(&cx, &mut headers);
     let members: Vec<&str> = headers["baggage"].split(',').collect();
     assert_eq!(members, ["tenant=t%201%2Ca%3Db", "langsmith-project=docs"]);
-    let read = service.propagator.extract_with_context(&Context::new(), &headers);
+    let read = service
+        .propagator
+        .extract_with_context(&Context::new(), &headers);
     assert_eq!(read.baggage().len(), 1);
-    let tenant = read.baggage().get("tenant").map(|value| value.as_str().to_owned());
+    let tenant = read
+        .baggage()
+        .get("tenant")
+        .map(|value| value.as_str().to_owned());
     assert_eq!(tenant.as_deref(), Some("t 1,a=b"));
-    let project = read.parent_run().and_then(|run| run.baggage.project.clone());
+    let project = read
+        .parent_run()
+        .and_then(|run| run.baggage.project.clone());
     assert_eq!(project.as_deref(), Some("docs"));
     // What the propagators of OpenTelemetry make of it side by side: the last one wins.
     let mut overwritten = Headers::new();
@@ -126,7 +135,9 @@ fn a_service_that_forwards_w3c_headers_alone_does_not_cut_the_trace_in_two() {
     let provider = SdkTracerProvider::default();
     let cx = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
     let cx = BaggagePropagator::new().extract_with_context(&cx, &headers);
-    let span = provider.tracer("foreign").start_with_context("foreign", &cx);
+    let span = provider
+        .tracer("foreign")
+        .start_with_context("foreign", &cx);
     let foreign = span.span_context().clone();
     let cx = cx.with_span(span);
     let mut forwarded = Headers::new();
@@ -137,7 +148,9 @@ fn a_service_that_forwards_w3c_headers_alone_does_not_cut_the_trace_in_two() {
     assert_eq!(run.dotted_order.parent_run_id(), Some(caller.run_id()));
     assert_eq!(run.baggage.project.as_deref(), Some("docs"));
     // For other backends its parent is the foreign span.
-    let cx = last.propagator.extract_with_context(&Context::new(), &forwarded);
+    let cx = last
+        .propagator
+        .extract_with_context(&Context::new(), &forwarded);
     assert_eq!(cx.span().span_context().span_id(), foreign.span_id());
     let counters = last.propagator.counters();
     assert_eq!((counters.continued, counters.absent), (2, 0));
@@ -152,7 +165,11 @@ fn a_stranger_is_not_believed_in_any_header() {
         let public = ContextPropagator::new(public, &identity);
         for carrier in [
             headers.clone(),
-            headers.clone().into_iter().filter(|(name, _)| name != "langsmith-trace").collect(),
+            headers
+                .clone()
+                .into_iter()
+                .filter(|(name, _)| name != "langsmith-trace")
+                .collect(),
         ] {
             let cx = public.extract_with_context(&Context::new(), &carrier);
             assert!(!cx.has_active_span(), "{policy:?} {carrier:?}");
@@ -170,7 +187,9 @@ fn opentelemetry_goes_on_where_only_our_header_is_broken() {
     for broken in ["", "no dotted order", &"x".repeat(9_000)] {
         headers.insert("langsmith-trace".to_owned(), broken.to_owned());
         let service = service();
-        let cx = service.propagator.extract_with_context(&Context::new(), &headers);
+        let cx = service
+            .propagator
+            .extract_with_context(&Context::new(), &headers);
         assert!(cx.span().span_context().is_remote(), "{broken:.20}");
         assert_eq!(cx.parent_run(), None);
         let counters = service.propagator.counters();
@@ -199,10 +218,15 @@ fn what_is_too_much_for_the_baggage_is_left_out_and_counted() {
 fn without_a_run_and_a_span_nothing_is_written() {
     let service = service();
     let mut headers = Headers::new();
-    service.propagator.inject_context(&Context::new(), &mut headers);
+    service
+        .propagator
+        .inject_context(&Context::new(), &mut headers);
     assert!(headers.is_empty());
     let fields: Vec<&str> = service.propagator.fields().collect();
-    assert_eq!(fields, ["traceparent", "tracestate", "langsmith-trace", "baggage"]);
+    assert_eq!(
+        fields,
+        ["traceparent", "tracestate", "langsmith-trace", "baggage"]
+    );
 }
 
 #[test]

@@ -9,7 +9,9 @@ mod langsmith_mock_support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::langsmith_mock::{Fate, LangSmithMock, SpanMapping, SpanReading, ViolationCode, read_spans};
+use common::langsmith_mock::{
+    Fate, LangSmithMock, SpanMapping, SpanReading, ViolationCode, read_spans,
+};
 use common::model::{Run, RunType};
 use http::Method;
 use langsmith_mock_support::{codes, request, with};
@@ -17,20 +19,56 @@ use serde_json::{Map, Value, json};
 
 /// Recordings that are no pair of spans and runs, and the test that reads each.
 const APART: [(&str, &str); 4] = [
-    ("24_otel_only", "the_python_sdk_in_its_mode_otel_is_one_tree"),
-    ("otel_orphans_after_gc", "the_proxy_hangs_orphans_below_their_trace"),
-    ("otel_python_tracing_modes", "in_the_mode_hybrid_runs_are_there_twice_and_a_span_is_lost"),
-    ("otel_rust_link_processor", "spans_that_name_their_place_stand_there (langsmith_mock_otlp)"),
+    (
+        "24_otel_only",
+        "the_python_sdk_in_its_mode_otel_is_one_tree",
+    ),
+    (
+        "otel_orphans_after_gc",
+        "the_proxy_hangs_orphans_below_their_trace",
+    ),
+    (
+        "otel_python_tracing_modes",
+        "in_the_mode_hybrid_runs_are_there_twice_and_a_span_is_lost",
+    ),
+    (
+        "otel_rust_link_processor",
+        "spans_that_name_their_place_stand_there (langsmith_mock_otlp)",
+    ),
 ];
 
 /// What the hosted service's documentation has otherwise, by recording: fields of the run.
 const OTHERWISE: [(&str, &[&str], &str); 6] = [
-    ("02_llm_semconv_current", &["inputs", "outputs", "params"], "messages of the present conventions; `stop`; lists"),
-    ("13_embeddings_current", &["params"], "lists are as they are"),
-    ("16_error_status_only", &["error"], "a status of ERROR is an error"),
-    ("24_resource_and_generic_attrs__generic", &["extra"], "unknown attributes are ignored"),
-    ("26_metadata_typed_values", &["metadata"], "lists are as they are"),
-    ("27_vercel_ai_raw__generic", &["extra"], "unknown attributes are ignored"),
+    (
+        "02_llm_semconv_current",
+        &["inputs", "outputs", "params"],
+        "messages of the present conventions; `stop`; lists",
+    ),
+    (
+        "13_embeddings_current",
+        &["params"],
+        "lists are as they are",
+    ),
+    (
+        "16_error_status_only",
+        &["error"],
+        "a status of ERROR is an error",
+    ),
+    (
+        "24_resource_and_generic_attrs__generic",
+        &["extra"],
+        "unknown attributes are ignored",
+    ),
+    (
+        "26_metadata_typed_values",
+        &["metadata"],
+        "lists are as they are",
+    ),
+    (
+        "27_vercel_ai_raw__generic",
+        &["extra"],
+        "unknown attributes are ignored",
+    ),
 ];
 
 fn folder() -> String {
@@ -80,7 +118,11 @@ fn recorded(vector: &Value) -> BTreeMap<String, Value> {
     let mut runs: BTreeMap<String, Value> = BTreeMap::new();
     let uploads = vector["uploads"].as_array().unwrap().iter();
     for part in uploads.flat_map(|upload| upload["parts"].as_array().unwrap()) {
-        let name = part["name"].as_str().unwrap().strip_prefix("post.").unwrap();
+        let name = part["name"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("post.")
+            .unwrap();
         let sent = part["json"].clone();
         match name.split_once('.') {
             Some((id, side)) => runs.get_mut(id).unwrap()[side] = sent,
@@ -88,7 +130,11 @@ fn recorded(vector: &Value) -> BTreeMap<String, Value> {
                 let mut extra = sent["extra"].as_object().unwrap().clone();
                 let metadata = extra.shift_remove("metadata");
                 let params = extra.shift_remove("invocation_params");
-                let tags = if sent["tags"].is_null() { json!([]) } else { sent["tags"].clone() };
+                let tags = if sent["tags"].is_null() {
+                    json!([])
+                } else {
+                    sent["tags"].clone()
+                };
                 let project = match (&sent["session_name"], &sent["session_id"]) {
                     (Value::Null, Value::Null) => json!("default"),
                     (project, _) => project.clone(),
@@ -119,7 +165,9 @@ fn shown(run: &Run) -> Value {
 
 fn by_id(mock: &LangSmithMock) -> BTreeMap<String, Value> {
     let runs = mock.runs();
-    runs.iter().map(|run| (run.id.to_string(), shown(run))).collect()
+    runs.iter()
+        .map(|run| (run.id.to_string(), shown(run)))
+        .collect()
 }
 
 #[test]
@@ -162,7 +210,10 @@ fn the_hosted_mapping_differs_where_it_is_documented_to() {
         // Ids of roots differ by rule, so runs are found by their names.
         let theirs = recorded(&vector);
         for run in mock.runs() {
-            let theirs = theirs.values().find(|other| other["name"] == run.name.as_str()).unwrap();
+            let theirs = theirs
+                .values()
+                .find(|other| other["name"] == run.name.as_str())
+                .unwrap();
             let mut differing = BTreeSet::new();
             let ours = shown(&run);
             for (field, value) in ours.as_object().unwrap() {
@@ -170,7 +221,9 @@ fn the_hosted_mapping_differs_where_it_is_documented_to() {
                 let is_same = match (&**field, field == "metadata") {
                     ("parent" | "trace", _) => value.is_null() == expected.is_null(),
                     // Of the resource.
-                    (_, true) => without(value, &["service.name", "deployment.environment"]) == *expected,
+                    (_, true) => {
+                        without(value, &["service.name", "deployment.environment"]) == *expected
+                    }
                     _ => value == expected,
                 };
                 if !is_same {
@@ -214,9 +267,24 @@ fn the_proxy_hangs_orphans_below_their_trace() {
     let vector = vector("otel_orphans_after_gc");
     let recorded = recorded(&vector);
     let spans = [
-        ("20_langsmith_id_overrides", "0014", Some("0000001400000063"), "otel-child"),
-        ("20b_langsmith_id_overrides_no_otel_parent", "0078", None, "otel-child"),
-        ("29_orphan_child", "001d", Some("0000001d00000001"), "orphan"),
+        (
+            "20_langsmith_id_overrides",
+            "0014",
+            Some("0000001400000063"),
+            "otel-child",
+        ),
+        (
+            "20b_langsmith_id_overrides_no_otel_parent",
+            "0078",
+            None,
+            "otel-child",
+        ),
+        (
+            "29_orphan_child",
+            "001d",
+            Some("0000001d00000001"),
+            "orphan",
+        ),
     ];
     let mut ours = BTreeMap::new();
     for (case, number, parent, name) in spans {
@@ -227,10 +295,18 @@ fn the_proxy_hangs_orphans_below_their_trace() {
         };
         let request = one_span(&trace, &id, parent, name, &vector["spans"][case]);
         let mock = received(proxy(case), &request, 202);
-        assert_eq!((mock.waiting_spans(), mock.runs().len()), (1, 0), "{case}: parked");
+        assert_eq!(
+            (mock.waiting_spans(), mock.runs().len()),
+            (1, 0),
+            "{case}: parked"
+        );
         assert_eq!(mock.expire_orphans(), 1);
         let run = &mock.runs()[0];
-        assert_eq!(run.dotted_order.depth(), 1, "a new dotted order of two segments");
+        assert_eq!(
+            run.dotted_order.depth(),
+            1,
+            "a new dotted order of two segments"
+        );
         ours.extend(by_id(&mock));
     }
     let mut theirs = recorded;
@@ -265,7 +341,9 @@ fn in_the_mode_hybrid_runs_are_there_twice_and_a_span_is_lost() {
     let mock = LangSmithMock::builder().unmounted();
     for capture in hybrid {
         if let Some(parts) = capture["parts"].as_array() {
-            let posts = parts.iter().filter(|part| part["name"].as_str().unwrap().matches('.').count() == 1);
+            let posts = parts
+                .iter()
+                .filter(|part| part["name"].as_str().unwrap().matches('.').count() == 1);
             for part in posts {
                 native.insert(part["json"]["name"].as_str().unwrap().to_owned());
                 let run = part["json"].to_string();
@@ -308,7 +386,9 @@ fn with_hex_ids(request: &Value) -> Value {
                 }
             }
             for span in &mut spans {
-                let parent = span["parentSpanId"].as_str().and_then(|parent| hex.get(parent));
+                let parent = span["parentSpanId"]
+                    .as_str()
+                    .and_then(|parent| hex.get(parent));
                 if let Some(parent) = parent.cloned() {
                     span["parentSpanId"] = parent.into();
                 }
@@ -323,7 +403,9 @@ fn with_hex_ids(request: &Value) -> Value {
 
 fn reading(name: &str, mapping: SpanMapping) -> SpanReading {
     let body = vector(name)["otlp_request_json"].to_string();
-    read_spans("application/json", body.as_bytes(), mapping).unwrap().remove(0)
+    read_spans("application/json", body.as_bytes(), mapping)
+        .unwrap()
+        .remove(0)
 }
 
 #[test]
@@ -332,29 +414,47 @@ fn the_validator_says_of_each_attribute_what_becomes_of_it() {
     let read = |becomes: &str| Some(Fate::Read(becomes.to_owned()));
     let fate = |key: &str| hosted.fate(key).cloned();
     assert_eq!(fate("gen_ai.input.messages"), read("inputs.messages"));
-    assert_eq!(fate("gen_ai.request.stop_sequences"), read("invocation_params.stop"));
+    assert_eq!(
+        fate("gen_ai.request.stop_sequences"),
+        read("invocation_params.stop")
+    );
     assert_eq!(fate("gen_ai.operation.name"), read("the run type"));
-    assert!(matches!(fate("gen_ai.request.stream"), Some(Fate::Ignored(_))));
+    assert!(matches!(
+        fate("gen_ai.request.stream"),
+        Some(Fate::Ignored(_))
+    ));
     let lost: BTreeMap<&str, &str> = hosted.lost().collect();
     assert!(lost["gen_ai.provider.name"].contains("send gen_ai.system"));
     assert!(lost["gen_ai.conversation.id"].contains("thread_id"));
     assert_eq!(hosted.run_type, RunType::Llm);
     assert_eq!(hosted.place, "a root");
     let by_proxy = reading("otel_02_llm_semconv_current", proxy(""));
-    assert!(matches!(by_proxy.fate("gen_ai.input.messages"), Some(Fate::Lost(_))));
-    assert!(matches!(by_proxy.fate("gen_ai.usage.input_tokens"), Some(Fate::Lost(_))));
+    assert!(matches!(
+        by_proxy.fate("gen_ai.input.messages"),
+        Some(Fate::Lost(_))
+    ));
+    assert!(matches!(
+        by_proxy.fate("gen_ai.usage.input_tokens"),
+        Some(Fate::Lost(_))
+    ));
 }
 
 #[test]
 fn the_validator_names_the_rule_that_made_the_run_type_and_what_it_stopped() {
     let unknown = reading("otel_28_unknown_kind", SpanMapping::Hosted);
-    assert_eq!((unknown.run_type.clone(), &*unknown.rule), (RunType::Chain, "langsmith.span.kind is unknown"));
+    assert_eq!(
+        (unknown.run_type.clone(), &*unknown.rule),
+        (RunType::Chain, "langsmith.span.kind is unknown")
+    );
     let status = reading("otel_16_error_status_only", proxy(""));
     assert!(matches!(status.fate("status ERROR"), Some(Fate::Lost(_))));
     let table = unknown.to_string();
     let first = "\"k\" becomes a run of type chain (langsmith.span.kind is unknown), a root\n";
     assert!(table.starts_with(first), "{table}");
-    assert!(table.contains("langsmith.span.kind    LOST     no run type of LangSmith's"), "{table}");
+    assert!(
+        table.contains("langsmith.span.kind    LOST     no run type of LangSmith's"),
+        "{table}"
+    );
 }
 
 #[test]
@@ -375,5 +475,8 @@ fn the_validator_refuses_what_is_no_otlp() {
     let mapping = SpanMapping::Hosted;
     assert!(read_spans("text/plain", b"", mapping).is_err());
     let broken = read_spans("application/json", b"[", mapping).unwrap_err();
-    assert!(broken.to_string().starts_with("the body is no OTLP"), "{broken}");
+    assert!(
+        broken.to_string().starts_with("the body is no OTLP"),
+        "{broken}"
+    );
 }

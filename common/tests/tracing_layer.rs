@@ -31,7 +31,9 @@ impl Recording {
 
     fn find(&self, name: &str) -> Run {
         let tree = TraceTree::build(self.sink.runs());
-        tree.find(name).unwrap_or_else(|| panic!("no {name}")).clone()
+        tree.find(name)
+            .unwrap_or_else(|| panic!("no {name}"))
+            .clone()
     }
 
     /// Draws the tree by names, each level by two blanks.
@@ -66,7 +68,13 @@ native root
       span below
 ";
     assert_eq!(recording.drawn(), picture);
-    assert!(recording.sink.runs().iter().all(|run| run.status() == RunStatus::Success));
+    assert!(
+        recording
+            .sink
+            .runs()
+            .iter()
+            .all(|run| run.status() == RunStatus::Success)
+    );
 }
 
 #[test]
@@ -81,7 +89,10 @@ fn explicit_parents_and_roots_stand_where_they_say() {
         });
     });
     let elsewhere = recording.find("elsewhere");
-    assert_eq!(recording.find("below elsewhere").parent_run_id, Some(elsewhere.id));
+    assert_eq!(
+        recording.find("below elsewhere").parent_run_id,
+        Some(elsewhere.id)
+    );
     assert!(recording.find("a root").is_root());
     assert!(elsewhere.is_root(), "made outside of any span");
 }
@@ -125,7 +136,10 @@ root
         .filter(|run| run.name == "waits_for")
         .map(|run| json!(run.inputs))
         .collect();
-    assert!(insides.contains(&json!({"name": "first", "left": 3})), "{insides:?}");
+    assert!(
+        insides.contains(&json!({"name": "first", "left": 3})),
+        "{insides:?}"
+    );
     assert!(common::trace::current().is_none());
 }
 
@@ -167,7 +181,11 @@ fn parse(text: &str) -> Result<u8, std::num::ParseIntError> {
 fn what_a_function_returns_is_its_output_and_its_error_the_runs_error() {
     for (text, output, error) in [
         ("12", json!({"output": "12"}), None),
-        ("x", json!({"output": null}), Some("invalid digit found in string")),
+        (
+            "x",
+            json!({"output": null}),
+            Some("invalid digit found in string"),
+        ),
     ] {
         let recording = recording();
         recording.of(|| {
@@ -195,7 +213,10 @@ fn events_are_events_of_the_run_and_one_of_an_error_fails_it() {
     let run = recording.find("span");
     assert_eq!(run.error.as_deref(), Some("the model is away: no route"));
     let names: Vec<&str> = run.events.iter().map(|event| &*event.name).collect();
-    assert_eq!(names, ["asked the index", "the model is away", "and once more"]);
+    assert_eq!(
+        names,
+        ["asked the index", "the model is away", "and once more"]
+    );
     let told = run.events[0].kwargs.as_ref().expect("values");
     assert_eq!(*told, json!({"hits": 2, "level": "INFO"}));
     assert_eq!(recording.find("status").error.as_deref(), Some("timeout"));
@@ -224,7 +245,10 @@ fn a_span_of_the_genai_conventions_is_a_call_of_a_model() {
             span.record("gen_ai.usage.input_tokens", 11);
             span.record("gen_ai.usage.output_tokens", 7);
             span.record("gen_ai.usage.cache_read.input_tokens", 4);
-            span.record("gen_ai.output.messages", r#"[{"role":"assistant","parts":[]}]"#);
+            span.record(
+                "gen_ai.output.messages",
+                r#"[{"role":"assistant","parts":[]}]"#,
+            );
         });
     });
     let run = recording.find("chat gpt-4o-mini");
@@ -293,7 +317,10 @@ fn spans_that_are_left_out_of_order_leave_nothing_behind() {
         let (one, two) = (info_span!("one"), info_span!("two"));
         let (first, second) = (one.enter(), two.enter());
         drop(first);
-        assert_eq!(common::trace::current().map(|run| run.name()), Some("two".into()));
+        assert_eq!(
+            common::trace::current().map(|run| run.name()),
+            Some("two".into())
+        );
         drop(second);
         assert!(common::trace::current().is_none());
     });

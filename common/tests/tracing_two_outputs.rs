@@ -1,5 +1,9 @@
 //! One program, two outputs: `tracing` spans as runs and as spans of OpenTelemetry are the same tree.
-#![cfg(all(feature = "tracing_layer", feature = "otel", feature = "langsmith_mock"))]
+#![cfg(all(
+    feature = "tracing_layer",
+    feature = "otel",
+    feature = "langsmith_mock"
+))]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,22 +63,32 @@ async fn a_request() {
         found
     };
     let found = found.instrument(info_span!("retrieval")).await;
+    info!(found, "asks the model");
+    // As genai does it: the span is never entered, and what came back is recorded later.
     let chat = info_span!(
-        "chat",
+        "genai.chat",
+        otel.name = "chat gpt-4o-mini",
         gen_ai.operation.name = "chat",
         gen_ai.provider.name = "openai",
         gen_ai.request.model = "gpt-4o-mini",
-        gen_ai.usage.input_tokens = 11,
-        gen_ai.usage.output_tokens = 7,
-        gen_ai.output.messages = "[]",
+        gen_ai.usage.input_tokens = tracing::field::Empty,
+        gen_ai.usage.output_tokens = tracing::field::Empty,
+        gen_ai.response.finish_reasons = tracing::field::Empty,
+        gen_ai.response.time_to_first_chunk = tracing::field::Empty,
     );
-    chat.in_scope(|| info!(found, "asks the model"));
+    tokio::task::yield_now().await;
+    chat.record("gen_ai.response.time_to_first_chunk", 0.095);
+    chat.record("gen_ai.usage.input_tokens", 11);
+    chat.record("gen_ai.usage.output_tokens", 7);
+    chat.record("gen_ai.response.finish_reasons", "[\"stop\"]");
+    drop(chat);
     info_span!("tool", gen_ai.tool.name = "search").in_scope(|| error!("no index"));
 }
 
 fn by_id(mock: &LangSmithMock) -> BTreeMap<String, Run> {
     let runs = mock.runs().into_iter();
-    runs.map(|run| (run.dotted_order.as_str().to_owned(), run)).collect()
+    runs.map(|run| (run.dotted_order.as_str().to_owned(), run))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,14 +107,18 @@ async fn the_two_trees_are_one_to_the_id() {
     assert_eq!(ours.len(), 7, "{:?}", ours.keys());
     let places = |runs: &BTreeMap<String, Run>| {
         let place = |run: &Run| {
-            let place = (run.name.clone(), run.run_type.clone(), run.error.clone());
-            (run.id, run.parent_run_id, run.trace_id, place, run.usage())
+            let what = (run.name.clone(), run.run_type.clone(), run.error.clone());
+            let tokens = (run.usage(), run.first_token_time());
+            (run.id, run.parent_run_id, run.trace_id, what, tokens)
         };
         runs.values().map(place).collect::<Vec<_>>()
     };
     assert_eq!(places(&ours), places(&theirs));
-    let chat = ours.values().find(|run| run.name == "chat").expect("captured");
+    let chat = ours.values().find(|run| run.name == "chat gpt-4o-mini");
+    let chat = chat.expect("captured");
     assert_eq!(chat.run_type, RunType::Llm);
+    let first = chat.first_token_time().expect("it streamed");
+    assert_eq!((first - chat.start_time).num_milliseconds(), 95);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,9 +36,9 @@ pub use asking::{
 };
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};
-pub use config::{Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Setting, Sources};
 #[cfg(feature = "otel")]
 pub(crate) use config::is_hosted;
+pub use config::{Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Setting, Sources};
 pub use default::{DefaultClientGuard, default_client};
 pub use guard::FlushGuard;
 pub use handle::Client;

@@ -4,13 +4,13 @@
 //! gen_ai.provider.name ──► gen_ai.system           gen_ai.conversation.id ──► langsmith.metadata.thread_id
 //! gen_ai.operation.name ─► langsmith.span.kind      gen_ai.usage.* ──────────► langsmith.usage_metadata
 //! gen_ai.tool.call.* ────► gen_ai.prompt, …completion    status ERROR, an event with exception.*
-//!                                                            └────────────────► event `exception`
+//! …time_to_first_chunk ──► event `new_token`                 └────────────────► event `exception`
 //! ```
 //!
 //! Nothing is taken away and nothing that LangSmith reads is replaced, so other backends lose nothing.
 //! Start at [`complete`].
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{Event, Status};
 use opentelemetry::{Array, KeyValue, Value};
@@ -18,7 +18,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{exception, gen_ai, langsmith, legacy};
 use super::genai::Operation;
-use crate::model::{DottedOrder, RunType, Usage};
+use crate::model::{DottedOrder, NEW_TOKEN, RunType, Usage};
 
 /// Adds to a span what LangSmith reads of it. The exporter to LangSmith does so with each span.
 pub fn complete(span: &mut SpanData) {
@@ -48,6 +48,22 @@ pub fn complete(span: &mut SpanData) {
         flatten_stacktrace(event);
     }
     show_error(span);
+    show_first_token(span);
+}
+
+/// Adds the event of which a run's time to the first token is computed.
+fn show_first_token(span: &mut SpanData) {
+    let Some(Value::F64(seconds)) = find(&span.attributes, gen_ai::TIME_TO_FIRST_CHUNK) else {
+        return;
+    };
+    let after = Duration::try_from_secs_f64(*seconds).ok();
+    let time = after.and_then(|after| span.start_time.checked_add(after));
+    if let Some(time) = time
+        && !span.events.iter().any(|event| event.name == NEW_TOKEN)
+    {
+        let event = Event::new(NEW_TOKEN, time, Vec::new(), 0);
+        span.events.events.push(event);
+    }
 }
 
 const THREAD_ID: &str = "langsmith.metadata.thread_id";
@@ -75,15 +91,16 @@ fn usage(attributes: &[KeyValue]) -> Option<Usage> {
     };
     let input = count(&[gen_ai::INPUT_TOKENS, "gen_ai.usage.prompt_tokens"]);
     let output = count(&[gen_ai::OUTPUT_TOKENS, "gen_ai.usage.completion_tokens"]);
-    if input.or(output).is_none() {
-        return None;
-    }
+    input.or(output)?;
     let mut usage = Usage::tokens(input.unwrap_or(0), output.unwrap_or(0));
     if let Some(total) = count(&[legacy::TOTAL_TOKENS]) {
         usage.total_tokens = total;
     }
     let kinds = [
-        (gen_ai::CACHE_READ_TOKENS, Usage::cache_read as fn(_, _) -> _),
+        (
+            gen_ai::CACHE_READ_TOKENS,
+            Usage::cache_read as fn(_, _) -> _,
+        ),
         (gen_ai::CACHE_CREATION_TOKENS, Usage::cache_creation),
         (gen_ai::REASONING_TOKENS, Usage::reasoning),
     ];
@@ -99,7 +116,9 @@ fn usage(attributes: &[KeyValue]) -> Option<Usage> {
 fn begin_after_parent(span: &mut SpanData) {
     let order = text(&span.attributes, langsmith::DOTTED_ORDER);
     let order = order.and_then(|order| order.parse::<DottedOrder>().ok());
-    if let Some(start) = order.and_then(|order| order.start_time()).map(SystemTime::from)
+    if let Some(start) = order
+        .and_then(|order| order.start_time())
+        .map(SystemTime::from)
         && span.start_time < start
     {
         span.start_time = start;
@@ -135,9 +154,12 @@ fn show_error(span: &mut SpanData) {
         return;
     };
     let kind = text(&span.attributes, gen_ai::ERROR_TYPE);
-    let message = match (description.is_empty(), kind) {
+    // The layer for `tracing` names an event after its message, and says the level.
+    let is_error = |event: &&Event| text(&event.attributes, "level") == Some("ERROR");
+    let said = span.events.iter().find(is_error).map(|event| &*event.name);
+    let message = match (description.is_empty(), said.or(kind)) {
         (false, _) => description.to_string(),
-        (true, Some(kind)) => kind.to_owned(),
+        (true, Some(told)) => told.to_owned(),
         (true, None) => "the span's status is an error".to_owned(),
     };
     let attributes = vec![KeyValue::new(exception::MESSAGE, message)];

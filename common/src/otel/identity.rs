@@ -260,7 +260,10 @@ fn stamps(run: &RunContext) -> Vec<KeyValue> {
             // LangSmith reads lists and maps of OpenTelemetry otherwise than they were meant.
             other => opentelemetry::Value::from(other.to_string()),
         };
-        stamps.push(KeyValue::new(format!("{}{key}", langsmith::METADATA), value));
+        stamps.push(KeyValue::new(
+            format!("{}{key}", langsmith::METADATA),
+            value,
+        ));
     }
     stamps
 }

@@ -59,8 +59,7 @@ const ANSWERED_EVENTS: [&str; 4] = [
 pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
     let mut run = blank();
     run.name = span.name.to_string();
-    let (mut inputs, mut outputs, mut metadata) =
-        (JsonMap::new(), JsonMap::new(), JsonMap::new());
+    let (mut inputs, mut outputs, mut metadata) = (JsonMap::new(), JsonMap::new(), JsonMap::new());
     let mut kept = Vec::with_capacity(span.attributes.len());
     for KeyValue { key, value, .. } in std::mem::take(&mut span.attributes) {
         let name = key.as_str();
@@ -85,7 +84,7 @@ pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
     run.extra.metadata = Arc::new(own);
     run.extra.other = other;
     let events = std::mem::take(&mut span.events.events);
-    run.events = events.iter().map(|event| written(event)).collect();
+    run.events = events.iter().map(written).collect();
     if let Status::Error { description } = &span.status {
         run.error = Some(description.to_string());
     }
@@ -183,7 +182,12 @@ fn read_back(redactor: &Redactor, mut event: Event, masked: RunEvent) -> Event {
         *field = Some(kwargs);
         let masked = redactor.redact(RunOp::Post(Box::new(run)));
         let run = masked.run();
-        let field = run.and_then(|run| run.inputs.as_ref().filter(|_| given).or(run.outputs.as_ref()));
+        let field = run.and_then(|run| {
+            run.inputs
+                .as_ref()
+                .filter(|_| given)
+                .or(run.outputs.as_ref())
+        });
         kwargs = field.cloned().unwrap_or_default();
     }
     event.name = masked.name.into();

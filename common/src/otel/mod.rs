@@ -15,7 +15,8 @@
 //!
 //! # What goes wrong with OpenTelemetry and LangSmith, and why not here
 //!
-//! The numbers are those of `docs/opentelemetry.md`; a test holds each row that is not a matter of types.
+//! A test holds each row that is not impossible by construction: `otel_pipeline`, `otel_genai`,
+//! `otel_propagation` and `otel_identity`.
 //!
 //! | # | what goes wrong | here |
 //! |---|---|---|
@@ -36,8 +37,7 @@
 //! | 15 | spans about sending spans are sent | impossible: the thread that sends traces nothing |
 //! | 16 | large metadata is cut in baggage | the budget of the native propagator holds, and says what it left out |
 //!
-//! What LangSmith reads of any span, and what it loses, says
-//! [`langsmith_mock::Reading`](crate::langsmith_mock) of the stand-in.
+//! What LangSmith reads of any span, and what it loses, says the stand-in: `langsmith_mock::read_spans`.
 
 mod address;
 pub mod attributes;
@@ -57,9 +57,7 @@ pub use address::traces_url;
 pub use dialect::complete;
 pub use exporter::{DEFAULT_SPAN_TIMEOUT, LangSmithExporter, OtelError, SpanCounts, SpanStats};
 pub use failure::{fail, fail_in};
-pub use genai::{
-    Answer, Call, ContentCapture, ContentHook, ContentSide, Message, Operation, Part,
-};
+pub use genai::{Answer, Call, ContentCapture, ContentHook, ContentSide, Message, Operation, Part};
 pub use identity::{Identity, IdentityProcessor, RunContextExt};
 pub use ids::{TraceIds, run_id_of_span};
 pub use pipeline::{Pipeline, PipelineBuilder, SpanFlushError, SpanGuard};

@@ -9,8 +9,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use opentelemetry::trace::TracerProvider as _;
@@ -56,6 +56,8 @@ struct Inner {
     provider: SdkTracerProvider,
     identity: Identity,
     stats: SpanStats,
+    // Losses that a flush has told of.
+    told: AtomicU64,
 }
 
 /// What became of spans that should have left.
@@ -66,7 +68,7 @@ pub enum SpanFlushError {
     Timeout,
     /// Spans were given up, or found the SDK's queue full (`OTEL_BSP_MAX_QUEUE_SIZE`). The first reason is
     /// in the log.
-    #[error("{0} spans were not delivered since the pipeline began")]
+    #[error("{0} spans were not delivered since the last flush")]
     NotDelivered(u64),
 }
 
@@ -145,6 +147,7 @@ impl PipelineBuilder {
             provider: provider.build(),
             identity,
             stats,
+            told: AtomicU64::new(0),
         })))
     }
 }
@@ -199,9 +202,9 @@ impl Pipeline {
     /// and works in any runtime or none.
     ///
     /// # Errors
-    /// If time ran out, or spans were lost since the pipeline began.
+    /// If time ran out, or spans were lost since the last flush.
     pub fn flush(&self, timeout: Duration) -> Result<(), SpanFlushError> {
-        let begun = Instant::now();
+        let (begun, ended) = (Instant::now(), self.stats().ended);
         let provider = self.0.provider.clone();
         let flush = move || {
             // The SDK waits five seconds and no longer.
@@ -212,7 +215,7 @@ impl Pipeline {
             }
         };
         within(timeout, flush)?;
-        self.books()
+        self.books(ended)
     }
 
     /// Ends the pipeline: sends what is held, for at most `timeout`, and records nothing more.
@@ -220,21 +223,24 @@ impl Pipeline {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), SpanFlushError> {
-        let provider = self.0.provider.clone();
+        let (provider, ended) = (self.0.provider.clone(), self.stats().ended);
         within(timeout, move || {
             // Its result says less than the books.
             let _ = provider.shutdown_with_timeout(timeout);
         })?;
-        self.books()
+        self.books(ended)
     }
 
-    fn books(&self) -> Result<(), SpanFlushError> {
+    /// Says how many spans were lost, of `ended` at least, that no flush has told of.
+    fn books(&self, ended: u64) -> Result<(), SpanFlushError> {
         let SpanCounts {
-            ended, delivered, ..
+            delivered, failed, ..
         } = self.stats();
-        match ended.saturating_sub(delivered) {
+        let lost = failed.max(ended.saturating_sub(delivered));
+        let told = self.0.told.fetch_max(lost, Ordering::Relaxed);
+        match lost.saturating_sub(told) {
             0 => Ok(()),
-            lost => Err(SpanFlushError::NotDelivered(lost)),
+            new => Err(SpanFlushError::NotDelivered(new)),
         }
     }
 

@@ -34,10 +34,16 @@ pub(super) fn exit(span: &Id) {
     let gone = LEVELS.try_with(|levels| {
         let mut levels = levels.borrow_mut();
         let innermost = levels.iter_mut().rev();
-        if let Some(level) = innermost.filter(|level| !level.left).find(|level| level.span == *span) {
+        if let Some(level) = innermost
+            .filter(|level| !level.left)
+            .find(|level| level.span == *span)
+        {
             level.left = true;
         }
-        let kept = levels.iter().rposition(|level| !level.left).map_or(0, |at| at + 1);
+        let kept = levels
+            .iter()
+            .rposition(|level| !level.left)
+            .map_or(0, |at| at + 1);
         let mut gone = levels.split_off(kept);
         gone.reverse();
         gone

@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::reading::{Counts, Told, read};
 #[cfg(feature = "otel")]
 use crate::model::DottedOrder;
-use crate::model::{JsonMap, NEW_TOKEN, RunContext};
+use crate::model::{Clock as _, JsonMap, NEW_TOKEN, RunContext, SystemClock, Timestamp};
 #[cfg(feature = "otel")]
 use crate::otel::Identity;
 use crate::trace::{RunTree, Tracer};
@@ -56,9 +56,8 @@ pub const IGNORED_TARGETS: [&str; 9] = [
 ///
 /// A span's run is the current one while the span is entered, so native runs and calls to other
 /// services nest below it; and a span nests below a native run that is current. Which fields mean what is
-/// told by the tables of [`tracing_layer`](crate::tracing_layer)'s files and, in short: plain names are inputs, names with dots
-/// metadata, `gen_ai.…` makes a run of type `llm` with its usage. `#[instrument(ret, err)]` sets outputs and
-/// error. An event at the level of errors fails the run, as it does in OpenTelemetry.
+/// in the table of [`tracing_layer`](crate::tracing_layer): plain names are inputs, names with dots
+/// metadata, and `gen_ai.…` makes a run of type `llm` with its usage.
 ///
 /// Fields hold what people say as well. Where that must not be recorded, filter them at the span
 /// (`skip`), or mask them by the tracer's [`Redactor`](crate::trace::Redactor), which sees them as it sees
@@ -86,6 +85,8 @@ struct Pending {
     name: &'static str,
     told: Told,
     above: Above,
+    // When the span began, if its run starts later.
+    begun: Option<Timestamp>,
 }
 
 enum Above {
@@ -111,7 +112,8 @@ impl RunLayer {
     /// the same tree, id by id, and one that gets both has each run once.
     ///
     /// Register this layer after that of OpenTelemetry, whose tracer is of a provider with the processor of
-    /// `identity`. A span that is never entered has a place of its own.
+    /// `identity`. A span that is neither entered nor recorded anything of later, and has no spans below it,
+    /// has an id of its own here.
     #[cfg(feature = "otel")]
     #[must_use]
     pub fn follow(mut self, identity: &Identity) -> Self {
@@ -149,7 +151,12 @@ impl RunLayer {
     }
 
     fn begin(&self, id: &Id, pending: Pending) -> RunTree {
-        let Pending { name, told, above } = pending;
+        let Pending {
+            name,
+            told,
+            above,
+            begun,
+        } = pending;
         let Told {
             name: given,
             run_type,
@@ -174,6 +181,9 @@ impl RunLayer {
             (None, None, Above::Current) => self.tracer.run(name).parent_from_current(),
             (None, None, Above::Nothing) => self.tracer.run(name).parent(None),
         };
+        if let (None, Some(begun)) = (&followed, begun) {
+            builder = builder.start_time(begun);
+        }
         if let Some(run_type) = run_type {
             builder = builder.run_type(run_type);
         }
@@ -196,10 +206,7 @@ impl RunLayer {
 
     /// Returns the place that the span has in OpenTelemetry: what is above, when it started, its run id.
     #[cfg(feature = "otel")]
-    fn followed(
-        &self,
-        id: &Id,
-    ) -> Option<(Option<RunContext>, crate::model::Timestamp, crate::model::RunId)> {
+    fn followed(&self, id: &Id) -> Option<(Option<RunContext>, Timestamp, crate::model::RunId)> {
         use opentelemetry::trace::TraceContextExt as _;
         let identity = self.identity.as_ref()?;
         let dispatch = self.dispatch.get()?.upgrade()?;
@@ -216,10 +223,7 @@ impl RunLayer {
     }
 
     #[cfg(not(feature = "otel"))]
-    fn followed(
-        &self,
-        _id: &Id,
-    ) -> Option<(Option<RunContext>, crate::model::Timestamp, crate::model::RunId)> {
+    fn followed(&self, _id: &Id) -> Option<(Option<RunContext>, Timestamp, crate::model::RunId)> {
         None
     }
 }
@@ -268,6 +272,7 @@ where
                 name: attributes.metadata().name(),
                 told,
                 above,
+                begun: self.is_lazy().then(|| SystemClock.now()),
             }),
         });
         drop(span);

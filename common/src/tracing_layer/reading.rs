@@ -1,21 +1,4 @@
-//! What the fields of a span say of a run.
-//!
-//! | field | becomes |
-//! |---|---|
-//! | a plain name, as the arguments of `#[instrument]` have | inputs; outputs if it is recorded later |
-//! | a name with dots | metadata |
-//! | `otel.name`, `langsmith.trace.name` | the name |
-//! | `langsmith.span.kind`, `gen_ai.operation.name`, `gen_ai.tool.name` | the run type |
-//! | `langsmith.metadata.…`, `langsmith.span.tags` | metadata, tags |
-//! | `langsmith.parent` | the run above: the dotted order of a header that was checked |
-//! | `gen_ai.provider.name` or `gen_ai.system`, `gen_ai.request.model` | `ls_provider`, `ls_model_name` |
-//! | `gen_ai.request.…` | invocation parameters |
-//! | `gen_ai.usage.…`, `langsmith.usage_metadata` | usage |
-//! | `gen_ai.input.messages`, `gen_ai.prompt`, `gen_ai.tool.call.arguments` | inputs |
-//! | `gen_ai.output.messages`, `gen_ai.completion`, `gen_ai.tool.call.result` | outputs |
-//! | `gen_ai.conversation.id` | metadata `thread_id` |
-//! | `gen_ai.response.time_to_first_chunk` | the time of the first token, in seconds from the start |
-//! | `otel.status_code` `ERROR`, `otel.status_description`, `error.type` | the error |
+//! What the fields of a span say of a run: the table in this room's documentation.
 
 use serde_json::{Value, json};
 
@@ -73,9 +56,7 @@ impl Counts {
         if let Some(whole) = &self.whole {
             return Some(whole.clone());
         }
-        if self.input.or(self.output).is_none() {
-            return None;
-        }
+        self.input.or(self.output)?;
         let mut usage = Usage::tokens(self.input.unwrap_or(0), self.output.unwrap_or(0));
         if let Some(tokens) = self.cache_read {
             usage = usage.cache_read(tokens);
@@ -109,7 +90,8 @@ impl Told {
         }
         if let Some(parameter) = key.strip_prefix("gen_ai.request.") {
             if parameter == "model" {
-                self.metadata.insert("ls_model_name".to_owned(), value.clone());
+                self.metadata
+                    .insert("ls_model_name".to_owned(), value.clone());
             }
             self.parameters.insert(parameter.to_owned(), value);
             return;
@@ -121,7 +103,9 @@ impl Told {
             "otel.status_description" | "otel.status_message" => {
                 self.failure = Some(text.to_owned());
             }
-            "langsmith.span.kind" => self.run_type = Some(text.to_ascii_lowercase().as_str().into()),
+            "langsmith.span.kind" => {
+                self.run_type = Some(text.to_ascii_lowercase().as_str().into())
+            }
             "langsmith.parent" => self.parent = text.parse().ok(),
             "langsmith.span.tags" => {
                 let tags = text.split(',').map(str::trim);

@@ -73,7 +73,10 @@ fn lose_rest(reader: &Reader<'_>, keys: &[&str], found: bool, side: &str) {
         if found {
             reader.lose(key, &format!("the {side} are taken from elsewhere"));
         } else if key.ends_with(".messages") && reader.mapping.is_proxy() {
-            reader.lose(key, "the proxy does not read it; send gen_ai.prompt, gen_ai.completion");
+            reader.lose(
+                key,
+                "the proxy does not read it; send gen_ai.prompt, gen_ai.completion",
+            );
         }
     }
 }
@@ -146,7 +149,9 @@ fn prompt_template(reader: &Reader<'_>) -> Option<JsonMap> {
 }
 
 fn query(reader: &Reader<'_>, run_type: &str) -> Option<JsonMap> {
-    let asked = reader.peek("input.value").filter(|_| run_type == "retriever")?;
+    let asked = reader
+        .peek("input.value")
+        .filter(|_| run_type == "retriever")?;
     reader.took("input.value", "inputs.query");
     Some(JsonMap::from_iter([("query".to_owned(), asked.clone())]))
 }
@@ -165,7 +170,10 @@ fn documents(reader: &Reader<'_>, run_type: &str) -> Option<JsonMap> {
             break;
         };
         let Some(Value::Object(about)) = reader.peek(&metadata).and_then(parsed) else {
-            reader.lose(&content, "a document needs metadata, a JSON object, beside it");
+            reader.lose(
+                &content,
+                "a document needs metadata, a JSON object, beside it",
+            );
             break;
         };
         reader.took(&content, &format!("outputs.documents[{at}].page_content"));

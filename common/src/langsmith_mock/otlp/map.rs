@@ -109,10 +109,7 @@ fn run_type(reader: &Reader<'_>) -> (String, String) {
     decided
 }
 
-fn decided_type(
-    reader: &Reader<'_>,
-    text: &dyn Fn(&str) -> Option<String>,
-) -> (String, String) {
+fn decided_type(reader: &Reader<'_>, text: &dyn Fn(&str) -> Option<String>) -> (String, String) {
     const KIND: &str = "langsmith.span.kind";
     const OPERATION: &str = "gen_ai.operation.name";
     const REQUEST: &str = "llm.request.type";
@@ -134,13 +131,23 @@ fn decided_type(
             "chat" | "completion" => by(OPERATION, "llm"),
             "embedding" => by(OPERATION, "embedding"),
             _ => {
-                reader.lose(OPERATION, "not a value that is known; add langsmith.span.kind");
+                reader.lose(
+                    OPERATION,
+                    "not a value that is known; add langsmith.span.kind",
+                );
                 ("chain".to_owned(), format!("{OPERATION} is unknown"))
             }
         };
     }
     if let Some(kind) = text(REQUEST) {
-        return by(REQUEST, if kind == "embedding" { "embedding" } else { "llm" });
+        return by(
+            REQUEST,
+            if kind == "embedding" {
+                "embedding"
+            } else {
+                "llm"
+            },
+        );
     }
     for key in ["openinference.span.kind", "traceloop.span.kind"] {
         if let Some(kind) = text(key) {
@@ -154,12 +161,19 @@ fn decided_type(
 }
 
 fn name(reader: &Reader<'_>) -> String {
-    let told = reader.text(&["langsmith.trace.name", "traceloop.entity.name"], "the name");
+    let told = reader.text(
+        &["langsmith.trace.name", "traceloop.entity.name"],
+        "the name",
+    );
     let of_tool = || {
         let kind = reader.peek("openinference.span.kind")?;
-        reader.text(&["tool.name"], "the name").filter(|_| kind == "TOOL")
+        reader
+            .text(&["tool.name"], "the name")
+            .filter(|_| kind == "TOOL")
     };
-    told.or_else(of_tool).unwrap_or(&reader.span.name).to_owned()
+    told.or_else(of_tool)
+        .unwrap_or(&reader.span.name)
+        .to_owned()
 }
 
 fn project(reader: &Reader<'_>, of_header: Option<&str>) -> Option<String> {
@@ -251,7 +265,10 @@ fn error(reader: &Reader<'_>) -> Option<String> {
     let exception = span.events.iter().find(|event| event.name == "exception");
     if let Some(exception) = exception {
         reader.note("event exception", Fate::Read("the error".to_owned()));
-        reader.note(STATUS, Fate::Read("told by the event `exception`".to_owned()));
+        reader.note(
+            STATUS,
+            Fate::Read("told by the event `exception`".to_owned()),
+        );
         let text = |key: &str| exception.attributes.get(key).and_then(Value::as_str);
         let message = text("exception.message").or_else(|| text("exception.type"));
         let message = message.unwrap_or("exception").to_owned();
@@ -411,14 +428,29 @@ fn lose_what_is_elsewhere(reader: &Reader<'_>) {
         ("user.id", "langsmith.metadata.user_id"),
         ("gen_ai.tool.call.arguments", "gen_ai.prompt"),
         ("gen_ai.tool.call.result", "gen_ai.completion"),
-        ("gen_ai.system_instructions", "a system message in gen_ai.prompt"),
-        ("gen_ai.usage.cache_read.input_tokens", "langsmith.usage_metadata"),
-        ("gen_ai.usage.cache_creation.input_tokens", "langsmith.usage_metadata"),
-        ("gen_ai.usage.reasoning.output_tokens", "langsmith.usage_metadata"),
+        (
+            "gen_ai.system_instructions",
+            "a system message in gen_ai.prompt",
+        ),
+        (
+            "gen_ai.usage.cache_read.input_tokens",
+            "langsmith.usage_metadata",
+        ),
+        (
+            "gen_ai.usage.cache_creation.input_tokens",
+            "langsmith.usage_metadata",
+        ),
+        (
+            "gen_ai.usage.reasoning.output_tokens",
+            "langsmith.usage_metadata",
+        ),
         ("ai.prompt", "gen_ai.prompt"),
         ("ai.response.text", "gen_ai.completion"),
         ("ai.model.id", "gen_ai.request.model"),
-        ("langsmith.attachments", "a native run: the stand-in keeps no files of spans"),
+        (
+            "langsmith.attachments",
+            "a native run: the stand-in keeps no files of spans",
+        ),
     ] {
         let first = instead.split(' ').next().unwrap_or(instead);
         if reader.peek(first).is_some() {

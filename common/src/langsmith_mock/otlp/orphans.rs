@@ -92,7 +92,9 @@ impl Waiting {
 
     /// Returns a time for a span that arrives at `at`, later than that of the one before.
     pub(super) fn next_arrival(&mut self, at: Timestamp) -> Timestamp {
-        let after = self.arrival.map(|last| last + chrono::TimeDelta::microseconds(1));
+        let after = self
+            .arrival
+            .map(|last| last + chrono::TimeDelta::microseconds(1));
         let time = after.map_or(at, |after| after.max(at));
         self.arrival = Some(time);
         time

@@ -55,18 +55,28 @@ impl Answer {
             (legacy::TOTAL_TOKENS, usage.total_tokens),
         ];
         for (key, details, kind) in [
-            (gen_ai::CACHE_READ_TOKENS, &usage.input_token_details, "cache_read"),
+            (
+                gen_ai::CACHE_READ_TOKENS,
+                &usage.input_token_details,
+                "cache_read",
+            ),
             (
                 gen_ai::CACHE_CREATION_TOKENS,
                 &usage.input_token_details,
                 "cache_creation",
             ),
-            (gen_ai::REASONING_TOKENS, &usage.output_token_details, "reasoning"),
+            (
+                gen_ai::REASONING_TOKENS,
+                &usage.output_token_details,
+                "reasoning",
+            ),
         ] {
             counts.extend(details.get(kind).map(|tokens| (key, *tokens)));
         }
         let all = counts.into_iter();
-        let with_counts = all.fold(self, |answer, (key, tokens)| answer.with(key, count(tokens)));
+        let with_counts = all.fold(self, |answer, (key, tokens)| {
+            answer.with(key, count(tokens))
+        });
         let whole = serde_json::Value::from(usage).to_string();
         with_counts.with(langsmith::USAGE, whole)
     }

@@ -19,7 +19,9 @@ pub enum ContentSide {
 /// It is called where a span starts or ends, so it should hand the content over and return. None leaves
 /// the span without a word of it.
 #[derive(Clone)]
-pub struct ContentHook(Arc<dyn Fn(ContentSide, &str) -> Option<String> + Send + Sync>);
+pub struct ContentHook(Arc<Keep>);
+
+type Keep = dyn Fn(ContentSide, &str) -> Option<String> + Send + Sync;
 
 impl ContentHook {
     /// Wraps a function of the side and the content, which is JSON.
