@@ -4,13 +4,14 @@
 use common::lab::check::Check;
 use common::prelude::*;
 
+/// What the cell does with the assistant's client.
+type Cell = fn(&Client);
+
 /// What a learner makes of the cell: two runs, and in which order they end.
-fn attempt(cell: impl FnOnce(&Client)) -> impl Future<Output = Check> {
-    async move {
-        let lesson = Lesson::start("00-exercises").await;
-        cell(&lesson.client("assistant"));
-        lesson.check("00.join").await
-    }
+async fn attempt(cell: impl FnOnce(&Client)) -> Check {
+    let lesson = Lesson::start("00-exercises").await;
+    cell(&lesson.client("assistant"));
+    lesson.check("00.join").await
 }
 
 fn found() -> Value {
@@ -77,7 +78,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
             && told.ends_with(" after its parent `answer`: the parent did not wait for it"),
         "{told}"
     );
-    let wrong: [(fn(&Client), &str); 6] = [
+    let wrong: [(Cell, &str); 6] = [
         (
             |client| {
                 // The wrong one of the two is made the child.

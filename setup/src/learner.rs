@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::check::exercises;
+use crate::check::exercises::{self, Exercise};
 use crate::check::page::Page;
 use crate::notebooks;
 use crate::places::Places;
@@ -86,8 +86,12 @@ impl Standing {
 }
 
 fn table(pages: &[Page], standing: &Standing) -> Vec<String> {
+    let name = |exercise: &Exercise<'_>| format!("{} · {}", exercise.id, exercise.title());
+    let names = pages.iter().flat_map(exercises::of);
+    let width = names.map(|exercise| name(&exercise).chars().count()).max();
+    let width = width.unwrap_or(0);
     let mut lines = vec![format!(
-        "{:<4} {:<3} {:<40} {:>6} {:>6}",
+        "{:<4} {:<3} {:<width$} {:>6} {:>6}",
         "page", "", "exercise", "checks", "hints"
     )];
     let mut next = None;
@@ -106,10 +110,10 @@ fn table(pages: &[Page], standing: &Standing) -> Vec<String> {
                 ));
             }
             lines.push(format!(
-                "{:<4} {:<3} {:<40} {:>6} {:>6}",
+                "{:<4} {:<3} {:<width$} {:>6} {:>6}",
                 page.number,
                 if is_passed { '✓' } else { '○' },
-                format!("{id} · {}", exercise.title()),
+                name(&exercise),
                 standing.checks.get(id).copied().unwrap_or(0),
                 standing.hints.get(id).copied().unwrap_or(0),
             ));

@@ -179,6 +179,22 @@ mod tests {
     }
 
     #[test]
+    fn two_kernels_that_write_at_once_spoil_no_line() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path();
+        let write = move |kernel: usize| {
+            let journal = Journal::at(path.to_owned());
+            (1..=50).for_each(|number| journal.hinted(&format!("01.{kernel}"), number));
+        };
+        std::thread::scope(|scope| {
+            (0..4).for_each(|kernel| drop(scope.spawn(move || write(kernel))));
+        });
+        let standing = Journal::at(file.path().to_owned()).standing();
+        assert_eq!(standing.damaged, 0);
+        assert!((0..4).all(|kernel| standing.hints_of(&format!("01.{kernel}")) == 50));
+    }
+
+    #[test]
     fn a_line_behind_half_a_line_is_a_line_of_its_own() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let journal = Journal::at(file.path().to_owned());

@@ -37,10 +37,21 @@ impl NodeService {
     /// # Errors
     /// When Node.js or its packages are not installed, or the service does not start.
     pub async fn start(name: &str, env: &PeerEnv) -> Result<Self, PeerError> {
-        let (root, modules) = Self::installed()?;
+        let root = root().ok_or(NO_PACKAGES)?;
         let script = root
             .join("setup/javascript/peers")
             .join(format!("{name}.mjs"));
+        Self::start_script(name, &script, env).await
+    }
+
+    /// Starts a script of your own with the workbook's packages, whose folder it finds in `PEER_MODULES`, and
+    /// waits until it answers. It has to keep the manners of the peers, as
+    /// [`PythonService::start_script`](super::PythonService::start_script) says them.
+    ///
+    /// # Errors
+    /// When Node.js or its packages are not installed, or the service does not start.
+    pub async fn start_script(name: &str, script: &Path, env: &PeerEnv) -> Result<Self, PeerError> {
+        let modules = Self::installed()?;
         let mut command = Command::new("node");
         env.apply(&mut command);
         command.env("PEER_MODULES", modules).arg(script);
@@ -54,10 +65,9 @@ impl NodeService {
         Self::installed().err().map(|error| error.to_string())
     }
 
-    /// Returns the root of the repository and the folder with the packages.
-    fn installed() -> Result<(PathBuf, PathBuf), PeerError> {
-        let root = root().ok_or(NO_PACKAGES)?;
-        let modules = modules(&root);
+    /// Returns the folder with the packages.
+    fn installed() -> Result<PathBuf, PeerError> {
+        let modules = modules(&root().ok_or(NO_PACKAGES)?);
         let mut node = Command::new("node");
         let node = node
             .arg("--version")
@@ -69,7 +79,7 @@ impl NodeService {
         }
         let has = |package: &&str| modules.join("node_modules").join(package).is_dir();
         match ["express", "langsmith"].iter().all(has) {
-            true => Ok((root, modules)),
+            true => Ok(modules),
             false => Err(NO_PACKAGES),
         }
     }
