@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::export::{BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
-use common::model::{Clock as _, IdGenerator as _, RandomIds, RunOp, SystemClock};
+use common::model::{
+    Clock as _, IdGenerator as _, Place, RandomIds, RunOp, SystemClock, Unwritten,
+};
 use common::trace::{Anonymizer, Redactor, RunSink, RunTree, Sampler, Tracer};
 use rounds::{Row, compare, is_measuring, median, nanos, repeated, row, typical};
 use serde_json::{Value, json};
@@ -76,6 +78,14 @@ struct Exported(BatchExporter);
 impl RunSink for Exported {
     fn submit(&self, op: RunOp) {
         self.0.submit(op);
+    }
+
+    fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
+        self.0.begin_run(run, bytes)
+    }
+
+    fn end(&self, run: Arc<dyn Unwritten>, place: Option<Place>, bytes: usize) {
+        self.0.end_run(run, place, bytes);
     }
 }
 

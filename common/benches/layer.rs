@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::export::{BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
 use common::middleware::TracingLayer;
-use common::model::RunOp;
+use common::model::{Place, RunOp, Unwritten};
 use common::propagation::TrustPolicy;
 use common::trace::{NoSink, RunSink, Tracer};
 use futures_util::FutureExt as _;
@@ -45,6 +45,14 @@ struct Exported(BatchExporter);
 impl RunSink for Exported {
     fn submit(&self, op: RunOp) {
         self.0.submit(op);
+    }
+
+    fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
+        self.0.begin_run(run, bytes)
+    }
+
+    fn end(&self, run: Arc<dyn Unwritten>, place: Option<Place>, bytes: usize) {
+        self.0.end_run(run, place, bytes);
     }
 }
 
