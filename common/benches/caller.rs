@@ -5,17 +5,16 @@
 //! memory, is not the caller's cost and not measured here.
 
 mod rounds;
+mod sinks;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::export::{BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
-use common::model::{
-    Clock as _, IdGenerator as _, Place, RandomIds, RunOp, SystemClock, Unwritten,
-};
+use common::model::{Clock as _, IdGenerator as _, RandomIds, RunOp, SystemClock};
 use common::trace::{Anonymizer, Redactor, RunSink, RunTree, Sampler, Tracer};
 use rounds::{Row, compare, is_measuring, median, nanos, repeated, row, typical};
 use serde_json::{Value, json};
+use sinks::exported;
 
 const WORDS: &str = "The retriever found three pages about tracing across services. ";
 
@@ -55,48 +54,6 @@ impl RunSink for Keep {
             .unwrap_or_else(PoisonError::into_inner)
             .push(op);
     }
-}
-
-/// Says that everything arrived.
-#[derive(Debug)]
-struct Nowhere;
-
-impl Transport for Nowhere {
-    fn exchange(&self, _request: HttpRequest) -> Exchange<'_> {
-        Box::pin(async {
-            Ok(HttpResponse {
-                status: 202,
-                ..HttpResponse::default()
-            })
-        })
-    }
-}
-
-#[derive(Debug)]
-struct Exported(BatchExporter);
-
-impl RunSink for Exported {
-    fn submit(&self, op: RunOp) {
-        self.0.submit(op);
-    }
-
-    fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
-        self.0.begin_run(run, bytes)
-    }
-
-    fn end(&self, run: Arc<dyn Unwritten>, place: Option<Place>, bytes: usize) {
-        self.0.end_run(run, place, bytes);
-    }
-}
-
-fn exported() -> Arc<Exported> {
-    let config = BatchConfig {
-        queue_ops: 1_000_000,
-        queue_bytes: 1 << 30,
-        ..BatchConfig::default()
-    };
-    let exporter = BatchExporter::with_transport(Arc::new(Nowhere), config);
-    Arc::new(Exported(exporter.expect("a thread")))
 }
 
 /// Times traces one by one; returns the median of a run.

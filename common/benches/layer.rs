@@ -5,6 +5,7 @@
 //! own thread, and sends it nowhere.
 
 mod rounds;
+mod sinks;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -12,49 +13,17 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::export::{BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
 use common::middleware::TracingLayer;
-use common::model::{Place, RunOp, Unwritten};
 use common::propagation::TrustPolicy;
-use common::trace::{NoSink, RunSink, Tracer};
+use common::trace::{NoSink, Tracer};
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use rounds::{Row, compare, repeated};
+use sinks::exported;
 use tower::{Service, service_fn};
 use tower_layer::Layer as _;
 
 const ORDER: &str = "20261122T100538926531Z01a202b7-f0ee-7646-9e7b-a245c1fc89c2";
-
-#[derive(Debug)]
-struct Nowhere;
-
-impl Transport for Nowhere {
-    fn exchange(&self, _request: HttpRequest) -> Exchange<'_> {
-        Box::pin(async {
-            Ok(HttpResponse {
-                status: 202,
-                ..HttpResponse::default()
-            })
-        })
-    }
-}
-
-#[derive(Debug)]
-struct Exported(BatchExporter);
-
-impl RunSink for Exported {
-    fn submit(&self, op: RunOp) {
-        self.0.submit(op);
-    }
-
-    fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
-        self.0.begin_run(run, bytes)
-    }
-
-    fn end(&self, run: Arc<dyn Unwritten>, place: Option<Place>, bytes: usize) {
-        self.0.end_run(run, place, bytes);
-    }
-}
 
 fn answer(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
     black_box(request);
@@ -81,13 +50,7 @@ where
 fn main() {
     let nowhere = Tracer::builder(Arc::new(NoSink)).build();
     let off = Tracer::builder(Arc::new(NoSink)).enabled(false).build();
-    let config = BatchConfig {
-        queue_ops: 1_000_000,
-        queue_bytes: 1 << 30,
-        ..BatchConfig::default()
-    };
-    let exporter = BatchExporter::with_transport(Arc::new(Nowhere), config);
-    let exported = Arc::new(Exported(exporter.expect("a thread")));
+    let exported = exported();
     let sending = Tracer::builder(exported.clone()).build();
     let trusting = |tracer: &Tracer| {
         TracingLayer::new(tracer)

@@ -13,6 +13,7 @@
 //!    facade        client ─────────┴──────────────┘          the only room that knows trace and export
 //!         ▲
 //!    edges         middleware                                tower layers in and out, `reqwest`
+//!                  otel · tracing_layer                      spans of others ↔ runs
 //!         ▲
 //!    learning      lab                                       what lessons need and production does not
 //! ```
@@ -25,6 +26,8 @@
 //! | [`export`] | operations → bytes → endpoint, on a thread of its own | `client` |
 //! | [`client`] | the facade: configuration, tracer, exporter | `client` |
 //! | [`middleware`] | tower layers for servers and clients, `reqwest` extension | `middleware` |
+//! | [`otel`] | OpenTelemetry to LangSmith: spans and runs in one tree | `otel` |
+//! | [`tracing_layer`] | a layer that makes runs of `tracing`'s spans | `tracing_layer` |
 //! | [`langsmith_mock`] | a strict LangSmith on loopback | `langsmith_mock` |
 //! | [`analysis`] | trees, waterfalls, tables | `analysis` |
 //! | [`lab`] | lessons | `lab` |
@@ -74,7 +77,11 @@ pub mod lab;
 pub mod langsmith_mock;
 #[cfg(feature = "middleware")]
 pub mod middleware;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod prelude;
+#[cfg(feature = "tracing_layer")]
+pub mod tracing_layer;
 
 /// What [`traceable`] expands to; no part of the interface.
 #[cfg(feature = "macros")]

@@ -25,7 +25,8 @@ pub use serde_json::{Value, json};
 
 #[cfg(feature = "analysis")]
 pub use crate::analysis::{
-    Asked, Figure, Ledger, Scorecard, Shape, scorecard, text_tree, tree_diagram, waterfall,
+    Asked, Cut, Figure, Ledger, Scorecard, Series, Shape, Table, bar_chart, line_chart, scorecard,
+    text_tree, tree_diagram, waterfall,
 };
 #[cfg(feature = "client")]
 pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
@@ -33,8 +34,9 @@ pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 pub use crate::lab::check::{Capture, Check, Exercise};
 #[cfg(feature = "lab")]
 pub use crate::lab::{
-    HeaderProxy, Lesson, LessonCard, Misconfiguration, PeerEnv, Preflight, PythonError,
-    PythonService, Service, as_json, http_client, kernel::versions, pause, story,
+    Browser, HeaderProxy, Lesson, LessonCard, Misconfiguration, NodeService, PageCall, PeerEnv,
+    PeerError, Preflight, PythonService, Service, as_json, http_client, in_turns, kernel::versions,
+    pause, story,
 };
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;
@@ -45,4 +47,4 @@ pub use crate::middleware::{
 #[cfg(feature = "macros")]
 pub use crate::traceable;
 #[cfg(feature = "lab")]
-pub use {axum, reqwest, serde, tokio, tracing};
+pub use {axum, reqwest, serde, tokio, tower_http, tracing};

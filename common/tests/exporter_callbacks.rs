@@ -117,6 +117,35 @@ fn losses_are_told_with_reason_and_count_and_a_panic_in_the_listener_changes_not
 }
 
 #[test]
+fn while_a_listener_hangs_later_losses_are_added_up_and_all_are_told_in_the_end() {
+    let peer = ingest(|_| status(400));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (list, goes_on) = (told.clone(), Arc::new(OnceLock::new()));
+    let waits = goes_on.clone();
+    let config = BatchConfig {
+        max_ops: Some(1),
+        ..patient()
+    };
+    let client = builder_to(&peer, config)
+        .on_drop(move |_, count| {
+            let () = waits.wait();
+            list.lock().expect("list").push(count);
+        })
+        .build()
+        .expect("a client");
+    for _ in 0..100 {
+        one_run(&client);
+    }
+    client.flush(PATIENCE).expect_err("lost");
+    assert_eq!(client.stats().total_dropped(), 200);
+    goes_on.set(()).expect("once");
+    drop(client);
+    let told = told.lock().expect("list").clone();
+    assert_eq!(told.iter().sum::<u64>(), 200);
+    assert!(told.len() <= 66, "{} calls", told.len());
+}
+
+#[test]
 fn what_is_left_at_the_end_is_told_too() {
     let (url, _listener) = peer::silent_port();
     let told = Arc::new(Mutex::new(Vec::new()));

@@ -106,7 +106,7 @@ fn a_success_whose_words_are_cut_slow_or_endless_is_a_success_and_not_read_to_th
         let script = [vec![Act::Read], words].concat();
         let server = Faulty::start([script]);
         let mut batch = plain();
-        batch.request_timeout = Duration::from_millis(300);
+        batch.request_timeout = Duration::from_secs(2);
         let client = client(&server.url(), batch);
         let run = post(&client);
         client

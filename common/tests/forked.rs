@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use again::{part, say, start, start_with};
-use common::client::Client;
+use common::client::{Client, ClientBuilder};
 use common::export::{
     BatchExporter, Exchange, ExportStats, HttpRequest, HttpResponse, SpoolConfig, Transport,
 };
@@ -155,8 +155,16 @@ const SPOOL: &str = "PROGRAM_SPOOL";
 /// What cannot be sent is put on disk by whoever held it, and read back by a later process.
 fn spooled(part: &str, url: &str, spool: &SpoolConfig) {
     let builder = Client::builder().endpoint(url).api_key(KEY).project("test");
+    if part == "flushes" {
+        return flushes(builder.batch(patient()).spool(spool.clone().durable()));
+    }
     let builder = builder.batch(patient()).spool(spool.clone());
     let client = builder.build().expect("a client");
+    if part == "finds nothing" {
+        client.flush(PATIENCE).expect("nothing to deliver");
+        assert_eq!(client.stats().recovered, 0);
+        return;
+    }
     if part == "later" {
         client.flush(PATIENCE).expect("delivered");
         assert_eq!(client.stats().recovered, 4);
@@ -172,6 +180,39 @@ fn spooled(part: &str, url: &str, spool: &SpoolConfig) {
     let _ = client.shutdown(Duration::ZERO);
     let stats = client.stats();
     assert_eq!((stats.accepted, stats.spooled), (2, 2), "{stats}");
+}
+
+/// Both processes flush, and end without another word to the client.
+fn flushes(builder: ClientBuilder) {
+    let client = builder.build().expect("a client");
+    let runs = || {
+        for _ in 0..100 {
+            client.run("r").start().end();
+        }
+        client.flush(PATIENCE).expect("delivered");
+    };
+    client.run("parent").start().end();
+    in_child(runs);
+    runs();
+    std::process::exit(0);
+}
+
+#[test]
+fn what_was_flushed_is_not_sent_again_though_the_process_ends_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = [(SPOOL, folder.path().join("spool").into_os_string())];
+    let peer = accept();
+    for part in ["flushes", "finds nothing"] {
+        let (ended, _) = start_with(part, &peer.url, &spool).wait(PATIENCE);
+        assert!(ended.success(), "{part}");
+    }
+    let parts: Vec<_> = peer
+        .to("/runs/multipart")
+        .iter()
+        .flat_map(parts_of)
+        .collect();
+    let posts = parts.iter().filter(|part| part.json.get("name").is_some());
+    assert_eq!(posts.count(), 201, "each once");
 }
 
 #[test]

@@ -87,8 +87,6 @@ fn spans(spans: &[Value]) -> Value {
     }] })
 }
 
-const TRACE: &str = "01020304-0506-0708-090a-0b0c0d0e0f10";
-
 fn padded(n: u8) -> String {
     let byte = format!("{n:02x}");
     format!("00000000-0000-0000-{}-{}", byte.repeat(2), byte.repeat(6))
@@ -145,7 +143,7 @@ fn a_tree_whose_root_comes_last_is_whole() {
     use IngestOutcome::{Created, Waiting};
     assert_eq!(outcomes, [Waiting, Waiting, Created, Created, Created]);
     let (root, child) = (find(&mock, "root"), find(&mock, "child"));
-    assert_eq!(root.id.to_string(), "0193f1c0-0000-0013-abab-abababababab");
+    assert_eq!(root.id.to_string(), "00000000-0000-0000-0000-001300000001");
     assert_eq!(child.id.to_string(), "00000000-0000-0000-0000-001300000002");
     assert_eq!(child.parent_run_id, Some(root.id));
     assert_eq!(child.run_type, RunType::Llm);
@@ -212,7 +210,7 @@ fn the_header_names_the_project_of_spans_that_name_none() {
     assert_eq!(root.project.as_deref(), Some("from the header"));
     assert_eq!(
         (root.id.to_string(), root.trace_id.to_string()),
-        (TRACE.to_owned(), TRACE.to_owned())
+        (padded(1), padded(1))
     );
     assert_eq!(root.extra.metadata["service.name"], "lab");
     assert_eq!(root.extra.metadata["OTEL_SPAN_ID"], "0101010101010101");

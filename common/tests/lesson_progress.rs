@@ -56,7 +56,7 @@ fn checks_and_hints_are_remembered_from_one_kernel_to_the_next() {
         "no run has arrived: run the exercise's own cell first",
         "Hint 1 of 3: ",
         "number 2",
-        "no exercise is named `01.nothing`; these are: `01.repair`",
+        "no exercise is named `01.nothing`; these are: `00.join`",
         "✓ 01.repair · Solved",
         "(1, 1)",
     ] {
@@ -101,6 +101,51 @@ fn without_a_place_to_write_a_lesson_goes_on_and_remembers_nothing() {
             told.contains("✓ 01.repair · Solved") && told.contains("(0, 1)"),
             "{told}"
         );
+        assert_eq!(
+            told.contains("⚠ This is not remembered"),
+            nowhere.is_some(),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_damaged_file_costs_a_line_of_the_card_and_what_is_readable_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("progress.jsonl");
+    let passed = r#"{"event": "check", "exercise": "01.repair", "passed": true}"#;
+    fs::write(&path, format!("nonsense\n{passed}\n\u{0}\n")).expect("written");
+    // Cut in the middle of a line, in the middle of a letter.
+    let mut cut = fs::read(&path).expect("read");
+    cut.extend(b"{\"event\": \"ch\xe2\x82");
+    fs::write(&path, cut).expect("written");
+    let told = a_lesson_with(Some(&path));
+    for part in [
+        "✓ 01.repair",
+        "⚠ 3 lines of the progress file cannot be read, and do not count.",
+        "no run has arrived",
+    ] {
+        assert!(told.contains(part), "{part} is missing in {told}");
+    }
+    let journal = fs::read(&path).expect("the journal");
+    let journal = String::from_utf8_lossy(&journal);
+    let added = journal
+        .lines()
+        .filter(|line| line.contains("\"wrong\""))
+        .count();
+    assert_eq!(added, 3, "each check has a line of its own: {journal}");
+}
+
+#[test]
+fn a_folder_in_the_files_place_is_told_and_stops_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let told = a_lesson_with(Some(folder.path()));
+    for part in [
+        "⚠ The progress file cannot be read (is a directory).",
+        "⚠ This is not remembered: the progress file cannot be written (is a directory).",
+        "✓ 01.repair · Solved",
+    ] {
+        assert!(told.contains(part), "{part} is missing in {told}");
     }
 }
 

@@ -102,7 +102,7 @@ async fn a_peer_that_cannot_start_says_its_last_words() {
         return;
     }
     match PythonService::start("no-such-peer", &PeerEnv::untraced()).await {
-        Err(PythonError::Ended { last_words, .. }) => assert!(last_words.contains("no-such-peer")),
+        Err(PeerError::Ended { last_words, .. }) => assert!(last_words.contains("no-such-peer")),
         other => panic!("{other:?}"),
     }
 }

@@ -479,6 +479,64 @@ fn the_text_says_all_that_the_card_shows() {
 }
 
 #[test]
+fn complete_traces_do_not_hide_that_a_failure_cannot_be_seen() {
+    let first_line = |requests: &[&str], seen: usize| {
+        let runs = requests.iter().enumerate().flat_map(|(at, request)| {
+            let runs = two_hops(10 * (at as u128 + 1), request);
+            runs.map(|mut run| {
+                run.inputs = json!({"question": "why?"}).as_object().cloned();
+                run.error = (at < seen).then(|| "Timeout: no answer".into());
+                run
+            })
+        });
+        let failing = |id: &&str| asked(id).fails(Failure::new("timeout", "retriever"));
+        let score = score(runs, &ledger(requests.iter().map(failing)));
+        score
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    for (requests, seen, words) in [
+        (&["a"][..], 1, "The request is one complete trace"),
+        (
+            &["a"],
+            0,
+            "The request is a complete trace, but its failure cannot be seen",
+        ),
+        (&["a", "b"], 2, "Each of 2 requests is one complete trace"),
+        (
+            &["a", "b"],
+            1,
+            "All 2 requests are complete traces, but only 1 of 2 failures can be seen",
+        ),
+        (
+            &["a", "b"],
+            0,
+            "All 2 requests are complete traces, but none of 2 failures can be seen",
+        ),
+    ] {
+        assert_eq!(first_line(requests, seen), words);
+    }
+}
+
+#[test]
+fn a_request_that_is_asked_again_is_the_same_request() {
+    let mut twice = ledger([asked("r"), asked("other")]);
+    // A retry that goes one service further.
+    let failure = Failure::new("timeout", "reranker");
+    twice.ask(Asked::new("r").call("gateway", "reranker").fails(failure));
+    assert_eq!(twice.len(), 2);
+    let runs = two_hops(10, "r").into_iter().chain(two_hops(20, "other"));
+    let score = score(runs, &twice);
+    assert_eq!(score.completeness.complete, share(1, 2));
+    assert_eq!(score.completeness.absent.get("reranker"), Some(&1));
+    assert_eq!(score.propagation.edges, share(2, 3));
+    assert_eq!(score.visibility.visible, share(0, 1));
+}
+
+#[test]
 fn what_is_lacking_comes_first_in_a_list_that_is_cut() {
     let mut score = mixed_score();
     let sound = EdgeScore {

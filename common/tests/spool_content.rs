@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::client::{Client, ConfigError};
+use common::export::spool::{Disk, Files as _};
 use common::export::{BatchConfig, BatchExporter, Destination, DropReason, SpoolConfig, Transform};
 use common::model::{Attachment, RunOp};
 use exporting::{PATIENCE, fast};
@@ -220,6 +221,42 @@ fn what_was_for_another_endpoint_or_workspace_is_left_alone() {
     assert_eq!(again.stats().recovered, 1);
 }
 
+/// Has runs rejected, large ones, and waits for each to be written down: memory holds few of them.
+fn reject(exporter: &BatchExporter, numbers: std::ops::Range<u64>) {
+    let text = "x".repeat(900_000);
+    for number in numbers {
+        let mut run = captured::run(number.into(), None, "r", "chain", 0, 5);
+        run.inputs = serde_json::json!({ "text": text }).as_object().cloned();
+        exporter.submit(RunOp::Post(Box::new(run)));
+        wait_for(exporter, |stats| stats.spool.rejected == number + 1);
+    }
+}
+
+#[test]
+fn the_rejected_are_turned_over_by_one_process_at_a_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = SpoolConfig::new(folder.path().join("spool"));
+    let server = Server::answering(422);
+    let config = BatchConfig {
+        max_ops: Some(1),
+        ..impatient(spool.clone())
+    };
+    let exporter = exporter(&server, config);
+    reject(&exporter, 0..1);
+    let below = std::fs::read_dir(folder.path().join("spool")).expect("a folder");
+    let below = below.flatten().next().expect("of the endpoint").path();
+    let turn = Disk.lock(&below.join("rejected.lock"), true);
+    let turn = turn.expect("a disk").expect("nobody else has it");
+    reject(&exporter, 1..12);
+    // Another is at it: it goes into the same file, and none of the older is lost.
+    assert_eq!(spool.rejected().expect("readable").len(), 12);
+    assert!(!below.join("rejected.older.jsonl").exists());
+    drop(turn);
+    reject(&exporter, 12..13);
+    assert_eq!(spool.rejected().expect("readable").len(), 13);
+    assert!(below.join("rejected.older.jsonl").exists());
+}
+
 #[test]
 fn what_is_rejected_takes_a_bounded_place_and_the_newest_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -230,14 +267,8 @@ fn what_is_rejected_takes_a_bounded_place_and_the_newest_is_kept() {
         ..impatient(spool.clone())
     };
     let exporter = exporter(&server, config);
-    let text = "x".repeat(900_000);
-    for number in 0..24 {
-        let mut run = captured::run(number, None, "r", "chain", 0, 5);
-        run.inputs = serde_json::json!({ "text": text }).as_object().cloned();
-        exporter.submit(RunOp::Post(Box::new(run)));
-    }
+    reject(&exporter, 0..24);
     exporter.shutdown(PATIENCE).expect_err("rejected");
-    assert_eq!(exporter.stats().spool.rejected, 24, "{}", exporter.stats());
     let rejected = spool.rejected().expect("readable");
     assert!((8..24).contains(&rejected.len()), "{}", rejected.len());
     let bytes: usize = all_bytes(folder.path()).iter().map(Vec::len).sum();

@@ -9,10 +9,41 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::export::SpoolConfig;
-use common::export::spool::{Disk, RecordId};
+use common::export::spool::{Disk, Files as _, RecordId};
 use common::model::RunOp;
 use spooling::{Fault, Faulty, all_of, append, id_of, post, read_all, spool};
 use uuid::Uuid;
+
+#[test]
+fn a_folder_that_a_killed_process_never_finished_is_deleted_at_the_second_look() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("spool");
+    let config = SpoolConfig::new(&dir);
+    let mut spool = spool(Disk, &config);
+    spool.adopt();
+    let entries = fs::read_dir(&dir).expect("a folder");
+    let root = entries.flatten().next().expect("of the endpoint").path();
+    let [probe, empty, locked, owned] = [
+        dir.join(".new-0123"),
+        root.join(".new-1-ab"),
+        root.join(".new-2-ab"),
+        root.join(".new-3-ab"),
+    ];
+    for path in [&probe, &empty, &locked, &owned] {
+        Disk.make_folder(path).expect("a folder");
+    }
+    fs::write(locked.join("lock"), b"").expect("a file");
+    let _owner = Disk.lock(&owned.join("lock"), true).expect("a lock");
+    spool.adopt();
+    assert!(
+        [&probe, &empty, &locked, &owned]
+            .iter()
+            .all(|it| it.exists())
+    );
+    spool.adopt();
+    assert!(![&probe, &empty, &locked].iter().any(|it| it.exists()));
+    assert!(owned.exists(), "its owner is at it");
+}
 
 /// What a process did before it died, or ended.
 #[derive(Debug, Default)]

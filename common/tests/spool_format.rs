@@ -158,6 +158,20 @@ fn marks_without_records_do_not_take_for_ever() {
 }
 
 #[test]
+fn intact_records_among_marks_without_do_not_make_it_longer() {
+    let mut bytes = header().bytes().to_vec();
+    let mut number = 0;
+    while bytes.len() < 4 << 20 {
+        write_record(&mut bytes, MARK, number, 1, 1, b"x");
+        number += 1;
+        bytes.extend(MARK);
+        bytes.extend(1_000_000_u32.to_le_bytes());
+    }
+    let contents = read_segment(&bytes).expect("a segment");
+    assert!(!contents.frames.is_empty() && contents.damaged > 0);
+}
+
+#[test]
 fn acknowledgements_that_are_torn_or_damaged_acknowledge_nothing() {
     let numbers = [3, 0, 70_000];
     let bytes: Vec<u8> = numbers

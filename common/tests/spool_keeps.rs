@@ -234,6 +234,42 @@ fn a_disk_that_fails_costs_the_program_nothing_and_is_used_again() {
 }
 
 #[test]
+fn a_full_disk_and_a_full_queue_hold_up_one_submit_and_not_each() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = Faulty::new(None);
+    files.set_full(true);
+    let server = Server::answering(503);
+    let spool = SpoolConfig::new(folder.path().join("spool")).durable();
+    let mut config = BatchConfig {
+        queue_ops: 4,
+        spool: Some(spool.store_timeout(Duration::from_secs(1))),
+        ..fast()
+    };
+    config.retry.budget = PATIENCE * 60;
+    let exporter = exporter_on(&files, &server, config);
+    // Each of them waiting for a second would take longer than anybody's patience.
+    let refused = PATIENCE.as_secs() * 2;
+    let begun = std::time::Instant::now();
+    for number in 0..4 + refused {
+        exporter.submit(post(number.into()));
+    }
+    assert!(begun.elapsed() < PATIENCE, "{}", exporter.stats());
+    let stats = exporter.stats();
+    assert_eq!(stats.total_refused(), refused, "{stats}");
+    assert!(stats.balances(), "{stats}");
+    server.answers(202);
+    wait_for(&exporter, |stats| stats.delivered == 4);
+    exporter.submit(post(1_000_000));
+    let _ = exporter.flush(PATIENCE);
+    let stats = exporter.stats();
+    assert_eq!(
+        (stats.delivered, stats.total_refused()),
+        (5, refused),
+        "{stats}"
+    );
+}
+
+#[test]
 fn a_merged_run_keeps_its_count_on_disk_and_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = impatient(SpoolConfig::new(folder.path().join("spool")));

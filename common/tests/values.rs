@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(target_os = "linux")]
+use again::peak;
 use again::{part, say, start};
 use common::client::Client;
 use common::export::BatchConfig;
@@ -245,20 +247,6 @@ fn the_program() {
     run.end();
     client.flush(PATIENCE).expect("delivered");
     say((peak() - before) as f64 / bytes as f64);
-}
-
-/// The most memory that this process has held, in bytes.
-#[cfg(target_os = "linux")]
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    kilobytes
-        .expect("a size")
-        .trim()
-        .parse::<u64>()
-        .expect("a number")
-        * 1_024
 }
 
 #[cfg(target_os = "linux")]

@@ -5,10 +5,14 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use crate::child::{self, Logged};
-use crate::problem::{FAILED, OK, USAGE};
-use crate::progress::{Meter, tell};
+use crate::child;
+use crate::problem::{FAILED, OK, Problem, USAGE};
+use crate::progress::tell;
 use crate::steps::{self, Workshop, javascript};
+
+/// What `--only` takes: known here, before minutes of building. The tests of `setup/bench` hold it to what is
+/// there.
+const NAMES: &str = include_str!("../bench/names.txt");
 
 /// What is measured, and how long.
 #[derive(Debug, Args)]
@@ -71,6 +75,29 @@ impl Options {
         words
     }
 
+    /// Fails if `--only` names what there is not.
+    fn check_names(&self) -> Result<()> {
+        let (kind, what) = match self.faults {
+            true => ("faults", "no fault is called"),
+            false => ("who", "nobody is called"),
+        };
+        let lines = NAMES.lines().filter_map(|line| line.split_once(' '));
+        let known = lines.filter(|(word, _)| *word == kind);
+        let known: Vec<&str> = known.flat_map(|(_, names)| names.split(' ')).collect();
+        match self
+            .only
+            .iter()
+            .find(|name| !known.contains(&name.as_str()))
+        {
+            Some(name) => Err(Problem::usage(
+                format!("{what} `{name}`"),
+                format!("name one of: {}", known.join(" ")),
+            )
+            .into()),
+            None => Ok(()),
+        }
+    }
+
     /// Returns true if only `common` is measured.
     fn is_of_ours_alone(&self) -> bool {
         self.soak.is_some() || self.kills.is_some()
@@ -79,6 +106,7 @@ impl Options {
 
 /// Installs the peers, builds, measures, and returns the exit code.
 pub(crate) fn bench(options: &Options) -> Result<u8> {
+    options.check_names()?;
     let workshop = Workshop::enter()?;
     let mut command = program(&workshop);
     if !options.is_of_ours_alone() {
@@ -102,22 +130,8 @@ pub(crate) fn bench(options: &Options) -> Result<u8> {
 
 /// Builds the program with all its peers, optimized, and shows that it does.
 fn build(workshop: &Workshop) -> Result<()> {
-    let meter = Meter::start("benchmark", "2–6 minutes the first time");
-    let mut command = child::command("cargo");
-    command
-        .args(["build", "--locked", "--release", "--package", "bench"])
-        .current_dir(&workshop.places.root);
-    let log = workshop.places.log("bench");
-    match Logged::new("cargo build", log).run(&mut command, |line| meter.say(line)) {
-        Ok(()) => {
-            meter.done("");
-            Ok(())
-        }
-        Err(error) => {
-            meter.failed("");
-            Err(error)
-        }
-    }
+    let cost = "2–6 minutes the first time";
+    workshop.build("benchmark", cost, "bench", &["--release"])
 }
 
 /// Prepares the program; it asks cargo where that is.
@@ -163,5 +177,24 @@ mod tests {
         let line = Line::parse_from(["bench", "--kills", "1000", "--seed", "7"]);
         assert_eq!(line.options.words(), ["--kills=1000", "--seed=7"]);
         assert!(line.options.is_of_ours_alone());
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_before_anything_is_built() {
+        let told = |words: &[&str]| {
+            let line = Line::parse_from(["bench"].iter().chain(words));
+            line.options
+                .check_names()
+                .map_err(|error| error.to_string())
+        };
+        let error = told(&["--only", "ours", "--only", "typo"]).unwrap_err();
+        assert!(error.starts_with("nobody is called `typo`\n  → name one of: ours "));
+        assert!(
+            told(&["--faults", "--only", "ours"])
+                .unwrap_err()
+                .contains(" sigkill")
+        );
+        told(&["--faults", "--only", "413", "--only", "hang"]).unwrap();
+        told(&["--only", "py-traceable"]).unwrap();
     }
 }

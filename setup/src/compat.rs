@@ -6,9 +6,9 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
-use crate::child::{self, Logged};
+use crate::child;
 use crate::problem::{FAILED, OK, USAGE};
-use crate::progress::{Meter, tell};
+use crate::progress::tell;
 use crate::steps::{self, Workshop, javascript};
 
 /// What is compared, and how it is told.
@@ -95,22 +95,8 @@ pub(crate) fn compat(options: &Options) -> Result<u8> {
 
 /// Builds the comparison and shows that it does: the first time it takes minutes.
 fn build(workshop: &Workshop) -> Result<()> {
-    let meter = Meter::start("comparison program", "1–5 minutes the first time");
-    let mut command = child::command("cargo");
-    command
-        .args(["build", "--locked", "--package", "compat"])
-        .current_dir(&workshop.places.root);
-    let log = workshop.places.log("compat");
-    match Logged::new("cargo build", log).run(&mut command, |line| meter.say(line)) {
-        Ok(()) => {
-            meter.done("");
-            Ok(())
-        }
-        Err(error) => {
-            meter.failed("");
-            Err(error)
-        }
-    }
+    let cost = "1–5 minutes the first time";
+    workshop.build("comparison program", cost, "compat", &[])
 }
 
 /// Prepares the comparison; without further arguments it runs every scenario with both SDKs.

@@ -2,29 +2,51 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::check::exercises;
+use crate::check::exercises::{self, Exercise};
 use crate::check::page::Page;
 use crate::notebooks;
 use crate::places::Places;
-use crate::problem::OK;
+use crate::problem::{OK, Problem};
 use crate::progress::tell;
+
+/// What the reader knows the journal as.
+const JOURNAL: &str = ".workbook/progress.jsonl";
 
 /// Shows the table.
 pub(crate) fn progress() -> Result<u8> {
     let places = Places::find()?;
-    // No file yet is no exercise yet.
-    let journal = fs::read_to_string(places.progress()).unwrap_or_default();
-    let standing = Standing::read(&journal);
+    let standing = match fs::read(places.progress()) {
+        Ok(journal) => Standing::read(&String::from_utf8_lossy(&journal)),
+        // No file yet is no exercise yet.
+        Err(error) if error.kind() == ErrorKind::NotFound => Standing::default(),
+        Err(error) => {
+            return Err(Problem::new(
+                format!("{JOURNAL} cannot be read ({})", error.kind()),
+                "make it yours, and readable; or move it away: checks begin a new one",
+            )
+            .into());
+        }
+    };
     let mut pages = Vec::new();
     for notebook in notebooks::all(&places.root) {
         pages.push(Page::read(&places.root, &notebook)?);
     }
     for line in table(&pages, &standing) {
         tell(line);
+    }
+    match standing.damaged {
+        0 => {}
+        1 => tell(format_args!(
+            "! one line of {JOURNAL} cannot be read, and does not count"
+        )),
+        many => tell(format_args!(
+            "! {many} lines of {JOURNAL} cannot be read, and do not count"
+        )),
     }
     Ok(OK)
 }
@@ -35,17 +57,18 @@ struct Standing {
     passed: BTreeSet<String>,
     checks: BTreeMap<String, usize>,
     hints: BTreeMap<String, u64>,
+    /// Lines that say nothing.
+    damaged: usize,
 }
 
 impl Standing {
     /// Once passed is passed. A line that cannot be read costs that line.
     fn read(journal: &str) -> Self {
         let mut standing = Self::default();
-        for entry in journal
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        {
+        for line in journal.lines().filter(|line| !line.trim().is_empty()) {
+            let entry: Value = serde_json::from_str(line).unwrap_or_default();
             let Some(id) = entry["exercise"].as_str().map(str::to_owned) else {
+                standing.damaged += 1;
                 continue;
             };
             if entry["event"] == "hint" {
@@ -63,8 +86,12 @@ impl Standing {
 }
 
 fn table(pages: &[Page], standing: &Standing) -> Vec<String> {
+    let name = |exercise: &Exercise<'_>| format!("{} · {}", exercise.id, exercise.title());
+    let names = pages.iter().flat_map(exercises::of);
+    let width = names.map(|exercise| name(&exercise).chars().count()).max();
+    let width = width.unwrap_or(0);
     let mut lines = vec![format!(
-        "{:<4} {:<3} {:<40} {:>6} {:>6}",
+        "{:<4} {:<3} {:<width$} {:>6} {:>6}",
         "page", "", "exercise", "checks", "hints"
     )];
     let mut next = None;
@@ -83,10 +110,10 @@ fn table(pages: &[Page], standing: &Standing) -> Vec<String> {
                 ));
             }
             lines.push(format!(
-                "{:<4} {:<3} {:<40} {:>6} {:>6}",
+                "{:<4} {:<3} {:<width$} {:>6} {:>6}",
                 page.number,
                 if is_passed { '✓' } else { '○' },
-                format!("{id} · {}", exercise.title()),
+                name(&exercise),
                 standing.checks.get(id).copied().unwrap_or(0),
                 standing.hints.get(id).copied().unwrap_or(0),
             ));
@@ -121,6 +148,7 @@ mod tests {
              {\"event\":\"check\",\"exercise\":\"01.predict\",\"passed\":false}\n\
              {\"event\":\"hint\",\"exercise\":\"01.repair\",\"number\":2}\n",
         );
+        assert_eq!(standing.damaged, 1);
         let lines = table(&[page()], &standing);
         assert!(
             lines[1].contains("✓   01.predict · Predict a tree"),

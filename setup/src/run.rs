@@ -45,6 +45,7 @@ pub(crate) fn run(numbers: &[String], timeout: Option<u32>, mode: Mode) -> Resul
     let workshop = Workshop::enter()?;
     check_service(&places)?;
     steps::ensure(&workshop)?;
+    steps::javascript::offer(&workshop);
     let started = Instant::now();
     let tally = execute(&workshop.places, &notebooks, timeout, mode, |_| {})?;
     let took = seconds(started.elapsed());

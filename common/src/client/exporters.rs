@@ -48,8 +48,8 @@ pub(super) struct Exporters {
 /// Most destinations of one client. Each costs a thread, for as long as the client lives.
 const MAX_DESTINATIONS: usize = 64;
 
-/// How much of a grace is kept for the disk at most.
-const DISK_TIME: Duration = Duration::from_secs(2);
+/// How much of a grace is kept for the disk at most: what an exporter that ends gives it.
+const DISK_TIME: Duration = Duration::from_secs(5);
 
 impl Exporters {
     pub(super) fn new(batch: BatchConfig) -> Self {
@@ -151,7 +151,8 @@ impl Exporters {
     /// Returns the part of a grace that is kept for what goes to disk at the end.
     pub(super) fn for_the_disk(&self, grace: Duration) -> Duration {
         match &self.batch.spool {
-            Some(_) => (grace / 4).min(DISK_TIME),
+            // What is on disk is not lost; what a server that hangs was sent is.
+            Some(_) => (grace / 2).min(DISK_TIME),
             None => Duration::ZERO,
         }
     }

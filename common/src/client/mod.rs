@@ -36,13 +36,19 @@ pub use asking::{
 };
 pub use builder::ClientBuilder;
 pub use check::{CheckError, CheckReport};
+#[cfg(feature = "otel")]
+pub(crate) use config::is_hosted;
 pub use config::{Config, ConfigError, DEFAULT_PROJECT, Explanation, Region, Setting, Sources};
 pub use default::{DefaultClientGuard, default_client};
 pub use guard::FlushGuard;
 pub use handle::Client;
 #[cfg(feature = "prometheus")]
 pub use metrics::ExportMetrics;
+#[cfg(feature = "otel")]
+pub(crate) use privacy::sampler;
 pub use replica::Replica;
+#[cfg(feature = "otel")]
+pub(crate) use termination::{Ends, Watched};
 pub use termination::{TerminationError, TerminationGuard, terminated};
 
 pub use crate::export::DEFAULT_ENDPOINT;

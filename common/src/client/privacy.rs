@@ -6,7 +6,7 @@ use crate::model::JsonMap;
 use crate::trace::{Anonymizer, Redactor, Sampler, SamplingRate};
 
 /// Returns the sampler of a configured rate.
-pub(super) fn sampler(rate: Option<f64>) -> Result<Sampler, ConfigError> {
+pub(crate) fn sampler(rate: Option<f64>) -> Result<Sampler, ConfigError> {
     let rate = rate.map(SamplingRate::new).transpose();
     let rate = rate.map_err(|_| ConfigError::InvalidSamplingRate {
         setting: "the sampling rate".to_owned(),

@@ -24,8 +24,9 @@ use super::signals::{Signals, die};
 use crate::export;
 use crate::model::Process;
 
-/// What ends a process after the grace of its clients, besides what a flush takes to notice its deadline.
-const MARGIN: Duration = Duration::from_millis(250);
+/// How long after the grace of its clients a process ends at the latest. Until then what is left is booked,
+/// and the program hears of it.
+const MARGIN: Duration = Duration::from_millis(500);
 
 /// Why a process does not hear of its termination.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +41,8 @@ impl Client {
     /// Sends what is held when the process is told to end, by SIGTERM or SIGINT (Ctrl-C), before it ends.
     ///
     /// From then on nothing is taken in; what is held is sent, for at most `grace`; and the process dies by
-    /// that very signal, so that whoever sent it sees what it expects. With a spool a quarter of the grace,
-    /// two seconds at most, is kept for what is left to go to disk. That takes no runtime, and half a second
+    /// that very signal, so that whoever sent it sees what it expects. With a spool half of the grace,
+    /// five seconds at most, is kept for what is left to go to disk. That takes no runtime, and half a second
     /// more than `grace` at most, even if the server hangs. A second signal ends the process at once.
     ///
     /// A program that ends by itself when it is told, such as a server that first serves the requests it
@@ -66,18 +67,11 @@ impl Client {
         &self,
         grace: Duration,
     ) -> Result<TerminationGuard, TerminationError> {
-        let watch = Watch::here()?;
-        let exporters = Arc::downgrade(self.exporters());
-        let id = watch.guard(Guarded {
-            id: 0,
-            exporters,
-            grace,
-        });
+        let exporters: Weak<Exporters> = Arc::downgrade(self.exporters());
         Ok(TerminationGuard {
             client: self.clone(),
             grace,
-            watch,
-            id,
+            watched: Watched::begin(exporters, grace)?,
         })
     }
 }
@@ -128,8 +122,8 @@ pub fn terminated() -> impl Future<Output = ()> + Send + 'static {
 pub struct TerminationGuard {
     client: Client,
     grace: Duration,
-    watch: Arc<Watch>,
-    id: u64,
+    // Released after the flush.
+    watched: Watched,
 }
 
 impl Drop for TerminationGuard {
@@ -137,6 +131,53 @@ impl Drop for TerminationGuard {
         if let Err(error) = self.client.flush(self.grace) {
             tracing::warn!("not everything was delivered to LangSmith: {error}");
         }
+        self.watched.release();
+    }
+}
+
+/// What is ended when the process is told to end.
+pub(crate) trait Ends: Send + Sync {
+    /// Sends what is held without delay, and does not wait for it.
+    fn hurry(&self);
+
+    /// Returns the part of a grace that is kept for what goes to disk at the end.
+    fn for_the_disk(&self, _grace: Duration) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Takes nothing in any more and sends what is held, when so much is left of a grace. What could not
+    /// be sent it tells itself.
+    fn leave(&self, left: Duration, grace: Duration);
+}
+
+impl Ends for Exporters {
+    fn hurry(&self) {
+        Self::hurry(self);
+    }
+
+    fn for_the_disk(&self, grace: Duration) -> Duration {
+        Self::for_the_disk(self, grace)
+    }
+
+    fn leave(&self, left: Duration, grace: Duration) {
+        let _ = Self::leave(self, left, grace);
+    }
+}
+
+/// Something that the watcher ends; until it is released.
+pub(crate) struct Watched {
+    watch: Arc<Watch>,
+    id: u64,
+}
+
+impl Watched {
+    pub(crate) fn begin(ends: Weak<dyn Ends>, grace: Duration) -> Result<Self, TerminationError> {
+        let watch = Watch::here()?;
+        let id = watch.guard(Guarded { id: 0, ends, grace });
+        Ok(Self { watch, id })
+    }
+
+    pub(crate) fn release(&self) {
         if self.watch.process.is_current() {
             self.watch.release(self.id);
         } else if let Some(watch) = Watch::of_child() {
@@ -179,7 +220,7 @@ struct State {
 #[derive(Clone)]
 struct Guarded {
     id: u64,
-    exporters: Weak<Exporters>,
+    ends: Weak<dyn Ends>,
     grace: Duration,
 }
 
@@ -282,9 +323,9 @@ impl Watch {
     /// Waits until the program has dropped its guards, as long as `grace` lets it; false if it has not.
     fn ends_itself(&self, guarded: &[Guarded], grace: Duration) -> bool {
         let mut for_the_disk = Duration::ZERO;
-        for exporters in guarded.iter().filter_map(|it| it.exporters.upgrade()) {
-            exporters.hurry();
-            for_the_disk = for_the_disk.max(exporters.for_the_disk(grace));
+        for ends in guarded.iter().filter_map(|it| it.ends.upgrade()) {
+            ends.hurry();
+            for_the_disk = for_the_disk.max(ends.for_the_disk(grace));
         }
         let patience = grace.saturating_sub(for_the_disk);
         let waited = self
@@ -303,17 +344,13 @@ impl State {
 /// Shuts all down side by side, each within what is left of its grace.
 fn end(guarded: &[Guarded], begun: Instant, longest: Duration) {
     let (tell, told) = mpsc::channel();
-    for Guarded {
-        exporters, grace, ..
-    } in guarded.iter().cloned()
-    {
-        let Some(exporters) = exporters.upgrade() else {
+    for Guarded { ends, grace, .. } in guarded.iter().cloned() {
+        let Some(ends) = ends.upgrade() else {
             continue;
         };
         let (tell, left) = (tell.clone(), grace.saturating_sub(begun.elapsed()));
         let work = move || {
-            // What could not be sent is told by the exporter itself.
-            let _ = exporters.leave(left, grace);
+            ends.leave(left, grace);
             let _ = tell.send(());
         };
         // A transform that hangs holds up its own thread, and not the end.

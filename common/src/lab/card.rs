@@ -15,6 +15,8 @@ use crate::analysis::rich_output;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LessonCard {
     lines: Vec<Line>,
+    /// What could not be read of the learner's progress.
+    damage: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,7 @@ impl LessonCard {
         };
         Self {
             lines: exercises.iter().map(line).collect(),
+            damage: standing.damage(),
         }
     }
 
@@ -84,6 +87,7 @@ impl LessonCard {
                     @for line in &self.lines { li { (line.to_string()) } }
                 }
                 (self.next_step())
+                @if let Some(damage) = &self.damage { p style="margin:.4em 0 0" { "⚠ " (damage) } }
             }
         }
         .into_string()
@@ -115,6 +119,10 @@ impl fmt::Display for LessonCard {
         for line in &self.lines {
             writeln!(f, "  {line}")?;
         }
-        writeln!(f, "{}", self.next_step())
+        writeln!(f, "{}", self.next_step())?;
+        match &self.damage {
+            Some(damage) => writeln!(f, "⚠ {damage}"),
+            None => Ok(()),
+        }
     }
 }

@@ -5,11 +5,12 @@
 //! ```
 //!
 //! The file is only ever added to, so that two notebooks can write to it at once, and a line that cannot
-//! be read costs that line only. Nothing of it is sent anywhere. Start at [`Journal::from_env`].
+//! be read costs that line only. Nothing of it is sent anywhere. What goes wrong is told in a sentence where the
+//! learner looks, and stops nothing. Start at [`Journal::from_env`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Result, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -36,38 +37,63 @@ impl Journal {
         Self(Some(path))
     }
 
-    /// Writes down how a check went, and what the exercise brings along.
-    pub(super) fn checked(&self, entry: &Value) {
-        self.add(entry);
+    /// Writes down how a check went, and what the exercise brings along. Says what hinders it.
+    pub(super) fn checked(&self, entry: &Value) -> Option<String> {
+        let error = self.add(entry).err()?;
+        Some(format!(
+            "This is not remembered: the progress file cannot be written ({}).",
+            error.kind()
+        ))
     }
 
-    /// Writes down that so many hints have been shown.
+    /// Writes down that so many hints have been shown. The next check tells if it cannot.
     pub(super) fn hinted(&self, exercise: &str, number: usize) {
-        self.add(&json!({"event": "hint", "exercise": exercise, "number": number}));
-    }
-
-    /// Adds a line in one write. A lesson goes on without its journal: what cannot be written is lost.
-    fn add(&self, entry: &Value) {
-        let Some(path) = &self.0 else { return };
-        let added = File::options()
-            .append(true)
-            .create(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(format!("{entry}\n").as_bytes()));
-        if let Err(error) = added {
+        let entry = json!({"event": "hint", "exercise": exercise, "number": number});
+        if let Err(error) = self.add(&entry) {
             tracing::warn!(%error, "progress cannot be written");
         }
     }
 
+    /// Adds a line in one write.
+    fn add(&self, entry: &Value) -> Result<()> {
+        let Some(path) = &self.0 else { return Ok(()) };
+        let options = File::options().append(true).read(true).create(true).clone();
+        let mut file = options.open(path)?;
+        // Whoever was killed while writing has left half a line; this one must not end up in it.
+        let begun = match ends_in_line(&mut file)? {
+            true => "",
+            false => "\n",
+        };
+        file.write_all(format!("{begun}{entry}\n").as_bytes())
+    }
+
     /// Reads how the learner stands.
     pub(super) fn standing(&self) -> Standing {
-        let mut text = String::new();
-        if let Some(file) = self.0.as_ref().and_then(|path| File::open(path).ok()) {
-            // Half a file is better than none; what is no text ends it.
-            let _ = file.take(MOST).read_to_string(&mut text);
+        let Some(path) = &self.0 else {
+            return Standing::default();
+        };
+        let mut bytes = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes));
+        // Half a file is better than none.
+        let mut standing = Standing::fold(&String::from_utf8_lossy(&bytes));
+        match read {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                standing.unread = Some(error.kind())
+            }
+            _ => {}
         }
-        Standing::fold(&text)
+        standing
     }
+}
+
+fn ends_in_line(file: &mut File) -> Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }
 
 /// What is passed and which hints were shown.
@@ -75,17 +101,20 @@ impl Journal {
 pub(super) struct Standing {
     passed: BTreeSet<String>,
     hints: BTreeMap<String, usize>,
+    /// Lines that say nothing.
+    damaged: usize,
+    /// Why the file could not be read.
+    unread: Option<ErrorKind>,
 }
 
 impl Standing {
     /// Once passed is passed: a later failure is an experiment.
     fn fold(text: &str) -> Self {
         let mut standing = Self::default();
-        let entries = text
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok());
-        for entry in entries.collect::<Vec<Value>>() {
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let entry: Value = serde_json::from_str(line).unwrap_or_default();
             let Some(exercise) = entry["exercise"].as_str().map(str::to_owned) else {
+                standing.damaged += 1;
                 continue;
             };
             if entry["event"] == "hint" {
@@ -106,6 +135,20 @@ impl Standing {
     pub(super) fn hints_of(&self, exercise: &str) -> usize {
         self.hints.get(exercise).copied().unwrap_or(0)
     }
+
+    /// Says in a sentence what could not be read; nothing if all could.
+    pub(super) fn damage(&self) -> Option<String> {
+        if let Some(why) = self.unread {
+            return Some(format!("The progress file cannot be read ({why})."));
+        }
+        match self.damaged {
+            0 => None,
+            1 => Some("One line of the progress file cannot be read, and does not count.".into()),
+            many => Some(format!(
+                "{many} lines of the progress file cannot be read, and do not count."
+            )),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +164,8 @@ mod tests {
         );
         assert!(standing.has_passed("01.repair") && !standing.has_passed("01.extend"));
         assert_eq!(standing.hints_of("01.extend"), 2);
+        let told = standing.damage().expect("two lines are no entries");
+        assert!(told.starts_with("2 lines of the progress file"), "{told}");
     }
 
     #[test]
@@ -131,5 +176,33 @@ mod tests {
         let gone = Journal::at("/no/such/folder/progress.jsonl".into());
         gone.hinted("01.repair", 1);
         assert_eq!(gone.standing(), Standing::default());
+    }
+
+    #[test]
+    fn two_kernels_that_write_at_once_spoil_no_line() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path();
+        let write = move |kernel: usize| {
+            let journal = Journal::at(path.to_owned());
+            (1..=50).for_each(|number| journal.hinted(&format!("01.{kernel}"), number));
+        };
+        std::thread::scope(|scope| {
+            (0..4).for_each(|kernel| drop(scope.spawn(move || write(kernel))));
+        });
+        let standing = Journal::at(file.path().to_owned()).standing();
+        assert_eq!(standing.damaged, 0);
+        assert!((0..4).all(|kernel| standing.hints_of(&format!("01.{kernel}")) == 50));
+    }
+
+    #[test]
+    fn a_line_behind_half_a_line_is_a_line_of_its_own() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let journal = Journal::at(file.path().to_owned());
+        std::fs::write(file.path(), b"{\"exercise\": \"01.\xff").expect("written");
+        journal.checked(&json!({"exercise": "01.repair", "passed": true}));
+        journal.hinted("01.repair", 2);
+        let standing = journal.standing();
+        assert!(standing.has_passed("01.repair"));
+        assert_eq!((standing.hints_of("01.repair"), standing.damaged), (2, 1));
     }
 }

@@ -23,12 +23,17 @@ pub fn start() {
     });
 }
 
+/// Says whether this process is a kernel of the workbook's own.
+pub(super) fn is_ours() -> bool {
+    std::env::var_os("WORKBOOK_ROOT").is_some()
+}
+
 /// Says which versions a notebook runs on.
 pub fn versions() -> String {
     start();
-    let kernel = match std::env::var("WORKBOOK_ROOT") {
-        Ok(_) => "the workbook's own kernel",
-        Err(_) => "a stock evcxr kernel",
+    let kernel = match is_ours() {
+        true => "the workbook's own kernel",
+        false => "a stock evcxr kernel",
     };
     format!("common {} on {kernel}", env!("CARGO_PKG_VERSION"))
 }

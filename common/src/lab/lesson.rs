@@ -207,12 +207,23 @@ impl Lesson {
         }
     }
 
-    /// Checks what a trace needs, and says in words what is missing.
+    /// Checks what a trace needs, and says in words what is missing. It starts the peers in other languages
+    /// to see whether they do, and ends them again.
     pub async fn preflight(&self) -> Preflight {
         Preflight::of(
             &self.client("preflight"),
             self.inner.target,
             &self.inner.env,
+        )
+        .await
+    }
+
+    /// Tells what [`preflight`](Self::preflight) would say if everything were missing. Two clients that
+    /// cannot work are really asked.
+    pub async fn preflight_rehearsal(&self) -> Preflight {
+        Preflight::rehearsed(
+            &self.misconfigured_client(Misconfiguration::RefusedKey),
+            &self.misconfigured_client(Misconfiguration::NothingListens),
         )
         .await
     }

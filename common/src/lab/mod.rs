@@ -4,18 +4,23 @@
 //! Lesson ──client("gateway")──► Client ──runs──► stand-in ──tree(n)──► TraceTree ──► pictures, checks
 //!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
 //!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
-//!   └─ Service (axum, port 0) · PythonService (FastAPI with the official SDK) · HeaderProxy
+//!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
+//! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
 //! ```
 //!
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
 //! [`Lesson`].
 
+mod browser;
 mod card;
 pub mod check;
 pub mod exercises;
+mod http;
 mod journal;
 pub mod kernel;
 mod lesson;
+mod node;
+mod peer;
 mod peer_env;
 mod preflight;
 mod proxy;
@@ -23,32 +28,23 @@ mod python;
 mod service;
 pub mod story;
 mod target;
+mod turns;
 mod watch;
 
+pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
+pub use http::http_client;
 pub use journal::PROGRESS_VARIABLE;
 pub use lesson::{Lesson, Misconfiguration};
+pub use node::NodeService;
+pub use peer::PeerError;
 pub use peer_env::PeerEnv;
-pub use preflight::{Finding, Preflight};
-pub use proxy::HeaderProxy;
-pub use python::{PythonError, PythonService};
+pub use preflight::{Finding, Preflight, Weight};
+pub use proxy::{HeaderProxy, HeaderProxyBuilder};
+pub use python::PythonService;
 pub use service::Service;
 pub use target::Target;
-
-/// Makes an HTTP client for loopback, whatever proxy the environment names.
-fn loopback() -> reqwest::ClientBuilder {
-    kernel::start();
-    reqwest::Client::builder().no_proxy()
-}
-
-/// Makes an HTTP client for the services of a lesson: a plain `reqwest` one that no proxy comes between.
-///
-/// # Panics
-/// Never, unless the platform gives no randomness.
-#[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
-pub fn http_client() -> reqwest::Client {
-    loopback().build().expect("a client without certificates")
-}
+pub use turns::in_turns;
 
 /// Pauses the present task; in lessons it stands for real work.
 pub async fn pause(millis: u64) {

@@ -1,18 +1,48 @@
 //! Is everything in place that a trace needs?
+//!
+//! ```text
+//! kernel · target · key · endpoint · Python peer · JavaScript peer ──looked at──► Preflight
+//!                             what is missing, as if all were ──rehearsal──►   (what, and what to do)
+//! ```
+//!
+//! Start at [`Preflight`].
 
 use std::fmt;
 
-use super::python::python;
-use super::target::{Environment, Target, root};
+use super::kernel;
+use super::node::{NO_NODE, NodeService};
+use super::peer::PeerError;
+use super::peer_env::PeerEnv;
+use super::python::PythonService;
+use super::target::{Environment, Target};
 use crate::client::Client;
+
+/// The peers that are started to see whether they do: those of notebook 01.
+const PYTHON_PEER: &str = "retriever";
+const JAVASCRIPT_PEER: &str = "generator";
+
+/// How a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// It is in place.
+    Fine,
+    /// It is not there, and only some cells want it.
+    Optional,
+    /// It must be mended before a trace arrives.
+    Broken,
+}
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    /// What was looked at, such as `kernel`.
+    pub about: &'static str,
     /// Whether it is in place.
-    pub ok: bool,
-    /// What was found, and what to do if it is not in place. Never a key.
+    pub weight: Weight,
+    /// What was found. Never a key.
     pub words: String,
+    /// What to do; empty if there is nothing to do.
+    pub remedy: String,
 }
 
 /// What was found before the first trace.
@@ -24,87 +54,183 @@ pub struct Preflight {
 
 impl Preflight {
     pub(super) async fn of(client: &Client, target: Target, env: &Environment) -> Self {
-        let findings = vec![key(target, env), endpoint(client).await, peers()];
+        // Each peer is a process that takes seconds to start.
+        let (python, javascript) = tokio::join!(python_peer(), javascript_peer());
+        let findings = vec![
+            kernel(kernel::is_ours()),
+            destination(target, env.get("WORKBOOK_TARGET").as_deref()),
+            key(target, key_in(env).as_deref()),
+            endpoint(client).await,
+            python,
+            javascript,
+        ];
         Self { findings }
     }
 
-    /// Returns true if everything is in place.
+    /// Tells what would be found if all of it were missing.
+    pub(super) async fn rehearsed(refused: &Client, unreachable: &Client) -> Self {
+        let findings = vec![
+            kernel(false),
+            destination(Target::StandIn, Some("langsmit")),
+            key(Target::LangSmith, None),
+            key(Target::LangSmith, Some("a key with blanks")),
+            endpoint(refused).await,
+            endpoint(unreachable).await,
+            Finding::broken("Python peer", &PeerError::NotInstalled.to_string()),
+            Finding::optional("JavaScript peer", &NO_NODE.to_string()),
+        ];
+        Self { findings }
+    }
+
+    /// Returns true if nothing has to be mended.
     pub fn is_ok(&self) -> bool {
-        self.findings.iter().all(|finding| finding.ok)
+        let broken = |finding: &Finding| finding.weight == Weight::Broken;
+        !self.findings.iter().any(broken)
+    }
+}
+
+impl Finding {
+    fn fine(about: &'static str, words: impl Into<String>) -> Self {
+        Self {
+            about,
+            weight: Weight::Fine,
+            words: words.into(),
+            remedy: String::new(),
+        }
+    }
+
+    /// Takes a sentence apart that says after a semicolon what to do.
+    fn broken(about: &'static str, sentence: &str) -> Self {
+        let (words, remedy) = sentence.split_once("; ").unwrap_or((sentence, ""));
+        Self {
+            weight: Weight::Broken,
+            remedy: remedy.to_owned(),
+            ..Self::fine(about, words)
+        }
+    }
+
+    fn optional(about: &'static str, sentence: &str) -> Self {
+        Self {
+            weight: Weight::Optional,
+            ..Self::broken(about, sentence)
+        }
     }
 }
 
 impl fmt::Display for Preflight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.findings.iter().map(|finding| finding.about.len());
+        let width = width.max().unwrap_or(0);
         for finding in &self.findings {
-            writeln!(
-                f,
-                "{} {}",
-                if finding.ok { '✓' } else { '✗' },
-                finding.words
-            )?;
+            let sign = match finding.weight {
+                Weight::Fine => '✓',
+                Weight::Optional => '–',
+                Weight::Broken => '✗',
+            };
+            let indented = |text: &str| text.trim_end().replace('\n', "\n      ");
+            let words = indented(&finding.words);
+            writeln!(f, "{sign} {:width$}  {words}", finding.about)?;
+            if !finding.remedy.is_empty() {
+                writeln!(f, "  {:width$}  → {}", "", indented(&finding.remedy))?;
+            }
         }
-        match self.findings.iter().filter(|finding| !finding.ok).count() {
-            0 => f.write_str("Everything is in place."),
-            1 => f.write_str("One thing needs a hand."),
-            many => write!(f, "{many} things need a hand."),
+        let of = |weight: Weight| {
+            let same = self.findings.iter().filter(|found| found.weight == weight);
+            same.count()
+        };
+        match (of(Weight::Broken), of(Weight::Optional)) {
+            (0, 0) => f.write_str("Everything is in place."),
+            (0, _) => f.write_str("Everything that a trace needs is in place."),
+            (1, _) => f.write_str("One thing needs a hand."),
+            (many, _) => write!(f, "{many} things need a hand."),
         }
     }
 }
 
-fn key(target: Target, env: &Environment) -> Finding {
-    let key = env
-        .get("LANGSMITH_API_KEY")
-        .or_else(|| env.get("LANGCHAIN_API_KEY"));
-    let (ok, words) = match (target, key) {
-        (Target::StandIn, None) => (
-            true,
-            "no key, and none is needed: runs go to the stand-in".into(),
+fn kernel(is_ours: bool) -> Finding {
+    let version = env!("CARGO_PKG_VERSION");
+    match is_ours {
+        true => Finding::fine(
+            "kernel",
+            format!("the workbook's own, with common {version} built in"),
         ),
-        (Target::StandIn, Some(_)) => (
-            true,
-            "a key is set but not used: runs go to the stand-in until WORKBOOK_TARGET=langsmith"
-                .into(),
+        false => Finding::optional(
+            "kernel",
+            "a stock evcxr kernel, where cells that call services do not work; open the page with \
+             `cargo workbook open`",
         ),
-        (Target::LangSmith, Some(key)) => (
-            true,
-            format!(
-                "a key of {} characters is set, and not shown",
-                key.trim().len()
-            ),
+    }
+}
+
+fn destination(target: Target, named: Option<&str>) -> Finding {
+    match (target, named.map(str::trim)) {
+        (Target::LangSmith, _) => Finding::fine(
+            "target",
+            "runs go to LangSmith, and to the stand-in as well",
         ),
-        (Target::LangSmith, None) => (
-            false,
-            "WORKBOOK_TARGET=langsmith without a key: set LANGSMITH_API_KEY".into(),
+        (Target::StandIn, None | Some("mock")) => Finding::fine(
+            "target",
+            "runs go to the stand-in on this machine, and nowhere else",
         ),
-    };
-    Finding { ok, words }
+        // Not shown: what stands there may be a key that slipped into the wrong line.
+        (Target::StandIn, Some(_)) => Finding::broken(
+            "target",
+            "WORKBOOK_TARGET has a value that is not known, so runs go to the stand-in only; write \
+             WORKBOOK_TARGET=langsmith, or leave it out",
+        ),
+    }
+}
+
+fn key_in(env: &Environment) -> Option<String> {
+    env.get("LANGSMITH_API_KEY")
+        .or_else(|| env.get("LANGCHAIN_API_KEY"))
+}
+
+fn key(target: Target, key: Option<&str>) -> Finding {
+    match (target, key) {
+        (Target::StandIn, None) => Finding::fine("key", "none, and none is needed"),
+        (Target::StandIn, Some(_)) => Finding::fine("key", "set, and not used"),
+        (Target::LangSmith, None) => Finding::broken(
+            "key",
+            "runs are to go to LangSmith, and there is no key; set LANGSMITH_API_KEY, or write it \
+             into the file .env",
+        ),
+        (Target::LangSmith, Some(key)) if key.trim().contains(char::is_whitespace) => {
+            Finding::broken(
+                "key",
+                "the key has blanks in it; copy it again into LANGSMITH_API_KEY",
+            )
+        }
+        (Target::LangSmith, Some(key)) => Finding::fine(
+            "key",
+            format!("set, {} characters, not shown", key.trim().len()),
+        ),
+    }
 }
 
 async fn endpoint(client: &Client) -> Finding {
+    let about = "endpoint";
     match client.check().await {
-        Ok(report) => Finding {
-            ok: true,
-            words: format!("{} answers and takes the key", report.endpoint),
-        },
-        Err(problem) => Finding {
-            ok: false,
-            words: problem.to_string(),
-        },
+        Ok(report) => Finding::fine(
+            about,
+            format!("{} answers and takes the key", report.endpoint),
+        ),
+        Err(problem) => Finding::broken(about, &problem.to_string()),
     }
 }
 
-fn peers() -> Finding {
-    match root().as_deref().and_then(python) {
-        Some(_) => Finding {
-            ok: true,
-            words: "the Python peers are installed".into(),
-        },
-        None => Finding {
-            ok: false,
-            words: "the Python peers are not installed: run `cargo workbook doctor`; \
-                    only the cells with a Python service need them"
-                .into(),
-        },
+async fn python_peer() -> Finding {
+    match PythonService::start(PYTHON_PEER, &PeerEnv::untraced()).await {
+        Ok(peer) => Finding::fine("Python peer", format!("starts, and runs {}", peer.sdk())),
+        Err(error) => Finding::broken("Python peer", &error.to_string()),
+    }
+}
+
+async fn javascript_peer() -> Finding {
+    let about = "JavaScript peer";
+    match NodeService::start(JAVASCRIPT_PEER, &PeerEnv::untraced()).await {
+        Ok(peer) => Finding::fine(about, format!("starts, and runs {}", peer.sdk())),
+        Err(missing @ PeerError::NoNode(_)) => Finding::optional(about, &missing.to_string()),
+        Err(error) => Finding::broken(about, &error.to_string()),
     }
 }

@@ -1,53 +1,29 @@
 //! A real Python service with the official LangSmith SDK, as a peer of a lesson.
 
-use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use serde_json::Value;
 
+use super::peer::{Peer, PeerError};
 use super::peer_env::PeerEnv;
 use super::target::root;
-use crate::middleware::TraceRequestExt as _;
 use crate::trace::RunTree;
-
-/// How long a peer may take to start: it imports FastAPI and the SDK.
-const START: Duration = Duration::from_secs(60);
-/// How long a peer may take to answer.
-const ANSWER: Duration = Duration::from_secs(20);
-/// How long a peer may take to end by itself.
-const END: Duration = Duration::from_secs(10);
-/// How many of its last words are kept to explain its end.
-const LAST_WORDS: usize = 12;
 
 /// A Python service in a process of its own.
 ///
 /// It ends when this handle is dropped, and also when the process behind a notebook is killed, because
 /// it watches its standard input.
 #[derive(Debug)]
-pub struct PythonService {
-    name: String,
-    url: String,
-    sdk: String,
-    // Taken when the handle is dropped, by the thread that sees the process out.
-    child: Option<Mutex<Child>>,
-    last_words: LastWords,
-    // Held open: the peer ends when it closes.
-    stdin: Option<ChildStdin>,
-}
-
-type LastWords = Arc<Mutex<VecDeque<String>>>;
+pub struct PythonService(Peer);
 
 impl PythonService {
     /// Starts `setup/python/peers/<name>.py` with the given environment, and waits until it answers.
     ///
     /// # Errors
     /// When the peers are not installed, or the service does not start.
-    pub async fn start(name: &str, env: &PeerEnv) -> Result<Self, PythonError> {
-        let root = root().ok_or(PythonError::NotInstalled)?;
+    pub async fn start(name: &str, env: &PeerEnv) -> Result<Self, PeerError> {
+        let root = root().ok_or(PeerError::NotInstalled)?;
         let script = root.join("setup/python/peers").join(format!("{name}.py"));
         Self::start_script(name, &script, env).await
     }
@@ -60,50 +36,13 @@ impl PythonService {
     ///
     /// # Errors
     /// When the peers are not installed, or the service does not start.
-    pub async fn start_script(
-        name: &str,
-        script: &Path,
-        env: &PeerEnv,
-    ) -> Result<Self, PythonError> {
-        super::kernel::start();
+    pub async fn start_script(name: &str, script: &Path, env: &PeerEnv) -> Result<Self, PeerError> {
         let python = root().and_then(|root| python(&root));
-        let python = python.ok_or(PythonError::NotInstalled)?;
-        let mut command = Command::new(python);
+        let mut command = Command::new(python.ok_or(PeerError::NotInstalled)?);
         env.apply(&mut command);
-        let mut child = command
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|_| PythonError::NotInstalled)?;
-        let stdin = child.stdin.take();
-        let last_words = LastWords::default();
-        if let Some(stderr) = child.stderr.take() {
-            listen(stderr, last_words.clone());
-        }
-        let (stdout, name) = (child.stdout.take(), name.to_owned());
-        let mut service = Self {
-            name,
-            url: String::new(),
-            sdk: String::new(),
-            child: Some(Mutex::new(child)),
-            last_words,
-            stdin,
-        };
-        let ready = tokio::task::spawn_blocking(move || first_line(stdout?));
-        match tokio::time::timeout(START, ready).await {
-            Ok(Ok(Some(ready))) => {
-                service.url = ready["url"].as_str().unwrap_or_default().to_owned();
-                service.sdk = ready["sdk"].as_str().unwrap_or_default().to_owned();
-                Ok(service)
-            }
-            // Its output closed before it was ready: it is ending, and its last words are on the way.
-            Ok(_) => Err(service.ending().await),
-            Err(_) => Err(PythonError::Slow {
-                peer: service.name.clone(),
-            }),
-        }
+        let what = format!("Python service `{name}`");
+        let peer = Peer::start(what, command.arg(script), PeerError::NotInstalled);
+        peer.await.map(Self)
     }
 
     /// Returns true if there is a Python environment to start peers in. Whether it holds all they need
@@ -114,185 +53,34 @@ impl PythonService {
 
     /// Returns the address of a path of the service.
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
+        self.0.url(path)
     }
 
     /// Returns which SDK the service runs, such as `langsmith 0.15.0`.
     pub fn sdk(&self) -> &str {
-        &self.sdk
+        self.0.sdk()
     }
 
     /// Posts JSON below `run`, and returns the JSON of the answer.
     ///
     /// # Errors
     /// When the service has ended, takes too long, or answers with an error.
-    pub async fn call(
-        &self,
-        path: &str,
-        body: &Value,
-        run: &RunTree,
-    ) -> Result<Value, PythonError> {
-        self.send(http().post(self.url(path)).json(body).trace(run))
-            .await
+    pub async fn call(&self, path: &str, body: &Value, run: &RunTree) -> Result<Value, PeerError> {
+        self.0.call(path, body, run).await
     }
 
     /// Asks the service to send the runs it has kept back.
     ///
     /// # Errors
     /// When the service has ended, takes too long, or answers with an error.
-    pub async fn flush(&self) -> Result<(), PythonError> {
-        self.send(http().post(self.url("/flush"))).await.map(|_| ())
+    pub async fn flush(&self) -> Result<(), PeerError> {
+        self.0.flush().await
     }
 
     /// Kills the service without warning, as an out-of-memory killer would.
     pub fn kill(&self) {
-        let Some(child) = &self.child else { return };
-        let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
-        // It may have ended already, which is what was asked for.
-        let _ = child.kill();
-        let _ = child.wait();
+        self.0.kill();
     }
-
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, PythonError> {
-        let peer = || self.name.clone();
-        let failed = |error: reqwest::Error| {
-            self.ended().unwrap_or(if error.is_timeout() {
-                PythonError::Slow { peer: peer() }
-            } else {
-                PythonError::Unreachable {
-                    peer: peer(),
-                    why: error.to_string(),
-                }
-            })
-        };
-        let response = request.send().await.map_err(failed)?;
-        let status = response.status();
-        if !status.is_success() {
-            let body = response.text().await.unwrap_or_default();
-            return Err(PythonError::Status {
-                peer: peer(),
-                status: status.as_u16(),
-                body,
-            });
-        }
-        response.json().await.map_err(failed)
-    }
-
-    /// Waits for the end of a process that is about to end, and tells how it ended.
-    async fn ending(&self) -> PythonError {
-        let deadline = Instant::now() + END;
-        while Instant::now() < deadline {
-            if let Some(error) = self.ended() {
-                return error;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        PythonError::Slow {
-            peer: self.name.clone(),
-        }
-    }
-
-    /// Returns an error that tells how the process ended, if it has.
-    fn ended(&self) -> Option<PythonError> {
-        let mut child = self
-            .child
-            .as_ref()?
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let status = child.try_wait().ok()??;
-        let words = self
-            .last_words
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        Some(PythonError::Ended {
-            peer: self.name.clone(),
-            status: status.to_string(),
-            last_words: words.join("\n"),
-        })
-    }
-}
-
-impl Drop for PythonService {
-    fn drop(&mut self) {
-        // The closing of its standard input tells the service to send what it has and end.
-        self.stdin.take();
-        let Some(child) = self.child.take() else {
-            return;
-        };
-        std::thread::spawn(move || {
-            let mut child = child.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let deadline = Instant::now() + END;
-            while Instant::now() < deadline {
-                if !matches!(child.try_wait(), Ok(None)) {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            // It does not listen. If the kill fails, it has ended in the meantime.
-            let _ = child.kill();
-            let _ = child.wait();
-        });
-    }
-}
-
-/// Why a Python service did not answer. Its `Debug` is its `Display`, so that `expect` reads well.
-#[derive(thiserror::Error)]
-pub enum PythonError {
-    /// No Python with the peers: run `cargo workbook doctor`, it says what to install.
-    #[error("the Python peers are not installed; `cargo workbook doctor` says what is missing")]
-    NotInstalled,
-    /// The process is gone: run the cell that starts it again.
-    #[error(
-        "the Python service `{peer}` has ended ({status}); run the cell that starts it again\n{last_words}"
-    )]
-    Ended {
-        /// Which service.
-        peer: String,
-        /// How it ended.
-        status: String,
-        /// The last lines it wrote to standard error.
-        last_words: String,
-    },
-    /// It runs but took too long: look at the machine's load, then try again.
-    #[error("the Python service `{peer}` took too long to answer")]
-    Slow {
-        /// Which service.
-        peer: String,
-    },
-    /// It runs but the connection failed.
-    #[error("the Python service `{peer}` cannot be reached: {why}")]
-    Unreachable {
-        /// Which service.
-        peer: String,
-        /// What the HTTP client says.
-        why: String,
-    },
-    /// It answered with an error.
-    #[error("the Python service `{peer}` answered {status}: {body}")]
-    Status {
-        /// Which service.
-        peer: String,
-        /// The HTTP status.
-        status: u16,
-        /// The body of the answer.
-        body: String,
-    },
-}
-
-impl std::fmt::Debug for PythonError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
-    }
-}
-
-/// Makes a client for one request: a stock kernel gives every cell an HTTP stack of its own, and one made
-/// in another cell does not find its runtime.
-fn http() -> reqwest::Client {
-    super::loopback()
-        .timeout(ANSWER)
-        .build()
-        .unwrap_or_default()
 }
 
 /// Returns the interpreter that has the peers: `WORKBOOK_PYTHON`, else the workbook's own environment.
@@ -300,24 +88,4 @@ pub(super) fn python(root: &Path) -> Option<PathBuf> {
     let own = std::env::var_os("WORKBOOK_PYTHON").map(PathBuf::from);
     let path = own.unwrap_or_else(|| root.join(".workbook/python/bin/python"));
     path.exists().then_some(path)
-}
-
-fn first_line(stdout: impl Read + Send + 'static) -> Option<Value> {
-    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-    let ready = lines.find_map(|line| serde_json::from_str(&line).ok());
-    // Go on reading: the service would block on a full pipe.
-    std::thread::spawn(move || lines.for_each(drop));
-    ready
-}
-
-fn listen(stderr: impl Read + Send + 'static, words: LastWords) {
-    std::thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
-            if words.len() == LAST_WORDS {
-                words.pop_front();
-            }
-            words.push_back(line);
-        }
-    });
 }

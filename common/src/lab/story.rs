@@ -1,9 +1,16 @@
 //! The docs assistant: the one application of all lessons, without its tracing.
 //!
 //! A *gateway* takes a question, a *retriever* finds passages of this workbook's documentation, a
-//! *generator* writes the answer. All of them are plain functions here; the lessons make services of
-//! them and trace them.
+//! *generator* writes the answer. [`retrieve`] and [`generate`] are plain functions; [`retriever`] and
+//! [`generator`] make services of them behind a layer of yours.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse as _;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -12,7 +19,9 @@ use super::lesson::Lesson;
 use super::pause;
 use super::service::Service;
 use crate::client::Client;
+use crate::middleware::TracingLayer;
 use crate::model::{RunType, TraceTree};
+use crate::trace::current;
 
 /// The question that the lessons ask.
 pub const QUESTION: &str = "How do I keep the trace across a service boundary?";
@@ -61,6 +70,73 @@ pub async fn generate(question: &str, passages: &[Value]) -> String {
         Some(passage) => format!("{passage} ({} sources)", passages.len()),
         None => format!("I found nothing on: {question}"),
     }
+}
+
+/// Serves [`retrieve`] at `POST /retrieve`, traced by a layer of yours: the search is a run below the one
+/// that the layer starts.
+pub fn retriever(layer: TracingLayer) -> Router {
+    Router::new().route("/retrieve", post(search)).layer(layer)
+}
+
+async fn search(Json(body): Json<Value>) -> Json<Value> {
+    let question = body["question"].as_str().unwrap_or_default();
+    let search = current().map(|run| {
+        run.child("search docs")
+            .run_type(RunType::Retriever)
+            .start()
+    });
+    let documents = json!({"documents": retrieve(question).await});
+    if let Some(search) = search {
+        search.end_with(documents.clone());
+    }
+    Json(documents)
+}
+
+/// Serves [`retriever`] on a bad day: the first request is answered with 503, the second takes two seconds, those
+/// that follow are answered as usual.
+pub fn flaky_retriever(layer: TracingLayer) -> Router {
+    let asked = Arc::new(AtomicU32::new(0));
+    let on_a_bad_day = move |request: Request, next: Next| {
+        let number = asked.fetch_add(1, Ordering::Relaxed);
+        async move {
+            match number {
+                0 => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+                1 => pause(2000).await,
+                _ => {}
+            }
+            next.run(request).await
+        }
+    };
+    let inner = Router::new().route("/retrieve", post(search));
+    inner.layer(from_fn(on_a_bad_day)).layer(layer)
+}
+
+/// Serves a reranker at `POST /rerank`, traced by a layer of yours: it gives the documents back, the last
+/// first.
+pub fn reranker(layer: TracingLayer) -> Router {
+    let handler = post(|Json(mut body): Json<Value>| async move {
+        if let Some(documents) = body["documents"].as_array_mut() {
+            documents.reverse();
+        }
+        Json(body)
+    });
+    Router::new().route("/rerank", handler).layer(layer)
+}
+
+/// Serves [`generate`] at `POST /write`, traced by a layer of yours: the answer is a run below the one
+/// that the layer starts.
+pub fn generator(layer: TracingLayer) -> Router {
+    let handler = post(|Json(body): Json<Value>| async move {
+        let question = body["question"].as_str().unwrap_or_default().to_owned();
+        let passages = body["documents"].as_array().cloned().unwrap_or_default();
+        let write = current().map(|run| run.child("write answer").run_type(RunType::Llm).start());
+        let text = json!({"text": generate(&question, &passages).await});
+        if let Some(write) = write {
+            write.end_with(text.clone());
+        }
+        Json(text)
+    });
+    Router::new().route("/write", handler).layer(layer)
 }
 
 /// Runs the assistant as two services that each trace their own work and know nothing of each other's.

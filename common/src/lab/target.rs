@@ -1,7 +1,7 @@
 //! Where a lesson's runs go.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The environment of a lesson: the process's variables, then those of the file `.env` at the root.
 #[derive(Clone, Default)]
@@ -30,13 +30,16 @@ impl Environment {
     }
 }
 
-/// Returns the root of the repository: `WORKBOOK_ROOT`, else the nearest folder above with `notebooks/`.
+/// Returns the root of the repository: `WORKBOOK_ROOT`, else the nearest folder above with `notebooks/`, else
+/// where this crate was compiled: an example is also started from elsewhere.
 pub(super) fn root() -> Option<PathBuf> {
     if let Some(root) = std::env::var_os("WORKBOOK_ROOT") {
         return Some(root.into());
     }
-    let here = std::env::current_dir().ok()?;
+    let here = std::env::current_dir().unwrap_or_default();
+    let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors()
+        .chain(compiled.parent())
         .find(|folder| folder.join("notebooks").is_dir())
         .map(PathBuf::from)
 }

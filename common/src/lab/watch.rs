@@ -153,8 +153,8 @@ impl Lesson {
 
     fn remember(&self, exercise: &Exercise, check: Check) -> Check {
         let journal = Journal::from_env();
-        journal.checked(&check.entry());
-        check.remembering(self.watch().hints_of(exercise, &journal))
+        let forgotten = journal.checked(&check.entry());
+        check.remembering(self.watch().hints_of(exercise, &journal), forgotten)
     }
 }
 

@@ -10,6 +10,7 @@ use super::keys::Doors;
 use super::mock::LangSmithMock;
 use super::on_axum::{self, ServeError};
 use super::on_wiremock;
+use super::otlp::SpanMapping;
 use super::store::Limits;
 use crate::model::{Clock, SystemClock};
 
@@ -69,6 +70,7 @@ pub(super) struct Settings {
     pub(super) faults: Vec<Fault>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) orphan_window: Duration,
+    pub(super) span_mapping: SpanMapping,
 }
 
 /// How long a span waits for its parent. Self-hosted LangSmith calls it
@@ -92,6 +94,7 @@ impl Default for MockBuilder {
             faults: Vec::new(),
             clock: Arc::new(SystemClock),
             orphan_window: ORPHAN_WINDOW,
+            span_mapping: SpanMapping::default(),
         })
     }
 }
@@ -167,6 +170,12 @@ impl MockBuilder {
     /// [`expire_orphans`](LangSmithMock::expire_orphans) drops at once.
     pub fn orphan_window(mut self, window: Duration) -> Self {
         self.0.orphan_window = window;
+        self
+    }
+
+    /// Sets whose converter makes runs of spans. Default: that of the hosted service.
+    pub fn span_mapping(mut self, mapping: SpanMapping) -> Self {
+        self.0.span_mapping = mapping;
         self
     }
 

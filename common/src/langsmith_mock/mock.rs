@@ -10,6 +10,7 @@ use super::core::Core;
 use super::decode::Attachment;
 use super::fault::Fault;
 use super::on_axum::{AxumMount, ServeError};
+use super::otlp::SpanReading;
 use super::request::{MockRequest, MockResponse, ReceivedRequest};
 use super::store::{IngestEntry, RejectedOp};
 use super::violation::Violation;
@@ -184,6 +185,13 @@ impl LangSmithMock {
     /// ```
     pub fn expire_orphans(&self) -> usize {
         self.core.state().expire_orphans(None)
+    }
+
+    /// Returns what was read of the latest thousand spans, and what was lost; each prints as a table.
+    ///
+    /// [`read_spans`](super::read_spans) says the same of a body without a stand-in.
+    pub fn span_readings(&self) -> Vec<SpanReading> {
+        self.core.state().waiting.readings()
     }
 
     /// Returns how many spans wait for a parent.

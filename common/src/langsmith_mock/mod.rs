@@ -56,6 +56,7 @@ pub use decode::{Attachment, OpKind};
 pub use fault::{ConnectionFault, Fault};
 pub use mock::LangSmithMock;
 pub use on_axum::ServeError;
+pub use otlp::{Fate, ReadSpansError, SpanMapping, SpanReading, read_spans};
 pub use request::{MockRequest, MockResponse, ReceivedRequest};
 pub use route::Route;
 pub use store::{IngestEntry, IngestOutcome, Limits, RejectedOp};

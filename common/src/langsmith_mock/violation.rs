@@ -208,6 +208,8 @@ codes! {
     SpanMalformed Error "span_malformed",
     /// A span's parent never came, so it was dropped after its 200. In both modes.
     SpanOrphan Error "span_orphan",
+    /// A span was dropped by the collector-proxy's filter, after its 202. In both modes.
+    SpanFiltered Error "span_filtered",
 }
 
 impl fmt::Display for ViolationCode {

@@ -51,19 +51,33 @@ impl MakeRun {
         if self.filter.as_ref().is_some_and(|keep| !keep(request)) {
             return (IncomingTrace::left_out(self.off.clone()), None);
         }
-        let extracted = self.extract(request);
-        if self.propagate_only {
-            let parent = extracted.context.clone();
-            let parent = parent.map(|context| self.tracer.remote(context));
-            let incoming = IncomingTrace::new(self.tracer.clone(), extracted, None);
-            return (incoming, parent);
+        if !self.tracer.is_enabled() {
+            return (self.receive_unrecorded(request), None);
         }
-        let run = self
-            .tracer
-            .is_enabled()
-            .then(|| self.start(request, &extracted));
-        let incoming = IncomingTrace::new(self.tracer.clone(), extracted, run.clone());
-        (incoming, run)
+        let extracted = self.extract(request);
+        let run = if self.propagate_only {
+            let parent = extracted.context.clone();
+            parent.map(|context| self.tracer.remote(context))
+        } else {
+            Some(self.start(request, &extracted))
+        };
+        let own = (!self.propagate_only).then(|| run.clone()).flatten();
+        (IncomingTrace::new(self.tracer.clone(), extracted, own), run)
+    }
+
+    /// Returns what the handlers get to see where nothing is recorded. The header is read if one of them
+    /// asks for it, unless whether it counts is decided by more than the header.
+    fn receive_unrecorded(&self, request: &Parts) -> IncomingTrace {
+        let headers = &request.headers;
+        let may_wait = self.trust_request.is_none()
+            && self.limit.is_none()
+            && self.propagator.reads_its_own_only()
+            && headers.contains_key(TRACE_HEADER);
+        if may_wait {
+            IncomingTrace::unread(self.tracer.clone(), self.propagator.clone(), headers)
+        } else {
+            IncomingTrace::new(self.tracer.clone(), self.extract(request), None)
+        }
     }
 
     fn extract(&self, request: &Parts) -> Extracted {
@@ -92,7 +106,7 @@ impl MakeRun {
         let (method, path) = (request.method.as_str(), request.uri.path());
         let name = match &self.name {
             Some(name) => name(request),
-            None => format!("{method} {path}"),
+            None => [method, " ", path].concat(),
         };
         let mut run = self
             .tracer

@@ -5,19 +5,9 @@
 //!          └ Member ───┘ └ ignored    └ Member
 //! ```
 
-use std::borrow::Cow;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode};
+use memchr::memchr;
 
 use super::limits::{MAX_BAGGAGE_BYTES, MAX_BAGGAGE_MEMBERS};
-
-/// Everything but what RFC 3986 calls unreserved: legal in W3C baggage, and read alike by the Python
-/// SDK (which leaves `/` as it is) and the JavaScript SDK (which leaves `!*'()`).
-pub(super) const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// One member as it stands in the header.
 pub(super) struct Member<'a> {
@@ -32,25 +22,100 @@ pub(super) struct Member<'a> {
 /// Returns the members of one line, without empty ones (as a trailing comma makes), and with the bytes
 /// that each takes of the line.
 pub(super) fn members(line: &[u8]) -> impl Iterator<Item = (usize, Option<Member<'_>>)> {
-    line.split(|byte| *byte == b',').map(|part| {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let (part, behind) = cut(rest?, b',');
+        rest = behind;
         let raw = part.trim_ascii();
         let member = (!raw.is_empty()).then(|| {
-            let own = raw.split(|byte| *byte == b';').next().unwrap_or(raw);
-            let mut halves = own.splitn(2, |byte| *byte == b'=');
+            let (own, _) = cut(raw, b';');
+            let (key, value) = cut(own, b'=');
             Member {
                 raw,
-                key: halves.next().unwrap_or_default().trim_ascii(),
-                value: halves.next().map(<[u8]>::trim_ascii),
+                key: key.trim_ascii(),
+                value: value.map(<[u8]>::trim_ascii),
             }
         });
-        (part.len(), member)
+        Some((part.len(), member))
     })
 }
 
+/// Returns what is before the first such byte, and what is behind it.
+fn cut(bytes: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
+    match memchr(at, bytes) {
+        Some(at) => (&bytes[..at], Some(&bytes[at + 1..])),
+        None => (bytes, None),
+    }
+}
+
 /// Reads a value: escapes that are none are kept as they are, as the Python SDK does; what is no UTF-8
-/// is nothing.
-pub(super) fn decode(value: &[u8]) -> Option<Cow<'_, str>> {
-    percent_decode(value).decode_utf8().ok()
+/// is nothing. A value with escapes is written anew into `unescaped`, the others are read where they are.
+pub(super) fn decode<'a>(value: &'a [u8], unescaped: &'a mut Vec<u8>) -> Option<&'a str> {
+    let Some(first) = memchr(b'%', value) else {
+        return std::str::from_utf8(value).ok();
+    };
+    unescaped.clear();
+    unescaped.reserve(value.len());
+    unescaped.extend_from_slice(&value[..first]);
+    let mut rest = &value[first..];
+    while let [byte, behind @ ..] = rest {
+        rest = behind;
+        let mut byte = *byte;
+        if byte == b'%'
+            && let [high, low, behind @ ..] = rest
+            && hex(*high) | hex(*low) < 16
+        {
+            byte = hex(*high) << 4 | hex(*low);
+            rest = behind;
+        }
+        unescaped.push(byte);
+    }
+    std::str::from_utf8(unescaped).ok()
+}
+
+/// What each hexadecimal digit is worth; 16 for every other byte.
+const HEX: [u8; 256] = {
+    let mut table = [16; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if let Some(digit) = (byte as u8 as char).to_digit(16) {
+            table[byte] = digit as u8;
+        }
+        byte += 1;
+    }
+    table
+};
+
+fn hex(digit: u8) -> u8 {
+    HEX[usize::from(digit)]
+}
+
+/// What RFC 3986 calls unreserved stands for itself; all else is escaped. That is legal in W3C baggage,
+/// and read alike by the Python SDK (which leaves `/` as it is) and the JavaScript SDK (which leaves
+/// `!*'()`).
+const STANDS_FOR_ITSELF: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let such = byte as u8;
+        table[byte] = such.is_ascii_alphanumeric() || matches!(such, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
+
+/// Writes a value, escaped.
+pub(super) fn escape(text: &mut Vec<u8>, value: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut rest = value;
+    let stands = |byte: &u8| STANDS_FOR_ITSELF[usize::from(*byte)];
+    while let Some(at) = rest.iter().position(|byte| !stands(byte)) {
+        text.extend_from_slice(&rest[..at]);
+        let digit = |nibble: u8| DIGITS[usize::from(nibble)];
+        text.extend_from_slice(&[b'%', digit(rest[at] >> 4), digit(rest[at] & 15)]);
+        rest = &rest[at + 1..];
+    }
+    text.extend_from_slice(rest);
 }
 
 /// What is left of the 8 KiB and 64 members of a whole baggage.

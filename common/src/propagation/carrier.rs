@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
+use super::{BAGGAGE_HEADER, TRACE_HEADER};
 use crate::model::JsonMap;
 
 /// Reads the entries of a carrier.
@@ -36,9 +37,25 @@ pub trait Injector: Extractor {
     fn remove(&mut self, name: &str);
 }
 
+static TRACE: HeaderName = HeaderName::from_static(TRACE_HEADER);
+static BAGGAGE: HeaderName = HeaderName::from_static(BAGGAGE_HEADER);
+
+/// Returns the name of a header of ours, which need not be checked anew for each request.
+fn of_ours(name: &str) -> Option<&'static HeaderName> {
+    match name {
+        TRACE_HEADER => Some(&TRACE),
+        BAGGAGE_HEADER => Some(&BAGGAGE),
+        _ => None,
+    }
+}
+
 impl Extractor for HeaderMap {
     fn values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        for value in self.get_all(name) {
+        let values = match of_ours(name) {
+            Some(name) => self.get_all(name),
+            None => self.get_all(name),
+        };
+        for value in values {
             visit(value.as_bytes());
         }
     }
@@ -46,7 +63,10 @@ impl Extractor for HeaderMap {
 
 impl Injector for HeaderMap {
     fn set(&mut self, name: &'static str, value: String) {
-        let name = HeaderName::from_static(name);
+        let name = match of_ours(name) {
+            Some(name) => name.clone(),
+            None => HeaderName::from_static(name),
+        };
         match HeaderValue::try_from(value) {
             Ok(value) => self.insert(name, value),
             Err(_) => HeaderMap::remove(self, name),

@@ -148,6 +148,9 @@ pub struct IgnoredEntries {
 impl IgnoredEntries {
     pub(super) const REASONS: usize = 9;
 
+    #[cfg(feature = "middleware")]
+    pub(crate) const NONE: Self = Self::from_counts([0; Self::REASONS]);
+
     /// Returns the counts with their names, in the order of the fields.
     pub fn by_reason(&self) -> [(&'static str, u64); 9] {
         [
@@ -163,7 +166,7 @@ impl IgnoredEntries {
         ]
     }
 
-    pub(super) fn from_counts(counts: [u64; Self::REASONS]) -> Self {
+    pub(super) const fn from_counts(counts: [u64; Self::REASONS]) -> Self {
         let [
             over_budget,
             bad_member,

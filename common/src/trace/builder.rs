@@ -78,6 +78,12 @@ impl RunBuilder {
         }
     }
 
+    /// Returns true if nothing can come of it, so that it need not be told anything.
+    #[cfg(feature = "middleware")]
+    pub(crate) fn is_off(&self) -> bool {
+        self.off
+    }
+
     /// Sets the kind of work; [`RunType::Chain`] by default.
     pub fn run_type(self, run_type: impl Into<RunType>) -> Self {
         self.with(|run| run.run_type = run_type.into())

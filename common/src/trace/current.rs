@@ -52,6 +52,13 @@ pub fn with_run<T>(run: &RunTree, work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Makes `run` the current one of this thread until the guard is dropped. Guards are dropped in the reverse
+/// order of their making.
+#[cfg(feature = "tracing_layer")]
+pub(crate) fn enter(run: RunTree) -> Entered {
+    Entered::run(run)
+}
+
 /// Adds one key of metadata to the current run; does nothing if there is none. Python's
 /// `set_run_metadata`.
 pub fn add_metadata(key: impl Into<String>, value: impl Into<serde_json::Value>) {
@@ -129,7 +136,7 @@ impl<F: Future> Future for InRun<F> {
 }
 
 /// Takes a layer off again, also when the work panics.
-pub(super) struct Entered;
+pub(crate) struct Entered;
 
 impl Entered {
     pub(super) fn run(run: RunTree) -> Self {

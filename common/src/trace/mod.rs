@@ -36,6 +36,8 @@ pub(crate) use builder::serialized;
 pub use builder::{CLOCK_SKEW, RunBuilder};
 #[cfg(feature = "macros")]
 pub(crate) use current::tracer_here;
+#[cfg(feature = "tracing_layer")]
+pub(crate) use current::{Entered, enter};
 pub use current::{InRun, TraceFutureExt, add_metadata, current, with_run};
 pub use gate::GateCounts;
 pub use process::{AlreadyInstalled, DefaultGuard, configure, default_tracer, install_default};

@@ -119,3 +119,13 @@ impl Drop for Program {
         }
     }
 }
+
+/// The most memory that this process has held, in bytes.
+#[cfg(target_os = "linux")]
+pub fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kilobytes = kilobytes.expect("a size").trim().parse::<u64>();
+    kilobytes.expect("a number") * 1_024
+}

@@ -182,19 +182,24 @@ def listen() -> socket.socket:
     return listener
 
 
-def main() -> None:
-    """Serve on a port of the system's choice until the input closes."""
-    logging.basicConfig(level=logging.ERROR)
+def serve(app: Any, log_level: str) -> None:
+    """Serve on a port of the system's choice until the input closes, then send what is left."""
     client = get_cached_client()
     listener = listen()
-    # Standard error is for what ends the service: the program that started it quotes its last lines.
-    quiet = {"log_config": None, "log_level": "critical"}
-    service = Service(uvicorn.Config(app, timeout_graceful_shutdown=STOP_SECONDS, **quiet))
+    settings = {"log_config": None, "log_level": log_level}
+    service = Service(uvicorn.Config(app, timeout_graceful_shutdown=STOP_SECONDS, **settings))
     threading.Thread(target=stop_with_input, args=[service], daemon=True).start()
     try:
         service.run(sockets=[listener])
     finally:
         client.flush(timeout=FLUSH_SECONDS)
+
+
+def main() -> None:
+    """Serve until the input closes."""
+    # Standard error is for what ends the service: the program that started it quotes its last lines.
+    logging.basicConfig(level=logging.ERROR)
+    serve(app, "critical")
 
 
 if __name__ == "__main__":

@@ -12,14 +12,13 @@
 //! | [`next`] | a call to the next service that keeps the trace |
 //! | [`trust`] | whose traces it continues |
 //! | [`serve`] | running it: port, signals, flush |
-//! | [`stage`], [`peers`], [`node`], [`traffic`], [`report`], [`page`] | the demonstration around it |
+//! | [`stage`], [`peers`], [`traffic`], [`report`], [`page`] | the demonstration around it |
 //!
 //! Start at [`service::app`].
 
 pub mod cli;
 pub mod demo;
 pub mod next;
-pub mod node;
 pub mod page;
 pub mod peers;
 pub mod report;

@@ -8,18 +8,18 @@
 //!
 //! Start at [`Peer`].
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
-use common::lab::{Lesson, PythonError, PythonService, http_client};
+use common::lab::{Lesson, NodeService, PeerError, PythonService, http_client};
 
 use crate::next::Next;
-use crate::node::Node;
 use crate::serve::NAME;
 use crate::stage::{free_port, service, spawn};
 
-/// The peer's script.
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peer/service.py");
+/// The peers' scripts.
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peer/service.py");
+const NODE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peer/service.mjs");
 
 /// A service that the axum one talks to.
 #[derive(Debug)]
@@ -37,17 +37,17 @@ pub struct Peer {
 #[derive(Debug)]
 enum Process {
     Python(PythonService),
-    Node(Node),
+    Node(NodeService),
     Ours,
 }
 
 /// Which peers are to be real.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Peers {
     /// FastAPI, rather than a second axum service.
     pub python: bool,
-    /// Express, with the packages of this folder.
-    pub node: Option<PathBuf>,
+    /// Express as well.
+    pub node: bool,
 }
 
 impl Peers {
@@ -55,7 +55,7 @@ impl Peers {
     pub fn installed() -> Self {
         Self {
             python: PythonService::is_installed(),
-            node: Node::modules(),
+            node: NodeService::missing().is_none(),
         }
     }
 }
@@ -63,9 +63,9 @@ impl Peers {
 impl Peer {
     pub(crate) async fn fastapi(lesson: &Lesson, next: &str) -> Result<Self> {
         let env = lesson.peer_env().with("NEXT_URL", next);
-        let python = PythonService::start_script("fastapi", Path::new(SCRIPT), &env).await;
+        let python = PythonService::start_script("fastapi", Path::new(PYTHON), &env).await;
         let python = python.map_err(|error| match error {
-            PythonError::Ended {
+            PeerError::Ended {
                 status, last_words, ..
             } => anyhow!(
                 "the FastAPI service ends at once ({status}); `cargo workbook doctor` says what its \
@@ -81,13 +81,13 @@ impl Peer {
         })
     }
 
-    pub(crate) async fn express(lesson: &Lesson, next: &str, modules: &Path) -> Result<Self> {
+    pub(crate) async fn express(lesson: &Lesson, next: &str) -> Result<Self> {
         let env = lesson.peer_env().with("NEXT_URL", next);
-        let node = Node::start(modules, env).await?;
+        let node = NodeService::start_script("express", Path::new(NODE), &env).await?;
         Ok(Self {
             name: "express",
-            url: node.url.clone(),
-            what: format!("Express, {} for JavaScript", node.sdk),
+            url: node.url(""),
+            what: format!("Express, {} for JavaScript", node.sdk()),
             process: Process::Node(node),
         })
     }
@@ -127,7 +127,10 @@ impl Peer {
                 let flushed = python.flush().await;
                 flushed.context("the FastAPI service keeps its runs")
             }
-            Process::Node(node) => node.flush().await,
+            Process::Node(node) => {
+                let flushed = node.flush().await;
+                flushed.context("the Express service keeps its runs")
+            }
             Process::Ours => Ok(()),
         }
     }

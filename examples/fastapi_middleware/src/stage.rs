@@ -50,9 +50,9 @@ impl Stage {
         } else {
             Peer::second_axum(&lesson, &axum).await?
         };
-        let express = match &peers.node {
-            Some(modules) => Some(Peer::express(&lesson, &axum, modules).await?),
-            None => None,
+        let express = match peers.node {
+            true => Some(Peer::express(&lesson, &axum).await?),
+            false => None,
         };
         let next = Next {
             name: peer.name.into(),

@@ -21,7 +21,7 @@ async fn a_header_that_costs_the_official_middleware_the_request_costs_ours_noth
     }
     let peers = Peers {
         python: true,
-        node: None,
+        node: false,
     };
     let stage = Stage::set(peers).await.expect("both services start");
     let (theirs, ours) = (address(&stage.peer.url), address(&stage.axum));

@@ -3,8 +3,8 @@
 mod wire;
 
 use common::analysis::{Scorecard, text_tree};
+use common::lab::NodeService;
 use common::model::TraceTree;
-use fastapi_middleware::node::Node;
 use fastapi_middleware::page;
 use fastapi_middleware::peers::Peers;
 use fastapi_middleware::report::Report;
@@ -13,7 +13,7 @@ use fastapi_middleware::traffic::{Amount, Traffic};
 
 const RUST_ONLY: Peers = Peers {
     python: false,
-    node: None,
+    node: false,
 };
 
 async fn shown(peers: Peers) -> (Stage, Report) {
@@ -52,7 +52,7 @@ async fn rust_and_python_are_one_trace_whoever_begins_it() {
     }
     let (stage, report) = shown(Peers {
         python: true,
-        node: None,
+        node: false,
     })
     .await;
     assert_eq!(
@@ -99,11 +99,11 @@ async fn rust_and_python_are_one_trace_whoever_begins_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn javascript_joins_the_trace_as_well() {
-    let Some(modules) = Node::modules() else {
-        return wire::skip("there is no Node.js with the official SDK and Express");
-    };
+    if let Some(missing) = NodeService::missing() {
+        return wire::skip(&missing);
+    }
     let peers = Peers {
-        node: Some(modules),
+        node: true,
         ..RUST_ONLY
     };
     let (_, report) = shown(peers).await;

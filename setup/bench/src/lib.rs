@@ -21,6 +21,7 @@ pub mod clocks;
 pub mod contestants;
 pub mod drivers;
 pub mod faults;
+pub mod folders;
 pub mod headers;
 pub mod pages;
 mod peers;

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 use bench::contestants::{self, Contestant};
 use bench::rounds::{Size, measure};
-use bench::{drivers, faults, headers, pages, soak, table, web};
+use bench::{drivers, faults, folders, headers, pages, soak, table, web};
 
 /// Measures `common` beside its peers: what tracing costs, and what arrives when things go wrong.
 #[derive(Debug, Parser)]
@@ -85,7 +85,10 @@ fn work(arguments: &Arguments) -> Result<ExitCode> {
             });
             web::serve(name, sink.trim())?;
         }
-        None => return measured(arguments),
+        None => {
+            folders::leave_nothing_when_interrupted()?;
+            return measured(arguments);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 use crate::contestants::{Contestant, Role};
+use crate::folders;
 use crate::protocol::Order;
 
 /// Everything that would change what a library does, and comes from outside.
@@ -64,7 +66,7 @@ impl Process {
         order: &str,
         settings: Vec<(&str, OsString)>,
     ) -> Result<Self> {
-        let folder = tempfile::tempdir().context("making a folder for a driver")?;
+        let folder = folders::make()?;
         let log = folder.path().join("stderr.log");
         let mut command = contestant.command(role)?;
         for (name, _) in std::env::vars_os() {
@@ -76,6 +78,8 @@ impl Process {
         }
         let mut child = command
             .current_dir(folder.path())
+            // What it forks ends with it.
+            .process_group(0)
             // A profile of the LangSmith command line would change endpoint and key.
             .env("HOME", folder.path())
             .env("LANGSMITH_TRACING", "true")
@@ -85,6 +89,7 @@ impl Process {
             .stderr(File::create(&log).context("making a log for a driver")?)
             .spawn()
             .with_context(|| format!("starting {}", contestant.title))?;
+        folders::note(child.id());
         let mut input = child.stdin.take().context("a driver without an input")?;
         // One that ends before it has read says why in its log.
         let _ = input.write_all(format!("{order}\n").as_bytes());
@@ -143,11 +148,12 @@ impl Process {
         let until = Instant::now() + patience;
         while Instant::now() < until {
             if let Some(status) = self.child.try_wait().context("waiting for a driver")? {
+                folders::end(self.child.id());
                 return Ok(Some(status));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.child.kill().context("ending a driver")?;
+        folders::end(self.child.id());
         self.child.wait().context("waiting for a driver")?;
         Ok(None)
     }
@@ -155,7 +161,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        folders::end(self.child.id());
         let _ = self.child.wait();
     }
 }

@@ -72,7 +72,7 @@ impl Size {
 /// # Errors
 /// If there is no place for the text that is carried.
 pub fn measure(contestants: &[Contestant], size: Size, edges: bool) -> Result<Results> {
-    let folder = tempfile::tempdir().context("making a folder")?;
+    let folder = crate::folders::make()?;
     let prose = write_prose(folder.path())?;
     let mut results = Results {
         rounds: size.rounds,

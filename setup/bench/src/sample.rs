@@ -59,7 +59,7 @@ impl Sample {
     /// If it does not start, does not report, or sends what cannot be read.
     pub fn take(contestant: Contestant, workload: Workload, prose: &Path) -> Result<Self> {
         let sink = Sink::start(Script::default())?;
-        let spool = tempfile::tempdir()?;
+        let spool = crate::folders::make()?;
         let order = Order {
             url: sink.url.clone(),
             prose: prose.to_owned(),

@@ -51,7 +51,7 @@ pub struct Moment {
 /// # Errors
 /// If the process does not start.
 pub fn soak(time: Duration, mut told: impl FnMut(&Moment)) -> Result<Vec<Moment>> {
-    let folder = tempfile::tempdir().context("making a folder")?;
+    let folder = crate::folders::make()?;
     let sink = Sink::start(Script::forgetful())?;
     let order = Order {
         url: sink.url.clone(),

@@ -9,35 +9,26 @@ SDK does (`LANGSMITH_ENDPOINT`, `LANGSMITH_API_KEY`, …).
                      "callback": optional address of a service that reorders documents}
     POST /flush                                     waits until all runs so far have been sent
 
-The first line on the standard output tells the address. The service ends when its standard input
-closes, so it never outlives the process that started it.
+How it tells its address and when it ends: see `serving.py`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import re
-import socket
-import sys
-import threading
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import langsmith
-import uvicorn
 from documents import Document, find
 from fastapi import FastAPI, HTTPException
 from langsmith import get_current_run_tree, traceable
 from langsmith.middleware import TracingMiddleware
 from langsmith.run_trees import get_cached_client
 from pydantic import BaseModel, field_validator
+from serving import FLUSH_SECONDS, serve
 
 CALLBACK_SECONDS = 10.0
-FLUSH_SECONDS = 10.0
-STOP_SECONDS = 3
 
 app = FastAPI(title="retriever")
 app.add_middleware(TracingMiddleware)
@@ -119,42 +110,12 @@ class WithoutKeys(logging.Formatter):
         return re.sub(r"\s*API Key: \S*", "", super().format(record))
 
 
-class Service(uvicorn.Server):
-    """Serve, and tell the address as soon as it answers."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then print the address."""
-        await super().startup(sockets=sockets)
-        assert sockets
-        host, port = sockets[0].getsockname()
-        sdk = f"langsmith {langsmith.__version__}"
-        print(json.dumps({"event": "ready", "url": f"http://{host}:{port}", "sdk": sdk}), flush=True)
-
-
-def stop_with_input(service: Service) -> None:
-    """End the service when the standard input closes; see that it does."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    service.should_exit = True
-    late = threading.Timer(2 * STOP_SECONDS + FLUSH_SECONDS, os._exit, [1])
-    late.daemon = True
-    late.start()
-
-
 def main() -> None:
-    """Serve on a port of the system's choice until the input closes."""
+    """Serve until the input closes."""
     handler = logging.StreamHandler()
     handler.setFormatter(WithoutKeys("%(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    client = get_cached_client()
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS)
-    service = Service(config)
-    threading.Thread(target=stop_with_input, args=[service], daemon=True).start()
-    try:
-        service.run(sockets=[listener])
-    finally:
-        client.flush(timeout=FLUSH_SECONDS)
+    serve(app, "critical")
 
 
 if __name__ == "__main__":

@@ -96,6 +96,22 @@ class ExerciseTest(RunnerCase):
         signed = saved.metadata["workbook"]["made_from"][saved.cells[2].id]
         self.assertEqual(signed, fingerprint("out new"))
 
+    def test_what_a_cell_tells_of_the_machine_is_new_only_with_its_source(self) -> None:
+        tagged = new_code_cell("out node v20", metadata={"tags": ["machine"]})
+        path = self.write("notebooks/01_a.ipynb", tagged, END)
+        self.run_them(path, more=("--save",))
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells[1].outputs[0].text = "no node\n"
+        nbformat.write(notebook, path)
+        _, events = self.run_them(path, more=("--save",))
+        self.assertEqual([e for e in events if e["event"] == "stale"], [])
+        notebook = nbformat.read(path, as_version=4)
+        self.assertEqual(notebook.cells[1].outputs[0].text, "no node\n")
+        notebook.cells[1].source = "out node v22"
+        nbformat.write(notebook, path)
+        self.run_them(path, more=("--save",))
+        self.assertEqual(nbformat.read(path, as_version=4).cells[1].outputs[0].text, "node v22\n")
+
     def test_what_differs_each_time_is_masked_and_nothing_else(self) -> None:
         first = "run 01a205cc…2e8b  90.1 ms  ✓\nhttp://127.0.0.1:41003 took 3.42 s"
         other = "run 01b305aa…11ff    112 ms  ✓\nhttp://127.0.0.1:9 took 850 µs"
@@ -105,10 +121,16 @@ class ExerciseTest(RunnerCase):
         again = [new_output("stream", name="stdout", text="14 requests in 2.9 s")]
         self.assertNotEqual(normal_form(output), normal_form(again))
         self.assertEqual(normal_form(output, ["measured"]), normal_form(again, ["measured"]))
+        there = [new_output("stream", name="stdout", text="✓ kernel  ours\n✓ peer    node 20\nAll is well.")]
+        lacks = [new_output("stream", name="stdout", text="✓ kernel  ours\n– peer    none\n          → get one")]
+        fewer = [new_output("stream", name="stdout", text="✓ kernel  ours\nAll is well.")]
+        self.assertEqual(normal_form(there, ["machine"]), normal_form(lacks, ["machine"]))
+        self.assertNotEqual(normal_form(there, ["machine"]), normal_form(fewer, ["machine"]))
 
     def test_the_number_of_a_source_is_that_of_the_command(self) -> None:
         # `check` in Rust has the same number in its tests.
         self.assertEqual(fingerprint("let a = 1;"), "8b771e426878702c")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import email.parser
 import email.policy
 import gzip
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +20,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-RETRIEVER = Path(__file__).resolve().parent.parent / "peers" / "retriever.py"
+ROOT_FOLDER = Path(__file__).resolve().parents[3]
+PEERS = ROOT_FOLDER / "setup/python/peers"
+RETRIEVER = PEERS / "retriever.py"
+# What people copy stands alone, so it has its own copy of the manners.
+COPIES = [ROOT_FOLDER / "examples/fastapi_middleware/peer/service.py"]
 PATIENCE_SECONDS = 30
 KEY = "lsv2_pt_" + "a1b2c3d4" * 4
 
@@ -203,6 +210,43 @@ class PeerTest(unittest.TestCase):
         self.assertIn("langsmith", err)
         self.assertNotIn("API Key", err)
         self.assertNotIn(KEY[:4], err)
+
+
+class MannersTest(unittest.TestCase):
+    """Look at how a peer serves."""
+
+    def test_a_reply_in_two_parts_does_not_wait_for_an_acknowledgment(self) -> None:
+        sys.path.insert(0, str(PEERS))
+        self.addCleanup(sys.path.remove, str(PEERS))
+        from serving import listen
+
+        async def switched_off() -> int:
+            found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+            async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                accepted = writer.get_extra_info("socket")
+                found.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                writer.close()
+
+            async with await asyncio.start_server(answer, sock=listen()) as server:
+                host, port = server.sockets[0].getsockname()
+                _, writer = await asyncio.open_connection(host, port)
+                writer.close()
+                return await asyncio.wait_for(found, PATIENCE_SECONDS)
+
+        self.assertEqual(asyncio.run(switched_off()), 1)
+
+    def test_copies_of_the_manners_have_not_drifted(self) -> None:
+        def manners(path: Path) -> dict[str, str]:
+            kinds = (ast.ClassDef, ast.FunctionDef)
+            parts = [part for part in ast.parse(path.read_text()).body if isinstance(part, kinds)]
+            return {part.name: ast.unparse(part) for part in parts}
+
+        original = manners(PEERS / "serving.py")
+        self.assertEqual(list(original), ["Service", "stop_with_input", "listen", "serve"])
+        for copy in COPIES:
+            there = manners(copy)
+            self.assertEqual({name: there.get(name) for name in original}, original, copy.name)
 
 
 if __name__ == "__main__":

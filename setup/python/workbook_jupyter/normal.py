@@ -4,7 +4,8 @@ Ids, times, durations and ports differ from run to run although nothing has chan
 when they are masked decides whether an output is new: `refresh` keeps the old one if it is not, and
 `check` calls it stale if it is.
 
-A cell tagged `measured` shows a measurement: all of its numbers are masked.
+A cell tagged `measured` shows a measurement: all of its numbers are masked. A cell tagged `machine` tells
+what is installed here: of each of its lines that begin with a sign, only what the line is about counts.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ MASKS = [
     (re.compile(r"[ \t]{2,}"), "  "),
     (re.compile(r"[─]{2,}"), "──"),
 ]
+ABOUT = re.compile(r"^[✓–!✗] (.*?)(?: {2,}|$)", re.MULTILINE)
 NUMBER = re.compile(r"\d[\d.,_]*")
 TAG = re.compile(r"<([A-Za-z]+)")
 TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
@@ -43,8 +45,11 @@ DATA_URI = re.compile(r"data:image/svg\+xml,([A-Za-z0-9%]+)")
 
 def normal_form(outputs: Iterable[NotebookNode], tags: Iterable[str] = ()) -> str:
     """Write outputs as text that differs only where what they say differs."""
-    measured = "measured" in set(tags)
-    parts = [normal_output(output, measured) for output in merge_streams(list(outputs))]
+    tags, merged = set(tags), merge_streams(list(outputs))
+    if "machine" in tags:
+        printed = (output.text for output in merged if output.output_type == "stream")
+        return json.dumps(ABOUT.findall("".join(printed)), ensure_ascii=False)
+    parts = [normal_output(output, "measured" in tags) for output in merged]
     return json.dumps(parts, ensure_ascii=False)
 
 

@@ -77,7 +77,7 @@ class Runner:
             self.emit("notebook", path=self.name(path), cells=len(cells))
             fine = await self.run_cells(path, cells, following)
             if fine and (self.save or self.exercises):
-                self.compare(path, before, cells)
+                self.compare(path, notebook, before, cells)
             if fine and self.save:
                 sign(notebook, cells)
                 self.emit("saved", path=self.name(path), changed=save(notebook, path))
@@ -133,14 +133,16 @@ class Runner:
                 self.emit("check", **facts, phase="solved", error=error)
                 return
 
-    def compare(self, path: Path, before: list[NotebookNode], after: list[NotebookNode]) -> None:
+    def compare(
+        self, path: Path, notebook: NotebookNode, before: list[NotebookNode], after: list[NotebookNode]
+    ) -> None:
         """Keep outputs that say what they said before; tell of the others."""
         for old, new in zip(before, after, strict=True):
             tags = new.metadata.get("tags", [])
             was, now = normal_form(old.outputs, tags), normal_form(new.outputs, tags)
             if was != now:
                 self.emit("stale", path=self.name(path), cell=new.get("id"), was=was, now=now)
-            elif not self.force:
+            elif not self.force and (old.outputs or not new.outputs) and is_signed(notebook, new):
                 new.outputs = old.outputs
 
     async def run_cell(
@@ -217,6 +219,12 @@ def sign(notebook: NotebookNode, cells: list[NotebookNode]) -> None:
     notebook.metadata.setdefault("workbook", {})["made_from"] = {
         cell.id: fingerprint(cell.source) for cell in cells if "id" in cell
     }
+
+
+def is_signed(notebook: NotebookNode, cell: NotebookNode) -> bool:
+    """Say whether a cell's saved outputs were made from its present source."""
+    made_from = notebook.metadata.get("workbook", {}).get("made_from", {})
+    return bool(made_from.get(cell.get("id")) == fingerprint(cell.source))
 
 
 def since(begun: float) -> float:

@@ -87,6 +87,7 @@ impl Repository {
             page["metadata"]["workbook"]["made_from"][cell["id"].as_str().unwrap()] = json!(number);
         }
         fs::write(root.join(PATH), "{}").unwrap();
+        fs::write(root.join("notebooks/a.svg"), "").unwrap();
         Self { root, page }
     }
 
@@ -228,6 +229,17 @@ fn a_broken_link_is_found_and_so_is_one_out_of_the_repository() {
         "about Setup",
         &["`02_b.ipynb#top` leads nowhere"],
     );
+    for source in [
+        "## Setup\n\n<a href=\"02_b.ipynb\">the next</a>",
+        "## Setup\n\n<img src='02_b.ipynb' alt=\"a tree\">",
+    ] {
+        damaged.cell("about Setup")["source"] = json!(source);
+        one(
+            &damaged.found(),
+            "about Setup",
+            &["the link `02_b.ipynb` leads nowhere"],
+        );
+    }
     damaged.cell("about Setup")["source"] = json!("## Setup\n\n[out](../../secret.txt)");
     one(
         &damaged.found(),

@@ -39,12 +39,13 @@ pub(super) fn findings(page: &Page, root: &Path) -> Vec<Finding> {
 }
 
 fn is_web(link: &str) -> bool {
-    ["http://", "https://", "mailto:"]
+    ["http://", "https://", "mailto:", "data:"]
         .iter()
         .any(|start| link.starts_with(start))
 }
 
-/// Returns the targets of `[…](target)`, outside of code.
+/// Returns the targets of `[…](target)`, `[…]: target`, `<a href="target">` and `<img src="target">`, outside
+/// of code.
 fn links(markdown: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut in_code = false;
@@ -55,16 +56,34 @@ fn links(markdown: &str) -> Vec<&str> {
         if in_code {
             continue;
         }
+        // An odd number of backticks before it: it is quoted.
+        let is_quoted = |at: usize| line[..at].matches('`').count() % 2 == 1;
         for (at, _) in line.match_indices("](") {
-            // An odd number of backticks before it: it is quoted.
-            let is_quoted = line[..at].matches('`').count() % 2 == 1;
             let target = line[at + 2..].split([')', ' ']).next().unwrap_or_default();
-            if !is_quoted || line[..at].ends_with('`') {
+            if !is_quoted(at) || line[..at].ends_with('`') {
                 found.push(target);
             }
         }
+        let defined = line.trim_start().strip_prefix('[');
+        if let Some((_, target)) = defined.and_then(|rest| rest.split_once("]: ")) {
+            found.push(target.split_whitespace().next().unwrap_or_default());
+        }
+        for attribute in ["href=", "src="] {
+            let places = line
+                .match_indices(attribute)
+                .filter(|(at, _)| !is_quoted(*at));
+            found.extend(places.filter_map(|(at, _)| value(&line[at + attribute.len()..])));
+        }
     }
     found
+}
+
+/// Returns the value of an attribute: what stands between its quotes, or up to the end of the word.
+fn value(text: &str) -> Option<&str> {
+    match text.chars().next()? {
+        quote @ ('"' | '\'') => text[1..].split(quote).next(),
+        _ => text.split([' ', '>']).next(),
+    }
 }
 
 /// Resolves `..`, and refuses what leaves the root.
@@ -79,4 +98,27 @@ fn inside(path: &Path) -> Option<PathBuf> {
         }
     }
     Some(resolved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_found_in_all_their_forms_and_not_in_code() {
+        let markdown = "[a](one.md) ![`b`](two.svg \"title\") `[c](not)`\n[d]: three.md 'title'\n\
+            <a class=\"x\" href=\"four.html#part\">e</a> <img src='five.png' alt=\"f\"> <a href=six>g</a>\n\
+            `<img src=\"not\">`\n```\n[h](not)\n```\n";
+        assert_eq!(
+            links(markdown),
+            [
+                "one.md",
+                "two.svg",
+                "three.md",
+                "four.html#part",
+                "six",
+                "five.png"
+            ]
+        );
+    }
 }

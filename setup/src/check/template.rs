@@ -3,16 +3,39 @@
 use super::finding::Finding;
 use super::page::Page;
 
-/// The sections of a page that teaches, in order, and what each is for.
-const SECTIONS: [(&str, &str); 12] = [
-    (
-        "The problem",
-        "a failing picture first, then who meets this",
-    ),
-    (
-        "Words you need",
-        "four to eight terms with their names in code",
-    ),
+/// A section of a page, and what it is for.
+type Section = (&'static str, &'static str);
+
+const PROBLEM: Section = (
+    "The problem",
+    "a failing picture first, then who meets this",
+);
+const WORDS: Section = (
+    "Words you need",
+    "four to eight terms with their names in code",
+);
+const WRONG: Section = (
+    "When it goes wrong",
+    "wrong way, what you see, right way; one cell that fails on purpose",
+);
+const COST: Section = ("What it costs", "one measurement and one chart");
+const SUMMARY: Section = (
+    "Summary and cheat table",
+    "what you now know; if you need … use … avoid …",
+);
+const QUESTIONS: Section = (
+    "Check yourself",
+    "five to eight questions with folded answers",
+);
+const ONWARDS: Section = (
+    "From here to production",
+    "the matching example, three to six links with reasons",
+);
+
+/// The sections of a page that teaches a pattern, in order.
+const PATTERN: [Section; 12] = [
+    PROBLEM,
+    WORDS,
     ("Setup", "imports, the stand-in, the clients"),
     ("From scratch", "the idea in a few lines, without `common`"),
     (
@@ -20,45 +43,56 @@ const SECTIONS: [(&str, &str); 12] = [
         "the same in three to five lines, and that the two agree",
     ),
     ("Variations", "three to five, each titled by its question"),
-    (
-        "When it goes wrong",
-        "wrong way, what you see, right way; one cell that fails on purpose",
-    ),
-    ("What it costs", "one measurement and one chart"),
-    (
-        "Summary and cheat table",
-        "what you now know; if you need … use … avoid …",
-    ),
-    (
-        "Check yourself",
-        "five to eight questions with folded answers",
-    ),
+    WRONG,
+    COST,
+    SUMMARY,
+    QUESTIONS,
     ("Exercises", "predict, repair, extend"),
-    (
-        "From here to production",
-        "the matching example, three to six links with reasons",
-    ),
+    ONWARDS,
 ];
 
-/// How many exercises a page has at least.
-const EXERCISES: usize = 3;
+/// The sections of the set-up page, in order.
+///
+/// It has no pattern to do by hand, to do again with `common`, and to vary: notebook 01 is the first with
+/// one. In their place stand the tools, each with its proof, and the first trace. One exercise is enough to
+/// meet the checks, at a time when a learner knows a single thing to do.
+const SET_UP: [Section; 10] = [
+    PROBLEM,
+    WORDS,
+    (
+        "Setup",
+        "what each tool is for, and how to see that it works",
+    ),
+    (
+        "Your first trace",
+        "one run, then a tree of runs, sent and drawn",
+    ),
+    WRONG,
+    COST,
+    SUMMARY,
+    QUESTIONS,
+    ("Exercises", "one, with a check"),
+    ONWARDS,
+];
 
 /// Looks at the title card and the sections.
 pub(super) fn findings(page: &Page) -> Vec<Finding> {
+    let (wanted, least, of_them): (&[Section], usize, &str) = match page.teaches() {
+        true => (&PATTERN, 3, "predict, repair and extend"),
+        false => (&SET_UP, 1, "the one that shows how checks work"),
+    };
     let mut found = title_card(page);
-    if page.teaches() {
-        found.extend(sections(page));
-        let exercises = page
-            .code()
-            .filter(|cell| cell.declares("exercise").is_some())
-            .count();
-        if exercises < EXERCISES {
-            found.push(Finding::page(
-                &page.path,
-                format!("{exercises} of {EXERCISES} exercises are there"),
-                "add what is missing of predict, repair and extend; `cargo workbook check --help` says how",
-            ));
-        }
+    found.extend(sections(page, wanted));
+    let exercises = page
+        .code()
+        .filter(|cell| cell.declares("exercise").is_some());
+    let there = exercises.count();
+    if there < least {
+        found.push(Finding::page(
+            &page.path,
+            format!("{there} of {least} exercises are there"),
+            format!("add what is missing of {of_them}; `cargo workbook check --help` says how"),
+        ));
     }
     found
 }
@@ -96,7 +130,7 @@ fn title_card(page: &Page) -> Vec<Finding> {
             "add the row `| **You need** | … |`, with links",
         ),
         (
-            !page.teaches() || has("skip"),
+            has("skip") || has("Skip"),
             "advice on who may skip it",
             "say “Skip it if you know …”, and where to go instead",
         ),
@@ -114,7 +148,7 @@ fn title_card(page: &Page) -> Vec<Finding> {
         .collect()
 }
 
-fn sections(page: &Page) -> Vec<Finding> {
+fn sections(page: &Page, wanted: &[Section]) -> Vec<Finding> {
     let headings: Vec<(&str, &str)> = page
         .prose()
         .flat_map(|cell| cell.source.lines().map(|line| (cell.id.as_str(), line)))
@@ -126,7 +160,7 @@ fn sections(page: &Page) -> Vec<Finding> {
     };
     let mut found = Vec::new();
     let mut last: Option<(usize, &str)> = None;
-    for (section, holds) in SECTIONS {
+    for (section, holds) in wanted.iter().copied() {
         match (place(section), last) {
             (None, _) => found.push(Finding::page(
                 &page.path,
@@ -143,4 +177,76 @@ fn sections(page: &Page) -> Vec<Finding> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notebooks;
+    use serde_json::{Value, json};
+    use std::path::Path;
+
+    /// Reads the first number of a text.
+    fn minutes(text: &str) -> Option<u32> {
+        let digits = text.split(|c: char| !c.is_ascii_digit());
+        digits.filter_map(|digits| digits.parse().ok()).next()
+    }
+
+    #[test]
+    fn the_set_up_page_tells_the_minutes_that_the_pages_tell() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let pages = notebooks::all(root).into_iter();
+        let pages: Vec<Page> = pages.map(|page| Page::read(root, &page).unwrap()).collect();
+        let rows: Vec<&str> = pages[0]
+            .prose()
+            .flat_map(|cell| cell.source.lines())
+            .collect();
+        for page in &pages {
+            let card = page.cells[0].source.lines();
+            let card = card
+                .filter(|line| line.contains("**Time**"))
+                .find_map(minutes);
+            let row = rows
+                .iter()
+                .find(|row| row.starts_with(&format!("| {} |", page.number)));
+            let row = row.and_then(|row| minutes(row.trim_end_matches(" |").rsplit("| ").next()?));
+            assert!(
+                card.is_some() && row == card,
+                "{}: {row:?}, {card:?}",
+                page.path
+            );
+        }
+    }
+
+    #[test]
+    fn the_set_up_page_has_a_form_of_its_own() {
+        let markdown =
+            |source: String| json!({"cell_type": "markdown", "id": "m", "source": source});
+        let card = "# 00 · Set up\n\nAfter it you can trace; skip it if you do.\n\n\
+                    | **Time** | about 20 minutes |\n| **You need** | nothing |";
+        let told = |sections: &[Section], exercises: usize| {
+            let mut cells = vec![markdown(card.into())];
+            cells.extend(
+                sections
+                    .iter()
+                    .map(|(name, _)| markdown(format!("## {name}"))),
+            );
+            let exercise = json!({"cell_type": "code", "source": "a", "metadata": {"workbook": {"exercise": "00.a"}}});
+            cells.extend(vec![exercise; exercises]);
+            let text = Value::from_iter([("cells", cells)]).to_string();
+            let page = Page::parse("00", "setup/environment_setup.ipynb", &text).unwrap();
+            let found = findings(&page).into_iter().map(|finding| finding.what);
+            found.collect::<Vec<_>>()
+        };
+        assert_eq!(told(&SET_UP, 1), [""; 0]);
+        assert_eq!(told(&SET_UP, 0), ["0 of 1 exercises are there"]);
+        assert_eq!(
+            told(&PATTERN, 1),
+            ["the section “Your first trace” is missing"]
+        );
+        assert_eq!(
+            told(&SET_UP[1..], 1),
+            ["the section “The problem” is missing"]
+        );
+    }
 }

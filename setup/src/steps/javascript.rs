@@ -1,4 +1,5 @@
-//! The official JavaScript SDK, for `cargo workbook compat`: optional, as Node is.
+//! The official JavaScript SDK, for `cargo workbook compat` and the Express services of lessons: optional,
+//! as Node is.
 
 use std::fs;
 use std::path::PathBuf;
@@ -43,6 +44,15 @@ pub(crate) fn ensure(workshop: &Workshop) -> Result<Option<String>> {
     }
     ensure_each(workshop, &[STEP], |_| Ok(()))?;
     Ok(None)
+}
+
+/// Installs the SDK for lessons if there is a Node to run it. A lesson says itself what it goes without, so
+/// nothing fails here.
+pub(crate) fn offer(workshop: &Workshop) {
+    if unable().is_none() {
+        // The step has told what went wrong.
+        let _ = ensure_each(workshop, &[STEP], |_| Ok(()));
+    }
 }
 
 fn source(workshop: &Workshop) -> PathBuf {
@@ -102,6 +112,8 @@ fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
             "--no-audit",
             "--no-fund",
             "--no-update-notifier",
+            // A learner without a network waits seconds for the answer, not a minute.
+            "--fetch-retry-mintimeout=1000",
         ])
         .current_dir(&folder);
     Logged::new("npm ci", workshop.places.log("npm")).run(&mut command, |line| meter.say(line))?;

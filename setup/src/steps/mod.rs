@@ -4,7 +4,7 @@
 //!   rust-src ─► python ─► evcxr ─► facade ─► kernel files
 //!   (RA reads)  (Jupyter)  (cache)  (dylib)   (configuration, kernelspec, crate graph)
 //!
-//!   javascript                                for `compat` only, where there is Node
+//!   javascript                                for `compat` and lessons, where there is Node
 //! ```
 //!
 //! A step writes its mark only when it has ended well. Whatever interrupts it, the next command
@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::child::{self, Logged};
 use crate::doctor::prerequisites;
 use crate::fingerprint::{Fingerprint, read_mark, write_whole};
 use crate::lock::Lock;
@@ -62,6 +63,29 @@ impl Workshop {
         Fingerprint::new()
             .text(&self.toolchain.release)
             .text(&self.toolchain.host)
+    }
+
+    /// Builds a package of the workspace and shows that it does; `cost` says in words what it takes.
+    pub(crate) fn build(
+        &self,
+        name: &str,
+        cost: &str,
+        package: &str,
+        flags: &[&str],
+    ) -> Result<()> {
+        let meter = Meter::start(name, cost);
+        let mut command = child::command("cargo");
+        command
+            .args(["build", "--locked", "--package", package])
+            .args(flags)
+            .current_dir(&self.places.root);
+        let log = self.places.log(package);
+        let built = Logged::new("cargo build", log).run(&mut command, |line| meter.say(line));
+        match built {
+            Ok(()) => meter.done(""),
+            Err(_) => meter.failed(""),
+        };
+        built
     }
 }
 

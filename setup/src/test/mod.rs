@@ -2,6 +2,7 @@
 
 mod counts;
 mod table;
+mod why;
 
 use std::env;
 use std::fs;
@@ -19,6 +20,7 @@ use crate::steps::{self, Workshop, javascript};
 use crate::{bench, check, fuzz};
 use counts::Counts;
 use table::report;
+use why::why;
 
 /// How a stage ended.
 #[derive(Debug)]
@@ -117,7 +119,7 @@ fn cargo(workshop: &Workshop, name: &str, arguments: &[&str]) -> Result<Outcome>
     stage(workshop, name, &mut command)
 }
 
-/// Runs one program, counts the tests it tells of, shows all it said when it fails.
+/// Runs one program, counts the tests it tells of, and shows why it fails.
 fn stage(workshop: &Workshop, name: &str, command: &mut Command) -> Result<Outcome> {
     let meter = Meter::start(name, "");
     let log = workshop
@@ -131,7 +133,7 @@ fn stage(workshop: &Workshop, name: &str, command: &mut Command) -> Result<Outco
         said.push(line.to_owned());
     })?;
     if !ended.success {
-        for line in quotable(&said) {
+        for line in why(&said) {
             meter.keep(&format!("    {line}"));
         }
         meter.keep(&format!("  all of it: {}", log.display()));
@@ -149,18 +151,6 @@ fn stage(workshop: &Workshop, name: &str, command: &mut Command) -> Result<Outco
         counts,
         took,
     })
-}
-
-/// Chooses what a reader of a failure needs: not the hundreds of lines of passing tests.
-fn quotable(said: &[String]) -> Vec<&String> {
-    const MOST: usize = 120;
-    let telling = |line: &&String| {
-        let line = line.trim();
-        let passing = line.starts_with("test ") && line.ends_with("... ok");
-        !passing && !line.starts_with("Compiling") && !line.is_empty()
-    };
-    let lines: Vec<&String> = said.iter().filter(telling).collect();
-    lines[lines.len().saturating_sub(MOST)..].to_vec()
 }
 
 /// Asks cargo which features `common` has; one that only names others is left to them.
@@ -308,22 +298,5 @@ fn skipped(name: &str, reason: &str, required: bool) -> Outcome {
         verdict,
         counts,
         took,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passing_tests_are_not_quoted() {
-        let said = [
-            "test a ... ok",
-            "test b ... FAILED",
-            "   Compiling x",
-            "assertion failed",
-        ];
-        let said: Vec<String> = said.iter().map(|line| (*line).to_owned()).collect();
-        assert_eq!(quotable(&said), ["test b ... FAILED", "assertion failed"]);
     }
 }

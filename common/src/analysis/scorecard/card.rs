@@ -65,10 +65,19 @@ fn finding(score: &Scorecard) -> String {
             all.partial,
             all.missing
         ),
+        asked if visible.got < visible.of => {
+            let complete = match asked {
+                1 => "The request is a complete trace".to_owned(),
+                _ => format!("All {asked} requests are complete traces"),
+            };
+            let seen = match (visible.got, visible.of) {
+                (0, 1) => "its failure cannot be seen".to_owned(),
+                (0, of) => format!("none of {of} failures can be seen"),
+                _ => format!("only {visible} failures can be seen"),
+            };
+            format!("{complete}, but {seen}")
+        }
         1 => "The request is one complete trace".to_owned(),
-        asked if visible.got < visible.of => format!(
-            "All {asked} requests are complete traces, but only {visible} failures can be seen"
-        ),
         asked => format!("Each of {asked} requests is one complete trace"),
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! Start at [`Ledger`].
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// What a load generator knows it did: the truth that a capture is held against.
@@ -27,6 +28,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ledger {
     pub(super) asked: Vec<Asked>,
+    /// Where in `asked` a request stands: a load has many, and a retry must find its own.
+    places: HashMap<String, usize>,
     pub(super) cuts: Vec<(String, String, Cut, u64)>,
     pub(super) times: Vec<(Load, Duration)>,
     pub(super) costs: Vec<Cost>,
@@ -40,9 +43,16 @@ impl Ledger {
         Self::default()
     }
 
-    /// Enters a request.
+    /// Enters a request. One that is asked again under the same id, as by a retry, is the same request: it
+    /// counts once, and its trace has to show what either entry expects.
     pub fn ask(&mut self, request: Asked) {
-        self.asked.push(request);
+        match self.places.get(&request.id) {
+            Some(place) => self.asked[*place].ask_again(request),
+            None => {
+                self.places.insert(request.id.clone(), self.asked.len());
+                self.asked.push(request);
+            }
+        }
     }
 
     /// Enters why `count` calls between two services were not linked, as the layers of these services
@@ -136,6 +146,16 @@ impl Asked {
             .extend((!self.services.contains(&failure.service)).then(|| failure.service.clone()));
         self.fails = Some(failure);
         self
+    }
+
+    fn ask_again(&mut self, request: Self) {
+        for service in request.services {
+            if !self.services.contains(&service) {
+                self.services.push(service);
+            }
+        }
+        self.calls.extend(request.calls);
+        self.fails = request.fails.or(self.fails.take());
     }
 }
 

@@ -272,7 +272,7 @@ fn without_slash(endpoint: &str) -> String {
 }
 
 /// Returns true for the addresses of the hosted service, in any region.
-pub(super) fn is_hosted(endpoint: &str) -> bool {
+pub(crate) fn is_hosted(endpoint: &str) -> bool {
     let host = endpoint
         .trim_start_matches("https://")
         .split(['/', ':'])

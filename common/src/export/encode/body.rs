@@ -13,6 +13,8 @@ pub enum Encoding {
     Identity,
     /// One frame of Zstandard (RFC 8878).
     Zstd,
+    /// gzip (RFC 1952); spans of OpenTelemetry are packed so.
+    Gzip,
 }
 
 impl Encoding {
@@ -21,6 +23,7 @@ impl Encoding {
         match self {
             Self::Identity => None,
             Self::Zstd => Some("zstd"),
+            Self::Gzip => Some("gzip"),
         }
     }
 }
@@ -80,8 +83,10 @@ impl EncodedBody {
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![("content-type", self.content_type.clone())];
         if let Some(encoding) = self.encoding.header() {
+            headers.push(("content-encoding", encoding.to_owned()));
+        }
+        if self.encoding == Encoding::Zstd {
             headers.extend([
-                ("content-encoding", encoding.to_owned()),
                 ("x-pre-compressed-size", self.data_size.to_string()),
                 ("x-post-compressed-size", self.len().to_string()),
             ]);

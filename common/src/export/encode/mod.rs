@@ -85,7 +85,7 @@ impl Encoder {
         if buffer.capacity() <= MAX_KEPT_BUFFER {
             match body.encoding {
                 Encoding::Identity => self.text = buffer,
-                Encoding::Zstd => self.packed = buffer.into(),
+                Encoding::Zstd | Encoding::Gzip => self.packed = buffer.into(),
             }
         }
     }

@@ -131,6 +131,7 @@ fn identity(op: &RunOp) -> Identity {
 ///
 /// It is called on a thread beside the exporter's with the reason and the number of operations, soon after
 /// they are booked and before a shutdown ends; a call that hangs is waited for no longer than a second.
+/// Meanwhile at most 64 losses wait one by one, and what else is lost is added up by reason.
 /// It must not hold a client, which would keep the exporter alive for ever. A panic of its own is caught
 /// and changes nothing. What was never taken in is in
 /// [`ExportStats::refused`](crate::export::ExportStats::refused).
@@ -166,6 +167,9 @@ impl OnDrop {
     }
 }
 
+/// How many losses are remembered one by one while a call lasts; later ones are told together, by reason.
+const MOST_UNTOLD: usize = 64;
+
 /// What is still to be told to an [`OnDrop`], in order.
 #[derive(Debug, Default)]
 pub(in crate::export) struct Losses {
@@ -186,10 +190,21 @@ impl Losses {
 
     /// Notes a loss, to be told soon.
     pub(in crate::export) fn note(&self, reason: DropReason, count: u64) {
-        if self.hears.is_some() {
-            lock(&self.untold).push_back((reason, count));
-            self.more.notify_one();
+        if self.hears.is_none() {
+            return;
         }
+        let mut untold = lock(&self.untold);
+        // While a call hangs the list is not to grow; no loss stays untold for that.
+        let known = match untold.len() < MOST_UNTOLD {
+            true => None,
+            false => untold.iter_mut().rfind(|(known, _)| *known == reason),
+        };
+        match known {
+            Some((_, before)) => *before += count,
+            None => untold.push_back((reason, count)),
+        }
+        drop(untold);
+        self.more.notify_one();
     }
 
     /// Tells losses as they come, beside the runtime's thread. Never ends.

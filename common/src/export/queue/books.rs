@@ -94,7 +94,7 @@ impl Queue {
             }
             state.epochs.settle(left.epoch, left.ops);
             state.book(left.ops, left.bytes, Err(reason));
-            state.keeping.done.extend(left.records);
+            state.keeping.forget(&left.records);
             // There may be room now to read something back.
             self.to_keep.notify_one();
         }

@@ -7,10 +7,16 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::{Queue, Waiting};
+use super::{Queue, State, Waiting};
 use crate::export::ledger::{DropReason, FlushError, RefuseReason};
+use crate::export::life::sync::{Clock, Instant, timeout_at};
+
+/// How long a flush waits, once all is delivered, for the disk to forget it: a program that ends at once
+/// after a flush must not leave behind what the next one would send again.
+const FORGET_TIME: Duration = Duration::from_secs(1);
 
 /// How many operations of each epoch are not settled yet. Counting all of them together would let a new
 /// one that is settled early stand for an old one that is not.
@@ -177,15 +183,26 @@ impl Queue {
 
     /// Waits for a flush on this thread; at most `timeout`.
     pub(in crate::export) fn wait_settled_blocking(&self, mark: &FlushMark, timeout: Duration) {
-        let guard = self.lock();
-        let _ = (self.settled_blocking)
-            .wait_timeout_while(guard, timeout, |state| !state.epochs.are_done(mark.before));
+        let begun = Clock::now();
+        let open = |state: &mut State| !state.epochs.are_done(mark.before);
+        let waited = (self.settled_blocking).wait_timeout_while(self.lock(), timeout, open);
+        let guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if guard.epochs.are_done(mark.before) {
+            let finished = guard.keeping.finished;
+            let remembers = |state: &mut State| !state.keeping.has_forgotten(finished);
+            let left = timeout.saturating_sub(Clock::now().saturating_duration_since(begun));
+            let left = left.min(FORGET_TIME);
+            let _ = (self.settled_blocking).wait_timeout_while(guard, left, remembers);
+        }
     }
 
     /// Waits for a flush.
     pub(in crate::export) async fn wait_settled(&self, mark: &FlushMark) {
         self.wait_until(|state| state.epochs.are_done(mark.before))
             .await;
+        let finished = self.lock().keeping.finished;
+        let forgotten = self.wait_until(|state| state.keeping.has_forgotten(finished));
+        let _ = timeout_at(Instant::now() + FORGET_TIME, forgotten).await;
     }
 
     /// Ends a flush: says what is left, else what was lost since the last one.

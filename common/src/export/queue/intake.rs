@@ -97,9 +97,10 @@ impl Queue {
         let mut guard = self.lock();
         // The keeper cannot wait for itself; what a transform traces goes on from memory.
         let waits = guard.keeping.keeper != Some(this_thread());
-        while waits && !guard.closed && self.is_full(&guard, bytes) {
+        while waits && !guard.closed && self.is_full(&guard, bytes) && !guard.is_jammed() {
             let left = deadline.saturating_duration_since(Clock::now());
             if left.is_zero() {
+                guard.note_jam();
                 break;
             }
             guard = self.wait_stored(guard, left);
@@ -131,13 +132,15 @@ impl Queue {
                 return;
             }
             let left = deadline.saturating_duration_since(Clock::now());
-            if left.is_zero() {
+            if left.is_zero() || guard.keeping.hangs {
                 break;
             }
             guard = self.wait_stored(guard, left);
         }
         guard.stats.spool.unstored += 1;
         let keeping = &mut guard.keeping;
+        // The next ones need not wait as long, if it is the disk that hangs.
+        keeping.hangs = keeping.busy;
         let place = keeping
             .fresh
             .binary_search_by_key(&Some(ticket), |it| it.record);

@@ -1,7 +1,6 @@
-//! What the keeper's thread takes from the queue and brings back, with a spool only.
+//! What lies ready for the keeper's thread, and what it says of the disk, with a spool only.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::books::Forsaken;
@@ -9,13 +8,9 @@ use super::letters::Letters;
 use super::{Queue, Queued, State, Ticket, Waiting};
 use crate::export::batch::{Batch, Group};
 use crate::export::ledger::{DropReason, SpoolStats};
-use crate::export::life::sync::{Clock, MutexGuard, ThreadId, this_thread};
+use crate::export::life::sync::{MutexGuard, ThreadId, this_thread};
 use crate::export::send::MAX_WAIT;
 use crate::export::spool::{SpoolConfig, SpoolMode};
-
-/// Most operations that wait for one write, and most bytes by estimate: they are in memory twice then.
-const GROUP_OPS: usize = 1_024;
-const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a spool changes about submitting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,33 +56,23 @@ pub(in crate::export) struct Keeping {
     pub(super) late: BTreeSet<Ticket>,
     pub(super) parked: Vec<Parked>,
     pub(super) done: Vec<Ticket>,
-    letters: Letters,
+    // How many were ever done, and how many of these the disk has forgotten.
+    pub(super) finished: u64,
+    forgotten: u64,
+    pub(super) letters: Letters,
     pub(super) keeper: Option<ThreadId>,
     // There is no keeper: none was asked for, or it has left.
     pub(super) gone: bool,
     // Nothing comes after what lies here now.
     pub(super) is_last: bool,
     // The endpoint did not take what it was sent last.
-    away: bool,
-}
-
-/// What the keeper is to do now.
-#[derive(Debug, Default)]
-pub(in crate::export) struct Work {
-    /// To be written, and then sent.
-    pub(in crate::export) fresh: Vec<Queued>,
-    /// To be written instead of being held.
-    pub(in crate::export) spill: Vec<Waiting>,
-    /// To be written, because the endpoint did not take it.
-    pub(in crate::export) parked: Vec<Parked>,
-    /// To be forgotten.
-    pub(in crate::export) done: Vec<Ticket>,
-    /// To be written down beside the spool.
-    pub(in crate::export) letters: Vec<(Group, DropReason)>,
-    /// How many operations and bytes may be read back.
-    pub(in crate::export) room: Option<(u64, usize)>,
-    /// Nothing comes after this.
-    pub(in crate::export) is_last: bool,
+    pub(super) away: bool,
+    // How much had left memory when somebody waited for room in vain.
+    jammed_at: Option<u64>,
+    // The keeper is at work on what it was given last.
+    pub(super) busy: bool,
+    // Somebody waited for that in vain.
+    pub(super) hangs: bool,
 }
 
 impl Keeping {
@@ -99,11 +84,16 @@ impl Keeping {
             late: BTreeSet::new(),
             parked: Vec::new(),
             done: Vec::new(),
+            finished: 0,
+            forgotten: 0,
             letters: Letters::default(),
             keeper: None,
             gone: storing == Storing::No,
             is_last: false,
             away: false,
+            jammed_at: None,
+            busy: false,
+            hangs: false,
         }
     }
 
@@ -123,29 +113,22 @@ impl Keeping {
     /// Has a settled batch forgotten on disk, and written down if it was rejected.
     pub(super) fn finish(&mut self, batch: Batch, rejected: Option<DropReason>) {
         for group in batch.into_groups() {
-            self.done.extend(&group.records);
+            self.forget(&group.records);
             if let Some(reason) = rejected {
                 self.letters.push(group, reason);
             }
         }
     }
 
-    /// Returns how many fresh operations are written next.
-    fn next_group(&self) -> usize {
-        let sizes = self.fresh.iter().take(GROUP_OPS).scan(0_usize, |sum, it| {
-            *sum = sum.saturating_add(it.bytes);
-            Some(*sum)
-        });
-        let fitting = sizes.take_while(|sum| *sum <= GROUP_BYTES).count();
-        fitting.max(usize::from(!self.fresh.is_empty()))
+    /// Has records forgotten on disk.
+    pub(super) fn forget(&mut self, records: &[Ticket]) {
+        self.done.extend(records);
+        self.finished += records.len() as u64;
     }
 
-    fn has_work(&self) -> bool {
-        self.is_last
-            || !(self.fresh.is_empty()
-                && self.parked.is_empty()
-                && self.done.is_empty()
-                && self.letters.is_empty())
+    /// Returns true if the disk has forgotten so many of the records that were ever done.
+    pub(super) fn has_forgotten(&self, finished: u64) -> bool {
+        self.gone || self.forgotten >= finished
     }
 }
 
@@ -153,86 +136,6 @@ impl Queue {
     /// Says which thread is the keeper's.
     pub(in crate::export) fn begin_keeping(&self) {
         self.lock().keeping.keeper = Some(this_thread());
-    }
-
-    /// Waits for something to do, until that moment; `read_from` and `spill_from` say from when on there
-    /// may be more read back, or written instead of being held.
-    pub(in crate::export) fn wait_work(
-        &self,
-        until: Clock,
-        read_from: Clock,
-        spill_from: Clock,
-    ) -> Work {
-        let mut guard = self.lock();
-        loop {
-            let now = Clock::now();
-            let state = &mut *guard;
-            let room = self.room(state);
-            let spills = self.is_over_half(state) && !state.ops.is_empty();
-            let reads = room.is_some() && !state.keeping.is_last;
-            if state.keeping.has_work()
-                || (reads && now >= read_from)
-                || (spills && now >= spill_from)
-                || now >= until
-            {
-                let keeping = &mut state.keeping;
-                let count = match keeping.is_last {
-                    true => keeping.fresh.len(),
-                    false => keeping.next_group(),
-                };
-                let mut work = Work {
-                    fresh: keeping.fresh.drain(..count).collect(),
-                    parked: std::mem::take(&mut keeping.parked),
-                    done: std::mem::take(&mut keeping.done),
-                    letters: keeping.letters.take(),
-                    is_last: keeping.is_last,
-                    room: room.filter(|_| reads && now >= read_from),
-                    spill: Vec::new(),
-                };
-                if spills && now >= spill_from {
-                    let over = (state.stats.queued - self.max_ops / 2).max(1);
-                    let count = state.ops.len().min(GROUP_OPS);
-                    let by_bytes = state.held_bytes > self.max_bytes / 2;
-                    let count = if by_bytes {
-                        count
-                    } else {
-                        count.min(over as usize)
-                    };
-                    work.spill = state.take_first(count);
-                }
-                return work;
-            }
-            let mut wake = until;
-            if reads {
-                wake = wake.min(read_from);
-            }
-            if spills {
-                wake = wake.min(spill_from);
-            }
-            let left = wake.saturating_duration_since(now);
-            let waited = self.to_keep.wait_timeout(guard, left);
-            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Returns how much may be read back: up to a quarter of what memory may hold, once it is half used
-    /// up. So live traffic always has three quarters, and does not push it out again at once. To an
-    /// endpoint that is away goes one batch, alone.
-    fn room(&self, state: &State) -> Option<(u64, usize)> {
-        let (ops, bytes) = (state.stats.queued, state.held_bytes);
-        if state.stats.spooled == 0 || state.stopped {
-            return None;
-        }
-        if state.keeping.away || state.trouble.is_some() {
-            let batch = state.limits;
-            return (ops == 0).then_some((batch.ops as u64, batch.bytes));
-        }
-        let is_free = ops <= self.max_ops / 8 && bytes <= self.max_bytes / 8;
-        is_free.then(|| {
-            let ops = (self.max_ops / 4).saturating_sub(ops);
-            let bytes = (self.max_bytes / 4).saturating_sub(bytes);
-            (ops.max(1), bytes.max(1))
-        })
     }
 
     /// Makes operations ready to be sent.
@@ -272,6 +175,12 @@ impl Queue {
         }
         drop(state);
         self.stored.notify_all();
+    }
+
+    /// Says that the disk has forgotten so many of what was done.
+    pub(in crate::export) fn mark_forgotten(&self, count: usize) {
+        self.lock().keeping.forgotten += count as u64;
+        self.tell_settled();
     }
 
     /// Puts operations back that could not be written, before all others.
@@ -429,5 +338,22 @@ impl Queue {
                 }
             }
         }
+    }
+}
+
+impl State {
+    /// Returns true if somebody has waited for room in vain, and nothing has left memory since: then the
+    /// next one need not wait as long.
+    pub(super) fn is_jammed(&self) -> bool {
+        self.keeping.jammed_at == Some(self.gone_from_memory())
+    }
+
+    /// Notes that somebody has waited for room in vain.
+    pub(super) fn note_jam(&mut self) {
+        self.keeping.jammed_at = Some(self.gone_from_memory());
+    }
+
+    fn gone_from_memory(&self) -> u64 {
+        self.stats.accepted - self.stats.queued
     }
 }

@@ -23,6 +23,7 @@ mod outlet;
 mod size;
 mod stall;
 mod waiting;
+mod work;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
@@ -42,9 +43,10 @@ use crate::model::RunOp;
 
 pub(super) use self::books::Forsaken;
 pub(super) use self::flush::FlushMark;
-pub(super) use self::keeping::{Parked, Storing, Work};
+pub(super) use self::keeping::{Parked, Storing};
 pub(super) use self::size::shallow_size;
 pub(super) use self::waiting::Waiting;
+pub(super) use self::work::Work;
 
 /// Names the record of an operation on disk, as long as this process lives. The keeper knows where it
 /// is, or that writing it failed.

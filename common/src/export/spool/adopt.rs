@@ -45,6 +45,7 @@ impl Spool {
             Ok(found) => found,
             Err(error) => return self.trouble(&error),
         };
+        self.sweep(&root);
         let folders = found.into_iter().filter(|entry| entry.is_folder);
         // One that is not finished has an owner that is just about to take its lock.
         for entry in folders.filter(|entry| !entry.name.starts_with(UNFINISHED)) {
@@ -62,6 +63,28 @@ impl Spool {
         }
         self.leave_folders();
         self.measure();
+    }
+
+    /// Deletes the folders that somebody began to make and never finished, being killed. It takes an owner
+    /// a moment, so one that is there at two looks, without a lock that is held, has none.
+    fn sweep(&mut self, root: &Path) {
+        let before = std::mem::take(&mut self.unfinished);
+        for below in [&*self.config.dir.clone(), root] {
+            let found = self.files.list(below).unwrap_or_default();
+            let folders = found.into_iter().filter(|entry| entry.is_folder);
+            for entry in folders.filter(|entry| entry.name.starts_with(UNFINISHED)) {
+                let path = below.join(entry.name);
+                if !before.contains(&path) {
+                    self.unfinished.push(path);
+                    continue;
+                }
+                let lock = self.files.lock(&path.join(LOCK), false);
+                if !matches!(lock, Ok(None)) {
+                    let _ = self.files.remove(&path.join(LOCK));
+                    let _ = self.files.remove_folder(&path);
+                }
+            }
+        }
     }
 
     /// Reads one file of those that were taken over; false if there is none left.

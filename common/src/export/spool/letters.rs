@@ -17,6 +17,9 @@ use crate::model::{RunOp, Timestamp};
 const NAME: &str = "rejected.jsonl";
 const OLDER: &str = "rejected.older.jsonl";
 
+/// Whose lock one has to have who moves the two.
+const TURN: &str = "rejected.lock";
+
 /// Most bytes of each of the two files. When the newer one is full it takes the place of the older.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -100,16 +103,33 @@ impl Letters {
         let said = said.filter(|json| json.len() <= MAX_LINE);
         let line = Rejected::new(op, ops, reason).line(said.as_deref())?;
         let path = folder.join(NAME);
-        let known = self
-            .files
-            .list(folder)?
-            .into_iter()
-            .find(|it| it.name == NAME);
-        if known.is_some_and(|known| known.bytes + line.len() as u64 > MAX_BYTES) {
-            self.files.rename(&path, &folder.join(OLDER))?;
+        if self.is_full(folder, line.len())? {
+            self.turn_over(folder, line.len())?;
         }
         // In one write, so that lines of several processes do not mix.
         self.files.open(&path)?.append(&line)
+    }
+}
+
+impl Letters {
+    /// Returns true if the newer file has no room for that much.
+    fn is_full(&self, folder: &Path, more: usize) -> io::Result<bool> {
+        let found = self.files.list(folder)?;
+        let known = found.into_iter().find(|it| it.name == NAME);
+        Ok(known.is_some_and(|known| known.bytes + more as u64 > MAX_BYTES))
+    }
+
+    /// Lets the newer file take the place of the older. Of several processes one does it: done twice, it
+    /// would cost the older letters.
+    fn turn_over(&self, folder: &Path, more: usize) -> io::Result<()> {
+        let Some(_turn) = self.files.lock(&folder.join(TURN), true)? else {
+            return Ok(());
+        };
+        match self.is_full(folder, more)? {
+            true => self.files.rename(&folder.join(NAME), &folder.join(OLDER)),
+            // Another has just done it.
+            false => Ok(()),
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 //! Everything but the settings is public for this crate's tests and fuzz targets only.
 
 mod adopt;
+mod append;
 mod config;
 mod files;
 mod folder;

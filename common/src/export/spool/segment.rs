@@ -103,6 +103,9 @@ fn checksum(record: &[u8]) -> u32 {
     hasher.finalize()
 }
 
+/// How often the bytes of a damaged segment are read at most, in search of what is intact.
+const READ_AGAIN: usize = 8;
+
 /// What was found in a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Contents {
@@ -209,6 +212,8 @@ fn scan(bytes: &[u8], mark: [u8; 8]) -> Contents {
         ..Contents::default()
     };
     let mut at = HEADER_LEN;
+    // For the whole file: a budget for each stretch would let many stretches cost its square.
+    let mut budget = bytes.len().saturating_mul(READ_AGAIN);
     while at < bytes.len() {
         if let Some(frame) = read_frame(bytes, at, mark) {
             at = frame.payload.end;
@@ -216,7 +221,12 @@ fn scan(bytes: &[u8], mark: [u8; 8]) -> Contents {
             continue;
         }
         let torn = claims_more(bytes, at, mark);
-        match next_frame(bytes, at + 1, mark) {
+        let left = budget.checked_sub(checked(bytes, at));
+        let next = left.and_then(|left| {
+            budget = left;
+            next_frame(bytes, at + 1, mark, &mut budget)
+        });
+        match next {
             Some(next) => {
                 contents.damaged += 1;
                 at = next;
@@ -267,20 +277,28 @@ pub fn is_record(bytes: &[u8], mark: [u8; 8]) -> bool {
 ///
 /// A damaged length may name the rest of the file again and again, so the bytes that checksums are
 /// computed over are counted: bytes made to be slow end the search.
-fn next_frame(bytes: &[u8], from: usize, mark: [u8; 8]) -> Option<usize> {
+fn next_frame(bytes: &[u8], from: usize, mark: [u8; 8], budget: &mut usize) -> Option<usize> {
     let mut at = from;
-    let mut budget = bytes.len().saturating_mul(4);
     while let Some(window) = bytes.get(at..) {
         let found = window.windows(mark.len()).position(|it| it == mark)?;
         at += found;
         if read_frame(bytes, at, mark).is_some() {
             return Some(at);
         }
-        let claimed = u32_at(bytes, at + 8).unwrap_or_default() as usize;
-        budget = budget.checked_sub(claimed.min(bytes.len() - at))?;
+        *budget = budget.checked_sub(checked(bytes, at))?;
         at += 1;
     }
     None
+}
+
+/// Returns over how many bytes a checksum is computed for the record that may begin there.
+fn checked(bytes: &[u8], at: usize) -> usize {
+    let claimed = u32_at(bytes, at + 8).unwrap_or_default() as usize;
+    match claimed <= MAX_PAYLOAD && claimed <= bytes.len() - at {
+        true => claimed,
+        // It is seen by its length that it is none.
+        false => 0,
+    }
 }
 
 /// Returns true if what is there may be the beginning of a record that goes on past the end.

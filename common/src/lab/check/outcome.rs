@@ -31,6 +31,8 @@ pub struct Check {
     picture: Option<Picture>,
     hints: Arc<HintBook>,
     facts: Value,
+    /// Why this check will not be remembered.
+    forgotten: Option<String>,
 }
 
 impl Check {
@@ -51,6 +53,7 @@ impl Check {
             }),
             wrong,
             picture,
+            forgotten: None,
             hints: Arc::new(HintBook::new(
                 exercise.id(),
                 exercise.hints(),
@@ -64,9 +67,13 @@ impl Check {
         Self::new(&Exercise::new(id, "not an exercise"), Some(sentence), None)
     }
 
-    /// Goes on with hints that were asked for earlier.
-    pub(in crate::lab) fn remembering(mut self, hints: Arc<HintBook>) -> Self {
-        self.hints = hints;
+    /// Goes on with hints that were asked for earlier; `forgotten` says why the check cannot be written down.
+    pub(in crate::lab) fn remembering(
+        mut self,
+        hints: Arc<HintBook>,
+        forgotten: Option<String>,
+    ) -> Self {
+        (self.hints, self.forgotten) = (hints, forgotten);
         self
     }
 
@@ -128,6 +135,7 @@ impl Check {
                         p style="margin:.4em 0" { (with_code(&self.hints.offer())) }
                     }
                 }
+                @if let Some(forgotten) = &self.forgotten { p style="margin:.4em 0" { "⚠ " (forgotten) } }
             }
         }
         .into_string()
@@ -152,19 +160,23 @@ impl Check {
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.headline())?;
-        let Some(wrong) = &self.wrong else {
-            return match self.why.is_empty() {
-                true => Ok(()),
-                false => writeln!(f, "\n{}", self.why),
-            };
-        };
-        writeln!(f, "\n{wrong}\n")?;
-        if let Some(figure) = self.figure() {
-            let alt = figure.alt();
-            let (_title, columns) = alt.split_once("\n\n").unwrap_or(("", &alt));
-            writeln!(f, "{}\n", columns.trim_end())?;
+        match &self.wrong {
+            None if self.why.is_empty() => {}
+            None => writeln!(f, "\n{}", self.why)?,
+            Some(wrong) => {
+                writeln!(f, "\n{wrong}\n")?;
+                if let Some(figure) = self.figure() {
+                    let alt = figure.alt();
+                    let (_title, columns) = alt.split_once("\n\n").unwrap_or(("", &alt));
+                    writeln!(f, "{}\n", columns.trim_end())?;
+                }
+                writeln!(f, "{}", self.hints.offer())?;
+            }
         }
-        writeln!(f, "{}", self.hints.offer())
+        match &self.forgotten {
+            Some(forgotten) => writeln!(f, "⚠ {forgotten}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::decode::SpanId;
+use super::reading::SpanReading;
 use crate::langsmith_mock::store::Limits;
 use crate::model::{DottedOrder, JsonMap, RunId, Timestamp};
 
@@ -27,6 +28,8 @@ pub(super) struct Placeless {
     pub(super) tenant: Option<String>,
     pub(super) request: u64,
     pub(super) bytes: usize,
+    /// The trace that it hangs below if its parent never comes; none if it is dropped then.
+    pub(super) rehung: Option<Uuid>,
 }
 
 #[derive(Debug)]
@@ -50,6 +53,9 @@ pub(in crate::langsmith_mock) struct Waiting {
     places: HashMap<SpanId, DottedOrder>,
     // The places in the order in which they became known, to forget the oldest.
     known: VecDeque<SpanId>,
+    readings: VecDeque<SpanReading>,
+    // The last time that was given to a span for its arrival.
+    arrival: Option<Timestamp>,
 }
 
 impl Waiting {
@@ -66,7 +72,32 @@ impl Waiting {
             oldest: None,
             places: HashMap::new(),
             known: VecDeque::new(),
+            readings: VecDeque::new(),
+            arrival: None,
         }
+    }
+
+    /// Keeps what was read of a span, and forgets the oldest of too many.
+    pub(super) fn keep_reading(&mut self, reading: SpanReading, most: usize) {
+        self.readings.push_back(reading);
+        if self.readings.len() > most {
+            self.readings.pop_front();
+        }
+    }
+
+    /// Returns what was read of the latest spans, in the order of arrival.
+    pub(in crate::langsmith_mock) fn readings(&self) -> Vec<SpanReading> {
+        self.readings.iter().cloned().collect()
+    }
+
+    /// Returns a time for a span that arrives at `at`, later than that of the one before.
+    pub(super) fn next_arrival(&mut self, at: Timestamp) -> Timestamp {
+        let after = self
+            .arrival
+            .map(|last| last + chrono::TimeDelta::microseconds(1));
+        let time = after.map_or(at, |after| after.max(at));
+        self.arrival = Some(time);
+        time
     }
 
     /// Forgets everything.

@@ -58,19 +58,25 @@ fn read_trace(carrier: &dyn Extractor) -> Result<DottedOrder, Outcome> {
         return Err(Outcome::Oversize);
     }
     let value = value.trim_ascii();
-    let text = match std::str::from_utf8(value) {
-        Ok(text) if text.is_ascii() => text,
-        _ => return Err(Outcome::Malformed(ParseDottedOrderError::NotAscii)),
-    };
-    if text.contains(',') {
-        return Err(Outcome::Ambiguous);
+    // Nearly always it is an order, and then it is nothing else.
+    match std::str::from_utf8(value).map(str::parse::<DottedOrder>) {
+        Ok(Ok(order)) if order.depth() < MAX_TRACE_SEGMENTS => Ok(order),
+        read => Err(why_not(value, read.ok().and_then(Result::err))),
     }
-    // So many dots need as many bytes.
-    let dots = || text.bytes().filter(|byte| *byte == b'.').count();
-    if text.len() >= MAX_TRACE_SEGMENTS && dots() >= MAX_TRACE_SEGMENTS {
-        return Err(Outcome::Oversize);
+}
+
+/// Says why a value is no order that is continued.
+fn why_not(value: &[u8], error: Option<ParseDottedOrderError>) -> Outcome {
+    let dots = || value.iter().filter(|byte| **byte == b'.').count();
+    if !value.is_ascii() {
+        Outcome::Malformed(ParseDottedOrderError::NotAscii)
+    } else if value.contains(&b',') {
+        Outcome::Ambiguous
+    } else if dots() >= MAX_TRACE_SEGMENTS {
+        Outcome::Oversize
+    } else {
+        Outcome::Malformed(error.unwrap_or(ParseDottedOrderError::NotAscii))
     }
-    text.parse().map_err(Outcome::Malformed)
 }
 
 fn read_baggage(
@@ -104,25 +110,32 @@ fn read_baggage(
             }
         }
     });
-    let mut text = |value: Option<_>| {
-        let decoded = decode(value?);
-        if decoded.is_none() {
-            ignored.bad_member += 1;
+    let mut baggage = Baggage::default();
+    let mut unescaped = Vec::new();
+    if let Some(value) = metadata {
+        match decode(value, &mut unescaped) {
+            Some(text) => {
+                let metadata = metadata::read(text, &rules.metadata, ignored);
+                if !metadata.is_empty() {
+                    baggage.metadata = Arc::new(metadata);
+                }
+            }
+            None => ignored.bad_member += 1,
         }
-        decoded
-    };
-    let (metadata, tags, project) = (text(metadata), text(tags), text(project));
-    Baggage {
-        metadata: Arc::new(
-            metadata
-                .map(|text| metadata::read(&text, &rules.metadata, ignored))
-                .unwrap_or_default(),
-        ),
-        tags: tags
-            .map(|text| read_tags(&text, ignored))
-            .unwrap_or_default(),
-        project: project.and_then(|text| read_project(&text, rules, ignored)),
     }
+    if let Some(value) = tags {
+        match decode(value, &mut unescaped) {
+            Some(text) => baggage.tags = read_tags(text, ignored),
+            None => ignored.bad_member += 1,
+        }
+    }
+    if let Some(value) = project {
+        match decode(value, &mut unescaped) {
+            Some(text) => baggage.project = read_project(text, rules, ignored),
+            None => ignored.bad_member += 1,
+        }
+    }
+    baggage
 }
 
 fn read_tags(text: &str, ignored: &mut IgnoredEntries) -> Vec<String> {

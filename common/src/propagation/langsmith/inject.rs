@@ -2,11 +2,11 @@
 
 use std::io;
 
-use percent_encoding::percent_encode;
+use serde_json::Value;
 
 use super::{METADATA, OURS, PROJECT, TAGS};
 use crate::model::{Baggage, RunContext};
-use crate::propagation::baggage::{Budget, ESCAPED, members};
+use crate::propagation::baggage::{Budget, escape, members};
 use crate::propagation::carrier::Injector;
 use crate::propagation::limits::{MAX_BAGGAGE_BYTES, MAX_TRACE_BYTES, MAX_TRACE_SEGMENTS};
 use crate::propagation::{BAGGAGE_HEADER, TRACE_HEADER};
@@ -64,31 +64,27 @@ fn merge(baggage: &Baggage, carrier: &dyn Injector) -> (Option<String>, u64) {
             }
         }
     });
-    // From the most to the least important, so that the least is what does not fit.
+    let ours = Members::of(baggage);
     let mut left_out = 0;
-    let mut fitting = |member: String| {
+    // From the most to the least important, so that the least is what does not fit.
+    let mut fitting = ours.by_importance().map(|member| {
         if member.is_empty() {
             return member;
         }
-        if budget.fits(member.len()) {
-            budget.take_bytes(member.len());
-            budget.take_member();
-            member
-        } else {
+        if !budget.fits(member.len()) {
             left_out += 1;
-            String::new()
+            return "";
         }
-    };
-    let project = fitting(project_member(baggage));
-    let tags = fitting(tags_member(baggage));
-    let metadata = fitting(metadata_member(baggage));
-    for member in [metadata, tags, project] {
-        if merged.is_empty() {
-            merged = member;
-        } else if !member.is_empty() {
-            push_member(&mut merged, &member);
-        }
-    }
+        budget.take_bytes(member.len());
+        budget.take_member();
+        member
+    });
+    fitting.reverse();
+    // Each with its comma: a carrier copies a text that is shorter than its room.
+    let members = || fitting.iter().filter(|member| !member.is_empty());
+    let bytes: usize = members().map(|member| member.len() + 1).sum();
+    merged.reserve_exact(bytes.saturating_sub(usize::from(merged.is_empty())));
+    members().for_each(|member| push_member(&mut merged, member));
     ((there || !merged.is_empty()).then_some(merged), left_out)
 }
 
@@ -99,62 +95,126 @@ fn push_member(merged: &mut String, member: &str) {
     merged.push_str(member);
 }
 
-fn project_member(baggage: &Baggage) -> String {
-    match baggage.project.as_deref() {
-        Some(project) if !project.is_empty() => {
-            let mut member = begin(PROJECT, project.len());
-            escape(&mut member, project.as_bytes());
-            member
+/// The members of ours, one behind the other. One that there is nothing to say in is empty.
+struct Members {
+    text: String,
+    // Where the project's ends, and the tags'.
+    ends: [usize; 2],
+}
+
+/// Room for what most contexts say.
+const USUAL_BYTES: usize = 256;
+
+impl Members {
+    fn of(baggage: &Baggage) -> Self {
+        let mut text = Vec::with_capacity(if baggage.is_empty() { 0 } else { USUAL_BYTES });
+        write_project(&mut text, baggage);
+        let project = text.len();
+        write_tags(&mut text, baggage);
+        let tags = text.len();
+        write_metadata(&mut text, baggage);
+        // Only ASCII was written.
+        match String::from_utf8(text) {
+            Ok(text) => Self {
+                text,
+                ends: [project, tags],
+            },
+            Err(_) => Self {
+                text: String::new(),
+                ends: [0; 2],
+            },
         }
-        _ => String::new(),
+    }
+
+    /// Returns the project, the tags and the metadata.
+    fn by_importance(&self) -> [&str; 3] {
+        let [project, tags] = self.ends;
+        let (named, metadata) = self.text.split_at(tags);
+        let (project, tags) = named.split_at(project);
+        [project, tags, metadata]
     }
 }
 
-fn tags_member(baggage: &Baggage) -> String {
-    let mut member = String::new();
+fn write_project(text: &mut Vec<u8>, baggage: &Baggage) {
+    if let Some(project) = baggage.project.as_deref().filter(|name| !name.is_empty()) {
+        begin(text, PROJECT);
+        escape(text, project.as_bytes());
+    }
+}
+
+fn write_tags(text: &mut Vec<u8>, baggage: &Baggage) {
+    let begun = text.len();
     for tag in baggage.tags.iter().filter(|tag| !tag.is_empty()) {
-        if member.is_empty() {
-            member = begin(TAGS, 16 * baggage.tags.len());
+        if text.len() == begun {
+            begin(text, TAGS);
         } else {
-            member.push_str("%2C");
+            text.extend_from_slice(b"%2C");
         }
-        escape(&mut member, tag.as_bytes());
-        if member.len() > MAX_BAGGAGE_BYTES {
+        escape(text, tag.as_bytes());
+        if text.len() - begun > MAX_BAGGAGE_BYTES {
             break;
         }
     }
-    member
 }
 
-fn metadata_member(baggage: &Baggage) -> String {
+/// Writes metadata as JSON, escaped. Nearly all of it is plain text, which needs no writer of JSON.
+fn write_metadata(text: &mut Vec<u8>, baggage: &Baggage) {
     if baggage.metadata.is_empty() {
-        return String::new();
+        return;
     }
-    let mut member = begin(METADATA, 64 * baggage.metadata.len());
+    let begun = text.len();
+    begin(text, METADATA);
+    let mut separator: &[u8] = b"%7B";
+    for (key, value) in &*baggage.metadata {
+        text.extend_from_slice(separator);
+        separator = b"%2C";
+        write_text(text, key);
+        text.extend_from_slice(b"%3A");
+        match value {
+            Value::String(value) => write_text(text, value),
+            other => write_json(text, other),
+        }
+        // It will not fit, so the rest is not worth the work of finding out how long it is.
+        if text.len() - begun > MAX_BAGGAGE_BYTES {
+            return;
+        }
+    }
+    text.extend_from_slice(b"%7D");
+}
+
+fn write_text(text: &mut Vec<u8>, value: &str) {
+    let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if value.bytes().all(plain) {
+        text.extend_from_slice(b"%22");
+        escape(text, value.as_bytes());
+        text.extend_from_slice(b"%22");
+    } else {
+        write_json(text, value);
+    }
+}
+
+fn write_json(text: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
+    let most = text.len() + MAX_BAGGAGE_BYTES;
     // It fails only when the member is too long by then, and so it will not fit.
-    let _ = serde_json::to_writer(Escaping(&mut member), &*baggage.metadata);
-    member
+    let _ = serde_json::to_writer(Escaping { text, most }, value);
 }
 
-fn begin(key: &str, expected: usize) -> String {
-    let mut member = String::with_capacity(key.len() + 1 + expected);
-    member.push_str(key);
-    member.push('=');
-    member
-}
-
-fn escape(text: &mut String, bytes: &[u8]) {
-    text.extend(percent_encode(bytes, ESCAPED));
+fn begin(text: &mut Vec<u8>, key: &str) {
+    text.extend_from_slice(key.as_bytes());
+    text.push(b'=');
 }
 
 /// Escapes JSON while it is written, without a copy in between.
-struct Escaping<'a>(&'a mut String);
+struct Escaping<'a> {
+    text: &'a mut Vec<u8>,
+    most: usize,
+}
 
 impl io::Write for Escaping<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        escape(self.0, bytes);
+        escape(self.text, bytes);
         // Megabytes of metadata are not worth the work of finding out how many they are.
-        if self.0.len() > MAX_BAGGAGE_BYTES {
+        if self.text.len() > self.most {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         Ok(bytes.len())

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::model::JsonMap;
@@ -46,8 +47,7 @@ fn read_object(
     let mut metadata = JsonMap::new();
     let mut scan = Scan::new(text)?;
     while let Some(entry) = scan.entry()? {
-        let plain_key = plain(entry.key).map(str::to_owned);
-        let Some(key) = plain_key.or_else(|| serde_json::from_str(entry.key).ok()) else {
+        let Some(key) = entry.key.read::<String>() else {
             ignored.bad_metadata += 1;
             continue;
         };
@@ -56,39 +56,49 @@ fn read_object(
             continue;
         }
         let full = metadata.len() == MAX_METADATA_KEYS && !metadata.contains_key(&key);
-        let is_text = entry.value.starts_with('"');
+        let is_text = entry.value.json.starts_with('"');
         if full
             || entry.depth >= MAX_METADATA_DEPTH
-            || (!is_text && entry.value.len() > MAX_METADATA_VALUE_BYTES)
+            || (!is_text && entry.value.json.len() > MAX_METADATA_VALUE_BYTES)
         {
             ignored.metadata_limit += 1;
             continue;
         }
-        let plain_value = plain(entry.value).map(|text| Ok(Value::from(text)));
-        match plain_value.unwrap_or_else(|| serde_json::from_str::<Value>(entry.value)) {
-            Ok(Value::String(text)) if text.len() > MAX_METADATA_VALUE_BYTES => {
+        match entry.value.read::<Value>() {
+            Some(Value::String(text)) if text.len() > MAX_METADATA_VALUE_BYTES => {
                 ignored.metadata_limit += 1;
             }
-            Ok(value) => {
+            Some(value) => {
                 metadata.insert(key, value);
             }
-            Err(_) => ignored.bad_metadata += 1,
+            None => ignored.bad_metadata += 1,
         }
     }
     Some(metadata)
 }
 
-/// Returns what is between the quotes of a text that has nothing to unescape, as nearly all have.
-fn plain(text: &str) -> Option<&str> {
-    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
-    let such = |byte: u8| byte >= 0x20 && byte != b'\\' && byte != b'"';
-    inner.bytes().all(such).then_some(inner)
+/// A piece of JSON, not parsed yet.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
+    json: &'a str,
+    /// It is one text that has nothing to unescape, as nearly all are: what is between its quotes is it.
+    plain: bool,
+}
+
+impl<'a> Piece<'a> {
+    fn read<T: From<&'a str> + DeserializeOwned>(self) -> Option<T> {
+        if self.plain {
+            let text = self.json.get(1..self.json.len() - 1)?;
+            return Some(T::from(text));
+        }
+        serde_json::from_str(self.json).ok()
+    }
 }
 
 /// One entry of an object, not parsed yet.
 struct Entry<'a> {
-    key: &'a str,
-    value: &'a str,
+    key: Piece<'a>,
+    value: Piece<'a>,
     /// Levels of arrays and objects in the value: 0 for a scalar.
     depth: usize,
 }
@@ -124,9 +134,17 @@ impl<'a> Scan<'a> {
         self.expect(b':')?;
         self.peek()?;
         let start = self.at;
+        if self.text.as_bytes()[start] == b'"' {
+            let value = self.string()?;
+            if matches!(self.peek()?, b',' | b'}') {
+                let depth = 0;
+                return Some(Some(Entry { key, value, depth }));
+            }
+        }
         let depth = self.value()?;
-        let value = self.text[start..self.at].trim_ascii_end();
-        (!value.is_empty()).then_some(Some(Entry { key, value, depth }))
+        let json = self.text[start..self.at].trim_ascii_end();
+        let value = Piece { json, plain: false };
+        (!json.is_empty()).then_some(Some(Entry { key, value, depth }))
     }
 
     /// Returns the next byte that is no whitespace, without taking it.
@@ -142,19 +160,27 @@ impl<'a> Scan<'a> {
     }
 
     /// Takes a string with its quotes.
-    fn string(&mut self) -> Option<&'a str> {
+    fn string(&mut self) -> Option<Piece<'a>> {
         self.expect(b'"')?;
         let start = self.at - 1;
         let bytes = self.text.as_bytes();
+        let mut plain = true;
         loop {
             match bytes.get(self.at)? {
                 b'"' => break,
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
+                b'\\' => {
+                    plain = false;
+                    self.at += 2;
+                }
+                byte => {
+                    plain &= *byte >= 0x20;
+                    self.at += 1;
+                }
             }
         }
         self.at += 1;
-        self.text.get(start..self.at)
+        let json = self.text.get(start..self.at)?;
+        Some(Piece { json, plain })
     }
 
     /// Moves to the comma or brace that ends a value; returns how deep the value goes.

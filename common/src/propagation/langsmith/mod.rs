@@ -114,6 +114,18 @@ impl LangSmithPropagator {
         extracted
     }
 
+    /// Returns true if what this carrier says would be believed.
+    #[cfg(feature = "otel")]
+    pub(crate) fn trusts(&self, carrier: &dyn Extractor) -> bool {
+        self.rules.policy.trusts(carrier)
+    }
+
+    /// Returns true if it reads nothing of a carrier but the headers of its own.
+    #[cfg(feature = "middleware")]
+    pub(crate) fn reads_its_own_only(&self) -> bool {
+        !matches!(self.rules.policy, TrustPolicy::Trust(_))
+    }
+
     /// Returns what this propagator and its clones have done so far.
     pub fn counters(&self) -> PropagationCounters {
         self.counting.snapshot()

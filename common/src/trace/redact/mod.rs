@@ -14,6 +14,7 @@
 mod anonymizer;
 mod cards;
 mod chunks;
+mod glance;
 mod hide;
 mod marker;
 mod masking;

@@ -86,6 +86,11 @@ impl Rules {
         self.any.is_some()
     }
 
+    #[cfg(test)]
+    pub(super) fn find_any(&self, text: &str) -> bool {
+        self.any.as_ref().is_some_and(|any| any.is_match(text))
+    }
+
     /// Returns true if numbers may be card numbers.
     pub(super) fn want_numbers(&self) -> bool {
         self.cards

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::glance::may_hold_credentials;
 use super::path::TextPath;
 use super::rules::{Hooks, Rule, Rules};
 
@@ -125,11 +126,16 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
 /// Masks the credentials in a text; returns none if there are none. The patterns are compiled once in a
 /// process, when the first text is looked at.
 pub(super) fn mask(text: &str, path: &TextPath<'_>) -> Option<String> {
-    RULES.mask(text, path, Hooks::Skip)
+    may_hold_credentials(text)
+        .then(|| RULES.mask(text, path, Hooks::Skip))
+        .flatten()
 }
 
 /// Returns where in a text the credentials are that their form gives away, in order and apart.
 pub(super) fn tokens_in(text: &str) -> Vec<Range<usize>> {
+    if !may_hold_credentials(text) {
+        return Vec::new();
+    }
     let mut found: Vec<Range<usize>> = RULES
         .matching(text)
         .take_while(|(at, _)| *at < TOKENS.len())
@@ -144,6 +150,12 @@ pub(super) fn tokens_in(text: &str) -> Vec<Range<usize>> {
         overlaps
     });
     found
+}
+
+/// Returns true if any pattern matches.
+#[cfg(test)]
+pub(super) fn finds(text: &str) -> bool {
+    RULES.find_any(text)
 }
 
 #[cfg(test)]

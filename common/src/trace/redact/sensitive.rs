@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::RegexSet;
 use serde_json::Value;
 
+use super::glance::names_a_credential;
 use super::secrets::{NAMES, SECRET_PLACEHOLDER};
 use crate::model::JsonMap;
 use crate::trace::secret::SECRET_MASK;
@@ -46,6 +47,9 @@ impl SensitiveKeys {
                 mask(value);
             }
         }
+        if !map.contains_key("value") {
+            return;
+        }
         let name = ["name", "key", "header"]
             .iter()
             .find_map(|key| map.get(*key));
@@ -59,6 +63,7 @@ impl SensitiveKeys {
     /// Masks the second of two texts if the first is the name of a header, as in a list of headers.
     pub(super) fn mask_pair(self, items: &mut [Value]) {
         if let [Value::String(name), value] = items
+            && names_a_credential(name)
             && NAMED
                 .as_ref()
                 .is_some_and(|names| names.matches(name).matched(HEADERS))
@@ -69,7 +74,7 @@ impl SensitiveKeys {
 }
 
 fn is_sensitive(name: &str) -> bool {
-    NAMED.as_ref().is_some_and(|names| names.is_match(name))
+    names_a_credential(name) && NAMED.as_ref().is_some_and(|names| names.is_match(name))
 }
 
 /// Returns true if there is anything to mask; most values are asked no further.

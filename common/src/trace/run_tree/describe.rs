@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Record, RunTree};
-use crate::model::{Attachment, NEW_TOKEN, RunEvent, USAGE_METADATA, Usage};
+use crate::model::{Attachment, NEW_TOKEN, RunEvent, Timestamp, USAGE_METADATA, Usage};
 
 impl RunTree {
     /// Adds one key of metadata. Runs started below from now on inherit it.
@@ -56,22 +56,22 @@ impl RunTree {
     /// Records that a streamed token arrived: the first one, from which LangSmith derives the time to
     /// the first token. Later calls do nothing, and the token's text is not kept.
     pub fn new_token(&self) {
-        let streams = |run: &Record| run.events().iter().any(|event| event.name == NEW_TOKEN);
         let Some(inner) = self.recorded() else { return };
-        if inner.change(|run| streams(run)) != Some(false) {
-            return;
+        if inner.change(|run| streams(run)) == Some(false) {
+            let time = inner.tracer.clock().now();
+            inner.change(|run| first_token(run, time));
         }
-        let time = inner.tracer.clock().now();
-        inner.change(|run| {
-            if !streams(run) {
-                run.more().events.push(RunEvent {
-                    name: NEW_TOKEN.to_owned(),
-                    time,
-                    message: None,
-                    kwargs: None,
-                });
-            }
-        });
+    }
+
+    /// Records that the first streamed token arrived so many seconds after the start.
+    #[cfg(feature = "tracing_layer")]
+    pub(crate) fn new_token_after(&self, seconds: f64) {
+        // A float converts to the nearest whole number; one that is none, to zero.
+        let after = chrono::TimeDelta::microseconds((seconds * 1e6).round() as i64);
+        let Some(inner) = self.recorded() else { return };
+        if let Some(time) = inner.live.segment.start.checked_add_signed(after) {
+            inner.change(|run| first_token(run, time));
+        }
     }
 
     /// Says what a call of a language model used up. Children do not inherit it.
@@ -109,5 +109,20 @@ impl RunTree {
         let Some(inner) = self.recorded() else { return };
         let outputs = inner.tracer.shallow_outputs(outputs);
         inner.change(|run| run.outputs = outputs);
+    }
+}
+
+fn streams(run: &Record) -> bool {
+    run.events().iter().any(|event| event.name == NEW_TOKEN)
+}
+
+fn first_token(run: &mut Record, time: Timestamp) {
+    if !streams(run) {
+        run.more().events.push(RunEvent {
+            name: NEW_TOKEN.to_owned(),
+            time,
+            message: None,
+            kwargs: None,
+        });
     }
 }

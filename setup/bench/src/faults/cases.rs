@@ -162,4 +162,12 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), cases(false).len());
     }
+
+    #[test]
+    fn the_command_that_builds_this_program_knows_all_names() {
+        let who = crate::contestants::ALL.map(|contestant| contestant.name);
+        let faults: Vec<_> = cases(true).iter().map(|case| case.id).collect();
+        let known = format!("who {}\nfaults {}\n", who.join(" "), faults.join(" "));
+        assert_eq!(include_str!("../../names.txt"), known);
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use rustix::process::Signal;
 
 use super::recover;
 use crate::contestants;
+use crate::folders;
 use crate::process::Process;
 use crate::protocol::{Ending, Order};
 use crate::rounds::bar;
@@ -18,7 +19,7 @@ use crate::workload::{Workload, write_prose};
 /// # Errors
 /// If a run whose end call had returned did not arrive.
 pub fn kills(times: usize, seed: u64) -> Result<String> {
-    let folder = tempfile::tempdir().context("making a folder")?;
+    let folder = folders::make()?;
     let durable = contestants::named("ours-durable")?;
     let sink = Sink::start(Script::default())?;
     let order = Order {

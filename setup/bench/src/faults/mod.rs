@@ -21,6 +21,7 @@ use rustix::process::Signal;
 use serde::Serialize;
 
 use crate::contestants::{self, Contestant};
+use crate::folders;
 use crate::process::Process;
 use crate::protocol::{Ending, Odd, Order, Report};
 use crate::rounds::bar;
@@ -40,8 +41,8 @@ const WHO: [&str; 3] = ["ours", "ours-durable", "py-traceable"];
 /// How many seconds a flush may take: more than a request that hangs, and than any trouble that passes.
 const FLUSH: f64 = 25.0;
 
-/// How long one driver may take to end in all.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a driver may take besides what it traces and what it flushes: to start, to recover, to end.
+const BESIDES: Duration = Duration::from_secs(15);
 
 /// What became of the runs in one case.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -56,6 +57,8 @@ pub struct Outcome {
     pub cut: usize,
     /// Seconds from the last trace, or from the signal, until the process had ended.
     pub exit: f64,
+    /// It had not ended by then, and was killed.
+    pub hung: bool,
     /// The 99th of hundred traces: microseconds of a run's calls.
     pub caller_p99: f64,
     /// What the library says of losses.
@@ -104,7 +107,7 @@ impl Outcomes {
 /// # Errors
 /// If `only` names a fault that there is not, or there is no place for the text that is carried.
 pub fn measure(quick: bool, only: &[String]) -> Result<Outcomes> {
-    let folder = tempfile::tempdir().context("making a folder")?;
+    let folder = folders::make()?;
     let prose = write_prose(folder.path())?;
     let who: Result<Vec<_>> = WHO.iter().map(|name| contestants::named(name)).collect();
     let mut outcomes = Outcomes::default();
@@ -155,7 +158,7 @@ pub fn measure(quick: bool, only: &[String]) -> Result<Outcomes> {
 fn take(who: Contestant, case: &Case, prose: &Path) -> Result<Outcome> {
     let elsewhere = Sink::start(Script::default())?;
     let sink = Sink::start(case.script(&elsewhere.url))?;
-    let spool = tempfile::tempdir()?;
+    let spool = folders::make()?;
     let order = Order {
         url: sink.url.clone(),
         prose: prose.to_owned(),
@@ -173,10 +176,12 @@ fn take(who: Contestant, case: &Case, prose: &Path) -> Result<Outcome> {
         patience: FLUSH,
     };
     let mut process = Process::start(who, &order)?;
-    let heard = listen(&process, case)?;
-    process.end(PATIENCE)?;
+    let until = Instant::now() + patience(case);
+    let heard = listen(&process, case, until)?;
+    let ended = process.end(until.saturating_duration_since(Instant::now()))?;
     let mut outcome = Outcome {
         exit: heard.last.elapsed().as_secs_f64(),
+        hung: ended.is_none(),
         ..Outcome::default()
     };
     if who.name == "ours-durable" && case.ending != Ending::Flush {
@@ -211,8 +216,9 @@ fn recover(who: Contestant, order: &Order) -> Result<()> {
     again.ending = Ending::Flush;
     again.rate = None;
     let mut process = Process::start(who, &again)?;
-    let _: Report = process.report(PATIENCE, |_| {})?;
-    process.end(PATIENCE)?;
+    let patience = Duration::from_secs_f64(order.patience) + BESIDES;
+    let _: Report = process.report(patience, |_| {})?;
+    process.end(patience)?;
     Ok(())
 }
 
@@ -224,7 +230,16 @@ struct Heard {
     last: Instant,
 }
 
-fn listen(process: &Process, case: &Case) -> Result<Heard> {
+/// How long a driver may take in all. One deadline: what hangs is not waited for twice.
+fn patience(case: &Case) -> Duration {
+    let traces = match case.ending {
+        Ending::Signal | Ending::GracefulSignal => case.signal_after,
+        _ => Duration::from_secs_f64(case.seconds),
+    };
+    traces + Duration::from_secs_f64(FLUSH) + BESIDES
+}
+
+fn listen(process: &Process, case: &Case, last: Instant) -> Result<Heard> {
     let mut heard = Heard {
         ids: Vec::new(),
         report: None,
@@ -236,7 +251,6 @@ fn listen(process: &Process, case: &Case) -> Result<Heard> {
         _ => None,
     };
     let mut due = None;
-    let last = Instant::now() + PATIENCE;
     loop {
         match process.line(due.map_or(last, |(_, due)| due)) {
             Some(line) if line.starts_with('{') => {

@@ -24,7 +24,7 @@ pub fn matrix(outcomes: &Outcomes) -> Grid {
     }
 }
 
-/// Such as `99.8 %, 3 again, 0.4 s`.
+/// Such as `99.8 %, 3 again, 0.4 s`, or `100 %, did not end in 38 s`.
 fn cell(outcome: &Outcome) -> String {
     let mut words = format!("{} %", percent(outcome.percent()));
     if outcome.again > 0 {
@@ -36,7 +36,10 @@ fn cell(outcome: &Outcome) -> String {
     if outcome.leaked {
         words.push_str(", key seen elsewhere");
     }
-    words.push_str(&format!(", {:.1} s", outcome.exit));
+    words.push_str(&match outcome.hung {
+        true => format!(", did not end in {:.0} s", outcome.exit),
+        false => format!(", {:.1} s", outcome.exit),
+    });
     words
 }
 
@@ -61,4 +64,25 @@ pub fn explanations(outcomes: &Outcomes) -> Vec<String> {
     let left_out = outcomes.left_out.iter();
     lines.extend(left_out.map(|(title, why)| format!("{title} is left out: {why}")));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_hung_is_told_from_a_slow_one() {
+        let outcome = Outcome {
+            accepted: 10,
+            delivered: 10,
+            exit: 37.8,
+            ..Outcome::default()
+        };
+        assert_eq!(cell(&outcome), "100 %, 37.8 s");
+        let hung = Outcome {
+            hung: true,
+            ..outcome
+        };
+        assert_eq!(cell(&hung), "100 %, did not end in 38 s");
+    }
 }

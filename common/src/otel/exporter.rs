@@ -1,0 +1,218 @@
+//! Spans to LangSmith.
+//!
+//! ```text
+//! SDK ──batch──► complete (dialect) ──► mask ──► OTLP, protobuf, gzip ──► courier ──► LangSmith
+//!                                                    │ 429, 502, 503, 504, nobody there: again, a while
+//!                                                    └──► counted: delivered or failed
+//! ```
+//!
+//! Start at [`LangSmithExporter`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use opentelemetry_otlp::{Compression, Protocol, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+
+use super::address::traces_url;
+use super::dialect::complete;
+use super::http::Courier;
+use super::masking::mask;
+use crate::client::{Config, ConfigError};
+use crate::export::{Destination, StartError, show_endpoint};
+use crate::trace::Redactor;
+
+/// How long a batch of spans may take, further attempts included.
+pub const DEFAULT_SPAN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why spans cannot be sent. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OtelError {
+    /// A setting cannot be used; the text says which.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The destination cannot be used as it is written, or the system gives no thread.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The OpenTelemetry SDK refuses the exporter; the text is its own.
+    #[error("the exporter of spans cannot be made: {0}")]
+    Sdk(String),
+}
+
+/// Sends spans to LangSmith: the exporter of OpenTelemetry's own SDK, set up so that it works there.
+///
+/// Address, key, workspace, certificates, masking and project are those of the [`Config`], so a program
+/// configures native runs and spans in one place. Fixed are protobuf over HTTP and gzip. The variables
+/// `OTEL_EXPORTER_OTLP_*` are not read: they are another backend's, and so may be the credentials in them.
+///
+/// ```
+/// use common::client::Config;
+/// use common::otel::LangSmithExporter;
+/// use common::otel::opentelemetry_sdk::trace::SdkTracerProvider;
+///
+/// let config = Config { endpoint: "http://127.0.0.1:1984".into(), ..Config::default() };
+/// let exporter = LangSmithExporter::new(&config)?;
+/// let stats = exporter.stats();
+/// let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+/// # drop(provider);
+/// # assert_eq!(stats.get().delivered, 0);
+/// # Ok::<(), common::otel::OtelError>(())
+/// ```
+///
+/// [`Pipeline`](super::Pipeline) adds what belongs around it. What a batch of spans does not take within
+/// [`DEFAULT_SPAN_TIMEOUT`] is lost and counted: unlike native runs, spans are held by nobody else.
+pub struct LangSmithExporter {
+    otlp: opentelemetry_otlp::SpanExporter,
+    redactor: Option<Redactor>,
+    stats: SpanStats,
+    shown: String,
+}
+
+/// How many spans there were. Made by [`LangSmithExporter::stats`]; a clone counts the same.
+#[derive(Debug, Clone, Default)]
+pub struct SpanStats(Arc<Counting>);
+
+#[derive(Debug, Default)]
+struct Counting {
+    ended: AtomicU64,
+    delivered: AtomicU64,
+    failed: AtomicU64,
+    warned: AtomicBool,
+}
+
+/// The books at one moment. Spans that ended and are in neither of the others wait, or found the SDK's
+/// queue full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpanCounts {
+    /// Spans that ended and were in the sample; counted in a [`Pipeline`](super::Pipeline) only.
+    pub ended: u64,
+    /// Spans that were answered with 200. LangSmith may still drop one whose parent never comes.
+    pub delivered: u64,
+    /// Spans given up.
+    pub failed: u64,
+}
+
+impl fmt::Display for SpanCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            ended,
+            delivered,
+            failed,
+        } = self;
+        write!(f, "ended {ended}, delivered {delivered}, failed {failed}")
+    }
+}
+
+impl SpanStats {
+    /// Returns the books of this moment.
+    pub fn get(&self) -> SpanCounts {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        SpanCounts {
+            ended: of(&self.0.ended),
+            delivered: of(&self.0.delivered),
+            failed: of(&self.0.failed),
+        }
+    }
+
+    pub(super) fn ended(&self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl LangSmithExporter {
+    /// Makes an exporter to where `config` sends.
+    ///
+    /// # Errors
+    /// If the hosted service is meant and there is no key, or the address cannot be used.
+    pub fn new(config: &Config) -> Result<Self, OtelError> {
+        let mut to = config.destination();
+        to.endpoint = traces_url(&to.endpoint);
+        if !to.has_key() && crate::client::is_hosted(&to.endpoint) {
+            return Err(ConfigError::MissingApiKey.into());
+        }
+        // A header holds ASCII; a project of another name is on each span all the same.
+        if config.project.is_ascii() {
+            let project = config.project.clone();
+            to.headers.push(("Langsmith-Project".to_owned(), project));
+        }
+        let redactor = Some(config.redactor.clone()).filter(Redactor::masks);
+        Self::to(&to, redactor)
+    }
+
+    /// Makes an exporter to a whole address, with the masking of LangSmith's.
+    fn to(to: &Destination, redactor: Option<Redactor>) -> Result<Self, OtelError> {
+        let courier = Courier::start(to, DEFAULT_SPAN_TIMEOUT)?;
+        let otlp = opentelemetry_otlp::SpanExporter::builder()
+            .with_http()
+            // Without one of our own, the features of any crate in the tree choose the client.
+            .with_http_client(courier)
+            .with_endpoint(&to.endpoint)
+            .with_protocol(Protocol::HttpBinary)
+            .with_compression(Compression::Gzip)
+            .with_timeout(DEFAULT_SPAN_TIMEOUT)
+            .build();
+        Ok(Self {
+            otlp: otlp.map_err(|error| OtelError::Sdk(error.to_string()))?,
+            redactor,
+            stats: SpanStats::default(),
+            shown: show_endpoint(&to.endpoint),
+        })
+    }
+
+    /// Returns the books, to be looked at when the SDK owns the exporter.
+    pub fn stats(&self) -> SpanStats {
+        self.stats.clone()
+    }
+}
+
+impl SpanExporter for LangSmithExporter {
+    async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
+        for span in &mut batch {
+            complete(span);
+            if let Some(redactor) = &self.redactor {
+                mask(redactor, span);
+            }
+        }
+        let spans = batch.len() as u64;
+        let result = self.otlp.export(batch).await;
+        let counting = &self.stats.0;
+        match &result {
+            Ok(()) => counting.delivered.fetch_add(spans, Ordering::Relaxed),
+            Err(error) => {
+                if !counting.warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "spans were not delivered to {}: {error} (logged once)",
+                        self.shown
+                    );
+                }
+                counting.failed.fetch_add(spans, Ordering::Relaxed)
+            }
+        };
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.otlp.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.otlp.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.otlp.set_resource(resource);
+    }
+}
+
+impl fmt::Debug for LangSmithExporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LangSmithExporter")
+            .field("endpoint", &self.shown)
+            .field("stats", &self.stats.get())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,269 @@
+//! Which run a span is.
+//!
+//! ```text
+//!                        ┌ the span above ────┐
+//! on_start ──above──►    ├ a run in Context ──┼─ the nearest ──► child of it ──► five attributes on the span
+//!                        └ the current run ───┘                                  └► known until the span ended
+//!             └ none ─────────────────────────────► a root of its own
+//! ```
+//!
+//! A span's eight bytes cannot name a run, so each span is told which run it is, in full, when it
+//! starts. Runs below a span, and spans below a run, are then one tree. Start at [`Identity`].
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use opentelemetry::trace::{Span as _, SpanContext, TraceContextExt as _};
+use opentelemetry::{Context, KeyValue, SpanId, TraceId as OtelTraceId};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+
+use super::attributes::langsmith;
+use super::ids::trace_of;
+use crate::model::{
+    Baggage, DottedOrder, IdGenerator as _, RandomIds, RunContext, RunId, Segment, Timestamp,
+};
+use crate::trace::current;
+
+/// How many spans that have ended are still known, for those that start below them later.
+const ENDED_SPANS: usize = 4_096;
+
+/// Knows which run each span of a process is. A cheap clone; all clones know the same.
+///
+/// ```
+/// use common::otel::Identity;
+/// use common::otel::opentelemetry::{Context, trace::{TraceContextExt as _, Tracer as _, TracerProvider as _}};
+/// use common::otel::opentelemetry_sdk::trace::SdkTracerProvider;
+///
+/// let identity = Identity::new();
+/// let provider = SdkTracerProvider::builder().with_span_processor(identity.processor()).build();
+/// let span = provider.tracer("docs").start("handle");
+/// let cx = Context::new().with_span(span);
+/// let run = identity.of(cx.span().span_context()).expect("a recorded span is a run");
+/// assert_eq!(run.dotted_order.depth(), 0, "a root");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    known: Arc<Mutex<Known>>,
+    project: Option<Arc<str>>,
+    follows_the_server: bool,
+}
+
+type Key = (OtelTraceId, SpanId);
+
+#[derive(Debug, Default)]
+struct Known {
+    runs: HashMap<Key, RunContext>,
+    ended: VecDeque<Key>,
+}
+
+/// A run that spans start below, in a [`Context`].
+#[derive(Debug, Clone)]
+struct Above(RunContext);
+
+/// Puts a run into a context of OpenTelemetry.
+pub trait RunContextExt {
+    /// Returns a context in which spans start below `run`, here or in another process.
+    ///
+    /// A run that is [`current`] needs no such thing: spans find it.
+    #[must_use]
+    fn with_parent_run(&self, run: RunContext) -> Self;
+
+    /// Returns the run that was put into the context.
+    fn parent_run(&self) -> Option<&RunContext>;
+}
+
+impl RunContextExt for Context {
+    fn with_parent_run(&self, run: RunContext) -> Self {
+        self.with_value(Above(run))
+    }
+
+    fn parent_run(&self) -> Option<&RunContext> {
+        self.get::<Above>().map(|above| &above.0)
+    }
+}
+
+impl Identity {
+    /// Makes an identity that knows no span yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the project that new traces go to, on each span; without it the exporter's header does.
+    #[must_use]
+    pub fn project(mut self, project: impl AsRef<str>) -> Self {
+        self.project = Some(project.as_ref().into());
+        self
+    }
+
+    /// Leaves spans that have no run above them as they are: LangSmith then makes their ids, and no run
+    /// can be put below them. For programs that only send spans.
+    #[must_use]
+    pub fn leave_roots_to_the_server(mut self) -> Self {
+        self.follows_the_server = true;
+        self
+    }
+
+    /// Returns the processor that stamps spans. Register it before the one that exports: processors are
+    /// called in the order of their registration.
+    pub fn processor(&self) -> IdentityProcessor {
+        IdentityProcessor(self.clone())
+    }
+
+    /// Returns the run that a span of this process is; none if it is not recorded, or ended long ago.
+    pub fn of(&self, span: &SpanContext) -> Option<RunContext> {
+        let key = (span.trace_id(), span.span_id());
+        self.with_known(|known| known.runs.get(&key).cloned())
+    }
+
+    /// Returns the run that work below this place belongs to: that of the active span, or a run nearer
+    /// than that. Give it to [`RunBuilder::parent`](crate::trace::RunBuilder::parent) to put a run below
+    /// a span.
+    pub fn current(&self) -> Option<RunContext> {
+        Context::map_current(|cx| self.above(cx))
+    }
+
+    /// Returns the run that a span which starts in `cx` goes below.
+    ///
+    /// Of several in one line of descent it is the lowest. If they are of different lines, the active
+    /// span counts before the context's run, and that before the current run.
+    pub fn above(&self, cx: &Context) -> Option<RunContext> {
+        let active = cx.has_active_span().then(|| cx.span());
+        let active = active.and_then(|span| self.of(span.span_context()));
+        let told = cx.parent_run().cloned();
+        let around = current().and_then(|run| run.context());
+        let mut candidates = [active, told, around].into_iter().flatten();
+        let mut nearest = candidates.next()?;
+        for other in candidates {
+            if is_below(&other.dotted_order, &nearest.dotted_order) {
+                nearest = other;
+            }
+        }
+        Some(nearest)
+    }
+
+    fn with_known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
+        look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says which run a span is that starts in `cx`; none if LangSmith is to say it.
+    fn name(&self, trace: OtelTraceId, start: SystemTime, cx: &Context) -> Option<RunContext> {
+        let started = whole_micros(start);
+        let Some(above) = self.above(cx) else {
+            let id = RunId::from(trace_of(trace, start));
+            let segment = Segment { start: started, id };
+            let root = RunContext {
+                dotted_order: DottedOrder::root(segment),
+                baggage: Baggage {
+                    project: self.project.as_deref().map(str::to_owned),
+                    ..Baggage::default()
+                },
+            };
+            return (!self.follows_the_server).then_some(root);
+        };
+        // LangSmith refuses a child that is older than its parent; clocks of machines differ.
+        let earliest = above.dotted_order.start_time();
+        let start = earliest.map_or(started, |earliest| earliest.max(started));
+        let id = RandomIds.run_id(start);
+        Some(RunContext {
+            dotted_order: above.dotted_order.child(Segment { start, id }),
+            baggage: above.baggage,
+        })
+    }
+}
+
+/// Returns true if `lower` is a place below `upper`.
+fn is_below(lower: &DottedOrder, upper: &DottedOrder) -> bool {
+    let rest = lower.as_str().strip_prefix(upper.as_str());
+    rest.is_some_and(|rest| rest.starts_with('.'))
+}
+
+fn whole_micros(time: SystemTime) -> Timestamp {
+    let micros = Timestamp::from(time).timestamp_micros();
+    Timestamp::from_timestamp_micros(micros).unwrap_or_default()
+}
+
+/// Stamps each span with the run it is. Made by [`Identity::processor`].
+#[derive(Debug, Clone)]
+pub struct IdentityProcessor(Identity);
+
+impl SpanProcessor for IdentityProcessor {
+    fn on_start(&self, span: &mut Span, cx: &Context) {
+        let Some(start) = span.exported_data().map(|data| data.start_time) else {
+            return;
+        };
+        let context = span.span_context().clone();
+        let Some(run) = self.0.name(context.trace_id(), start, cx) else {
+            return;
+        };
+        span.set_attributes(stamps(&run));
+        let key = (context.trace_id(), context.span_id());
+        self.0.with_known(|known| known.runs.insert(key, run));
+    }
+
+    fn on_end(&self, span: SpanData) {
+        let key = (span.span_context.trace_id(), span.span_context.span_id());
+        self.0.with_known(|known| {
+            if known.runs.contains_key(&key) {
+                known.ended.push_back(key);
+            }
+            if known.ended.len() > ENDED_SPANS
+                && let Some(oldest) = known.ended.pop_front()
+            {
+                known.runs.remove(&oldest);
+            }
+        });
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// Returns the attributes that say which run a span is, and what it inherits.
+fn stamps(run: &RunContext) -> Vec<KeyValue> {
+    let order = &run.dotted_order;
+    let mut stamps = vec![
+        KeyValue::new(langsmith::TRACE_ID, order.trace_id().to_string()),
+        KeyValue::new(langsmith::SPAN_ID, order.run_id().to_string()),
+        KeyValue::new(langsmith::DOTTED_ORDER, order.as_str().to_owned()),
+    ];
+    stamps.push(match order.parent_run_id() {
+        Some(parent) => KeyValue::new(langsmith::PARENT_ID, parent.to_string()),
+        None => KeyValue::new(langsmith::IS_ROOT, true),
+    });
+    let Baggage {
+        metadata,
+        tags,
+        project,
+    } = &run.baggage;
+    if let Some(project) = project {
+        stamps.push(KeyValue::new(langsmith::PROJECT, project.clone()));
+    }
+    if !tags.is_empty() {
+        stamps.push(KeyValue::new(langsmith::TAGS, tags.join(",")));
+    }
+    for (key, value) in &**metadata {
+        let value = match value {
+            serde_json::Value::String(text) => text.clone().into(),
+            serde_json::Value::Bool(flag) => (*flag).into(),
+            serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) => whole.into(),
+                (None, Some(float)) => float.into(),
+                (None, None) => number.to_string().into(),
+            },
+            // LangSmith reads lists and maps of OpenTelemetry otherwise than they were meant.
+            other => opentelemetry::Value::from(other.to_string()),
+        };
+        stamps.push(KeyValue::new(
+            format!("{}{key}", langsmith::METADATA),
+            value,
+        ));
+    }
+    stamps
+}

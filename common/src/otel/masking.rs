@@ -1,0 +1,202 @@
+//! What must not leave, masked in spans as in runs.
+//!
+//! ```text
+//! SpanData ──► a run: content given = inputs, content answered = outputs, the rest = metadata
+//!                 └──► Redactor ──► back into the span; what the redactor took away is gone
+//! ```
+
+use std::sync::Arc;
+
+use opentelemetry::trace::{Event, Status};
+use opentelemetry::{Key, KeyValue, Value};
+use opentelemetry_sdk::trace::SpanData;
+
+use super::attributes::{langsmith, legacy};
+use crate::model::{
+    Clock as _, DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunEvent, RunOp, RunType,
+    Segment, SystemClock,
+};
+use crate::trace::Redactor;
+
+/// Attributes that hold what was given to a model, a tool or a function; also with more behind a dot.
+const GIVEN: [&str; 10] = [
+    legacy::PROMPT,
+    "gen_ai.input",
+    "gen_ai.system_instructions",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.definitions",
+    "input",
+    "llm.input_messages",
+    "llm.prompt_template",
+    "tool_arguments",
+    "traceloop.entity.input",
+];
+
+/// Attributes that hold what came back.
+const ANSWERED: [&str; 6] = [
+    legacy::COMPLETION,
+    "gen_ai.output",
+    "gen_ai.tool.call.result",
+    "llm.output_messages",
+    "output",
+    "traceloop.entity.output",
+];
+
+/// Events that hold content, by the beginning of their names.
+const GIVEN_EVENTS: [&str; 3] = [
+    "gen_ai.content.prompt",
+    "gen_ai.system.message",
+    "gen_ai.user.message",
+];
+const ANSWERED_EVENTS: [&str; 4] = [
+    "gen_ai.assistant.message",
+    "gen_ai.choice",
+    "gen_ai.content.completion",
+    "gen_ai.tool.message",
+];
+
+/// Masks a span as the runs of the same program are masked.
+pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
+    let mut run = blank();
+    run.name = span.name.to_string();
+    let (mut inputs, mut outputs, mut metadata) = (JsonMap::new(), JsonMap::new(), JsonMap::new());
+    let mut kept = Vec::with_capacity(span.attributes.len());
+    for KeyValue { key, value, .. } in std::mem::take(&mut span.attributes) {
+        let name = key.as_str();
+        let own = name.strip_prefix(langsmith::METADATA).is_some();
+        let map = if starts(name, &GIVEN) {
+            &mut inputs
+        } else if starts(name, &ANSWERED) {
+            &mut outputs
+        } else if own || matches!(value, Value::String(_) | Value::Array(_)) && !is_plain(name) {
+            &mut metadata
+        } else {
+            kept.push(KeyValue::new(key, value));
+            continue;
+        };
+        map.insert(name.to_owned(), to_json(&value));
+    }
+    // Tags of a run are masked without regard to the hiding of metadata, and so are ours.
+    (run.inputs, run.outputs) = (Some(inputs), Some(outputs));
+    let (own, other): (JsonMap, JsonMap) = metadata
+        .into_iter()
+        .partition(|(key, _)| key.starts_with(langsmith::METADATA));
+    run.extra.metadata = Arc::new(own);
+    run.extra.other = other;
+    let events = std::mem::take(&mut span.events.events);
+    run.events = events.iter().map(written).collect();
+    if let Status::Error { description } = &span.status {
+        run.error = Some(description.to_string());
+    }
+    let RunOp::Post(masked) = redactor.redact(RunOp::Post(Box::new(run))) else {
+        return;
+    };
+    let maps = [masked.inputs, masked.outputs, Some(masked.extra.other)];
+    let metadata = (*masked.extra.metadata).clone();
+    for (key, value) in maps.into_iter().flatten().chain([metadata]).flatten() {
+        kept.push(KeyValue::new(key, from_json(value)));
+    }
+    span.attributes = kept;
+    span.name = masked.name.into();
+    if let (Status::Error { .. }, Some(text)) = (&span.status, masked.error) {
+        span.status = Status::error(text);
+    }
+    let masked = events.into_iter().zip(masked.events);
+    span.events.events = masked
+        .map(|(event, masked)| read_back(redactor, event, masked))
+        .collect();
+}
+
+/// Names of numbers' and ids' kin, which a pattern could only destroy.
+fn is_plain(name: &str) -> bool {
+    name.starts_with("langsmith.") && name != langsmith::TAGS
+}
+
+fn starts(name: &str, families: &[&str]) -> bool {
+    families.iter().any(|family| {
+        let rest = name.strip_prefix(family);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+fn blank() -> Run {
+    let start = SystemClock.now();
+    let id = RandomIds.run_id(start);
+    let order = DottedOrder::root(Segment { start, id });
+    Run::begin(order, "", RunType::Chain, start)
+}
+
+/// Returns a value as JSON; text that is JSON is read, so that rules for keys see them.
+fn to_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Bool(flag) => (*flag).into(),
+        Value::I64(number) => (*number).into(),
+        Value::F64(number) => (*number).into(),
+        Value::String(text) => {
+            let read = serde_json::from_str::<serde_json::Value>(text.as_str()).ok();
+            let read = read.filter(|read| read.is_object() || read.is_array());
+            read.unwrap_or_else(|| text.as_str().into())
+        }
+        other => other.to_string().into(),
+    }
+}
+
+fn from_json(value: serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::String(text) => text.into(),
+        serde_json::Value::Bool(flag) => flag.into(),
+        serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => whole.into(),
+            (None, Some(float)) => float.into(),
+            (None, None) => number.to_string().into(),
+        },
+        other => other.to_string().into(),
+    }
+}
+
+fn written(event: &Event) -> RunEvent {
+    let told = event.attributes.iter();
+    let kwargs = told.map(|one| (one.key.to_string(), to_json(&one.value)));
+    RunEvent {
+        name: event.name.to_string(),
+        time: event.timestamp.into(),
+        message: None,
+        kwargs: Some(serde_json::Value::Object(kwargs.collect())),
+    }
+}
+
+/// Returns an event as it may leave: content events go where the content goes.
+fn read_back(redactor: &Redactor, mut event: Event, masked: RunEvent) -> Event {
+    let mut kwargs = match masked.kwargs {
+        Some(serde_json::Value::Object(kwargs)) => kwargs,
+        _ => JsonMap::new(),
+    };
+    let given = GIVEN_EVENTS.contains(&&*event.name);
+    if given || ANSWERED_EVENTS.contains(&&*event.name) {
+        let mut run = blank();
+        let field = if given {
+            &mut run.inputs
+        } else {
+            &mut run.outputs
+        };
+        *field = Some(kwargs);
+        let masked = redactor.redact(RunOp::Post(Box::new(run)));
+        let run = masked.run();
+        let field = run.and_then(|run| {
+            run.inputs
+                .as_ref()
+                .filter(|_| given)
+                .or(run.outputs.as_ref())
+        });
+        kwargs = field.cloned().unwrap_or_default();
+    }
+    event.name = masked.name.into();
+    if !kwargs.is_empty() || !event.attributes.is_empty() {
+        let kept = kwargs.into_iter().map(|(key, value)| {
+            let value = from_json(value);
+            KeyValue::new(Key::from(key), value)
+        });
+        event.attributes = kept.collect();
+    }
+    event
+}

@@ -1,0 +1,424 @@
+//! The layer.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tracing::dispatcher::WeakDispatch;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::entered;
+use super::fields::Fields;
+use super::reading::{Counts, Told, read};
+#[cfg(feature = "otel")]
+use crate::model::DottedOrder;
+use crate::model::{Clock as _, JsonMap, NEW_TOKEN, RunContext, SystemClock, Timestamp};
+#[cfg(feature = "otel")]
+use crate::otel::Identity;
+use crate::trace::{RunTree, Tracer};
+
+/// Targets whose spans and events are not recorded: what sends the runs would be recorded as runs, and
+/// sent.
+pub const IGNORED_TARGETS: [&str; 9] = [
+    env!("CARGO_CRATE_NAME"),
+    "h2",
+    "hyper",
+    "hyper_util",
+    "opentelemetry",
+    "opentelemetry_otlp",
+    "opentelemetry_sdk",
+    "reqwest",
+    "rustls",
+];
+
+/// Makes a run of every span: a layer of `tracing_subscriber`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use common::trace::{MemorySink, Tracer};
+/// use common::tracing_layer::RunLayer;
+/// use tracing_subscriber::prelude::*;
+///
+/// let sink = Arc::new(MemorySink::new());
+/// let tracer = Tracer::builder(sink.clone()).build();
+/// let subscriber = tracing_subscriber::registry().with(RunLayer::new(&tracer));
+/// tracing::subscriber::with_default(subscriber, || {
+///     let span = tracing::info_span!("answer", question = "why?");
+///     span.in_scope(|| tracing::info_span!("retrieve").in_scope(|| tracing::info!("asked the index")));
+/// });
+/// let runs = sink.runs();
+/// assert_eq!(runs[0].inputs.as_ref().unwrap()["question"], "why?");
+/// assert_eq!(runs[1].parent_run_id, Some(runs[0].id));
+/// ```
+///
+/// A span's run is the current one while the span is entered, so native runs and calls to other
+/// services nest below it; and a span nests below a native run that is current. Which fields mean what is
+/// in the table of [`tracing_layer`](crate::tracing_layer): plain names are inputs, names with dots
+/// metadata, and `gen_ai.…` makes a run of type `llm` with its usage.
+///
+/// Fields hold what people say as well. Where that must not be recorded, filter them at the span
+/// (`skip`), or mask them by the tracer's [`Redactor`](crate::trace::Redactor), which sees them as it sees
+/// all runs.
+///
+/// Nothing below [`IGNORED_TARGETS`] is recorded. For less, put a filter on the layer.
+pub struct RunLayer {
+    tracer: Tracer,
+    #[cfg(feature = "otel")]
+    identity: Option<Identity>,
+    dispatch: OnceLock<WeakDispatch>,
+}
+
+/// What is kept with a span.
+struct Spanned {
+    // None until the run starts.
+    run: Option<RunTree>,
+    // What it starts with.
+    pending: Option<Pending>,
+    usage: Counts,
+    failure: Option<String>,
+}
+
+struct Pending {
+    name: &'static str,
+    told: Told,
+    above: Above,
+    // When the span began, if its run starts later.
+    begun: Option<Timestamp>,
+}
+
+enum Above {
+    Run(RunTree),
+    Place(RunContext),
+    Current,
+    Nothing,
+}
+
+impl RunLayer {
+    /// Makes a layer that starts its runs with `tracer`; see
+    /// [`Client::tracer`](crate::client::Client::tracer).
+    pub fn new(tracer: &Tracer) -> Self {
+        Self {
+            tracer: tracer.clone(),
+            #[cfg(feature = "otel")]
+            identity: None,
+            dispatch: OnceLock::new(),
+        }
+    }
+
+    /// Gives each run the place that a span of OpenTelemetry has, so that both outputs of one program are
+    /// the same tree, id by id, and one that gets both has each run once.
+    ///
+    /// Register this layer after that of OpenTelemetry, whose tracer is of a provider with the processor of
+    /// `identity`. A span that is neither entered nor recorded anything of later, and has no spans below it,
+    /// has an id of its own here.
+    #[cfg(feature = "otel")]
+    #[must_use]
+    pub fn follow(mut self, identity: &Identity) -> Self {
+        self.identity = Some(identity.clone());
+        self
+    }
+
+    fn is_lazy(&self) -> bool {
+        #[cfg(feature = "otel")]
+        return self.identity.is_some();
+        #[cfg(not(feature = "otel"))]
+        false
+    }
+
+    /// Returns the run of a span, which starts now if it has not; none if the span is not recorded.
+    fn run_of<S>(&self, id: &Id, ctx: &Context<'_, S>) -> Option<RunTree>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let span = ctx.span(id)?;
+        let pending = {
+            let mut extensions = span.extensions_mut();
+            let spanned = extensions.get_mut::<Spanned>()?;
+            match spanned.pending.take() {
+                None => return spanned.run.clone(),
+                Some(pending) => pending,
+            }
+        };
+        // Code of others runs in here, such as masking functions, and may use this very span.
+        let run = self.begin(id, pending);
+        let mut extensions = span.extensions_mut();
+        let spanned = extensions.get_mut::<Spanned>()?;
+        spanned.run = Some(run.clone());
+        Some(run)
+    }
+
+    fn begin(&self, id: &Id, pending: Pending) -> RunTree {
+        let Pending {
+            name,
+            told,
+            above,
+            begun,
+        } = pending;
+        let Told {
+            name: given,
+            run_type,
+            parent,
+            inputs,
+            outputs,
+            mut metadata,
+            tags,
+            parameters,
+            ..
+        } = told;
+        let name = given.unwrap_or_else(|| name.to_owned());
+        let followed = self.followed(id);
+        let mut builder = match (&followed, parent, above) {
+            (Some((above, start, run)), ..) => {
+                let builder = self.tracer.run(name).parent(above.clone());
+                builder.start_time(*start).id(*run)
+            }
+            (None, Some(order), _) => self.tracer.run(name).parent(RunContext::new(order)),
+            (None, None, Above::Run(run)) => run.child(name),
+            (None, None, Above::Place(place)) => self.tracer.run(name).parent(place),
+            (None, None, Above::Current) => self.tracer.run(name).parent_from_current(),
+            (None, None, Above::Nothing) => self.tracer.run(name).parent(None),
+        };
+        if let (None, Some(begun)) = (&followed, begun) {
+            builder = builder.start_time(begun);
+        }
+        if let Some(run_type) = run_type {
+            builder = builder.run_type(run_type);
+        }
+        if !parameters.is_empty() {
+            if let Some(Value::Number(temperature)) = parameters.get("temperature") {
+                let temperature = Value::Number(temperature.clone());
+                metadata.insert("ls_temperature".to_owned(), temperature);
+            }
+            builder = builder.extra("invocation_params", parameters);
+        }
+        if !inputs.is_empty() {
+            builder = builder.inputs(inputs);
+        }
+        let run = builder.metadata_from(metadata).tags(tags).start();
+        for (key, value) in outputs {
+            run.add_output(key, value);
+        }
+        run
+    }
+
+    /// Returns the place that the span has in OpenTelemetry: what is above, when it started, its run id.
+    #[cfg(feature = "otel")]
+    fn followed(&self, id: &Id) -> Option<(Option<RunContext>, Timestamp, crate::model::RunId)> {
+        use opentelemetry::trace::TraceContextExt as _;
+        let identity = self.identity.as_ref()?;
+        let dispatch = self.dispatch.get()?.upgrade()?;
+        let cx = tracing_opentelemetry::get_otel_context(id, &dispatch)?;
+        let run = identity.of(cx.span().span_context())?;
+        let order = run.dotted_order;
+        let above = order.as_str().rsplit_once('.');
+        let above = above.and_then(|(above, _)| above.parse::<DottedOrder>().ok());
+        let above = above.map(|dotted_order| RunContext {
+            dotted_order,
+            baggage: run.baggage,
+        });
+        Some((above, order.start_time()?, order.run_id()))
+    }
+
+    #[cfg(not(feature = "otel"))]
+    fn followed(&self, _id: &Id) -> Option<(Option<RunContext>, Timestamp, crate::model::RunId)> {
+        None
+    }
+}
+
+fn is_ignored(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    let root = target.split("::").next().unwrap_or(target);
+    IGNORED_TARGETS.contains(&root)
+}
+
+impl<S> Layer<S> for RunLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        // The first one; a layer is used in one subscriber.
+        let _ = self.dispatch.set(dispatch.downgrade());
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
+        if is_ignored(attributes.metadata()) {
+            return;
+        }
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        let mut told = read(fields.0, true);
+        let above = match attributes.parent() {
+            Some(parent) => match self.run_of(parent, &ctx) {
+                Some(run) => Above::Run(run),
+                None => Above::Current,
+            },
+            None if attributes.is_root() => Above::Nothing,
+            // When it starts later, something else may be current.
+            None if self.is_lazy() => match crate::trace::current() {
+                Some(run) => run.context().map_or(Above::Current, Above::Place),
+                None => Above::Current,
+            },
+            None => Above::Current,
+        };
+        let Some(span) = ctx.span(id) else { return };
+        span.extensions_mut().insert(Spanned {
+            run: None,
+            usage: std::mem::take(&mut told.usage),
+            failure: failure(&mut told),
+            pending: Some(Pending {
+                name: attributes.metadata().name(),
+                told,
+                above,
+                begun: self.is_lazy().then(|| SystemClock.now()),
+            }),
+        });
+        drop(span);
+        if !self.is_lazy() {
+            self.run_of(id, &ctx);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
+        let mut fields = Fields::default();
+        values.record(&mut fields);
+        let mut told = read(fields.0, false);
+        let Some(span) = ctx.span(id) else { return };
+        let run = {
+            let mut extensions = span.extensions_mut();
+            let Some(spanned) = extensions.get_mut::<Spanned>() else {
+                return;
+            };
+            spanned.usage.absorb(std::mem::take(&mut told.usage));
+            let failed = failure(&mut told);
+            spanned.failure = spanned.failure.take().or(failed);
+            spanned.run.clone()
+        };
+        // What is recorded before it starts is there when it does.
+        let Some(run) = run.or_else(|| self.run_of(id, &ctx)) else {
+            return;
+        };
+        if let Some(seconds) = told.first_chunk_seconds {
+            run.new_token_after(seconds);
+        }
+        let parameters = told.parameters.into_iter();
+        let parameters = parameters.map(|(key, value)| (format!("gen_ai.request.{key}"), value));
+        for (key, value) in told.metadata.into_iter().chain(parameters) {
+            run.add_metadata(key, value);
+        }
+        for (key, value) in told.outputs.into_iter().chain(told.inputs) {
+            run.add_output(key, value);
+        }
+        for tag in told.tags {
+            run.add_tag(tag);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        if is_ignored(event.metadata()) {
+            return;
+        }
+        let Some(id) = ctx.event_span(event).map(|span| span.id()) else {
+            return;
+        };
+        let Some(run) = self.run_of(&id, &ctx) else {
+            return;
+        };
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let mut fields = fields.0;
+        let message = match fields.shift_remove("message") {
+            Some(Value::String(message)) => Some(message),
+            _ => None,
+        };
+        if message.as_deref() == Some(NEW_TOKEN) {
+            run.new_token();
+            return;
+        }
+        // What `#[instrument(ret)]` and `#[instrument(err)]` say.
+        if message.is_none()
+            && fields.len() == 1
+            && let Some(returned) = fields.get("return")
+        {
+            run.add_output("output", returned.clone());
+            return;
+        }
+        if *event.metadata().level() == Level::ERROR
+            && let Some(span) = ctx.span(&id)
+        {
+            let why = told_error(message.as_deref(), &fields);
+            let mut extensions = span.extensions_mut();
+            if let Some(spanned) = extensions.get_mut::<Spanned>() {
+                spanned.failure.get_or_insert(why);
+            }
+        }
+        let level = event.metadata().level().as_str();
+        fields.insert("level".to_owned(), level.into());
+        let name = message.unwrap_or_else(|| event.metadata().name().to_owned());
+        run.record_event(name, fields);
+    }
+
+    fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
+        if let Some(run) = self.run_of(id, &ctx) {
+            entered::enter(id, run);
+        }
+    }
+
+    fn on_exit(&self, id: &Id, _ctx: Context<'_, S>) {
+        entered::exit(id);
+    }
+
+    fn on_close(&self, id: Id, ctx: Context<'_, S>) {
+        let Some(run) = self.run_of(&id, &ctx) else {
+            return;
+        };
+        let Some(span) = ctx.span(&id) else { return };
+        let spanned = span.extensions_mut().remove::<Spanned>();
+        let Some(Spanned { usage, failure, .. }) = spanned else {
+            return;
+        };
+        if let Some(usage) = usage.usage() {
+            run.set_usage(usage);
+        }
+        match failure {
+            Some(why) => run.fail(why),
+            None => run.end(),
+        }
+    }
+}
+
+/// Returns why a span failed, if its fields say that it did.
+fn failure(told: &mut Told) -> Option<String> {
+    if !told.failed {
+        return None;
+    }
+    let kind = told.metadata.get("error.type").and_then(Value::as_str);
+    let why = told.failure.take().or_else(|| kind.map(str::to_owned));
+    Some(why.unwrap_or_else(|| "the span's status is an error".to_owned()))
+}
+
+/// Returns what an event at the level of errors says.
+fn told_error(message: Option<&str>, fields: &JsonMap) -> String {
+    let told = ["error", "err", "exception.message"].iter();
+    let mut told = told.filter_map(|key| fields.get(*key));
+    let cause = told.next().map(|value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    });
+    match (message, cause) {
+        (Some(message), Some(cause)) => format!("{message}: {cause}"),
+        (Some(message), None) => message.to_owned(),
+        (None, Some(cause)) => cause,
+        (None, None) => "an event at the level of errors".to_owned(),
+    }
+}
+
+impl fmt::Debug for RunLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunLayer")
+            .field("tracer", &self.tracer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,350 @@
+//! Native runs and spans of OpenTelemetry are one tree, because each span is told which run it is.
+#![cfg(all(feature = "otel", feature = "langsmith_mock"))]
+
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
+
+use common::client::{Client, Config};
+use common::langsmith_mock::{LangSmithMock, ViolationCode};
+use common::model::{DottedOrder, RunContext, TraceTree};
+use common::otel::opentelemetry::trace::{
+    Span as _, SpanContext, TraceContextExt as _, Tracer as _, TracerProvider as _,
+};
+use common::otel::opentelemetry::{Context, SpanId, TraceId};
+use common::otel::opentelemetry_sdk::trace::SdkTracerProvider;
+use common::otel::{
+    Identity, LangSmithExporter, Pipeline, RunContextExt as _, TraceIds, WholeTraces,
+    run_id_of_span,
+};
+use common::trace::{Sampler, SamplingRate, with_run};
+use secrecy::SecretString;
+
+const KEY: &str = "a-key-for-tests-only-0001";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn started() -> (tokio::runtime::Runtime, LangSmithMock) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mock = runtime.block_on(LangSmithMock::start());
+    (runtime, mock)
+}
+
+fn config(mock: &LangSmithMock) -> Config {
+    Config {
+        endpoint: mock.url().to_owned(),
+        api_key: Some(SecretString::from(KEY)),
+        project: "one tree".to_owned(),
+        ..Config::default()
+    }
+}
+
+fn both(mock: &LangSmithMock, config: &Config) -> (Client, Pipeline) {
+    let client = common::client::ClientBuilder::from(config.clone()).build();
+    let spans = Pipeline::builder(config.clone()).service("tests").build();
+    assert_eq!(mock.runs().len(), 0);
+    (client.expect("a client"), spans.expect("a pipeline"))
+}
+
+fn delivered(client: &Client, spans: &Pipeline) {
+    client.flush(PATIENCE).expect("runs are delivered");
+    spans.flush(PATIENCE).expect("spans are delivered");
+}
+
+/// Draws the tree by names, each level by two blanks.
+fn drawn(tree: &TraceTree) -> String {
+    let line = |at: usize| {
+        let node = &tree.nodes()[at];
+        format!("{}{}\n", "  ".repeat(node.depth), node.run.name)
+    };
+    tree.walk().into_iter().map(line).collect()
+}
+
+#[test]
+fn a_native_run_with_spans_below_it_and_runs_below_those_is_one_tree() {
+    let (_runtime, mock) = started();
+    let (client, spans) = both(&mock, &config(&mock));
+    let tracer = spans.tracer("tests");
+    let root = client
+        .run("native root")
+        .metadata("thread_id", "t-1")
+        .start();
+    with_run(&root, || {
+        let handle = tracer.start("span of a library");
+        let cx = Context::current_with_span(handle);
+        let _active = cx.clone().attach();
+        tracer.start("span below it").end();
+        let inner = client
+            .run("native run below the span")
+            .parent(spans.identity().current())
+            .start();
+        with_run(&inner, || tracer.start("span below that").end());
+        inner.end();
+        cx.span().end();
+    });
+    root.end();
+    delivered(&client, &spans);
+    assert_eq!(mock.waiting_spans(), 0);
+    assert_eq!(mock.errors(), []);
+    let tree = mock.tree();
+    assert!(tree.is_whole());
+    assert_eq!(tree.trace_ids().len(), 1);
+    let picture = "\
+native root
+  span of a library
+    span below it
+    native run below the span
+      span below that
+";
+    assert_eq!(drawn(&tree), picture);
+    // What is inherited in the process is inherited across the two worlds.
+    for run in mock.runs() {
+        assert_eq!(run.extra.metadata["thread_id"], "t-1", "{}", run.name);
+        assert_eq!(run.project.as_deref(), Some("one tree"));
+    }
+}
+
+#[test]
+fn a_root_of_opentelemetry_is_the_root_of_native_runs_below_it() {
+    let (_runtime, mock) = started();
+    let (client, spans) = both(&mock, &config(&mock));
+    let span = spans.tracer("tests").start("server");
+    let trace = span.span_context().trace_id();
+    let cx = Context::new().with_span(span);
+    let above = spans.identity().of(cx.span().span_context());
+    client.run("answer").parent(above).start().end();
+    cx.span().end();
+    delivered(&client, &spans);
+    let tree = mock.tree();
+    assert_eq!(drawn(&tree), "server\n  answer\n");
+    let root = tree.find("server").expect("captured");
+    // One id for the trace, there and in every other backend.
+    assert_eq!(root.trace_id.0.simple().to_string(), trace.to_string());
+    assert_eq!(root.id.0.get_version_num(), 7);
+    assert_eq!(mock.violations(), []);
+}
+
+#[test]
+fn a_span_without_identity_below_a_native_run_vanishes_after_its_200() {
+    let (_runtime, mock) = started();
+    let (client, _) = both(&mock, &config(&mock));
+    let exporter = LangSmithExporter::new(&config(&mock)).expect("an exporter");
+    let provider = SdkTracerProvider::builder();
+    let provider = provider.with_batch_exporter(exporter).build();
+    let root = client.run("native root").start();
+    // What the official Python SDK puts into the context: the first half of the run's id.
+    let id = root.id().expect("recorded").0;
+    let mut half = [0; 8];
+    half.copy_from_slice(&id.as_bytes()[..8]);
+    let parent = SpanContext::new(
+        TraceId::from_bytes(id.into_bytes()),
+        SpanId::from_bytes(half),
+        common::otel::opentelemetry::TraceFlags::SAMPLED,
+        true,
+        Default::default(),
+    );
+    let cx = Context::new().with_remote_span_context(parent);
+    let tracer = provider.tracer("tests");
+    tracer.start_with_context("lost", &cx).end();
+    root.end();
+    client.flush(PATIENCE).expect("delivered");
+    provider.force_flush().expect("answered with 200");
+    assert_eq!((mock.runs().len(), mock.waiting_spans()), (1, 1));
+    assert_eq!(mock.expire_orphans(), 1);
+    let codes: Vec<_> = mock.errors().iter().map(|error| error.code).collect();
+    assert_eq!(codes, [ViolationCode::SpanOrphan]);
+}
+
+#[test]
+fn sixteen_bytes_do_not_fit_into_eight() {
+    let spans = Identity::new();
+    let provider = SdkTracerProvider::builder().with_span_processor(spans.processor());
+    let tracer = provider.build().tracer("tests");
+    let cx = Context::new().with_span(tracer.start("root"));
+    let (mut runs, mut halves) = (HashSet::new(), HashSet::new());
+    for _ in 0..10_000 {
+        let mut span = tracer.start_with_context("sibling", &cx);
+        let run = spans.of(span.span_context()).expect("known");
+        halves.insert(run.run_id().0.as_bytes()[..8].to_vec());
+        runs.insert(run.run_id());
+        span.end();
+    }
+    assert_eq!(runs.len(), 10_000);
+    assert!(halves.len() < 10_000, "{} halves", halves.len());
+}
+
+#[test]
+fn the_nearest_of_what_is_above_counts() {
+    let (_runtime, mock) = started();
+    let (client, spans) = both(&mock, &config(&mock));
+    let identity = spans.identity();
+    let tracer = spans.tracer("tests");
+    let root = client.run("root").start();
+    let below = root.child("below").start();
+    let other = client.run("of another trace").start();
+    let place = |run: &common::trace::RunTree| run.context().expect("recorded");
+    let cx = Context::new().with_parent_run(place(&root));
+    assert_eq!(identity.above(&cx), Some(place(&root)));
+    with_run(&below, || {
+        assert_eq!(
+            identity.above(&cx),
+            Some(place(&below)),
+            "lower in the same trace"
+        );
+    });
+    with_run(&other, || {
+        assert_eq!(
+            identity.above(&cx),
+            Some(place(&root)),
+            "what is told counts first"
+        );
+        assert_eq!(identity.above(&Context::new()), Some(place(&other)));
+    });
+    let cx = cx.with_span(tracer.start_with_context("span", &cx));
+    let span = identity.of(cx.span().span_context()).expect("known");
+    assert_eq!(span.dotted_order.parent_run_id(), root.id());
+    assert_eq!(
+        identity.above(&cx),
+        Some(span),
+        "the span is below what the context tells"
+    );
+}
+
+#[test]
+fn a_child_on_a_machine_whose_clock_is_behind_is_not_older_than_its_parent() {
+    let (_runtime, mock) = started();
+    let (_, spans) = both(&mock, &config(&mock));
+    let ahead = chrono::Utc::now() + Duration::from_secs(3_600);
+    let text = ahead.format("%Y%m%dT%H%M%S%6fZ").to_string();
+    let order: DottedOrder = format!("{text}01a202b7-f0ee-7646-9e7b-a245c1fc89c2")
+        .parse()
+        .expect("a dotted order");
+    let cx = Context::new().with_parent_run(RunContext::new(order));
+    spans.tracer("tests").start_with_context("child", &cx).end();
+    spans.flush(PATIENCE).expect("delivered");
+    let child = &mock.runs()[0];
+    assert!(child.start_time >= ahead - Duration::from_micros(1));
+    assert!(child.end_time >= Some(child.start_time));
+    assert_eq!(mock.errors(), []);
+}
+
+#[test]
+fn traces_are_kept_whole_by_spans_and_runs_together() {
+    let (_runtime, mock) = started();
+    let mut config = config(&mock);
+    config.sampling_rate = Some(0.5);
+    let (client, spans) = both(&mock, &config);
+    let tracer = spans.tracer("tests");
+    for _ in 0..64 {
+        let root = client.run("native").start();
+        with_run(&root, || tracer.start("span").end());
+        root.end();
+        let span = tracer.start("root span");
+        let cx = Context::new().with_span(span);
+        let above = spans.identity().of(cx.span().span_context());
+        assert_eq!(above.is_some(), cx.span().is_recording());
+        if above.is_some() {
+            client.run("native below").parent(above).start().end();
+        }
+        tracer.start_with_context("span below", &cx).end();
+        cx.span().end();
+    }
+    delivered(&client, &spans);
+    assert_eq!(mock.errors(), []);
+    assert_eq!(mock.waiting_spans(), 0);
+    let traces = mock.tree().trace_ids();
+    assert!((1..128).contains(&traces.len()), "{} traces", traces.len());
+    for trace in traces {
+        let expected = match mock.runs_of(trace).len() {
+            2 => "native\n  span\n",
+            _ => "root span\n  native below\n  span below\n",
+        };
+        assert!(mock.trace(trace).is_whole());
+        assert_eq!(drawn(&mock.trace(trace)), expected);
+    }
+}
+
+#[test]
+fn the_bits_that_all_uuids_share_decide_nothing() {
+    let rate = SamplingRate::new(0.1).expect("a rate");
+    let identity = Identity::new();
+    let kept = |sampler: Box<dyn common::otel::opentelemetry_sdk::trace::ShouldSample>| {
+        let provider = SdkTracerProvider::builder()
+            .with_id_generator(TraceIds::default())
+            .with_sampler(sampler)
+            .build();
+        let tracer = provider.tracer("tests");
+        let sampled = (0..2_000).filter(|_| {
+            let span = tracer.start("root");
+            span.span_context().is_sampled()
+        });
+        sampled.count()
+    };
+    let ours = WholeTraces::new(Sampler::TraceIdRatio(rate), &identity);
+    let ours = kept(Box::new(ours));
+    assert!((100..300).contains(&ours), "{ours} of 2000 at a tenth");
+    let theirs = common::otel::opentelemetry_sdk::trace::Sampler::TraceIdRatioBased(0.1);
+    assert_eq!(kept(Box::new(theirs)), 0, "why there is one of our own");
+}
+
+#[test]
+fn a_callers_decision_holds_where_no_run_came_along() {
+    use common::otel::opentelemetry::TraceFlags;
+    let identity = Identity::new();
+    let provider = SdkTracerProvider::builder()
+        .with_sampler(WholeTraces::new(Sampler::AlwaysOn, &identity))
+        .with_span_processor(identity.processor())
+        .build();
+    for (flags, recorded) in [
+        (TraceFlags::SAMPLED, true),
+        (TraceFlags::NOT_SAMPLED, false),
+    ] {
+        let (trace, span) = (TraceId::from(7), SpanId::from(7));
+        let caller = SpanContext::new(trace, span, flags, true, Default::default());
+        let cx = Context::new().with_remote_span_context(caller);
+        let mut span = provider.tracer("tests").start_with_context("span", &cx);
+        assert_eq!(span.is_recording(), recorded);
+        span.end();
+    }
+}
+
+#[test]
+fn ids_of_spans_alone_are_what_the_official_sdks_make_of_them() {
+    let id = |span: u64| run_id_of_span(SpanId::from(span)).map(|id| id.to_string());
+    let one = "00000000-0000-0000-0000-000000000001";
+    assert_eq!(id(1).as_deref(), Some(one));
+    let long = "00000000-0000-0000-0123-456789abcdef";
+    assert_eq!(id(0x0123_4567_89ab_cdef).as_deref(), Some(long));
+    assert_eq!(id(0), None);
+}
+
+#[test]
+fn roots_are_left_to_the_server_on_request() {
+    let (_runtime, mock) = started();
+    let spans = Pipeline::builder(config(&mock)).leave_roots_to_the_server();
+    let spans = spans.build().expect("a pipeline");
+    let tracer = spans.tracer("tests");
+    let cx = Context::new().with_span(tracer.start("root"));
+    let child = tracer.start_with_context("child", &cx);
+    let own = run_id_of_span(child.span_context().span_id()).expect("not zero");
+    drop(child);
+    cx.span().end();
+    assert_eq!(spans.identity().of(cx.span().span_context()), None);
+    spans.flush(PATIENCE).expect("delivered");
+    assert_eq!(drawn(&mock.tree()), "root\n  child\n");
+    assert_eq!(mock.tree().find("child").expect("captured").id, own);
+}
+
+#[test]
+fn a_span_that_ended_is_known_to_those_that_start_below_it_later() {
+    let identity = Identity::new();
+    let provider = SdkTracerProvider::builder().with_span_processor(identity.processor());
+    let provider = provider.build();
+    let tracer = provider.tracer("tests");
+    let mut early = tracer.start("early");
+    let context = early.span_context().clone();
+    early.end_with_timestamp(SystemTime::now());
+    let cx = Context::new().with_remote_span_context(context.clone());
+    let late = tracer.start_with_context("late", &cx);
+    let (early, late) = (identity.of(&context), identity.of(late.span_context()));
+    let parent = late.expect("known").dotted_order.parent_run_id();
+    assert_eq!(parent, early.map(|run| run.run_id()));
+}
