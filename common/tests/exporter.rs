@@ -205,7 +205,7 @@ fn a_batch_keeps_the_limits_that_the_server_states() {
             runs.iter()
                 .filter(|part| part.json.get("id").is_some())
                 .count()
-                <= 2
+                <= 4
         }));
         assert_eq!(client.stats().delivered, 20);
     }
@@ -217,7 +217,7 @@ fn a_full_batch_leaves_without_being_flushed() {
     let client = client_to(
         &peer,
         BatchConfig {
-            max_ops: Some(4),
+            max_ops: Some(2),
             ..patient()
         },
     );
