@@ -411,8 +411,10 @@ fn each_rule_is_named_alone() {
 #[test]
 fn every_rule_has_a_case() {
     let covered: BTreeSet<&str> = cases().iter().map(|(code, ..)| code.as_str()).collect();
-    // A run without its main part lacks its fields as well; it has a test of its own below.
-    let alone = V::ALL.iter().filter(|code| **code != V::MainPartMissing);
+    // A run without its main part lacks its fields as well; it has a test of its own below. The proxy's
+    // filter is a mode of the stand-in, which `otel_vectors.rs` has.
+    let elsewhere = [V::MainPartMissing, V::SpanFiltered];
+    let alone = V::ALL.iter().filter(|code| !elsewhere.contains(code));
     let all: BTreeSet<&str> = alone.map(|code| code.as_str()).collect();
     assert_eq!(covered, all);
 }

@@ -52,13 +52,15 @@ fn checks_and_hints_are_remembered_from_one_kernel_to_the_next() {
     let path = folder.path().join("progress.jsonl");
     let first = a_lesson_with(Some(&path));
     for part in [
-        "Exercises of this page: 1\n  ○ 01.repair · Mend the trace · 12 minutes\nNext: read on",
+        "Exercises of this page: 3\n  ○ 01.predict",
+        "  ○ 01.repair · Mend the trace · 12 minutes\n",
+        "Next: read on to the exercise 01.predict",
         "no run has arrived: run the exercise's own cell first",
         "Hint 1 of 3: ",
         "number 2",
         "no exercise is named `01.nothing`; these are: `00.join`",
         "✓ 01.repair · Solved",
-        "(1, 1)",
+        "(1, 3)",
     ] {
         assert!(first.contains(part), "{part} is missing in {first}");
     }
@@ -68,7 +70,8 @@ fn checks_and_hints_are_remembered_from_one_kernel_to_the_next() {
     );
     let second = a_lesson_with(Some(&path));
     for part in [
-        "Exercises of this page: 1 of 1 passed\n  ✓ 01.repair",
+        "Exercises of this page: 1 of 3 passed\n  ○ 01.predict",
+        "  ✓ 01.repair",
         "Stuck? `check.hint()` gives hint 3 of 3.",
         "Hint 2 of 3: ",
         "Hint 3 of 3: ",
@@ -98,7 +101,7 @@ fn without_a_place_to_write_a_lesson_goes_on_and_remembers_nothing() {
     for nowhere in [None, Some(Path::new("/no/such/folder/progress.jsonl"))] {
         let told = a_lesson_with(nowhere);
         assert!(
-            told.contains("✓ 01.repair · Solved") && told.contains("(0, 1)"),
+            told.contains("✓ 01.repair · Solved") && told.contains("(0, 3)"),
             "{told}"
         );
         assert_eq!(

@@ -89,7 +89,7 @@ fn asked_for_and_with_a_key_runs_go_to_the_real_service_too_over_tls() {
         said.contains("Runs go to LangSmith, project `workbook-target`"),
         "{said}"
     );
-    let endpoint = format!("✓ {} answers and takes the key", peer.url);
+    let endpoint = format!("✓ endpoint         {} answers and takes the key", peer.url);
     assert!(said.contains(&endpoint), "{said}");
     assert!(!said.contains(KEY), "a key was shown");
 }

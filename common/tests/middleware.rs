@@ -389,3 +389,25 @@ async fn switched_off_the_header_switches_nothing_on() {
         .expect("infallible");
     assert!(sink.ops().is_empty());
 }
+
+#[tokio::test]
+async fn switched_off_a_header_is_read_once_somebody_asks() {
+    let tracer = Tracer::builder(Arc::new(MemorySink::new()))
+        .enabled(false)
+        .build();
+    for (asks, read) in [(false, 0), (true, 1)] {
+        let layer = TracingLayer::new(&tracer).policy(TrustPolicy::Continue);
+        let service = layer.layer(service_fn(move |request: Request<String>| {
+            let incoming: &IncomingTrace = request.extensions().get().expect("inserted");
+            if asks {
+                let context = incoming.context().expect("continued");
+                assert_eq!(context.dotted_order.as_str(), A);
+                assert_eq!(incoming.outcome(), Outcome::Continued);
+            }
+            answer(request, StatusCode::OK)
+        }));
+        let answered = service.oneshot(request(&[("langsmith-trace", A)])).await;
+        assert!(answered.is_ok());
+        assert_eq!(layer.counters().continued, read);
+    }
+}

@@ -119,7 +119,7 @@ fn a_root_of_opentelemetry_is_the_root_of_native_runs_below_it() {
     // One id for the trace, there and in every other backend.
     assert_eq!(root.trace_id.0.simple().to_string(), trace.to_string());
     assert_eq!(root.id.0.get_version_num(), 7);
-    assert_eq!(mock.violations(), []);
+    assert_eq!(mock.errors(), []);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use common::export::{BatchConfig, BatchExporter, Exchange, HttpRequest, HttpResponse, Transport};
-use common::model::RunOp;
+use common::model::{Place, RunOp, Unwritten};
 use common::trace::RunSink;
 
 /// Says that everything arrived.
@@ -29,6 +29,14 @@ pub struct Exported(pub BatchExporter);
 impl RunSink for Exported {
     fn submit(&self, op: RunOp) {
         self.0.submit(op);
+    }
+
+    fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
+        self.0.begin_run(run, bytes)
+    }
+
+    fn end(&self, run: Arc<dyn Unwritten>, place: Option<Place>, bytes: usize) {
+        self.0.end_run(run, place, bytes);
     }
 }
 

@@ -56,21 +56,27 @@ pub(super) fn decode<'a>(value: &'a [u8], unescaped: &'a mut Vec<u8>) -> Option<
     };
     unescaped.clear();
     unescaped.reserve(value.len());
-    unescaped.extend_from_slice(&value[..first]);
-    let mut rest = &value[first..];
-    while let [byte, behind @ ..] = rest {
-        rest = behind;
-        let mut byte = *byte;
-        if byte == b'%'
-            && let [high, low, behind @ ..] = rest
-            && hex(*high) | hex(*low) < 16
-        {
-            byte = hex(*high) << 4 | hex(*low);
-            rest = behind;
+    let (mut plain, mut rest) = value.split_at(first);
+    loop {
+        unescaped.extend_from_slice(plain);
+        while let [b'%', behind @ ..] = rest {
+            rest = match behind {
+                [high, low, behind @ ..] if hex(*high) | hex(*low) < 16 => {
+                    unescaped.push(hex(*high) << 4 | hex(*low));
+                    behind
+                }
+                _ => {
+                    unescaped.push(b'%');
+                    behind
+                }
+            };
         }
-        unescaped.push(byte);
+        if rest.is_empty() {
+            return std::str::from_utf8(unescaped).ok();
+        }
+        let next = rest.iter().position(|byte| *byte == b'%');
+        (plain, rest) = rest.split_at(next.unwrap_or(rest.len()));
     }
-    std::str::from_utf8(unescaped).ok()
 }
 
 /// What each hexadecimal digit is worth; 16 for every other byte.

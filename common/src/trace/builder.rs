@@ -356,7 +356,7 @@ fn writable(time: Timestamp) -> Timestamp {
     let micros = time.timestamp_micros();
     if (EARLIEST_MICROS..=LATEST_MICROS).contains(&micros)
         && time.timestamp_subsec_nanos() < 1_000_000_000
-        && time.timestamp_subsec_nanos() % 1_000 == 0
+        && time.timestamp_subsec_nanos().is_multiple_of(1_000)
     {
         return time;
     }

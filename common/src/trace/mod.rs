@@ -5,10 +5,13 @@
 //!                            ▼
 //! Tracer::run(name) ──► RunBuilder ──start()──► RunTree (handle) ──context()──► RunContext ──► (propagation)
 //!                                        │          │ child · event · metadata
-//!                                   RunOp::Post     └─ end · fail · last handle dropped ──► RunOp::Patch
-//!                                        └───────────────────┬──────────────────────────────────┘
-//!                                         Sampler ──► Redactor ──► RunSink::submit
+//!                                        │          └─ end · fail · last handle dropped
+//!                                 RunSink::begin              RunSink::end
+//!                                        └─ as it is, or masked: ─┘ RunOp::Post · RunOp::Patch
 //! ```
+//!
+//! A run is kept in one place until a sink has it written, which may be on another thread, and once for
+//! both its beginning and its end. Where runs are masked, that happens first, on the thread that is traced.
 //!
 //! This room never sends anything: an operation goes to a [`RunSink`], and whoever built the [`Tracer`]
 //! decides what that is. Nothing here returns an error or panics. Start at [`RunTree`].

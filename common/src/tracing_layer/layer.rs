@@ -12,13 +12,12 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::entered;
 use super::fields::Fields;
-use super::reading::{Counts, Told, read};
-#[cfg(feature = "otel")]
-use crate::model::DottedOrder;
-use crate::model::{Clock as _, JsonMap, NEW_TOKEN, RunContext, SystemClock, Timestamp};
+use super::reading::{Told, read};
+use super::start::{Above, Pending, Spanned};
+use crate::model::{Clock as _, JsonMap, NEW_TOKEN, SystemClock};
 #[cfg(feature = "otel")]
 use crate::otel::Identity;
-use crate::trace::{RunTree, Tracer};
+use crate::trace::Tracer;
 
 /// Targets whose spans and events are not recorded: what sends the runs would be recorded as runs, and
 /// sent.
@@ -65,35 +64,10 @@ pub const IGNORED_TARGETS: [&str; 9] = [
 ///
 /// Nothing below [`IGNORED_TARGETS`] is recorded. For less, put a filter on the layer.
 pub struct RunLayer {
-    tracer: Tracer,
+    pub(super) tracer: Tracer,
     #[cfg(feature = "otel")]
-    identity: Option<Identity>,
-    dispatch: OnceLock<WeakDispatch>,
-}
-
-/// What is kept with a span.
-struct Spanned {
-    // None until the run starts.
-    run: Option<RunTree>,
-    // What it starts with.
-    pending: Option<Pending>,
-    usage: Counts,
-    failure: Option<String>,
-}
-
-struct Pending {
-    name: &'static str,
-    told: Told,
-    above: Above,
-    // When the span began, if its run starts later.
-    begun: Option<Timestamp>,
-}
-
-enum Above {
-    Run(RunTree),
-    Place(RunContext),
-    Current,
-    Nothing,
+    pub(super) identity: Option<Identity>,
+    pub(super) dispatch: OnceLock<WeakDispatch>,
 }
 
 impl RunLayer {
@@ -119,112 +93,6 @@ impl RunLayer {
     pub fn follow(mut self, identity: &Identity) -> Self {
         self.identity = Some(identity.clone());
         self
-    }
-
-    fn is_lazy(&self) -> bool {
-        #[cfg(feature = "otel")]
-        return self.identity.is_some();
-        #[cfg(not(feature = "otel"))]
-        false
-    }
-
-    /// Returns the run of a span, which starts now if it has not; none if the span is not recorded.
-    fn run_of<S>(&self, id: &Id, ctx: &Context<'_, S>) -> Option<RunTree>
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
-        let span = ctx.span(id)?;
-        let pending = {
-            let mut extensions = span.extensions_mut();
-            let spanned = extensions.get_mut::<Spanned>()?;
-            match spanned.pending.take() {
-                None => return spanned.run.clone(),
-                Some(pending) => pending,
-            }
-        };
-        // Code of others runs in here, such as masking functions, and may use this very span.
-        let run = self.begin(id, pending);
-        let mut extensions = span.extensions_mut();
-        let spanned = extensions.get_mut::<Spanned>()?;
-        spanned.run = Some(run.clone());
-        Some(run)
-    }
-
-    fn begin(&self, id: &Id, pending: Pending) -> RunTree {
-        let Pending {
-            name,
-            told,
-            above,
-            begun,
-        } = pending;
-        let Told {
-            name: given,
-            run_type,
-            parent,
-            inputs,
-            outputs,
-            mut metadata,
-            tags,
-            parameters,
-            ..
-        } = told;
-        let name = given.unwrap_or_else(|| name.to_owned());
-        let followed = self.followed(id);
-        let mut builder = match (&followed, parent, above) {
-            (Some((above, start, run)), ..) => {
-                let builder = self.tracer.run(name).parent(above.clone());
-                builder.start_time(*start).id(*run)
-            }
-            (None, Some(order), _) => self.tracer.run(name).parent(RunContext::new(order)),
-            (None, None, Above::Run(run)) => run.child(name),
-            (None, None, Above::Place(place)) => self.tracer.run(name).parent(place),
-            (None, None, Above::Current) => self.tracer.run(name).parent_from_current(),
-            (None, None, Above::Nothing) => self.tracer.run(name).parent(None),
-        };
-        if let (None, Some(begun)) = (&followed, begun) {
-            builder = builder.start_time(begun);
-        }
-        if let Some(run_type) = run_type {
-            builder = builder.run_type(run_type);
-        }
-        if !parameters.is_empty() {
-            if let Some(Value::Number(temperature)) = parameters.get("temperature") {
-                let temperature = Value::Number(temperature.clone());
-                metadata.insert("ls_temperature".to_owned(), temperature);
-            }
-            builder = builder.extra("invocation_params", parameters);
-        }
-        if !inputs.is_empty() {
-            builder = builder.inputs(inputs);
-        }
-        let run = builder.metadata_from(metadata).tags(tags).start();
-        for (key, value) in outputs {
-            run.add_output(key, value);
-        }
-        run
-    }
-
-    /// Returns the place that the span has in OpenTelemetry: what is above, when it started, its run id.
-    #[cfg(feature = "otel")]
-    fn followed(&self, id: &Id) -> Option<(Option<RunContext>, Timestamp, crate::model::RunId)> {
-        use opentelemetry::trace::TraceContextExt as _;
-        let identity = self.identity.as_ref()?;
-        let dispatch = self.dispatch.get()?.upgrade()?;
-        let cx = tracing_opentelemetry::get_otel_context(id, &dispatch)?;
-        let run = identity.of(cx.span().span_context())?;
-        let order = run.dotted_order;
-        let above = order.as_str().rsplit_once('.');
-        let above = above.and_then(|(above, _)| above.parse::<DottedOrder>().ok());
-        let above = above.map(|dotted_order| RunContext {
-            dotted_order,
-            baggage: run.baggage,
-        });
-        Some((above, order.start_time()?, order.run_id()))
-    }
-
-    #[cfg(not(feature = "otel"))]
-    fn followed(&self, _id: &Id) -> Option<(Option<RunContext>, Timestamp, crate::model::RunId)> {
-        None
     }
 }
 

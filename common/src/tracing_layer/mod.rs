@@ -34,5 +34,6 @@ mod entered;
 mod fields;
 mod layer;
 mod reading;
+mod start;
 
 pub use layer::{IGNORED_TARGETS, RunLayer};

@@ -4,7 +4,7 @@
 //!            intake                 outlet                     books
 //! submit ──► ready ───────────────► next_batch ──► in flight ──► settle ──► delivered, dropped
 //!   └──► fresh ─┘▲                                                  └──► parked ─┐
-//!         └──────┼────────────── keeping ◄──────────────────────────────────────┘
+//!         └──────┼──────── work, keeping ◄──────────────────────────────────────┘
 //!        durable └ read back        the keeper's thread, only with a spool
 //! ```
 //!

@@ -26,7 +26,7 @@ const PIECES: [&str; 133] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn what_a_pattern_finds_a_glance_notices(
