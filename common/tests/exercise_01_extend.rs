@@ -18,8 +18,12 @@ enum Attempt {
     BelowTheRoot,
     /// The generator is asked before there are documents.
     TooEarly,
+    /// The request asks the question alone, as the one to the retriever does.
+    WithoutDocuments,
     /// The header is written by hand, and the baggage forgotten.
     WithoutBaggage,
+    /// The same, and the generator writes the user down by itself.
+    UserByHand,
     /// The answer is a root of its own.
     AnswerApart,
 }
@@ -43,6 +47,19 @@ fn generator(client: &Client, attempt: Attempt) -> axum::Router {
             let router = axum::Router::new().route("/write", handler);
             router.layer(layer(client, "generator"))
         }
+        Attempt::UserByHand => {
+            let handler = axum::routing::post(|| async {
+                let run = current().expect("the layer has started a run");
+                run.add_metadata("user", "ada");
+                run.child("write answer")
+                    .run_type(RunType::Llm)
+                    .start()
+                    .end();
+                axum::Json(json!({"text": "…"}))
+            });
+            let router = axum::Router::new().route("/write", handler);
+            router.layer(layer(client, "generator"))
+        }
         _ => story::generator(layer(client, "generator")),
     }
 }
@@ -58,17 +75,23 @@ async fn attempt(attempt: Attempt) -> Check {
         let call = root.child("call retriever").run_type(RunType::Tool).start();
         let request = http_client().post(near.url("/retrieve"));
         let request = request.json(&json!({"question": story::QUESTION}));
-        request.trace(&call).send().await.expect("an answer");
+        let reply = request.trace(&call).send().await.expect("an answer");
         call.end();
+        reply.json::<Value>().await.expect("documents")
     };
-    let write = async {
+    let write = async |found: Value| {
         let call = root.child("call generator").run_type(RunType::Tool).start();
         let request = http_client().post(far.url("/write"));
-        let request = request.json(&json!({"question": story::QUESTION, "documents": []}));
+        let request = request.json(&json!({
+            "question": story::QUESTION,
+            "documents": found["documents"],
+        }));
         let order = call.dotted_order().expect("tracing is on").to_string();
         let request = match attempt {
             Attempt::BelowTheRoot => request.trace(&root),
-            Attempt::WithoutBaggage => request.header("langsmith-trace", order),
+            Attempt::WithoutBaggage | Attempt::UserByHand => {
+                request.header("langsmith-trace", order)
+            }
             _ => request.trace(&call),
         };
         request.send().await.expect("an answer");
@@ -92,13 +115,14 @@ async fn attempt(attempt: Attempt) -> Check {
             call.end();
         }
         Attempt::TooEarly => {
-            write.await;
+            write(Value::Null).await;
             ask.await;
         }
-        _ => {
+        Attempt::WithoutDocuments => {
             ask.await;
-            write.await;
+            write(Value::Null).await;
         }
+        _ => write(ask.await).await,
     }
     root.end();
     lesson.check("01.extend").await
@@ -141,6 +165,14 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
         (
             Attempt::WithoutBaggage,
             "run `generator` has no metadata `user`; it should be \"ada\"",
+        ),
+        (
+            Attempt::UserByHand,
+            "no `baggage` arrived at the service `generator`",
+        ),
+        (
+            Attempt::WithoutDocuments,
+            "run `write answer` has nothing in its input `documents`: did the one who calls pass it on?",
         ),
         (
             Attempt::AnswerApart,

@@ -129,7 +129,12 @@ pub fn generator(layer: TracingLayer) -> Router {
     let handler = post(|Json(body): Json<Value>| async move {
         let question = body["question"].as_str().unwrap_or_default().to_owned();
         let passages = body["documents"].as_array().cloned().unwrap_or_default();
-        let write = current().map(|run| run.child("write answer").run_type(RunType::Llm).start());
+        let write = current().map(|run| {
+            run.child("write answer")
+                .run_type(RunType::Llm)
+                .inputs(json!({"question": question, "documents": passages}))
+                .start()
+        });
         let text = json!({"text": generate(&question, &passages).await});
         if let Some(write) = write {
             write.end_with(text.clone());

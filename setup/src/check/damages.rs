@@ -9,6 +9,8 @@ use super::page::Page;
 use super::{Finding, executed, of_page};
 use crate::fingerprint::Fingerprint;
 
+mod more;
+
 const PATH: &str = "notebooks/01_a.ipynb";
 
 /// A repository with one notebook, removed at the end.
@@ -62,9 +64,19 @@ impl Repository {
         ] {
             cells.push(markdown(
                 &format!("about {section}"),
-                &format!("## {section}\n\nWords."),
+                &format!(
+                    "## {section}\n\nWords.{}",
+                    match section {
+                        "Check yourself" => "<details>Answer</details>".repeat(5),
+                        _ => String::new(),
+                    }
+                ),
             ));
-            cells.push(code(&format!("code {section}"), &json!({})));
+            let mut cell = code(&format!("code {section}"), &json!({}));
+            if section == "When it goes wrong" {
+                cell["metadata"]["tags"] = json!(["raises-exception"]);
+            }
+            cells.push(cell);
         }
         for exercise in ["predict", "repair", "extend"] {
             let id = format!("01.{exercise}");
@@ -346,57 +358,6 @@ fn a_solution_that_fails_or_does_not_run_is_found() {
         "repair-start",
         &["has no solution", "write notebooks/solutions/01_repair.rs"],
     );
-}
-
-#[test]
-fn what_else_a_page_must_have_is_found() {
-    let mut damaged = Repository::sound("more");
-    damaged.cell("title")["source"] = json!(
-        "# 01 · A page\n\nYou learn it; skip it if you know it.\n\n| **You need** | nothing |"
-    );
-    let words: Vec<String> = damaged
-        .found()
-        .into_iter()
-        .map(|finding| finding.what)
-        .collect();
-    assert_eq!(
-        words,
-        [
-            "the title card has no objective",
-            "the title card has no minutes"
-        ]
-    );
-    let mut damaged = Repository::sound("id");
-    let number = damaged.page["metadata"]["workbook"]["made_from"]["code Setup"].take();
-    damaged.page["metadata"]["workbook"]["made_from"]["1f3a90bc"] = number;
-    damaged.cell("code Setup")["id"] = json!("1f3a90bc");
-    one(&damaged.found(), "1f3a90bc", &["made up by a program"]);
-    let mut damaged = Repository::sound("unit");
-    damaged.cell("code Setup")["outputs"][0]["data"] = json!({"text/plain": "()"});
-    one(
-        &damaged.found(),
-        "code Setup",
-        &["shows `()`", "end the cell in `;`"],
-    );
-    let mut damaged = Repository::sound("row");
-    for section in ["Words you need", "Setup", "From scratch"] {
-        damaged.cell(&format!("about {section}"))["source"] = json!(" ");
-    }
-    let found = damaged.found();
-    assert!(
-        found
-            .iter()
-            .any(|finding| finding.what.contains("number 4 without words")),
-        "{found:#?}"
-    );
-    let mut damaged = Repository::sound("goal");
-    damaged.cell("repair-words")["source"] = json!("### repair\n\nAbout 10 minutes.");
-    one(&damaged.found(), "repair-start", &["01.repair has no goal"]);
-    let mut events = events();
-    events.remove(0);
-    events.remove(0);
-    let found = Repository::sound("unchecked").judged(&events);
-    one(&found, "predict-check", &["is not checked"]);
 }
 
 #[test]

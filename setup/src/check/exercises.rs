@@ -69,6 +69,15 @@ pub(super) fn findings(page: &Page, root: &Path) -> Vec<Finding> {
                 remedy,
             ));
         };
+        let same = page
+            .code()
+            .filter(|cell| cell.declares("exercise") == Some(id));
+        if same.count() > 1 {
+            tell(
+                "has more than one cell to begin with",
+                "give each exercise an id of its own".into(),
+            );
+        }
         let words = exercise.words.map_or("", |words| words.source.as_str());
         if !id.starts_with(&format!("{}.", page.number)) {
             tell(

@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::anchors;
 use super::finding::Finding;
 use super::page::Page;
 
@@ -11,21 +12,8 @@ pub(super) fn findings(page: &Page, root: &Path) -> Vec<Finding> {
     let mut found = Vec::new();
     for cell in page.prose() {
         for link in links(&cell.source) {
-            let target = link.split(['#', '?']).next().unwrap_or_default();
-            if target.is_empty() || is_web(link) {
+            let Some((what, remedy)) = wrong(page, link, folder, root) else {
                 continue;
-            }
-            let target = target.replace("%20", " ");
-            let (what, remedy) = match inside(&folder.join(&target)) {
-                None => (
-                    "leads out of the repository",
-                    "link to a file of the repository, or to the web",
-                ),
-                Some(path) if !root.join(&path).exists() => (
-                    "leads nowhere",
-                    "name a file that is there, relative to this notebook",
-                ),
-                Some(_) => continue,
             };
             found.push(Finding::cell(
                 &page.path,
@@ -36,6 +24,40 @@ pub(super) fn findings(page: &Page, root: &Path) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Says what is wrong with a link, and what mends it.
+fn wrong(
+    page: &Page,
+    link: &str,
+    folder: &Path,
+    root: &Path,
+) -> Option<(&'static str, &'static str)> {
+    const NO_PLACE: (&str, &str) = (
+        "names a place that the page does not have",
+        "write the heading behind `#` in small letters, blanks as `-`, other signs left out",
+    );
+    let (target, place) = link.split_once('#').unwrap_or((link, ""));
+    let target = target.split('?').next().unwrap_or_default();
+    if is_web(link) {
+        return None;
+    }
+    if target.is_empty() && !place.is_empty() {
+        return (!anchors::is_in(&anchors::words(page), place)).then_some(NO_PLACE);
+    }
+    let path = inside(&folder.join(target.replace("%20", " ")));
+    match path.map(|path| root.join(path)) {
+        None => Some((
+            "leads out of the repository",
+            "link to a file of the repository, or to the web",
+        )),
+        Some(path) if target.is_empty() || !path.exists() => Some((
+            "leads nowhere",
+            "name a file that is there, relative to this notebook",
+        )),
+        Some(path) if !place.is_empty() && !anchors::has(&path, place) => Some(NO_PLACE),
+        Some(_) => None,
+    }
 }
 
 fn is_web(link: &str) -> bool {

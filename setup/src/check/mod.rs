@@ -6,6 +6,7 @@
 //!                   └─ executed: as shipped, as solved, outputs anew ──┘   a kernel, minutes
 //! ```
 
+mod anchors;
 mod cells;
 #[cfg(test)]
 mod damages;

@@ -12,6 +12,9 @@ use crate::fingerprint::Fingerprint;
 /// Bytes of a picture.
 const MOST_BYTES: usize = 60_000;
 
+/// Pixels that a page has for a picture.
+const MOST_WIDE: f64 = 640.0;
+
 /// Looks at sources and outputs of all cells.
 pub(super) fn findings(page: &Page, root: &Path) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -20,6 +23,14 @@ pub(super) fn findings(page: &Page, root: &Path) -> Vec<Finding> {
         found.extend(pictures(page, cell));
     }
     found.extend(stale(page));
+    if let Some(key) = key(&page.metadata.to_string()) {
+        let what = format!("something shaped like a key is in the metadata: `{key}…`");
+        found.push(Finding::page(
+            &page.path,
+            what,
+            "revoke that key, and take it out",
+        ));
+    }
     found
 }
 
@@ -60,18 +71,24 @@ fn pictures(page: &Page, cell: &Cell) -> Vec<Finding> {
                 "show it with a figure of `common::analysis`, which brings one",
             );
         }
-        let has = |parts: [&str; 2]| svg.is_empty() || parts.iter().all(|part| svg.contains(part));
-        if !has(["<title>", "role=\"img\""]) {
+        let has = |part: &str| svg.is_empty() || svg.contains(part);
+        if !has("<title>") || !has("role=\"img\"") {
             tell(
                 "the figure names no title to those who cannot see it".into(),
                 "show it with a figure of `common::analysis`: `role=\"img\"` and `<title>`",
             );
         }
-        if !has(["width=\"", "height=\""]) {
-            tell(
+        match size(&svg) {
+            _ if svg.is_empty() => {}
+            None => tell(
                 "the figure states no size".into(),
                 "give the `<svg>` a width and a height",
-            );
+            ),
+            Some((width, _)) if width > MOST_WIDE => tell(
+                format!("the figure is {width} wide, {MOST_WIDE} are the most"),
+                "show it with a figure of `common::analysis`, which fits the page",
+            ),
+            Some(_) => {}
         }
         for picture in [&svg, &joined(&data["image/png"])] {
             if picture.len() > MOST_BYTES {
@@ -91,7 +108,11 @@ fn pictures(page: &Page, cell: &Cell) -> Vec<Finding> {
         }
     }
     if !cell.is_code {
-        if cell.source.contains("![](") {
+        let mut alternatives = cell.source.split("![").skip(1);
+        if alternatives.any(|rest| {
+            rest.split_once("](")
+                .is_some_and(|(alt, _)| alt.trim().is_empty())
+        }) {
             tell(
                 "an image has no text alternative".into(),
                 "write what it shows: `![…](…)`",
@@ -105,6 +126,20 @@ fn pictures(page: &Page, cell: &Cell) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Returns the width and height that a picture states for itself, rather than for a part of it.
+fn size(svg: &str) -> Option<(f64, f64)> {
+    let tag = svg.split_once("<svg")?.1.split('>').next()?;
+    let number = |name: &str| {
+        let value = tag
+            .split_once(&format!(" {name}=\""))?
+            .1
+            .split('"')
+            .next()?;
+        value.trim_end_matches("px").parse::<f64>().ok()
+    };
+    Some((number("width")?, number("height")?))
 }
 
 /// Returns the inside of each `<img …>`.
@@ -133,6 +168,10 @@ fn private(page: &Page, cell: &Cell, root: &Path) -> Vec<Finding> {
         metadata => metadata.to_string(),
     };
     texts.extend([cell.source.clone(), metadata]);
+    // In a page of tags, words begin behind a tag.
+    for text in texts.iter_mut().filter(|text| text.contains("</")) {
+        *text = text.replace('>', "> ");
+    }
     let mut found = Vec::new();
     let mut tell = |what: String, remedy: &str| {
         let finding = Finding::cell(&page.path, &cell.id, what, remedy);
@@ -164,13 +203,19 @@ fn private(page: &Page, cell: &Cell, root: &Path) -> Vec<Finding> {
 }
 
 /// What begins a key, and how many characters of key follow at least.
-const KEYS: [(&str, usize); 8] = [
+const KEYS: [(&str, usize); 14] = [
     ("lsv2_pt_", 8),
     ("lsv2_sk_", 8),
     ("ls__", 16),
     ("sk-", 20),
     ("ghp_", 20),
+    ("gho_", 20),
+    ("ghs_", 20),
+    ("github_pat_", 20),
+    ("glpat-", 20),
+    ("hf_", 30),
     ("xoxb-", 20),
+    ("xoxp-", 20),
     ("AKIA", 16),
     ("eyJhbGciOi", 16),
 ];
@@ -195,7 +240,7 @@ pub(super) fn key(text: &str) -> Option<&'static str> {
 
 /// Returns a path that means something on one machine only.
 pub(super) fn absolute_path(text: &str, root: &str) -> Option<String> {
-    const STARTS: [&str; 9] = [
+    const STARTS: [&str; 10] = [
         "/home/",
         "/Users/",
         "/root/",
@@ -205,6 +250,7 @@ pub(super) fn absolute_path(text: &str, root: &str) -> Option<String> {
         "/mnt/",
         "/opt/",
         "C:\\",
+        "file:///",
     ];
     let starts = STARTS
         .into_iter()

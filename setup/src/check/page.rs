@@ -102,7 +102,7 @@ impl Cell {
                 .into_iter()
                 .flat_map(|data| data.values());
             data.map(joined)
-                .chain([joined(&output["text"]), joined(&output["traceback"])])
+                .chain(["text", "evalue", "traceback"].map(|name| joined(&output[name])))
                 .collect::<Vec<_>>()
         });
         texts.filter(|text| !text.is_empty()).collect()

@@ -1,5 +1,6 @@
 //! The form of a page: title card, sections in order, minutes, objective, prerequisites.
 
+use super::anchors;
 use super::finding::Finding;
 use super::page::Page;
 
@@ -83,6 +84,14 @@ pub(super) fn findings(page: &Page) -> Vec<Finding> {
     };
     let mut found = title_card(page);
     found.extend(sections(page, wanted));
+    found.extend(questions(page));
+    if !page.code().any(|cell| cell.has_tag("raises-exception")) {
+        found.push(Finding::page(
+            &page.path,
+            "no cell fails on purpose",
+            "show in “When it goes wrong” what failing looks like, in a cell with the tag `raises-exception`",
+        ));
+    }
     let exercises = page
         .code()
         .filter(|cell| cell.declares("exercise").is_some());
@@ -148,11 +157,21 @@ fn title_card(page: &Page) -> Vec<Finding> {
         .collect()
 }
 
+/// Looks for the questions: folded answers between their heading and the next section.
+fn questions(page: &Page) -> Option<Finding> {
+    let prose = anchors::words(page);
+    let (_, below) = prose.split_once("\n## Check yourself")?;
+    let section = below.split("\n## ").next().unwrap_or_default();
+    let count = section.matches("<details").count();
+    let what = format!("{count} questions are there, five to eight should be");
+    let remedy = "below `## Check yourself`, fold each answer: `<details><summary>Answer</summary> … </details>`";
+    (!(5..=8).contains(&count)).then(|| Finding::page(&page.path, what, remedy))
+}
+
 fn sections(page: &Page, wanted: &[Section]) -> Vec<Finding> {
     let headings: Vec<(&str, &str)> = page
         .prose()
-        .flat_map(|cell| cell.source.lines().map(|line| (cell.id.as_str(), line)))
-        .filter_map(|(id, line)| Some((id, line.strip_prefix("## ")?.trim())))
+        .flat_map(|cell| anchors::sections(&cell.source).map(|line| (cell.id.as_str(), line)))
         .collect();
     let place = |section: &str| {
         let same = |heading: &str| heading.to_lowercase().starts_with(&section.to_lowercase());
@@ -161,6 +180,15 @@ fn sections(page: &Page, wanted: &[Section]) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut last: Option<(usize, &str)> = None;
     for (section, holds) in wanted.iter().copied() {
+        let same = headings.iter().filter(|(_, heading)| *heading == section);
+        if let Some((id, _)) = same.skip(1).last() {
+            found.push(Finding::cell(
+                &page.path,
+                id,
+                format!("the section “{section}” is there twice"),
+                "join the two, or give the second a heading of a lower level",
+            ));
+        }
         match (place(section), last) {
             (None, _) => found.push(Finding::page(
                 &page.path,
@@ -229,8 +257,9 @@ mod tests {
             cells.extend(
                 sections
                     .iter()
-                    .map(|(name, _)| markdown(format!("## {name}"))),
+                    .map(|(name, _)| markdown(format!("## {name}\n{}", "<details>".repeat(5)))),
             );
+            cells.push(json!({"cell_type": "code", "source": "f", "metadata": {"tags": ["raises-exception"]}}));
             let exercise = json!({"cell_type": "code", "source": "a", "metadata": {"workbook": {"exercise": "00.a"}}});
             cells.extend(vec![exercise; exercises]);
             let text = Value::from_iter([("cells", cells)]).to_string();

@@ -108,6 +108,12 @@ impl AboutRun {
         self.fact(|run| Fact::Project { run, project })
     }
 
+    /// Demands that its inputs have this key, with something in it: `[]`, `""` and `null` are nothing.
+    pub fn with_input(self, key: impl Into<String>) -> Self {
+        let key = key.into();
+        self.fact(|run| Fact::Input { run, key })
+    }
+
     /// Demands that its outputs have this key.
     pub fn with_output(self, key: impl Into<String>) -> Self {
         let key = key.into();

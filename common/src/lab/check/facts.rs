@@ -65,6 +65,10 @@ pub(super) enum Fact {
         run: String,
         project: String,
     },
+    Input {
+        run: String,
+        key: String,
+    },
     Output {
         run: String,
         key: String,
@@ -125,6 +129,7 @@ impl Fact {
             | Self::Metadata { run, .. }
             | Self::Tagged { run, .. }
             | Self::Project { run, .. }
+            | Self::Input { run, .. }
             | Self::Output { run, .. } => capture
                 .runs(run)
                 .find_map(|found| of_run::wrong(self, found, capture)),

@@ -1,6 +1,7 @@
 //! What is demanded of one run: place, maker, time, outcome.
 
 use chrono::TimeDelta;
+use serde_json::Value;
 
 use super::apart;
 use super::capture::{Capture, service_of};
@@ -152,6 +153,15 @@ pub(super) fn wrong(fact: &Fact, run: &Run, capture: &Capture) -> Option<Wrong> 
                 ),
             ),
         },
+        Fact::Input { key, .. } => match run.inputs.as_ref().and_then(|inputs| inputs.get(key)) {
+            Some(input) if is_something(input) => None,
+            Some(_) => told(
+                "nothing in",
+                "",
+                format!("has nothing in its input `{key}`: did the one who calls pass it on?"),
+            ),
+            None => told("no input", "", format!("has no input `{key}`")),
+        },
         Fact::Output { key, .. } => {
             let has = run
                 .outputs
@@ -162,6 +172,16 @@ pub(super) fn wrong(fact: &Fact, run: &Run, capture: &Capture) -> Option<Wrong> 
                 .and_then(|sentence| told("no output", "", sentence))
         }
         _ => None,
+    }
+}
+
+fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(entries) => !entries.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
     }
 }
 
