@@ -13,13 +13,14 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use again::peak;
 use again::{part, say, start};
+use bytes::Bytes;
 use common::export::{
     BatchConfig, BatchExporter, Exchange, HttpRequest, RefuseReason, RetryPolicy, Transport,
     TransportError,
 };
-use common::model::{Run, RunOp};
+use common::model::{Attachment, Run, RunOp};
 use common::trace::{NoSink, Tracer};
-use exporting::{PATIENCE, fast, patient};
+use exporting::{PATIENCE, accept, builder_to, client_to, fast, patient};
 use scripted::exporter;
 use serde_json::{Value, json};
 
@@ -192,4 +193,77 @@ fn a_parent_keeps_no_children() {
     assert_eq!((second.0, third.0), (0, 0), "nothing of a child stays");
     assert!(third.1 * 10 <= first.1 * 12, "{first:?} {third:?}");
     assert!(third.2 * 10 <= first.2 * 12, "{first:?} {third:?}");
+}
+
+/// Bytes that tell when nobody holds them any more.
+struct Told {
+    bytes: Vec<u8>,
+    _held: Arc<()>,
+}
+
+impl AsRef<[u8]> for Told {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn file(name: &str, held: &Arc<()>, bytes: usize) -> Attachment {
+    let data = Bytes::from_owner(Told {
+        bytes: vec![0; bytes],
+        _held: held.clone(),
+    });
+    Attachment::new(name, "text/plain", data)
+}
+
+#[test]
+fn what_is_refused_of_a_run_takes_no_memory_though_the_run_is_held_on() {
+    let peer = accept();
+    let config = BatchConfig {
+        queue_bytes: 80_000,
+        ..patient()
+    };
+    let client = client_to(&peer, config);
+    let (small, large) = (Arc::new(()), Arc::new(()));
+    let run = client.run("waits").attachment(file("given", &small, 10));
+    let run = run.start();
+    run.attach(file("added", &large, 100_000));
+    run.end();
+    assert_eq!(client.stats().total_refused(), 1);
+    assert_eq!(Arc::strong_count(&large), 1, "the end is refused");
+    assert_eq!(Arc::strong_count(&small), 2, "the beginning waits");
+    let other = client
+        .run("refused")
+        .attachment(file("given", &large, 100_000));
+    let other = other.start();
+    assert_eq!(client.stats().total_refused(), 2);
+    assert_eq!(Arc::strong_count(&large), 1, "the beginning is refused");
+    client.flush(PATIENCE).expect_err("both are told of");
+    assert_eq!(client.stats().delivered, 1);
+    drop((run, other));
+}
+
+#[test]
+fn an_end_that_waits_alone_counts_what_it_says_again() {
+    let peer = accept();
+    let builder = builder_to(&peer, patient()).inputs_on_patch(true);
+    let client = builder.build().expect("a client");
+    let text = "x".repeat(20_000);
+    let run = client.run(&*text).extra("also", &*text);
+    let run = run.inputs(json!({ "text": text })).start();
+    let begun = client.stats().queued_bytes;
+    assert!(begun > 60_000);
+    client.flush(PATIENCE).expect("the beginning is delivered");
+    run.end();
+    let ended = client.stats().queued_bytes;
+    assert!(ended >= begun, "{ended} of {begun}");
+}
+
+#[test]
+fn a_long_key_counts_as_a_long_text_does() {
+    let peer = accept();
+    let client = client_to(&peer, patient());
+    let inputs = json!({ "x".repeat(20_000): "short" });
+    let run = client.run("keyed").inputs(inputs).start();
+    assert!(client.stats().queued_bytes > 20_000);
+    run.end();
 }

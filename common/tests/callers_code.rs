@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::model::{Attachment, Clock, Run, RunStatus, SystemClock, Timestamp};
-use common::trace::{MemorySink, RunTree, Tracer, current, with_run};
+use common::model::{
+    Attachment, Clock, Part, Place, Run, RunOp, RunStatus, SystemClock, Timestamp, Unwritten,
+};
+use common::trace::{MemorySink, RunSink, RunTree, Tracer, current, with_run};
 use serde_json::Value;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -105,6 +107,53 @@ fn a_file_that_is_replaced_may_look_at_the_run_as_it_goes() {
     });
     assert_eq!(runs[0].tags, ["gone"]);
     assert_eq!(runs[0].attachments.len(), 1);
+}
+
+#[test]
+fn a_file_that_a_late_one_replaces_may_look_at_the_run_where_it_is_written() {
+    /// As an exporter whose queue held the run all the time.
+    #[derive(Debug, Default)]
+    struct WritesLate(MemorySink);
+    impl RunSink for WritesLate {
+        fn submit(&self, op: RunOp) {
+            self.0.submit(op);
+        }
+        fn begin(&self, _: Arc<dyn Unwritten>, _: usize) -> Option<Place> {
+            None
+        }
+        fn end(&self, run: Arc<dyn Unwritten>, _: Option<Place>, _: usize) {
+            self.submit(run.write(Part::Whole));
+        }
+    }
+    struct Mapped(Arc<OnceLock<RunTree>>);
+    impl AsRef<[u8]> for Mapped {
+        fn as_ref(&self) -> &[u8] {
+            b"content"
+        }
+    }
+    impl Drop for Mapped {
+        fn drop(&mut self) {
+            if let Some(run) = self.0.get() {
+                run.child("below").start().end();
+            }
+        }
+    }
+    let (done, waiting) = mpsc::channel();
+    thread::spawn(move || {
+        let sink = Arc::new(WritesLate::default());
+        let own = Arc::new(OnceLock::new());
+        let data = Bytes::from_owner(Mapped(own.clone()));
+        let run = Tracer::builder(sink.clone()).build().run("work");
+        let run = run.attachment(Attachment::new("file", "text/plain", data));
+        let run = own.get_or_init(|| run.start());
+        run.attach(Attachment::new("file", "text/plain", "new"));
+        run.end();
+        let _ = done.send(sink.0.runs());
+    });
+    let runs = waiting.recv_timeout(LONG).expect("the call comes back");
+    let names: Vec<&str> = runs.iter().map(|run| &*run.name).collect();
+    assert_eq!(names, ["below", "work"]);
+    assert_eq!(&*runs[1].attachments[0].data, b"new");
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn a_full_batch_leaves_without_being_flushed() {
     let client = client_to(
         &peer,
         BatchConfig {
-            max_ops: Some(4),
+            max_ops: Some(2),
             ..patient()
         },
     );

@@ -125,7 +125,7 @@ fn a_flush_that_runs_out_of_time_leaves_the_report_of_a_loss_to_the_next() {
         })
     });
     let batch = BatchConfig {
-        max_ops: Some(2),
+        max_ops: Some(1),
         ..patient()
     };
     let client = client_to(&peer, batch);

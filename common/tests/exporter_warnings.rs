@@ -59,7 +59,7 @@ fn a_refusal_is_told_at_once_and_a_full_queue_only_of_a_full_queue() {
 
     // Full while a batch is under way: that is told before the batch has ended, and once.
     let narrow = BatchConfig {
-        max_ops: Some(2),
+        max_ops: Some(1),
         queue_ops: 2,
         ..patient()
     };

@@ -221,6 +221,25 @@ fn a_span_in_the_present_conventions_alone_loses_nothing() {
 }
 
 #[test]
+fn counts_in_the_words_that_langsmith_reads_are_not_shadowed() {
+    let sending = sending();
+    let mut span = sending.provider.tracer("tests").start("chat");
+    span.set_attributes([
+        KeyValue::new("gen_ai.usage.input_tokens", 5),
+        KeyValue::new("gen_ai.usage.output_tokens", 6),
+        KeyValue::new("gen_ai.usage.cache_read_input_tokens", 2),
+        KeyValue::new("gen_ai.usage.cache_creation_input_tokens", 1),
+        KeyValue::new("gen_ai.usage.details.reasoning_tokens", 3),
+    ]);
+    span.end();
+    let expected = Usage::tokens(5, 6)
+        .cache_read(2)
+        .cache_creation(1)
+        .reasoning(3);
+    assert_eq!(sending.run().usage(), Some(expected));
+}
+
+#[test]
 fn a_tool_shows_what_it_was_given_and_gave_back() {
     let sending = sending();
     let capture = ContentCapture::Attributes;

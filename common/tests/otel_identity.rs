@@ -16,7 +16,7 @@ use common::otel::{
     Identity, LangSmithExporter, Pipeline, RunContextExt as _, TraceIds, WholeTraces,
     run_id_of_span,
 };
-use common::trace::{Sampler, SamplingRate, with_run};
+use common::trace::{Sampler, SamplingRate, Scope, with_run, with_scope};
 use secrecy::SecretString;
 
 const KEY: &str = "a-key-for-tests-only-0001";
@@ -347,4 +347,23 @@ fn a_span_that_ended_is_known_to_those_that_start_below_it_later() {
     let (early, late) = (identity.of(&context), identity.of(late.span_context()));
     let parent = late.expect("known").dotted_order.parent_run_id();
     assert_eq!(parent, early.map(|run| run.run_id()));
+}
+
+#[test]
+fn where_a_scope_is_off_no_span_is_recorded() {
+    let (_runtime, mock) = started();
+    let (client, spans) = both(&mock, &config(&mock));
+    let tracer = spans.tracer("tests");
+    let root = client.run("native root").start();
+    with_run(&root, || {
+        with_scope(&Scope::off(), || {
+            let cx = Context::current_with_span(tracer.start("health check"));
+            assert!(!cx.span().is_recording());
+            tracer.start_with_context("below it", &cx).end();
+        });
+        tracer.start("span").end();
+    });
+    root.end();
+    delivered(&client, &spans);
+    assert_eq!(drawn(&mock.tree()), "native root\n  span\n");
 }

@@ -360,3 +360,46 @@ fn what_is_masked_in_runs_is_masked_in_spans() {
     let usage = runs[0].usage().expect("the count stays a number");
     assert_eq!(usage.input_tokens, 3);
 }
+
+#[test]
+fn a_flush_waits_longer_than_the_sdk_does() {
+    // The SDK waits five seconds for a flush; the server asks for as many before the second attempt.
+    let peer = Peer::start(|_, nth| match nth {
+        0 => (503, vec![("retry-after", "5".to_owned())], String::new()),
+        _ => status(200),
+    });
+    let spans = pipeline(&peer.url);
+    one_span(&spans);
+    assert_eq!(spans.flush(PATIENCE), Ok(()));
+    assert_eq!(peer.requests().len(), 2);
+}
+
+#[test]
+fn what_is_hidden_in_runs_is_hidden_under_every_name_that_langsmith_reads_it_by() {
+    let mock = LangSmithMock::builder();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mock = runtime.block_on(mock.start());
+    let given = ["prompt", "ai.prompt", "gen_ai.retrieval.query.text"];
+    let answered = ["retrieval.documents.0.document.content", "ai.response.text"];
+    let both = ["events", "all_messages_events"];
+    for (inputs, outputs, hidden) in [
+        (true, false, [&given[..], &both[..]].concat()),
+        (false, true, [&answered[..], &both[..]].concat()),
+    ] {
+        let mut config = config(mock.url());
+        config.redactor = Redactor::new().hide_inputs(inputs).hide_outputs(outputs);
+        let spans = Pipeline::builder(config).build().expect("a pipeline");
+        for name in hidden {
+            let mut span = spans.tracer("tests").start("work");
+            let text = r#"[{"content": "my diary"}]"#;
+            span.set_attribute(KeyValue::new(name, text));
+            span.set_attribute(KeyValue::new("langsmith.span.kind", "retriever"));
+            span.end();
+            spans.flush(PATIENCE).expect("delivered");
+            let readings = mock.span_readings();
+            let reading = readings.last().expect("read");
+            assert_eq!(reading.fate(name), None, "{name}: {reading}");
+            assert!(reading.fate("langsmith.span.kind").is_some());
+        }
+    }
+}

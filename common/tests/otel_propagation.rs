@@ -236,3 +236,22 @@ fn a_propagator_fits_where_opentelemetry_wants_one() {
     let mut span = service().tracer.start("ends");
     span.end();
 }
+
+#[test]
+fn a_run_in_the_baggage_counts_within_its_limits_and_once() {
+    let member = format!("langsmith-trace={ORDER}");
+    let many = "a=b,".repeat(64);
+    let long = format!("a={},", "b".repeat(MAX_BAGGAGE_BYTES));
+    for (baggage, counts) in [
+        (member.clone(), true),
+        (format!("{many}{member}"), false),
+        (format!("{long}{member}"), false),
+        (format!("{member},{member}"), false),
+    ] {
+        let headers = Headers::from([("baggage".to_owned(), baggage)]);
+        let cx = service()
+            .propagator
+            .extract_with_context(&Context::new(), &headers);
+        assert_eq!(cx.parent_run().is_some(), counts, "{headers:.60?}");
+    }
+}

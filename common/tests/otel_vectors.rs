@@ -480,3 +480,43 @@ fn the_validator_refuses_what_is_no_otlp() {
         "{broken}"
     );
 }
+
+#[test]
+fn the_validator_says_what_was_not_read_for_another_or_for_what_it_is() {
+    let attributes = json!({
+        "gen_ai.tool.name": "search",
+        "langsmith.span.kind": "llm",
+        "gen_ai.operation.name": "chat",
+        "openinference.span.kind": "LLM",
+        "tool.name": "search",
+        "langsmith.span.id": "0102030405060708",
+        "langsmith.span.dotted_order": "first.second",
+        "gen_ai.input.messages": "[not JSON",
+        "langsmith.attachments": "[]",
+    });
+    let (trace, id) = ("0102030405060708090a0b0c0d0e0f10", "0102030405060708");
+    let request = one_span(trace, id, None, "span", &attributes);
+    let body = request["otlp_request_json"].to_string();
+    let read = |body: &str| read_spans("application/json", body.as_bytes(), SpanMapping::Hosted);
+    let reading = read(&body).unwrap().remove(0);
+    for key in [
+        "langsmith.span.kind",
+        "gen_ai.operation.name",
+        "langsmith.span.id",
+        "langsmith.span.dotted_order",
+        "gen_ai.input.messages",
+    ] {
+        let fate = reading.fate(key);
+        assert!(matches!(fate, Some(Fate::Lost(_))), "{key}: {reading}");
+    }
+    let tool = reading.fate("tool.name");
+    assert!(matches!(tool, Some(Fate::Ignored(_))), "{reading}");
+    let files = reading.fate("langsmith.attachments");
+    assert!(matches!(files, Some(Fate::Read(_))), "{reading}");
+    assert_eq!(
+        (reading.run_type.clone(), &*reading.place),
+        (RunType::Tool, "a root")
+    );
+    let run = &received(SpanMapping::Hosted, &request, 200).runs()[0];
+    assert_eq!((run.name.as_str(), run.parent_run_id), ("span", None));
+}

@@ -363,3 +363,26 @@ fn a_spool_as_large_as_it_may_be_refuses_the_newest_and_counts() {
         Some(&stats.total_refused())
     );
 }
+
+#[test]
+fn few_large_operations_overflow_as_many_small_ones_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::answering(202);
+    let config = BatchConfig {
+        queue_bytes: 100_000,
+        linger: PATIENCE,
+        ..impatient(SpoolConfig::new(folder.path().join("spool")))
+    };
+    let exporter = exporter(&server, config);
+    for number in 0..3 {
+        let RunOp::Post(mut run) = post(number) else {
+            unreachable!("it is one")
+        };
+        run.error = Some("x".repeat(25_000));
+        exporter.submit(RunOp::Post(run));
+    }
+    let stats = wait_for(&exporter, |stats| stats.spooled > 0);
+    assert_eq!(stats.spool.disk_errors, 0, "{stats}");
+    exporter.shutdown(PATIENCE).expect("delivered");
+    assert_eq!(exporter.stats().delivered, 3);
+}

@@ -346,3 +346,21 @@ fn masking_and_sampling_hold_for_spans() {
     none.of(|| info_span!("span").in_scope(|| {}));
     assert!(none.sink.runs().is_empty());
 }
+
+#[test]
+fn of_two_layers_in_one_registry_the_first_makes_the_run() {
+    let (first, second) = (recording(), recording());
+    let both = tracing_subscriber::registry()
+        .with(RunLayer::new(&first.tracer))
+        .with(RunLayer::new(&second.tracer));
+    tracing::subscriber::with_default(both, || {
+        info_span!("span", late = tracing::field::Empty).in_scope(|| {
+            tracing::Span::current().record("late", 1);
+            info!("once");
+        });
+        assert!(common::trace::current().is_none());
+    });
+    assert_eq!(first.find("span").events.len(), 1);
+    assert_eq!(first.find("span").status(), RunStatus::Success);
+    assert!(second.sink.runs().is_empty());
+}

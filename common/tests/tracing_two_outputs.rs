@@ -171,3 +171,35 @@ async fn a_native_run_around_both_is_above_both() {
     assert_eq!(answer.parent_run_id, root.id());
     assert_eq!(otlp.runs()[0].dotted_order, answer.dotted_order);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_in_the_sample_of_one_is_in_none() {
+    let (native, otlp) = (LangSmithMock::start().await, LangSmithMock::start().await);
+    let sampled = |mock: &LangSmithMock| Config {
+        sampling_rate: Some(0.5),
+        ..config(mock)
+    };
+    let client = ClientBuilder::from(sampled(&native)).build();
+    let client = client.expect("a client");
+    let spans = Pipeline::builder(sampled(&otlp)).build();
+    let spans = spans.expect("a pipeline");
+    let default = tracing::subscriber::set_default(subscriber(&client, &spans));
+    for _ in 0..64 {
+        info_span!("answer").in_scope(|| {
+            info_span!("retrieve").in_scope(|| {
+                let below = client.run("native").parent_from_current();
+                below.start().end();
+            });
+        });
+    }
+    drop(default);
+    client.flush(PATIENCE).expect("runs are delivered");
+    spans.flush(PATIENCE).expect("spans are delivered");
+    let (ours, theirs) = (native.tree().trace_ids(), otlp.tree().trace_ids());
+    assert!((1..64).contains(&ours.len()), "{} traces", ours.len());
+    assert_eq!(ours.len(), theirs.len());
+    for trace in ours {
+        assert_eq!(native.runs_of(trace).len(), 3);
+        assert_eq!(otlp.runs_of(trace).len(), 2);
+    }
+}

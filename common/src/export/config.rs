@@ -14,7 +14,7 @@ use super::spool::SpoolConfig;
 /// Where runs are sent if nobody says otherwise: `LANGSMITH_ENDPOINT`.
 pub const DEFAULT_ENDPOINT: &str = "https://api.smith.langchain.com";
 
-/// Most operations in one request: `LANGSMITH_BATCH_INGEST_SIZE_LIMIT`, else what the server's
+/// Most operations in one request, as it is sent: `LANGSMITH_BATCH_INGEST_SIZE_LIMIT`, else what the server's
 /// `/info` says, else this.
 pub const DEFAULT_BATCH_OPS: usize = 100;
 
@@ -74,7 +74,8 @@ pub enum Delivery {
 /// How operations are gathered, bounded and sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchConfig {
-    /// Most operations in one request; none, or 0, takes the server's word, else [`DEFAULT_BATCH_OPS`].
+    /// Most operations in one request, as it is sent: a run that is sent whole is one, although its
+    /// beginning and its end were two. None, or 0, takes the server's word, else [`DEFAULT_BATCH_OPS`].
     pub max_ops: Option<usize>,
     /// Most bytes in one request; none, or 0, takes the server's word, else [`DEFAULT_BATCH_BYTES`].
     pub max_bytes: Option<usize>,

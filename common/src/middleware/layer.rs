@@ -135,7 +135,8 @@ impl TracingLayer {
         self.change(|make| make.describe = Some(Arc::new(describe)))
     }
 
-    /// Returns what became of the headers so far.
+    /// Returns what became of the headers so far. Where nothing is recorded, a header counts once a handler
+    /// asks for what it says, and one that no handler asks for is not read.
     pub fn counters(&self) -> PropagationCounters {
         self.make_run.propagator.counters()
     }

@@ -20,13 +20,23 @@ pub enum Part {
 /// its own.
 ///
 /// What a run is given is moved into it and from there to the operation, so each part is written once:
-/// either [`Part::Begin`] and [`Part::End`], which two threads may do in any order, or [`Part::Whole`].
+/// either [`Part::Begin`] and [`Part::End`], which two threads may do in any order, or [`Part::Whole`]. A
+/// part that a sink does not take in it has forgotten instead, so that it takes no memory.
 pub trait Unwritten: Send + Sync + fmt::Debug {
     /// Returns the run's id.
     fn run_id(&self) -> RunId;
 
+    /// Returns what an end takes that is written by itself, besides what it adds, by estimate: it says again
+    /// what the run is.
+    fn size_again(&self) -> usize;
+
     /// Writes a part as an operation.
     fn write(&self, part: Part) -> RunOp;
+
+    /// Drops what only that part would say, because nobody will write it.
+    fn forget(&self, part: Part) {
+        drop(self.write(part));
+    }
 }
 
 /// Where a sink holds the beginning of a run.

@@ -96,16 +96,32 @@ fn usage(attributes: &[KeyValue]) -> Option<Usage> {
     if let Some(total) = count(&[legacy::TOTAL_TOKENS]) {
         usage.total_tokens = total;
     }
+    // The second names are those that LangSmith reads; the whole usage comes before them.
     let kinds = [
         (
-            gen_ai::CACHE_READ_TOKENS,
+            [
+                gen_ai::CACHE_READ_TOKENS,
+                "gen_ai.usage.cache_read_input_tokens",
+            ],
             Usage::cache_read as fn(_, _) -> _,
         ),
-        (gen_ai::CACHE_CREATION_TOKENS, Usage::cache_creation),
-        (gen_ai::REASONING_TOKENS, Usage::reasoning),
+        (
+            [
+                gen_ai::CACHE_CREATION_TOKENS,
+                "gen_ai.usage.cache_creation_input_tokens",
+            ],
+            Usage::cache_creation,
+        ),
+        (
+            [
+                gen_ai::REASONING_TOKENS,
+                "gen_ai.usage.details.reasoning_tokens",
+            ],
+            Usage::reasoning,
+        ),
     ];
-    for (key, add) in kinds {
-        if let Some(tokens) = count(&[key]) {
+    for (keys, add) in kinds {
+        if let Some(tokens) = count(&keys) {
             usage = add(usage, tokens);
         }
     }

@@ -19,28 +19,45 @@ use crate::model::{
 use crate::trace::Redactor;
 
 /// Attributes that hold what was given to a model, a tool or a function; also with more behind a dot.
-const GIVEN: [&str; 10] = [
+const GIVEN: [&str; 17] = [
+    "ai.prompt",
+    "ai.toolCall.args",
+    "ai.toolCall.input",
     legacy::PROMPT,
     "gen_ai.input",
+    "gen_ai.retrieval.query",
     "gen_ai.system_instructions",
     "gen_ai.tool.call.arguments",
     "gen_ai.tool.definitions",
     "input",
     "llm.input_messages",
     "llm.prompt_template",
+    "llm.prompts",
+    "prompt",
+    "tool.parameters",
     "tool_arguments",
     "traceloop.entity.input",
 ];
 
 /// Attributes that hold what came back.
-const ANSWERED: [&str; 6] = [
+const ANSWERED: [&str; 13] = [
+    "ai.response",
+    "ai.toolCall.output",
+    "ai.toolCall.result",
+    "all_messages_events",
+    "events",
     legacy::COMPLETION,
     "gen_ai.output",
+    "gen_ai.retrieval.documents",
     "gen_ai.tool.call.result",
     "llm.output_messages",
     "output",
+    "retrieval.documents",
     "traceloop.entity.output",
 ];
+
+/// Attributes that hold both: they leave only as far as either may.
+const BOTH: [&str; 2] = ["all_messages_events", "events"];
 
 /// Events that hold content, by the beginning of their names.
 const GIVEN_EVENTS: [&str; 3] = [
@@ -91,7 +108,8 @@ pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
     let RunOp::Post(masked) = redactor.redact(RunOp::Post(Box::new(run))) else {
         return;
     };
-    let maps = [masked.inputs, masked.outputs, Some(masked.extra.other)];
+    let outputs = masked.outputs.map(|outputs| given_too(redactor, outputs));
+    let maps = [masked.inputs, outputs, Some(masked.extra.other)];
     let metadata = (*masked.extra.metadata).clone();
     for (key, value) in maps.into_iter().flatten().chain([metadata]).flatten() {
         kept.push(KeyValue::new(key, from_json(value)));
@@ -107,9 +125,23 @@ pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
         .collect();
 }
 
+/// Masks as inputs, once more, what holds inputs and outputs in one.
+fn given_too(redactor: &Redactor, outputs: JsonMap) -> JsonMap {
+    let (both, mut outputs): (JsonMap, JsonMap) =
+        (outputs.into_iter()).partition(|(name, _)| BOTH.contains(&name.as_str()));
+    if !both.is_empty() {
+        let mut run = blank();
+        run.inputs = Some(both);
+        if let RunOp::Post(masked) = redactor.redact(RunOp::Post(Box::new(run))) {
+            outputs.extend(masked.inputs.unwrap_or_default());
+        }
+    }
+    outputs
+}
+
 /// Names of numbers' and ids' kin, which a pattern could only destroy.
 fn is_plain(name: &str) -> bool {
-    name.starts_with("langsmith.") && name != langsmith::TAGS
+    name.starts_with("langsmith.") && name != langsmith::TAGS && name != langsmith::NAME
 }
 
 fn starts(name: &str, families: &[&str]) -> bool {

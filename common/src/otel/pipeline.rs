@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     BatchSpanProcessor, SdkTracer, SdkTracerProvider, Span, SpanData, SpanExporter, SpanProcessor,
     TracerProviderBuilder,
@@ -207,11 +207,14 @@ impl Pipeline {
         let (begun, ended) = (Instant::now(), self.stats().ended);
         let provider = self.0.provider.clone();
         let flush = move || {
-            // The SDK waits five seconds and no longer.
-            while let Err(OTelSdkError::Timeout(_)) = provider.force_flush() {
-                if begun.elapsed() >= timeout {
+            // The SDK waits five seconds and no longer, and hides in a text that this is why it failed.
+            let mut tried = Instant::now();
+            while provider.force_flush().is_err() && begun.elapsed() < timeout {
+                if tried.elapsed() < SOON {
+                    // It did not wait: it cannot flush, and will not.
                     break;
                 }
+                tried = Instant::now();
             }
         };
         within(timeout, flush)?;
@@ -279,6 +282,9 @@ impl fmt::Debug for Pipeline {
             .finish_non_exhaustive()
     }
 }
+
+/// A flush that fails sooner than this was refused; one that fails later ran out of the SDK's patience.
+const SOON: Duration = Duration::from_secs(2);
 
 /// Does work on a plain thread, and waits for it so long: the SDK blocks, and may not know for how long.
 fn within(timeout: Duration, work: impl FnOnce() + Send + 'static) -> Result<(), SpanFlushError> {

@@ -184,16 +184,24 @@ fn carry(run: &RunContext, written: &mut HashMap<String, String>) {
     }
 }
 
-/// Returns the run's place that came in the baggage, as text that is checked where headers are.
+/// Returns the run's place that came in the baggage, as text that is checked where headers are. It counts
+/// within the limits of all baggage, and only if it is there once.
 fn carried(extractor: &dyn Extractor) -> Option<String> {
+    use crate::propagation::limits::{MAX_BAGGAGE_BYTES, MAX_BAGGAGE_MEMBERS};
     let lines = extractor.get_all(BAGGAGE_HEADER)?;
+    let mut left = MAX_BAGGAGE_BYTES;
     let members = lines.iter().flat_map(|line| line.split(','));
+    let members = members.take(MAX_BAGGAGE_MEMBERS).take_while(|member| {
+        let fits = member.len() <= left;
+        left = left.saturating_sub(member.len() + 1);
+        fits
+    });
     let mut found = members.filter_map(|member| {
         let (name, value) = member.split(';').next()?.split_once('=')?;
         (name.trim() == TRACE_HEADER).then(|| value.trim())
     });
     let order: DottedOrder = found.next()?.parse().ok()?;
-    Some(order.as_str().to_owned())
+    found.next().is_none().then(|| order.as_str().to_owned())
 }
 
 /// Returns the context with the members of others. Ours are in the run.

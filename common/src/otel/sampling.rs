@@ -8,12 +8,13 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use super::identity::Identity;
 use super::ids::trace_of;
-use crate::trace::Sampler;
+use crate::trace::{Sampler, is_switched_off};
 
 /// Decides for whole traces, as the native runs of the same program do.
 ///
 /// | below | decided by |
 /// |---|---|
+/// | a [`Scope`](crate::trace::Scope) that is off | it: no span is kept, as no run is |
 /// | a span of this process | what was decided for it |
 /// | a run, of this process or of a caller's header | [`Sampler`], by the id of its trace |
 /// | a span of a caller who sent no run | the `sampled` flag of `traceparent` |
@@ -38,6 +39,9 @@ impl WholeTraces {
     }
 
     fn keeps(&self, parent: Option<&Context>, trace: TraceId) -> bool {
+        if is_switched_off() {
+            return false;
+        }
         let span = parent.filter(|cx| cx.has_active_span());
         let span = span.map(|cx| cx.span().span_context().clone());
         let span = span.filter(|span| span.is_valid());

@@ -46,6 +46,12 @@ pub fn current() -> Option<RunTree> {
     surroundings().current()
 }
 
+/// Returns true in a [`Scope`] that is off.
+#[cfg(feature = "otel")]
+pub(crate) fn is_switched_off() -> bool {
+    surroundings().is_off()
+}
+
 /// Calls `work` with `run` as the current run of this thread.
 pub fn with_run<T>(run: &RunTree, work: impl FnOnce() -> T) -> T {
     let _entered = Entered::run(run.clone());

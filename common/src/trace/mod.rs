@@ -34,6 +34,8 @@ mod tracer;
 #[cfg(feature = "macros")]
 pub(crate) use builder::serialized;
 pub use builder::{CLOCK_SKEW, RunBuilder};
+#[cfg(feature = "otel")]
+pub(crate) use current::is_switched_off;
 #[cfg(feature = "macros")]
 pub(crate) use current::tracer_here;
 #[cfg(feature = "tracing_layer")]

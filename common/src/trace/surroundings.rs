@@ -73,6 +73,12 @@ impl Surroundings {
         found
     }
 
+    /// Returns true if the innermost scope that says something of it switches recording off.
+    #[cfg(feature = "otel")]
+    pub(super) fn is_off(&self) -> bool {
+        self.enabled == Some(false)
+    }
+
     /// Returns the current run, or what stands for it.
     pub(super) fn current(&self) -> Option<RunTree> {
         match &self.above {

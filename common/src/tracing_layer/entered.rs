@@ -7,6 +7,7 @@ use tracing::span::Id;
 use crate::trace::{Entered, RunTree};
 
 struct Level {
+    layer: u64,
     span: Id,
     // Left out of order; it goes when those inside of it are gone.
     left: bool,
@@ -19,8 +20,9 @@ thread_local! {
 }
 
 /// Makes a span's run the current one of this thread.
-pub(super) fn enter(span: &Id, run: RunTree) {
+pub(super) fn enter(layer: u64, span: &Id, run: RunTree) {
     let level = Level {
+        layer,
         span: span.clone(),
         left: false,
         _current: crate::trace::enter(run),
@@ -30,13 +32,13 @@ pub(super) fn enter(span: &Id, run: RunTree) {
 }
 
 /// Takes a span's run off again.
-pub(super) fn exit(span: &Id) {
+pub(super) fn exit(layer: u64, span: &Id) {
     let gone = LEVELS.try_with(|levels| {
         let mut levels = levels.borrow_mut();
         let innermost = levels.iter_mut().rev();
         if let Some(level) = innermost
             .filter(|level| !level.left)
-            .find(|level| level.span == *span)
+            .find(|level| level.layer == layer && level.span == *span)
         {
             level.left = true;
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 use tracing::dispatcher::WeakDispatch;
@@ -62,12 +63,15 @@ pub const IGNORED_TARGETS: [&str; 9] = [
 /// (`skip`), or mask them by the tracer's [`Redactor`](crate::trace::Redactor), which sees them as it sees
 /// all runs.
 ///
-/// Nothing below [`IGNORED_TARGETS`] is recorded. For less, put a filter on the layer.
+/// Nothing below [`IGNORED_TARGETS`] is recorded. For less, put a filter on the layer. A span has
+/// one run: of several such layers in a registry the first one makes it.
 pub struct RunLayer {
     pub(super) tracer: Tracer,
     #[cfg(feature = "otel")]
     pub(super) identity: Option<Identity>,
     pub(super) dispatch: OnceLock<WeakDispatch>,
+    // Tells the spans of several such layers in one registry apart.
+    pub(super) number: u64,
 }
 
 impl RunLayer {
@@ -79,6 +83,7 @@ impl RunLayer {
             #[cfg(feature = "otel")]
             identity: None,
             dispatch: OnceLock::new(),
+            number: LAYERS.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -87,7 +92,7 @@ impl RunLayer {
     ///
     /// Register this layer after that of OpenTelemetry, whose tracer is of a provider with the processor of
     /// `identity`. A span that is neither entered nor recorded anything of later, and has no spans below it,
-    /// has an id of its own here.
+    /// has an id of its own here. A span that is not in OpenTelemetry's sample is no run either.
     #[cfg(feature = "otel")]
     #[must_use]
     pub fn follow(mut self, identity: &Identity) -> Self {
@@ -95,6 +100,9 @@ impl RunLayer {
         self
     }
 }
+
+/// How many layers were made.
+static LAYERS: AtomicU64 = AtomicU64::new(0);
 
 fn is_ignored(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
@@ -132,7 +140,12 @@ where
             None => Above::Current,
         };
         let Some(span) = ctx.span(id) else { return };
+        if span.extensions_mut().get_mut::<Spanned>().is_some() {
+            // Extensions hold one of a type, and inserting a second one panics.
+            return;
+        }
         span.extensions_mut().insert(Spanned {
+            layer: self.number,
             run: None,
             usage: std::mem::take(&mut told.usage),
             failure: failure(&mut told),
@@ -156,7 +169,7 @@ where
         let Some(span) = ctx.span(id) else { return };
         let run = {
             let mut extensions = span.extensions_mut();
-            let Some(spanned) = extensions.get_mut::<Spanned>() else {
+            let Some(spanned) = self.own(&mut extensions) else {
                 return;
             };
             spanned.usage.absorb(std::mem::take(&mut told.usage));
@@ -218,7 +231,7 @@ where
         {
             let why = told_error(message.as_deref(), &fields);
             let mut extensions = span.extensions_mut();
-            if let Some(spanned) = extensions.get_mut::<Spanned>() {
+            if let Some(spanned) = self.own(&mut extensions) {
                 spanned.failure.get_or_insert(why);
             }
         }
@@ -230,12 +243,12 @@ where
 
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
         if let Some(run) = self.run_of(id, &ctx) {
-            entered::enter(id, run);
+            entered::enter(self.number, id, run);
         }
     }
 
     fn on_exit(&self, id: &Id, _ctx: Context<'_, S>) {
-        entered::exit(id);
+        entered::exit(self.number, id);
     }
 
     fn on_close(&self, id: Id, ctx: Context<'_, S>) {

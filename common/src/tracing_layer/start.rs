@@ -4,17 +4,19 @@ use serde_json::Value;
 use tracing::Subscriber;
 use tracing::span::Id;
 use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{ExtensionsMut, LookupSpan};
 
 use super::layer::RunLayer;
 use super::reading::{Counts, Told};
 #[cfg(feature = "otel")]
-use crate::model::DottedOrder;
-use crate::model::{RunContext, RunId, Timestamp};
+use crate::model::{DottedOrder, RunId};
+use crate::model::{RunContext, Timestamp};
 use crate::trace::RunTree;
 
 /// What is kept with a span.
 pub(super) struct Spanned {
+    // The layer that makes the run.
+    pub(super) layer: u64,
     // None until the run starts.
     pub(super) run: Option<RunTree>,
     // What it starts with.
@@ -38,12 +40,28 @@ pub(super) enum Above {
     Nothing,
 }
 
+/// What OpenTelemetry made of a span.
+enum Followed {
+    /// What is above, when it started, its run id.
+    #[cfg(feature = "otel")]
+    Place(Option<RunContext>, Timestamp, RunId),
+    /// It is not in the sample.
+    #[cfg(feature = "otel")]
+    LeftOut,
+}
+
 impl RunLayer {
     pub(super) fn is_lazy(&self) -> bool {
         #[cfg(feature = "otel")]
         return self.identity.is_some();
         #[cfg(not(feature = "otel"))]
         false
+    }
+
+    /// Returns what this layer keeps with a span.
+    pub(super) fn own<'a>(&self, kept: &'a mut ExtensionsMut<'_>) -> Option<&'a mut Spanned> {
+        let spanned = kept.get_mut::<Spanned>()?;
+        (spanned.layer == self.number).then_some(spanned)
     }
 
     /// Returns the run of a span, which starts now if it has not; none if the span is not recorded.
@@ -54,7 +72,7 @@ impl RunLayer {
         let span = ctx.span(id)?;
         let pending = {
             let mut extensions = span.extensions_mut();
-            let spanned = extensions.get_mut::<Spanned>()?;
+            let spanned = self.own(&mut extensions)?;
             match spanned.pending.take() {
                 None => return spanned.run.clone(),
                 Some(pending) => pending,
@@ -63,7 +81,7 @@ impl RunLayer {
         // Code of others runs in here, such as masking functions, and may use this very span.
         let run = self.begin(id, pending);
         let mut extensions = span.extensions_mut();
-        let spanned = extensions.get_mut::<Spanned>()?;
+        let spanned = self.own(&mut extensions)?;
         spanned.run = Some(run.clone());
         Some(run)
     }
@@ -88,16 +106,21 @@ impl RunLayer {
         } = told;
         let name = given.unwrap_or_else(|| name.to_owned());
         let followed = self.followed(id);
+        #[cfg(feature = "otel")]
+        if let Some(Followed::LeftOut) = followed {
+            return RunTree::unrecorded(&self.tracer);
+        }
         let mut builder = match (&followed, parent, above) {
-            (Some((above, start, run)), ..) => {
+            #[cfg(feature = "otel")]
+            (Some(Followed::Place(above, start, run)), ..) => {
                 let builder = self.tracer.run(name).parent(above.clone());
                 builder.start_time(*start).id(*run)
             }
-            (None, Some(order), _) => self.tracer.run(name).parent(RunContext::new(order)),
-            (None, None, Above::Run(run)) => run.child(name),
-            (None, None, Above::Place(place)) => self.tracer.run(name).parent(place),
-            (None, None, Above::Current) => self.tracer.run(name).parent_from_current(),
-            (None, None, Above::Nothing) => self.tracer.run(name).parent(None),
+            (_, Some(order), _) => self.tracer.run(name).parent(RunContext::new(order)),
+            (_, None, Above::Run(run)) => run.child(name),
+            (_, None, Above::Place(place)) => self.tracer.run(name).parent(place),
+            (_, None, Above::Current) => self.tracer.run(name).parent_from_current(),
+            (_, None, Above::Nothing) => self.tracer.run(name).parent(None),
         };
         if let (None, Some(begun)) = (&followed, begun) {
             builder = builder.start_time(begun);
@@ -122,14 +145,18 @@ impl RunLayer {
         run
     }
 
-    /// Returns the place that the span has in OpenTelemetry: what is above, when it started, its run id.
+    /// Returns the place that the span has in OpenTelemetry; none if it has none there.
     #[cfg(feature = "otel")]
-    fn followed(&self, id: &Id) -> Option<(Option<RunContext>, Timestamp, RunId)> {
+    fn followed(&self, id: &Id) -> Option<Followed> {
         use opentelemetry::trace::TraceContextExt as _;
         let identity = self.identity.as_ref()?;
         let dispatch = self.dispatch.get()?.upgrade()?;
         let cx = tracing_opentelemetry::get_otel_context(id, &dispatch)?;
-        let run = identity.of(cx.span().span_context())?;
+        let span = cx.span().span_context().clone();
+        if span.is_valid() && !span.is_sampled() {
+            return Some(Followed::LeftOut);
+        }
+        let run = identity.of(&span)?;
         let order = run.dotted_order;
         let above = order.as_str().rsplit_once('.');
         let above = above.and_then(|(above, _)| above.parse::<DottedOrder>().ok());
@@ -137,11 +164,11 @@ impl RunLayer {
             dotted_order,
             baggage: run.baggage,
         });
-        Some((above, order.start_time()?, order.run_id()))
+        Some(Followed::Place(above, order.start_time()?, order.run_id()))
     }
 
     #[cfg(not(feature = "otel"))]
-    fn followed(&self, _id: &Id) -> Option<(Option<RunContext>, Timestamp, RunId)> {
+    fn followed(&self, _id: &Id) -> Option<Followed> {
         None
     }
 }

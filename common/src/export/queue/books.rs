@@ -115,7 +115,13 @@ impl Queue {
             let count = state.ops.len();
             left.extend(state.take_first(count).into_iter().map(Waiting::write));
             state.keeping.is_last = true;
-            state.keeping.parked.push(Parked::Waiting(left, reason));
+            let parked = Parked::Waiting(left, reason);
+            if !state.keeping.is_at_work() {
+                // It has failed meanwhile, and nobody looks there any more.
+                drop(state);
+                return self.give_up(parked);
+            }
+            state.keeping.parked.push(parked);
             drop(state);
             self.to_keep.notify_one();
             return;

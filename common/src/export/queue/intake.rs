@@ -9,7 +9,7 @@ use super::waiting::Content;
 use super::{Queue, Queued, State, Storing, Ticket, Waiting};
 use crate::export::ledger::RefuseReason;
 use crate::export::life::sync::{Clock, Instant, MutexGuard, this_thread};
-use crate::model::{FIXED_SIZE, Part, Place, RunOp, Unwritten};
+use crate::model::{Part, Place, RunOp, Unwritten};
 
 impl Queue {
     /// Takes an operation in, or counts why not. Blocks in durable mode only, and boundedly.
@@ -42,7 +42,8 @@ impl Queue {
         bytes: usize,
     ) {
         if let Storing::Durable(timeout) = self.storing {
-            return self.submit_durably(run.write(Part::End), bytes + FIXED_SIZE, timeout);
+            let bytes = bytes + run.size_again();
+            return self.submit_durably(run.write(Part::End), bytes, timeout);
         }
         let newcomer = Newcomer::End(run.run_id());
         if let Some(place) = place.filter(|place| place.queue == self.number) {
@@ -51,7 +52,9 @@ impl Queue {
                 let state = &mut *guard;
                 if state.waits_at(place.at) {
                     if let Some(reason) = state.refusal(newcomer, bytes) {
-                        return self.refuse(state, reason);
+                        self.refuse(state, reason);
+                        drop(guard);
+                        return run.forget(Part::End);
                     }
                     Some(state.join(place.at, bytes))
                 } else {
@@ -64,7 +67,8 @@ impl Queue {
                 None => {}
             }
         }
-        self.take_in(newcomer, Content::Run(run, Part::End), bytes + FIXED_SIZE);
+        let bytes = bytes + run.size_again();
+        self.take_in(newcomer, Content::Run(run, Part::End), bytes);
     }
 
     fn take_in(&self, newcomer: Newcomer, content: Content, bytes: usize) -> Option<Place> {
@@ -73,6 +77,8 @@ impl Queue {
             let state = &mut *guard;
             if let Some(reason) = state.refusal(newcomer, bytes) {
                 self.refuse(state, reason);
+                drop(guard);
+                content.forget();
                 return None;
             }
             let epoch = state.accept(bytes);

@@ -324,7 +324,7 @@ impl Queue {
     }
 
     /// Books what was to be written, without a keeper.
-    fn give_up(&self, parked: Parked) {
+    pub(super) fn give_up(&self, parked: Parked) {
         match parked {
             Parked::Groups(groups, reason) => {
                 for group in groups {

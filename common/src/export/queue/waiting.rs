@@ -26,6 +26,16 @@ pub(super) enum Content {
     Run(Arc<dyn Unwritten>, Part),
 }
 
+impl Content {
+    /// Drops what is not taken in. The program may hold the run on, and its code may be called, so nobody
+    /// does so under the queue's lock.
+    pub(super) fn forget(self) {
+        if let Self::Run(run, part) = self {
+            run.forget(part);
+        }
+    }
+}
+
 impl Waiting {
     pub(super) fn new(content: Content, bytes: usize, epoch: u32) -> Self {
         Self {

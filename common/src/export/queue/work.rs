@@ -89,7 +89,7 @@ impl Queue {
                     spill: Vec::new(),
                 };
                 if spills && now >= spill_from {
-                    let over = (state.stats.queued - self.max_ops / 2).max(1);
+                    let over = state.stats.queued.saturating_sub(self.max_ops / 2).max(1);
                     let count = state.ops.len().min(GROUP_OPS);
                     let by_bytes = state.held_bytes > self.max_bytes / 2;
                     let count = if by_bytes {

@@ -108,7 +108,10 @@ fn messages(reader: &Reader<'_>, name: &str, side: &str) -> Option<JsonMap> {
     if reader.mapping.is_proxy() {
         return None;
     }
-    let list = parsed(reader.peek(name)?)?;
+    let Some(list) = parsed(reader.peek(name)?) else {
+        reader.lose(name, "not JSON");
+        return None;
+    };
     reader.took(name, &format!("{side}.messages"));
     Some(JsonMap::from_iter([("messages".to_owned(), list)]))
 }

@@ -9,7 +9,8 @@ use super::kind::{name, run_type};
 use super::mapping::SpanMapping;
 use super::reading::{Fate, Reader, STATUS, SpanReading};
 use super::usage::with_usage;
-use crate::model::{JsonMap, RunType};
+use crate::langsmith_mock::decode::read_id;
+use crate::model::{DottedOrder, JsonMap, RunType};
 
 /// Returns all fields but those that say where the run stands in its trace, and what became of each
 /// attribute.
@@ -23,8 +24,14 @@ pub(super) fn fields(
     for key in PLACE {
         if mapping.is_proxy() && key != "langsmith.is_root" {
             reader.lose(key, "the proxy overwrites it where it can");
-        } else if reader.peek(key).is_some() {
-            reader.took(key, "the run's place");
+        } else if let Some(value) = reader.peek(key) {
+            match says_a_place(key, value) {
+                true => reader.took(key, "the run's place"),
+                false => reader.lose(
+                    key,
+                    "not what it should be: whole UUIDs, a dotted order, true",
+                ),
+            }
         }
     }
     let (run_type, rule) = run_type(&reader);
@@ -74,12 +81,24 @@ pub(super) fn fields(
     (fields, reading)
 }
 
+/// Returns true if the value can say what its attribute is for.
+fn says_a_place(key: &str, value: &Value) -> bool {
+    let text = value.as_str();
+    match key {
+        "langsmith.is_root" => value.is_boolean(),
+        DOTTED_ORDER => text.is_some_and(|text| text.parse::<DottedOrder>().is_ok()),
+        _ => text.and_then(read_id).is_some(),
+    }
+}
+
+const DOTTED_ORDER: &str = "langsmith.span.dotted_order";
+
 /// What says where a run stands.
 const PLACE: [&str; 5] = [
     "langsmith.trace.id",
     "langsmith.span.id",
     "langsmith.span.parent_id",
-    "langsmith.span.dotted_order",
+    DOTTED_ORDER,
     "langsmith.is_root",
 ];
 
@@ -167,6 +186,12 @@ fn events(reader: &Reader<'_>) -> Vec<Value> {
 
 /// Notes what LangSmith would want and does not know by that name.
 fn lose_what_is_elsewhere(reader: &Reader<'_>) {
+    const ATTACHMENTS: &str = "langsmith.attachments";
+    if reader.mapping.is_proxy() {
+        reader.lose(ATTACHMENTS, "the hosted service alone reads it");
+    } else if reader.peek(ATTACHMENTS).is_some() {
+        reader.took(ATTACHMENTS, "attachments, which the stand-in does not keep");
+    }
     for (key, instead) in [
         ("gen_ai.provider.name", "gen_ai.system"),
         ("gen_ai.conversation.id", "langsmith.metadata.thread_id"),
@@ -193,10 +218,6 @@ fn lose_what_is_elsewhere(reader: &Reader<'_>) {
         ("ai.prompt", "gen_ai.prompt"),
         ("ai.response.text", "gen_ai.completion"),
         ("ai.model.id", "gen_ai.request.model"),
-        (
-            "langsmith.attachments",
-            "a native run: the stand-in keeps no files of spans",
-        ),
     ] {
         let first = instead.split(' ').next().unwrap_or(instead);
         if reader.peek(first).is_some() {

@@ -208,7 +208,13 @@ fn padded(span: [u8; 8]) -> Uuid {
 
 /// Says in words where a span stands by what it says itself.
 pub(super) fn where_it_stands(span: &ReadSpan) -> &'static str {
-    let has = |key: &str| span.attributes.contains_key(key);
+    let text = |key: &str| span.attributes.get(key).and_then(Value::as_str);
+    let has = |key: &str| match key {
+        "langsmith.span.dotted_order" => {
+            text(key).is_some_and(|text| text.parse::<DottedOrder>().is_ok())
+        }
+        key => text(key).and_then(read_id).is_some(),
+    };
     let detached = span.attributes.get("langsmith.is_root") == Some(&Value::Bool(true));
     if has("langsmith.span.dotted_order") {
         "in the place that its dotted order names"

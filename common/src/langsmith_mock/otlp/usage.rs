@@ -43,6 +43,9 @@ pub(super) fn with_usage(reader: &Reader<'_>, outputs: Option<JsonMap>) -> Optio
         outputs.entry("usage_metadata").or_insert(usage);
         return Some(outputs);
     }
+    if outputs.is_some() {
+        reader.lose(USAGE, "not JSON");
+    }
     let Some(mut outputs) = outputs else {
         lose_counts("a run without outputs has no place for it; send langsmith.usage_metadata");
         reader.lose(USAGE, "a run without outputs has no place for it");

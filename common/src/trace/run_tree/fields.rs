@@ -80,7 +80,7 @@ impl Fields {
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Unsaid => 0,
-            Self::Text(_, text) => ROOM_OF_TEXT + text.len(),
+            Self::Text(key, text) => ROOM_OF_TEXT + key.len() + text.len(),
             Self::Map(map) => size_of_map(map, MAX_VALUE_DEPTH).unwrap_or(0),
         }
     }

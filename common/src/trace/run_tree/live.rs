@@ -72,12 +72,22 @@ impl Record {
     pub(super) fn events(&self) -> &[RunEvent] {
         self.more.as_ref().map_or(&[], |more| &more.events)
     }
+
+    fn size_of_other(&self) -> usize {
+        let other = self.more.as_ref().map(|more| &more.other);
+        let bytes = other.and_then(|other| size_of_map(other, MAX_VALUE_DEPTH));
+        bytes.unwrap_or(0)
+    }
 }
 
 impl Live {
-    /// Returns the place in the trace. Its text is put together once, by whoever asks first.
+    /// Returns the place in the trace. Its text is put together once, by a caller who asks.
     pub(super) fn order(&self) -> &Arc<DottedOrder> {
-        self.order.get_or_init(|| Arc::new(self.make_order()))
+        self.order.get().unwrap_or_else(|| {
+            // Made before: a process that is forked off while it is being kept waits for ever.
+            let made = Arc::new(self.make_order());
+            self.order.get_or_init(|| made)
+        })
     }
 
     fn make_order(&self) -> DottedOrder {
@@ -105,18 +115,21 @@ impl Live {
 
     /// Returns what the beginning takes, by estimate.
     pub(super) fn size_of_begin(&mut self) -> usize {
+        let fixed = self.size_of_name();
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let record = &state.record;
-        let above = self.above.as_ref().map_or(0, |above| above.as_str().len());
-        FIXED_SIZE
-            + self.name.len()
-            + 3 * (above + 1 + Segment::LEN)
+        let given = record.more.as_ref().map_or(&[][..], |more| &more.given);
+        fixed
             + record.inputs.size()
             + size_of_inherited(&state.inherited)
-            + record.more.as_ref().map_or(0, |more| {
-                let other = size_of_map(&more.other, MAX_VALUE_DEPTH);
-                other.unwrap_or(0) + size_of_rest(&[], &more.given)
-            })
+            + record.size_of_other()
+            + size_of_rest(&[], given)
+    }
+
+    /// Returns what each operation takes to say which run it is about.
+    fn size_of_name(&self) -> usize {
+        let above = self.above.as_ref().map_or(0, |above| above.as_str().len());
+        FIXED_SIZE + self.name.len() + 3 * (above + 1 + Segment::LEN)
     }
 }
 
@@ -142,43 +155,37 @@ impl Unwritten for Live {
         self.segment.id
     }
 
+    fn size_again(&self) -> usize {
+        let state = self.lock();
+        let inputs = match self.own.inputs_on_patch {
+            true => state.record.inputs.size(),
+            false => 0,
+        };
+        self.size_of_name() + inputs + state.record.size_of_other()
+    }
+
     fn write(&self, part: Part) -> RunOp {
-        let ends = part != Part::Begin;
         let order = match self.order.get() {
             Some(order) => DottedOrder::clone(order),
-            // Nobody asks a run for it that has ended, as a rule: it need not be kept.
-            None if ends => self.make_order(),
-            None => DottedOrder::clone(self.order()),
+            // It need not be kept: nobody asks a run for it that has ended, as a rule.
+            None => self.make_order(),
         };
         let name = String::from(self.name.clone());
         let run = Run::begin(order, name, self.run_type.clone(), self.segment.start);
         let mut run = Box::new(run);
-        {
+        let (inherited, record) = {
             let mut state = self.lock();
-            let inherited = &state.inherited;
-            run.project = inherited.project.as_deref().map(Into::into);
-            run.tags.clone_from(&inherited.tags);
-            run.extra = Extra {
-                metadata: inherited.metadata.clone(),
-                runtime: self.own.runtime.clone(),
-                ..Extra::default()
-            };
-            let record = &mut state.record;
-            // The end may be written before the beginning, by another thread.
-            run.inputs = match (part, self.own.inputs_on_patch) {
-                (Part::Whole, _) | (Part::Begin, false) => std::mem::take(&mut record.inputs),
-                (Part::Begin | Part::End, true) => record.inputs.clone(),
-                (Part::End, false) => Fields::Unsaid,
-            }
-            .into();
-            if ends {
-                run.outputs = std::mem::take(&mut record.outputs).into();
-                run.end_time = record.end;
-            }
-            if let Some(more) = &mut record.more {
-                more.write(part, &mut run);
-            }
-        }
+            let record = state.record.part(part, self.own.inputs_on_patch);
+            (state.inherited.clone(), record)
+        };
+        run.project = inherited.project.as_deref().map(Into::into);
+        run.tags = inherited.tags;
+        run.extra = Extra {
+            metadata: inherited.metadata,
+            runtime: self.own.runtime.clone(),
+            ..Extra::default()
+        };
+        record.write(&mut run);
         self.own.describe(&mut run);
         self.own.gate.mark(&mut run);
         match part {
@@ -186,25 +193,78 @@ impl Unwritten for Live {
             Part::End => RunOp::Patch(run),
         }
     }
+
+    fn forget(&self, part: Part) {
+        let forgotten = self.lock().record.part(part, self.own.inputs_on_patch);
+        // Not under the lock: the bytes of a file may be of a type of the caller's.
+        drop(forgotten);
+    }
+}
+
+impl Record {
+    /// Moves a part out, and copies what the other part says too.
+    fn part(&mut self, part: Part, inputs_again: bool) -> Self {
+        if part == Part::Whole {
+            return std::mem::take(self);
+        }
+        let more = self.more.as_mut();
+        let more = more.map(|more| Box::new(more.part(part)));
+        // The end may be written before the beginning, by another thread.
+        let inputs = match (part, inputs_again) {
+            (_, true) => self.inputs.clone(),
+            (Part::End, false) => Fields::Unsaid,
+            (Part::Begin | Part::Whole, false) => std::mem::take(&mut self.inputs),
+        };
+        match part {
+            Part::End => Self {
+                inputs,
+                outputs: std::mem::take(&mut self.outputs),
+                end: self.end,
+                more,
+            },
+            Part::Begin | Part::Whole => Self {
+                inputs,
+                more,
+                ..Self::default()
+            },
+        }
+    }
+
+    fn write(self, run: &mut Run) {
+        run.inputs = self.inputs.into();
+        run.outputs = self.outputs.into();
+        run.end_time = self.end;
+        let Some(more) = self.more else { return };
+        run.reference_example_id = more.reference_example_id;
+        run.extra.other = more.other;
+        run.events = more.events;
+        run.error = more.error;
+        run.attachments = more.given;
+        for added in more.added {
+            run.attachments.retain(|known| known.name != added.name);
+            run.attachments.push(added);
+        }
+    }
 }
 
 impl More {
-    fn write(&mut self, part: Part, run: &mut Run) {
-        run.reference_example_id = self.reference_example_id;
-        run.extra.other = match part {
-            Part::Whole => std::mem::take(&mut self.other),
-            Part::Begin | Part::End => self.other.clone(),
+    fn part(&mut self, part: Part) -> Self {
+        let both = Self {
+            other: self.other.clone(),
+            reference_example_id: self.reference_example_id,
+            ..Self::default()
         };
-        if part != Part::End {
-            run.attachments = std::mem::take(&mut self.given);
-        }
-        if part != Part::Begin {
-            run.events = std::mem::take(&mut self.events);
-            run.error = self.error.take();
-            for added in std::mem::take(&mut self.added) {
-                run.attachments.retain(|known| known.name != added.name);
-                run.attachments.push(added);
-            }
+        match part {
+            Part::End => Self {
+                events: std::mem::take(&mut self.events),
+                error: self.error.take(),
+                added: std::mem::take(&mut self.added),
+                ..both
+            },
+            Part::Begin | Part::Whole => Self {
+                given: std::mem::take(&mut self.given),
+                ..both
+            },
         }
     }
 }

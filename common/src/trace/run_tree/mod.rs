@@ -76,6 +76,12 @@ impl RunTree {
         Self(Handle::Off(tracer))
     }
 
+    /// Makes a handle of nothing: what starts below it is not recorded either.
+    #[cfg(all(feature = "otel", feature = "tracing_layer"))]
+    pub(crate) fn unrecorded(tracer: &Tracer) -> Self {
+        Self::disabled(tracer.clone())
+    }
+
     pub(super) fn remote(tracer: Tracer, mut context: RunContext) -> Self {
         tracer.withheld_deep(withhold_deep_in_shared(&mut context.baggage.metadata));
         let Above { order, inherited } = context.into();

@@ -7,8 +7,9 @@ use std::time::Duration;
 use shuttle::{future, thread};
 
 use super::disk::Memory;
-use super::{Ended, FOREVER, explore, hold, submit, work};
+use super::{Ended, FOREVER, check_books, explore, hold, submit, work};
 use crate::export::config::BatchConfig;
+use crate::export::ledger::DropReason;
 use crate::export::life::shuttled::{self, Timers};
 use crate::export::queue::{Limits, Queue};
 use crate::export::send::RetryPolicy;
@@ -138,4 +139,30 @@ fn what_is_kept_before_it_is_accepted_is_delivered_or_on_disk_and_never_both() {
 fn a_disk_that_fails_at_times_loses_nothing_that_it_took() {
     explored(150, false, true);
     explored(150, true, true);
+}
+
+#[test]
+fn what_is_left_is_booked_though_the_keeper_fails_just_then() {
+    explore(600, || {
+        shuttled::begin(Timers::Never, None);
+        let config = BatchConfig {
+            linger: FOREVER,
+            spool: Some(SpoolConfig::new("never looked at")),
+            ..BatchConfig::default()
+        };
+        let limits = Limits {
+            ops: 2,
+            bytes: 1 << 20,
+        };
+        let queue = Arc::new(Queue::new(&config, limits));
+        hold(&queue, 1);
+        submit(&queue, 2);
+        let failing = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.end_keeping())
+        };
+        queue.abandon(DropReason::Shutdown);
+        failing.join().expect("it leaves");
+        check_books(&queue, 4);
+    });
 }

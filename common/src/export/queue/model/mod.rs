@@ -154,6 +154,10 @@ impl Unwritten for Kept {
         run(self.number).id
     }
 
+    fn size_again(&self) -> usize {
+        1
+    }
+
     fn write(&self, part: Part) -> RunOp {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.push(part);
