@@ -85,6 +85,14 @@ fn takes_all(_: &Received, _: usize) -> peer::Answer {
     status(200)
 }
 
+/// Returns true if the text is in the unpacked body.
+fn says(request: &Received, text: &str) -> bool {
+    let mut body = Vec::new();
+    let mut unpacked = flate2::read::GzDecoder::new(&*request.body);
+    unpacked.read_to_end(&mut body).expect("gzip");
+    (body.windows(text.len())).any(|bytes| bytes == text.as_bytes())
+}
+
 fn only(peer: &Peer) -> Received {
     let mut requests = peer.requests();
     assert_eq!(requests.len(), 1, "{requests:?}");
@@ -108,11 +116,8 @@ fn a_span_leaves_as_packed_protobuf_with_key_and_project() {
     ] {
         assert_eq!(request.header(name), Some(value), "{name}");
     }
-    let mut body = Vec::new();
-    let mut unpacked = flate2::read::GzDecoder::new(&*request.body);
-    unpacked.read_to_end(&mut body).expect("gzip");
-    assert!(body.windows(4).any(|bytes| bytes == b"work"));
-    assert!(!body.windows(KEY.len()).any(|bytes| bytes == KEY.as_bytes()));
+    assert!(says(&request, "work"));
+    assert!(!says(&request, KEY));
     let counts = SpanCounts {
         ended: 1,
         delivered: 1,
@@ -401,5 +406,24 @@ fn what_is_hidden_in_runs_is_hidden_under_every_name_that_langsmith_reads_it_by(
             assert_eq!(reading.fate(name), None, "{name}: {reading}");
             assert!(reading.fate("langsmith.span.kind").is_some());
         }
+    }
+}
+
+#[test]
+fn where_something_is_masked_links_say_nothing() {
+    for (redactor, said) in [
+        (Redactor::new(), true),
+        (Redactor::new().hide_outputs(true), false),
+    ] {
+        let peer = Peer::start(takes_all);
+        let mut config = config(&peer.url);
+        config.redactor = redactor;
+        let spans = Pipeline::builder(config).build().expect("a pipeline");
+        let mut span = spans.tracer("tests").start("work");
+        let elsewhere = span.span_context().clone();
+        span.add_link(elsewhere, vec![KeyValue::new("why", "my diary")]);
+        span.end();
+        spans.flush(PATIENCE).expect("delivered");
+        assert_eq!(says(&only(&peer), "my diary"), said);
     }
 }

@@ -26,7 +26,8 @@ use crate::client::{Config, ConfigError};
 use crate::export::{Destination, StartError, show_endpoint};
 use crate::trace::Redactor;
 
-/// How long a batch of spans may take, further attempts included.
+/// How long a batch of spans is tried again, and how long each attempt may take: twice as long in all, if
+/// the last one hangs.
 pub const DEFAULT_SPAN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why spans cannot be sent. Nothing was sent.
@@ -63,7 +64,7 @@ pub enum OtelError {
 /// # Ok::<(), common::otel::OtelError>(())
 /// ```
 ///
-/// [`Pipeline`](super::Pipeline) adds what belongs around it. What a batch of spans does not take within
+/// [`Pipeline`](super::Pipeline) adds what belongs around it. A batch of spans that is not taken in the time of
 /// [`DEFAULT_SPAN_TIMEOUT`] is lost and counted: unlike native runs, spans are held by nobody else.
 pub struct LangSmithExporter {
     otlp: opentelemetry_otlp::SpanExporter,

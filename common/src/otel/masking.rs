@@ -100,6 +100,10 @@ pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
         .partition(|(key, _)| key.starts_with(langsmith::METADATA));
     run.extra.metadata = Arc::new(own);
     run.extra.other = other;
+    // LangSmith reads no links, so what they say need not be masked to be kept.
+    for link in &mut span.links.links {
+        link.attributes.clear();
+    }
     let events = std::mem::take(&mut span.events.events);
     run.events = events.iter().map(written).collect();
     if let Status::Error { description } = &span.status {
