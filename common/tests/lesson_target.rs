@@ -58,6 +58,11 @@ fn lesson_with(variables: &[(&str, &str)]) -> Output {
 #[ignore = "run by the other tests, in a process of its own"]
 async fn a_lesson() {
     let lesson = Lesson::start("target").await;
+    let apart = lesson.apart();
+    apart.client("crowd").run("of a crowd").start().end();
+    assert_eq!(apart.tree(1).await.len(), 1, "the stand-in gets it");
+    assert_eq!(apart.target(), common::lab::Target::StandIn);
+    lesson.clear();
     let root = lesson.client("gateway").run("root").start();
     root.child("leaf").start().end();
     root.end();

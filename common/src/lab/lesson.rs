@@ -31,12 +31,15 @@ const STAND_IN_KEY: &str = "stand-in-key";
 #[derive(Clone)]
 pub struct Lesson {
     inner: Arc<Inner>,
+    /// Where the clients made by this handle send.
+    target: Target,
 }
 
 struct Inner {
     name: String,
     mock: LangSmithMock,
     env: Environment,
+    /// Where the lesson as a whole sends.
     target: Target,
     clients: Mutex<Vec<Client>>,
     watch: Watch,
@@ -73,12 +76,25 @@ impl Lesson {
         };
         let lesson = Self {
             inner: Arc::new(inner),
+            target,
         };
         if target == Target::LangSmith {
             // Fails here, in the set-up cell, rather than in the first cell that sends.
             lesson.try_client("preflight")?;
         }
         Ok(lesson)
+    }
+
+    /// Returns the same lesson for what has no place in anybody's account: load, faults, and requests of
+    /// strangers. Its clients and peers send to the stand-in and nowhere else, wherever the lesson sends.
+    ///
+    /// Stand-in, pictures and checks are those of the lesson.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            target: Target::StandIn,
+        }
     }
 
     /// Makes the client of a service of the story. Its runs carry `service` in their metadata.
@@ -94,7 +110,7 @@ impl Lesson {
     fn try_client(&self, service: &str) -> Result<Client, ConfigError> {
         let inner = &self.inner;
         let stand_in = Destination::new(inner.mock.url()).api_key(STAND_IN_KEY);
-        let builder = match inner.target {
+        let builder = match self.target {
             Target::StandIn => ClientBuilder::from(Config::default())
                 .endpoint(inner.mock.url())
                 .api_key(STAND_IN_KEY),
@@ -182,7 +198,7 @@ impl Lesson {
 
     /// Returns where the lesson's runs go.
     pub fn target(&self) -> Target {
-        self.inner.target
+        self.target
     }
 
     /// Returns the environment that makes a Python peer send where this lesson's clients send.
@@ -193,7 +209,7 @@ impl Lesson {
     pub fn peer_env(&self) -> PeerEnv {
         let inner = &self.inner;
         let stand_in = Destination::new(inner.mock.url()).api_key(STAND_IN_KEY);
-        match inner.target {
+        match self.target {
             Target::StandIn => PeerEnv::new(&self.project(), &[stand_in]),
             Target::LangSmith => PeerEnv::new(
                 &self.project(),
@@ -212,7 +228,7 @@ impl Lesson {
     pub async fn preflight(&self) -> Preflight {
         Preflight::of(
             &self.client("preflight"),
-            self.inner.target,
+            self.target,
             &self.inner.env,
         )
         .await
@@ -231,7 +247,7 @@ impl Lesson {
     /// Says where runs go.
     pub fn destination(&self) -> String {
         let stand_in = self.inner.mock.url();
-        match self.inner.target {
+        match self.target {
             Target::StandIn => format!(
                 "Runs go to the stand-in at {stand_in} and nowhere else.\n\
                  To send them to LangSmith as well: WORKBOOK_TARGET=langsmith and a key."
@@ -317,7 +333,7 @@ impl fmt::Display for Lesson {
 
 impl fmt::Debug for Lesson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lesson({}, {:?})", self.inner.name, self.inner.target)
+        write!(f, "Lesson({}, {:?})", self.inner.name, self.target)
     }
 }
 
