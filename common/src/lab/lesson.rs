@@ -226,12 +226,7 @@ impl Lesson {
     /// Checks what a trace needs, and says in words what is missing. It starts the peers in other languages
     /// to see whether they do, and ends them again.
     pub async fn preflight(&self) -> Preflight {
-        Preflight::of(
-            &self.client("preflight"),
-            self.target,
-            &self.inner.env,
-        )
-        .await
+        Preflight::of(&self.client("preflight"), self.target, &self.inner.env).await
     }
 
     /// Tells what [`preflight`](Self::preflight) would say if everything were missing. Two clients that
