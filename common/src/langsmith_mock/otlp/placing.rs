@@ -102,8 +102,12 @@ impl State {
         let mut ready = vec![(run, order)];
         while let Some((run, order)) = ready.pop() {
             let (span, id) = (run.span, run.id);
-            self.waiting.place(span, order.clone());
             self.store_span(run, &order, at);
+            // What was not taken in is nobody's parent, and of two that were the first one's place counts.
+            let Some(order) = self.place_of_run(id.0) else {
+                continue;
+            };
+            self.waiting.place(span, order.clone());
             for parent in [Parent::Span(span), Parent::Run(id.0)] {
                 for below in self.waiting.released_by(parent) {
                     // The proxy's times are those of arrival.
