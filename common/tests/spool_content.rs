@@ -7,8 +7,8 @@ mod keeping;
 mod peer;
 mod spooling;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use common::client::{Client, ConfigError};
@@ -104,6 +104,45 @@ fn a_transform_sees_each_operation_once_however_it_travels() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn what_a_transform_is_at_work_on_when_the_end_comes_goes_to_disk() {
+    for _ in 0..4 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = SpoolConfig::new(folder.path().join("spool"));
+        let (begun, has_begun) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let may_go_on = Mutex::new(may_go_on);
+        let config = BatchConfig {
+            transform: Some(Transform::new(move |_| {
+                begun.send(()).expect("the test waits");
+                let _ = may_go_on.lock().expect("one call").recv();
+            })),
+            ..impatient(spool)
+        };
+        let server = Server::answering(503);
+        let exporter = Arc::new(exporter(&server, config));
+        exporter.submit(post(1));
+        has_begun.recv().expect("it is called");
+        let ending = exporter.clone();
+        let end = std::thread::spawn(move || ending.shutdown(Duration::ZERO));
+        // Closed is the exporter from the beginning of its end on.
+        while exporter.stats().total_refused() == 0 {
+            exporter.submit(post(2));
+            std::thread::yield_now();
+        }
+        drop(go_on);
+        end.join()
+            .expect("no panic")
+            .expect_err("the endpoint is away");
+        let stats = exporter.stats();
+        assert_eq!(
+            (stats.spooled, stats.queued),
+            (stats.accepted, 0),
+            "{stats}"
+        );
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!          worker: take ──► transform ──► merge ──► Sender
-//! queue ─────────►  Taken ──────────────► Held ───► settled piece by piece
+//! queue ─────────►  Taken ─► Changing ──► Held ───► settled piece by piece
 //!                     └──── in_flight ─────┘
 //! ```
 //!
 //! Start at [`Worker`], and at [`Batch`] for what travels.
 
+mod changing;
 mod in_flight;
 mod merge;
 mod worker;

@@ -16,11 +16,11 @@ use http::Method;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::changing::Changing;
 use super::in_flight::{Held, InFlight};
-use super::merge::Batch;
 use crate::export::config::{BatchConfig, DEFAULT_BATCH_BYTES, DEFAULT_BATCH_OPS, Delivery};
 use crate::export::endpoint::{HttpRequest, ServerInfo, Transport};
-use crate::export::queue::{Limits, Queue, Queued, Waiting};
+use crate::export::queue::{Limits, Queue, Waiting};
 use crate::export::send::{Sender, Shared, Warnings};
 
 /// Longer than this nobody waits to hear what the server prefers.
@@ -35,6 +35,8 @@ pub(in crate::export) struct Worker {
     in_flight: InFlight,
     sender: Sender,
     info: Info,
+    // What was taken and is no batch yet.
+    changing: Option<Changing>,
 }
 
 /// What becomes of the question of what the server prefers.
@@ -95,6 +97,7 @@ impl Worker {
                 asking: None,
                 is_first: true,
             },
+            changing: None,
             queue,
             config,
         }
@@ -103,51 +106,57 @@ impl Worker {
     /// Works until the queue is closed and empty. After a panic it may be called again: what was
     /// learned of the server is kept, and what is under way stays so.
     pub(in crate::export) async fn run(&mut self) {
-        while self.queue.wait_for_work().await {
+        while self.changing.is_some() || self.queue.wait_for_work().await {
             self.ask_info();
             self.hear_info().await;
             let place = self.sender.place().await;
-            let Some(taken) = self.queue.next_batch().await else {
-                break;
-            };
-            if let Some(batch) = self.gather(taken).await {
+            if self.changing.is_none() {
+                let Some(taken) = self.queue.next_batch().await else {
+                    break;
+                };
+                self.begin(taken);
+            }
+            if let Some(batch) = self.gathered().await {
                 self.sender.send(batch, place);
             }
         }
         self.sender.landed().await;
     }
 
-    /// Ends what is under way; it is given up and booked.
-    pub(in crate::export) async fn give_up(&mut self) {
+    /// Ends what is under way; it is given up and booked. With a spool it belongs on disk, so what the
+    /// program is changing just then is waited for, this long at most.
+    pub(in crate::export) async fn give_up(&mut self, grace: Duration) {
         self.sender.give_up().await;
+        if self.config.spool.is_some() {
+            let gathered = tokio::time::timeout(grace, self.gathered()).await;
+            // Dropped, it is settled as given up.
+            drop(gathered);
+        }
+        self.changing = None;
     }
 
-    /// Lets the program change what was taken, and merges what is sent together.
+    /// Lets the program change what was taken.
+    fn begin(&mut self, taken: Vec<Waiting>) {
+        let owed = self.in_flight.take(&taken);
+        let transform = self.config.transform.clone();
+        self.changing = Some(Changing::begin(owed, taken, transform));
+    }
+
+    /// Merges what was changed and is sent together. Given up, it may be called again.
     ///
     /// None if there is nothing to send; what was taken is booked.
-    async fn gather(&self, taken: Vec<Waiting>) -> Option<Held> {
-        let owed = self.in_flight.take(&taken);
-        let mut taken: Vec<Queued> = taken.into_iter().map(Waiting::write).collect();
-        let mut changed = Ok(());
-        if let Some(transform) = self.config.transform.clone() {
-            // Beside this thread: requests are under way here, and deadlines pass.
-            let beside = tokio::task::spawn_blocking(move || {
-                let changed = transform.change(&mut taken);
-                (taken, changed)
-            });
-            (taken, changed) = match beside.await {
-                Ok(done) => done,
-                Err(_) => return None,
-            };
+    async fn gathered(&mut self) -> Option<Held> {
+        let changed = self.changing.as_mut()?.changed().await;
+        let changing = self.changing.take()?;
+        match changed {
+            Ok(()) => changing.into_batch(self.config.delivery),
+            Err(reason) => {
+                if let Some(batch) = changing.into_batch(Delivery::Unbatched) {
+                    batch.settle(Err(reason));
+                }
+                None
+            }
         }
-        if let Err(reason) = changed {
-            owed.becomes(Batch::apart_queued(taken)).settle(Err(reason));
-            return None;
-        }
-        Some(owed.becomes(match self.config.delivery {
-            Delivery::Batched => Batch::merge_queued(taken),
-            Delivery::Unbatched => Batch::apart_queued(taken),
-        }))
     }
 
     /// Asks the server what it prefers, beside the work, if it is time.

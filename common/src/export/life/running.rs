@@ -203,9 +203,10 @@ impl Running {
         if let Some(thread) = thread
             && thread.thread().id() != std::thread::current().id()
         {
-            // It has been told to stop, so it waits for nothing but the program's own functions.
+            // It has been told to stop, so it waits for nothing but the program's own functions (with a
+            // spool, for a transform and then for a listener) and the disk.
             let grace = match self.has_spool {
-                true => GRACE + STORE_GRACE,
+                true => GRACE + STORE_GRACE + GRACE,
                 false => GRACE,
             };
             if self.queue.wait_gone_blocking(grace) {
@@ -269,7 +270,7 @@ fn work(
         // do, so this cannot spin.
         tracing::error!("the LangSmith exporter failed and starts again; please report it");
     }
-    runtime.block_on(worker.give_up());
+    runtime.block_on(worker.give_up(GRACE));
     queue.abandon(queue.trouble().unwrap_or(DropReason::Shutdown));
     // This runtime's clock serves those who wait for the end meanwhile.
     runtime.block_on(async {
