@@ -117,7 +117,12 @@ fn silent<'a>(said: &'a [String], told: &[Failure<'_>]) -> Vec<&'a str> {
         let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
         Some(name.trim_end_matches(" - should panic"))
     });
-    let is_silent = |name: &&str| told.iter().all(|failure| !name.starts_with(failure.name));
+    // Of a documentation's example the list says after its name how far it came.
+    let is_told = |name: &str, of: &str| {
+        name.strip_prefix(of)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(" - "))
+    };
+    let is_silent = |name: &&str| told.iter().all(|failure| !is_told(name, failure.name));
     failed.filter(is_silent).collect()
 }
 
@@ -199,6 +204,18 @@ mod tests {
         let expected =
             "1 test failed:\n  a (it says nothing)\n\nerror: 1 target failed:\n    `--test x`";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_silent_test_is_named_also_if_its_name_begins_like_that_of_one_that_speaks() {
+        let said = lines(
+            "test a ... FAILED\ntest a_b ... FAILED\n\
+             test c (line 3) - compile ... FAILED\n\
+             ---- a stdout ----\nx\n---- c (line 3) stdout ----\ny\nfailures:",
+        );
+        let shown = why(&said).join("\n");
+        assert!(shown.contains("a_b (it says nothing)"), "{shown}");
+        assert_eq!(shown.matches("says nothing").count(), 1, "{shown}");
     }
 
     #[test]
