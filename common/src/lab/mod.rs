@@ -26,6 +26,8 @@ mod preflight;
 mod proxy;
 mod python;
 mod service;
+#[cfg(feature = "otel")]
+mod spans;
 pub mod story;
 mod target;
 mod turns;

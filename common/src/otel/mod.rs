@@ -65,4 +65,4 @@ pub use propagator::ContextPropagator;
 pub use sampling::WholeTraces;
 
 // A program that takes these cannot have a second version of them, in which nothing would fit.
-pub use {opentelemetry, opentelemetry_sdk, tracing_opentelemetry};
+pub use {opentelemetry, opentelemetry_otlp, opentelemetry_sdk, tracing_opentelemetry};
