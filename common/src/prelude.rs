@@ -38,6 +38,8 @@ pub use crate::lab::{
     PeerError, Preflight, PythonService, Service, as_json, http_client, in_turns, kernel::versions,
     pause, story,
 };
+#[cfg(all(feature = "lab", feature = "otel"))]
+pub use crate::lab::{Dialect, dialects};
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;
 #[cfg(feature = "middleware")]

@@ -4,6 +4,7 @@
 //! Lesson ──client("gateway")──► Client ──runs──► stand-in ──tree(n)──► TraceTree ──► pictures, checks
 //!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
 //!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
+//!   ├─ pipeline("retriever") ─► Pipeline ──spans──► the same                  dialects: how spans say it
 //!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
 //! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
 //! ```
@@ -14,6 +15,8 @@
 mod browser;
 mod card;
 pub mod check;
+#[cfg(feature = "otel")]
+mod dialects;
 pub mod exercises;
 mod http;
 mod journal;
@@ -27,6 +30,8 @@ mod proxy;
 mod python;
 mod service;
 #[cfg(feature = "otel")]
+mod spanned;
+#[cfg(feature = "otel")]
 mod spans;
 pub mod story;
 mod target;
@@ -35,6 +40,8 @@ mod watch;
 
 pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
+#[cfg(feature = "otel")]
+pub use dialects::{Dialect, dialects};
 pub use http::http_client;
 pub use journal::PROGRESS_VARIABLE;
 pub use lesson::{Lesson, Misconfiguration};
