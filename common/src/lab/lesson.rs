@@ -21,7 +21,7 @@ const COURTESY: Duration = Duration::from_secs(1);
 /// How long the end of a lesson waits for the real service.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// The key that lessons show to the stand-in. It opens nothing.
-const STAND_IN_KEY: &str = "stand-in-key";
+pub(super) const STAND_IN_KEY: &str = "stand-in-key";
 
 /// A lesson in progress. A cheap clone.
 ///

@@ -5,6 +5,7 @@
 //!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
 //!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
 //!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
+//! Collector (rotel) ──spans──► stand-in
 //! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
 //! ```
 //!
@@ -14,6 +15,7 @@
 mod browser;
 mod card;
 pub mod check;
+mod collector;
 pub mod exercises;
 mod http;
 mod journal;
@@ -33,6 +35,7 @@ mod watch;
 
 pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
+pub use collector::{Collector, CollectorBuilder, CollectorError};
 pub use http::http_client;
 pub use journal::PROGRESS_VARIABLE;
 pub use lesson::{Lesson, Misconfiguration};
