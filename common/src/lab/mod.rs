@@ -6,6 +6,7 @@
 //!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
 //!   ├─ pipeline("retriever") ─► Pipeline ──spans──► the same                  dialects: how spans say it
 //!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
+//! Collector (rotel) ──spans──► stand-in
 //! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
 //! ```
 //!
@@ -15,6 +16,7 @@
 mod browser;
 mod card;
 pub mod check;
+mod collector;
 #[cfg(feature = "otel")]
 mod dialects;
 pub mod exercises;
@@ -40,6 +42,7 @@ mod watch;
 
 pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
+pub use collector::{Collector, CollectorBuilder, CollectorError};
 #[cfg(feature = "otel")]
 pub use dialects::{Dialect, dialects};
 pub use http::http_client;
