@@ -4,7 +4,8 @@
 //! Lesson ──client("gateway")──► Client ──runs──► stand-in ──tree(n)──► TraceTree ──► pictures, checks
 //!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
 //!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
-//!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
+//!   ├─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
+//!   └─ FourServices ──spans──► SpanRelay ──► stand-in       runs and spans in one trace
 //! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
 //! ```
 //!
@@ -15,6 +16,7 @@ mod browser;
 mod card;
 pub mod check;
 pub mod exercises;
+mod four;
 mod http;
 mod journal;
 pub mod kernel;
@@ -25,6 +27,7 @@ mod peer_env;
 mod preflight;
 mod proxy;
 mod python;
+mod relay;
 mod service;
 pub mod story;
 mod target;
@@ -33,6 +36,7 @@ mod watch;
 
 pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
+pub use four::{FOUR_SERVICES_RUNS, FourServices, reranker_in_spans};
 pub use http::http_client;
 pub use journal::PROGRESS_VARIABLE;
 pub use lesson::{Lesson, Misconfiguration};
@@ -42,6 +46,7 @@ pub use peer_env::PeerEnv;
 pub use preflight::{Finding, Preflight, Weight};
 pub use proxy::{HeaderProxy, HeaderProxyBuilder};
 pub use python::PythonService;
+pub use relay::SpanRelay;
 pub use service::Service;
 pub use target::Target;
 pub use turns::in_turns;
