@@ -1,5 +1,5 @@
 //! The exercise `02.extend`: as shipped, solved, and solved wrongly in ways that people try.
-#![cfg(all(feature = "lab", feature = "otel"))]
+#![cfg(feature = "lab")]
 
 use common::lab::check::Check;
 use common::otel::{Answer, Call, ContentCapture, Message, Operation};
@@ -32,7 +32,7 @@ enum Attempt {
 
 async fn attempt(attempt: Attempt) -> Check {
     let lesson = Lesson::start("02-exercises").await;
-    let docs = lesson.pipeline("gateway").tracer("docs");
+    let docs = lesson.spans("gateway").tracer("docs");
     let root = lesson.client("gateway").run("gateway").start();
     let capture = match attempt {
         Attempt::NoContent => ContentCapture::None,
@@ -154,5 +154,8 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
     }
     let together = attempt(Attempt::Together).await;
     let told = together.first_wrong().unwrap_or_default().to_owned();
-    assert!(told.ends_with("before `execute_tool search docs` had ended"), "{told}");
+    assert!(
+        told.ends_with("before `execute_tool search docs` had ended"),
+        "{told}"
+    );
 }

@@ -1,5 +1,5 @@
 //! The exercise `02.predict`: as shipped, predicted right, and predicted wrongly in ways that people do.
-#![cfg(all(feature = "lab", feature = "otel"))]
+#![cfg(feature = "lab")]
 
 use std::collections::HashMap;
 
@@ -28,7 +28,7 @@ async fn post(request: reqwest::RequestBuilder) {
 /// Makes the calls of the exercise; `mended` has the generator say which runs its spans are.
 async fn predicted(prediction: &str, mended: bool) -> Check {
     let lesson = Lesson::start("02-exercises").await;
-    let spans = lesson.pipeline("retriever");
+    let spans = lesson.spans("retriever");
     let both = spans.propagator(LangSmithPropagator::new().policy(TrustPolicy::Continue));
     let exporter = LangSmithExporter::new(&lesson.stand_in_config()).expect("an exporter");
     let foreign = SdkTracerProvider::builder()
@@ -37,9 +37,7 @@ async fn predicted(prediction: &str, mended: bool) -> Check {
     let retriever = story::spanned_retriever(&spans.tracer("docs"), both.clone());
     let generator = match mended {
         true => story::spanned_generator(&spans.tracer("docs"), both.clone()),
-        false => {
-            story::spanned_generator(&foreign.tracer("docs"), TraceContextPropagator::new())
-        }
+        false => story::spanned_generator(&foreign.tracer("docs"), TraceContextPropagator::new()),
     };
     let (near, far) = (
         lesson.serve("retriever", retriever),
@@ -82,7 +80,11 @@ async fn as_shipped_it_asks_for_a_prediction_and_does_not_show_the_tree() {
 async fn the_right_prediction_passes_and_says_why() {
     let check = predicted(RIGHT, false).await;
     assert_eq!(check.first_wrong(), None);
-    assert!(check.to_string().contains("answered with 200 and then dropped"));
+    assert!(
+        check
+            .to_string()
+            .contains("answered with 200 and then dropped")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
 //! The exercise `02.repair`: as shipped, solved, and solved wrongly in ways that people try.
-#![cfg(all(feature = "lab", feature = "otel"))]
+#![cfg(feature = "lab")]
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use common::lab::check::Check;
@@ -33,7 +33,7 @@ enum Gateway {
 
 async fn attempt(retriever: Retriever, gateway: Gateway) -> Check {
     let lesson = Lesson::start("02-exercises").await;
-    let spans = lesson.pipeline("retriever");
+    let spans = lesson.spans("retriever");
     let policy = match retriever {
         Retriever::BothDistrustful => TrustPolicy::Restart,
         _ => TrustPolicy::Continue,
@@ -97,7 +97,10 @@ async fn the_solution_passes_and_says_why_it_works() {
     let check = attempt(Retriever::Both, Gateway::TenantFirst).await;
     assert_eq!(check.first_wrong(), None);
     let text = check.to_string();
-    assert!(text.contains("`langsmith-trace` is the only header"), "{text}");
+    assert!(
+        text.contains("`langsmith-trace` is the only header"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +134,10 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
         ),
     ];
     for (retriever, gateway, sentence) in wrong {
-        assert_eq!(attempt(retriever, gateway).await.first_wrong(), Some(sentence));
+        assert_eq!(
+            attempt(retriever, gateway).await.first_wrong(),
+            Some(sentence)
+        );
     }
     let without = attempt(Retriever::Both, Gateway::NoUser).await;
     assert!(!without.is_passed(), "the user must come from the root");

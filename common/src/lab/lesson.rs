@@ -12,6 +12,7 @@ use crate::client::{Client, ClientBuilder, Config, ConfigError};
 use crate::export::{Destination, ExportStats};
 use crate::langsmith_mock::LangSmithMock;
 use crate::model::TraceTree;
+use crate::otel::Pipeline;
 use crate::trace::RunTree;
 
 /// How long a lesson waits for runs to arrive. Far above what loopback takes; a bound, not a pause.
@@ -42,8 +43,7 @@ struct Inner {
     /// Where the lesson as a whole sends.
     target: Target,
     clients: Mutex<Vec<Client>>,
-    #[cfg(feature = "otel")]
-    pipelines: Mutex<Vec<crate::otel::Pipeline>>,
+    pipelines: Mutex<Vec<Pipeline>>,
     watch: Watch,
 }
 
@@ -74,7 +74,6 @@ impl Lesson {
             env,
             target,
             clients: Mutex::default(),
-            #[cfg(feature = "otel")]
             pipelines: Mutex::default(),
             watch: Watch::default(),
         };
@@ -314,14 +313,12 @@ impl Lesson {
             // What is left is told by `finish`, and missing runs by `tree`.
             let _ = client.flush(patience);
         }
-        #[cfg(feature = "otel")]
         for spans in self.pipelines().iter() {
             let _ = spans.flush(patience);
         }
     }
 
-    #[cfg(feature = "otel")]
-    pub(super) fn pipelines(&self) -> std::sync::MutexGuard<'_, Vec<crate::otel::Pipeline>> {
+    pub(super) fn pipelines(&self) -> std::sync::MutexGuard<'_, Vec<Pipeline>> {
         let pipelines = &self.inner.pipelines;
         pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }

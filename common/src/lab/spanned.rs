@@ -6,12 +6,12 @@
 //!
 //! They read headers as their propagator does, and know nothing of runs. Start at [`spanned_retriever`].
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Json, Router};
+use opentelemetry_http::HeaderExtractor;
 use serde_json::{Value, json};
 
 use super::http::http_client;
@@ -71,12 +71,7 @@ fn entered(
     headers: &HeaderMap,
     name: &'static str,
 ) -> Context {
-    let read = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        (name.as_str().to_owned(), value)
-    };
-    let headers: HashMap<String, String> = headers.iter().map(read).collect();
-    let cx = propagator.extract_with_context(&Context::new(), &headers);
+    let cx = propagator.extract_with_context(&Context::new(), &HeaderExtractor(headers));
     let span = SpanBuilder::from_name(name).with_kind(SpanKind::Server);
     let span = tracer.build_with_context(span, &cx);
     cx.with_span(span)
