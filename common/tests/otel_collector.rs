@@ -10,6 +10,8 @@ mod peer;
 
 use std::io::Read as _;
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use again::{part, say, start, start_with};
@@ -281,4 +283,34 @@ async fn what_would_be_two_headers_is_refused_and_a_bad_address_is_told_in_its_o
         CollectorError::Ended { log, .. } => assert!(log.contains("no address"), "{log}"),
         other => panic!("{other}"),
     }
+}
+
+/// rotel reads its settings before it binds: where its port is taken, it has read them all.
+#[test]
+fn the_example_for_one_machine_has_settings_that_the_collector_knows() {
+    if !collector_is_here() {
+        return;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let own = std::env::var_os("WORKBOOK_COLLECTOR").map(PathBuf::from);
+    let folder = own.unwrap_or_else(|| root.join(".workbook/collector"));
+    let rotel = || Command::new(folder.join("rotel/rotel-agent"));
+    let help = rotel().args(["start", "--help"]).output().expect("it runs");
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let file = root.join("examples/production_monitoring/deploy/rotel.env");
+    let text = std::fs::read_to_string(file).expect("the example");
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let settings: Vec<_> = lines.filter_map(|line| line.split_once('=')).collect();
+    assert!(settings.len() > 10, "{settings:?}");
+    for (name, _) in &settings {
+        assert!(help.contains(&format!("[env: {name}=")), "{name}");
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = taken.local_addr().expect("bound").to_string();
+    let mut start = rotel();
+    start.arg("start").envs(settings);
+    start.env("ROTEL_OTLP_GRPC_ENDPOINT", "127.0.0.1:0");
+    let ended = start.env("ROTEL_OTLP_HTTP_ENDPOINT", &address).output();
+    let said = String::from_utf8_lossy(&ended.expect("it runs").stderr).into_owned();
+    assert!(said.contains("unable to bind"), "{said}");
 }
