@@ -12,6 +12,7 @@ use crate::client::{Client, ClientBuilder, Config, ConfigError};
 use crate::export::{Destination, ExportStats};
 use crate::langsmith_mock::LangSmithMock;
 use crate::model::TraceTree;
+use crate::otel::Pipeline;
 use crate::trace::RunTree;
 
 /// How long a lesson waits for runs to arrive. Far above what loopback takes; a bound, not a pause.
@@ -21,7 +22,7 @@ const COURTESY: Duration = Duration::from_secs(1);
 /// How long the end of a lesson waits for the real service.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// The key that lessons show to the stand-in. It opens nothing.
-const STAND_IN_KEY: &str = "stand-in-key";
+pub(super) const STAND_IN_KEY: &str = "stand-in-key";
 
 /// A lesson in progress. A cheap clone.
 ///
@@ -42,6 +43,7 @@ struct Inner {
     /// Where the lesson as a whole sends.
     target: Target,
     clients: Mutex<Vec<Client>>,
+    pipelines: Mutex<Vec<Pipeline>>,
     watch: Watch,
 }
 
@@ -72,6 +74,7 @@ impl Lesson {
             env,
             target,
             clients: Mutex::default(),
+            pipelines: Mutex::default(),
             watch: Watch::default(),
         };
         let lesson = Self {
@@ -125,7 +128,7 @@ impl Lesson {
         Ok(client)
     }
 
-    fn real_config(&self) -> Result<Config, ConfigError> {
+    pub(super) fn real_config(&self) -> Result<Config, ConfigError> {
         Config::from_lookup(|name| self.inner.env.get(name))
     }
 
@@ -310,6 +313,14 @@ impl Lesson {
             // What is left is told by `finish`, and missing runs by `tree`.
             let _ = client.flush(patience);
         }
+        for spans in self.pipelines().iter() {
+            let _ = spans.flush(patience);
+        }
+    }
+
+    pub(super) fn pipelines(&self) -> std::sync::MutexGuard<'_, Vec<Pipeline>> {
+        let pipelines = &self.inner.pipelines;
+        pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn clients(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {

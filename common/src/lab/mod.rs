@@ -4,7 +4,9 @@
 //! Lesson ──client("gateway")──► Client ──runs──► stand-in ──tree(n)──► TraceTree ──► pictures, checks
 //!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
 //!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
-//!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
+//!   ├─ spans("retriever") ─► Pipeline ──spans──► the same                     dialects: how spans say it
+//!   ├─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
+//!   └─ FourServices ──spans──► SpanRelay ──► stand-in · Collector (rotel) ──spans──► stand-in
 //! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
 //! ```
 //!
@@ -14,7 +16,10 @@
 mod browser;
 mod card;
 pub mod check;
+mod collector;
+mod dialects;
 pub mod exercises;
+mod four;
 mod http;
 mod journal;
 pub mod kernel;
@@ -25,7 +30,10 @@ mod peer_env;
 mod preflight;
 mod proxy;
 mod python;
+mod relay;
 mod service;
+mod spanned;
+mod spans;
 pub mod story;
 mod target;
 mod turns;
@@ -33,6 +41,9 @@ mod watch;
 
 pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
+pub use collector::{Collector, CollectorBuilder, CollectorError};
+pub use dialects::{Dialect, dialects};
+pub use four::{FOUR_SERVICES_RUNS, FourServices, reranker_in_spans};
 pub use http::http_client;
 pub use journal::PROGRESS_VARIABLE;
 pub use lesson::{Lesson, Misconfiguration};
@@ -42,6 +53,7 @@ pub use peer_env::PeerEnv;
 pub use preflight::{Finding, Preflight, Weight};
 pub use proxy::{HeaderProxy, HeaderProxyBuilder};
 pub use python::PythonService;
+pub use relay::SpanRelay;
 pub use service::Service;
 pub use target::Target;
 pub use turns::in_turns;

@@ -39,6 +39,10 @@ pub enum OtelError {
     /// The destination cannot be used as it is written, or the system gives no thread.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// A [`Relay`](super::Relay) does not mask, and the configuration wants masking: mask where the spans are
+    /// made, or give the relay a configuration without.
+    #[error("a relay passes spans on as they are, and this configuration masks")]
+    RelayMasks,
     /// The OpenTelemetry SDK refuses the exporter; the text is its own.
     #[error("the exporter of spans cannot be made: {0}")]
     Sdk(String),
@@ -124,24 +128,29 @@ impl SpanStats {
     }
 }
 
+/// Returns where the spans of a configuration go, and with which headers.
+pub(super) fn destination(config: &Config) -> Result<Destination, OtelError> {
+    let mut to = config.destination();
+    to.endpoint = traces_url(&to.endpoint);
+    if !to.has_key() && crate::client::is_hosted(&to.endpoint) {
+        return Err(ConfigError::MissingApiKey.into());
+    }
+    // A header holds ASCII; a project of another name is on each span all the same.
+    if config.project.is_ascii() {
+        let project = config.project.clone();
+        to.headers.push(("Langsmith-Project".to_owned(), project));
+    }
+    Ok(to)
+}
+
 impl LangSmithExporter {
     /// Makes an exporter to where `config` sends.
     ///
     /// # Errors
     /// If the hosted service is meant and there is no key, or the address cannot be used.
     pub fn new(config: &Config) -> Result<Self, OtelError> {
-        let mut to = config.destination();
-        to.endpoint = traces_url(&to.endpoint);
-        if !to.has_key() && crate::client::is_hosted(&to.endpoint) {
-            return Err(ConfigError::MissingApiKey.into());
-        }
-        // A header holds ASCII; a project of another name is on each span all the same.
-        if config.project.is_ascii() {
-            let project = config.project.clone();
-            to.headers.push(("Langsmith-Project".to_owned(), project));
-        }
         let redactor = Some(config.redactor.clone()).filter(Redactor::masks);
-        Self::to(&to, redactor)
+        Self::to(&destination(config)?, redactor)
     }
 
     /// Makes an exporter to a whole address, with the masking of LangSmith's.

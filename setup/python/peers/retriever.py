@@ -1,13 +1,16 @@
 """Serve documents over HTTP, traced by the official LangSmith SDK.
 
 The Python half of the workbook's story: a Rust gateway asks this FastAPI service, which may ask a
-Rust service in turn, and all of it is one trace. Where runs go is read from the environment, as the
-SDK does (`LANGSMITH_ENDPOINT`, `LANGSMITH_API_KEY`, …).
+Rust service in turn, and all of it is one trace. Where runs go, and whether as runs or as spans, is read
+from the environment, as the SDK does (`LANGSMITH_ENDPOINT`, `LANGSMITH_TRACING_MODE`, …).
 
     GET  /health                                    {"status": "ok"}
     POST /retrieve  {"question": …,                 {"documents": […]}
                      "callback": optional address of a service that reorders documents}
     POST /flush                                     waits until all runs so far have been sent
+
+What it sends along to the callback is what `RETRIEVER_SENDS` names: `langsmith-trace` (the default),
+`traceparent`, or `both`.
 
 How it tells its address and when it ends: see `serving.py`.
 """
@@ -15,22 +18,27 @@ How it tells its address and when it ends: see `serving.py`.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import langsmith
 from documents import Document, find
 from fastapi import FastAPI, HTTPException
 from langsmith import get_current_run_tree, traceable
 from langsmith.middleware import TracingMiddleware
 from langsmith.run_trees import get_cached_client
+from opentelemetry import propagate
 from pydantic import BaseModel, field_validator
 from serving import FLUSH_SECONDS, serve
+from spans import flush_spans, request_spans
 
 CALLBACK_SECONDS = 10.0
+SENDS = os.environ.get("RETRIEVER_SENDS", "langsmith-trace")
 
-app = FastAPI(title="retriever")
+app = FastAPI(title="retriever", telemetry=request_spans())
 app.add_middleware(TracingMiddleware)
 
 
@@ -70,13 +78,24 @@ async def retrieve(question: str, callback: str | None) -> list[Document]:
 
 async def reorder(question: str, documents: list[Document], callback: str) -> list[Document]:
     """Ask the calling side to reorder documents, inside the current trace."""
-    run = get_current_run_tree()
-    headers = run.to_headers() if run else {}
     async with httpx.AsyncClient(timeout=CALLBACK_SECONDS, trust_env=False) as client:
         body = {"question": question, "documents": documents}
-        answer = await client.post(callback, json=body, headers=headers)
+        answer = await client.post(callback, json=body, headers=headers_of_the_call())
     answer.raise_for_status()
     return list(answer.json()["documents"])
+
+
+def headers_of_the_call() -> dict[str, str]:
+    """Tell the called service which run, or which span, it is called from."""
+    run = get_current_run_tree() if SENDS != "traceparent" else None
+    headers = run.to_headers() if run else {}
+    if SENDS != "langsmith-trace":
+        spans: dict[str, str] = {}
+        propagate.inject(spans)
+        # Both write `baggage`, and one dictionary written over the other would lose half of it.
+        spans["baggage"] = ",".join(filter(None, [headers.get("baggage"), spans.get("baggage")]))
+        headers |= {name: value for name, value in spans.items() if value}
+    return headers
 
 
 @app.get("/health")
@@ -99,7 +118,8 @@ async def post_retrieve(question: Question) -> dict[str, list[Document]]:
 def post_flush() -> dict[str, bool]:
     """Wait until the SDK has sent what it holds."""
     get_cached_client().flush(timeout=FLUSH_SECONDS)
-    return {"flushed": True}
+    # In the modes `otel` and `hybrid` the client only hands spans over, to what exports them.
+    return {"flushed": flush_spans()}
 
 
 class WithoutKeys(logging.Formatter):
@@ -115,7 +135,9 @@ def main() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(WithoutKeys("%(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    serve(app, "critical")
+    # Made before the first request: in the modes with spans it also sets up OpenTelemetry.
+    get_cached_client()
+    serve(app, "critical", f"langsmith {langsmith.__version__}", post_flush)
 
 
 if __name__ == "__main__":
