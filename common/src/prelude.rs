@@ -35,8 +35,8 @@ pub use crate::lab::check::{Capture, Check, Exercise};
 #[cfg(feature = "lab")]
 pub use crate::lab::{
     Browser, HeaderProxy, Lesson, LessonCard, Misconfiguration, NodeService, PageCall, PeerEnv,
-    PeerError, Preflight, PythonService, Service, as_json, http_client, in_turns, kernel::versions,
-    pause, story,
+    PeerError, Preflight, PythonService, Queue, Service, Worker, as_json, http_client, in_turns,
+    kernel::versions, pause, story,
 };
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;
