@@ -7,12 +7,14 @@
 //!   ├─ spans("retriever") ─► Pipeline ──spans──► the same                     dialects: how spans say it
 //!   ├─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
 //!   └─ FourServices ──spans──► SpanRelay ──► stand-in · Collector (rotel) ──spans──► stand-in
+//! Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
 //! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
 //! ```
 //!
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
 //! [`Lesson`].
 
+mod broker;
 mod browser;
 mod card;
 pub mod check;
@@ -30,6 +32,7 @@ mod peer_env;
 mod preflight;
 mod proxy;
 mod python;
+mod queue;
 mod relay;
 mod service;
 mod spanned;
@@ -38,6 +41,7 @@ pub mod story;
 mod target;
 mod turns;
 mod watch;
+mod worker;
 
 pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
@@ -53,10 +57,12 @@ pub use peer_env::PeerEnv;
 pub use preflight::{Finding, Preflight, Weight};
 pub use proxy::{HeaderProxy, HeaderProxyBuilder};
 pub use python::PythonService;
+pub use queue::{Delivery, Queue, QueueError, QueueKind, REDELIVER_AFTER};
 pub use relay::SpanRelay;
 pub use service::Service;
 pub use target::Target;
 pub use turns::in_turns;
+pub use worker::{ATTEMPTS, Attempt, Handled, Worker};
 
 /// Pauses the present task; in lessons it stands for real work.
 pub async fn pause(millis: u64) {
