@@ -33,6 +33,8 @@ pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]
 pub use crate::lab::check::{Capture, Check, Exercise};
 #[cfg(feature = "lab")]
+pub use crate::lab::llm::{Answer, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming};
+#[cfg(feature = "lab")]
 pub use crate::lab::{
     Browser, HeaderProxy, Lesson, LessonCard, Misconfiguration, NodeService, PageCall, PeerEnv,
     PeerError, Preflight, PythonService, Service, as_json, http_client, in_turns, kernel::versions,
@@ -47,4 +49,4 @@ pub use crate::middleware::{
 #[cfg(feature = "macros")]
 pub use crate::traceable;
 #[cfg(feature = "lab")]
-pub use {axum, reqwest, serde, tokio, tower_http, tracing};
+pub use {axum, genai, reqwest, serde, tokio, tower_http, tracing};

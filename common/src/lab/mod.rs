@@ -6,6 +6,7 @@
 //!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
 //!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
 //! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
+//! llm::Model ──asks, through a real client crate──► llm::ScriptedLlm, or a provider with WORKBOOK_LLM
 //! ```
 //!
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
@@ -19,6 +20,7 @@ mod http;
 mod journal;
 pub mod kernel;
 mod lesson;
+pub mod llm;
 mod node;
 mod peer;
 mod peer_env;
