@@ -3,6 +3,7 @@
 //! One file a notebook. The page has the goal in its own words and the cell to begin with; the solution
 //! is in `notebooks/solutions/`. Start at [`all`].
 
+mod async_streaming;
 mod cross_service;
 mod first_trace;
 
@@ -10,7 +11,11 @@ use super::check::Exercise;
 
 /// Returns the exercises of all notebooks, in the order of the pages.
 pub fn all() -> Vec<Exercise> {
-    let pages = [first_trace::exercises(), cross_service::exercises()];
+    let pages = [
+        first_trace::exercises(),
+        cross_service::exercises(),
+        async_streaming::exercises(),
+    ];
     pages.into_iter().flatten().collect()
 }
 
