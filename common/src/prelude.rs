@@ -34,6 +34,8 @@ pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]
 pub use crate::lab::check::{Capture, Check, Exercise};
 #[cfg(feature = "lab")]
+pub use crate::lab::llm::{Answer, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming};
+#[cfg(feature = "lab")]
 pub use crate::lab::{
     Browser, Collector, Dialect, FourServices, HeaderProxy, Lesson, LessonCard, Misconfiguration,
     NodeService, PageCall, PeerEnv, PeerError, Preflight, PythonService, Queue, Service, SpanRelay,
@@ -54,4 +56,4 @@ pub use crate::traceable;
 #[cfg(all(feature = "lab", feature = "tracing_layer"))]
 pub use crate::tracing_layer::tracing_subscriber;
 #[cfg(feature = "lab")]
-pub use {axum, reqwest, serde, tokio, tower_http, tracing};
+pub use {axum, genai, reqwest, serde, tokio, tower_http, tracing};

@@ -30,6 +30,7 @@ mod svg;
 mod table;
 mod text;
 mod time_axis;
+mod token_mark;
 mod tree_diagram;
 mod waterfall;
 

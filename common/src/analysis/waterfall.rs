@@ -12,7 +12,7 @@
 use maud::{Markup, html};
 
 use super::figure::{Figure, MARGIN, WIDTH};
-use super::label::fit;
+use super::label::{duration, fit};
 use super::palette::{self, BAND, BROKEN, HAIRLINE, INK, LINE, MUTED, PAPER};
 use super::rows::{Row, finding, inventory, rows};
 use super::svg::{
@@ -20,6 +20,7 @@ use super::svg::{
 };
 use super::text::text_tree;
 use super::time_axis::TimeAxis;
+use super::token_mark::{self, first_token};
 use crate::model::{RunStatus, TraceTree};
 
 /// Most lanes; the rest is counted.
@@ -34,12 +35,13 @@ const LABEL_ROOM: f64 = 74.0;
 /// Lanes of one service (metadata `service`) share a band and a strip. Errors are striped, in the
 /// accent color, and carry a cross; a run that has not ended is open to the right. A run whose
 /// parent is missing and a second root stand apart and say so. Idle times longer than all work are
-/// cut out of the axis. After 60 lanes the rest is counted. The text alternative is the tree in
-/// text.
+/// cut out of the axis. A run that streamed has a diamond where its first token came. After 60 lanes the
+/// rest is counted. The text alternative is the tree in text, and when the first tokens came.
 pub fn waterfall(tree: &TraceTree) -> Figure {
     let rows = rows(tree);
     let shown = &rows[..lanes_shown(&rows)];
-    let alt = text_tree(tree).at_most(shown.len()).to_string();
+    let mut alt = text_tree(tree).at_most(shown.len()).to_string();
+    alt.push_str(&token_mark::in_words(shown));
     let layout = Layout::new(shown, rows.len());
     let size = (WIDTH, layout.height);
     Figure::new(&finding(tree), &alt, size, layout.draw(shown)).subtitle(&inventory(&rows))
@@ -228,12 +230,15 @@ impl Layout {
             None => (open - x).max(12.0),
         };
         let end = x + width;
-        let tip = format!(
+        let mut tip = format!(
             "{} · {} · {}",
             row.name(60),
             row.run_type(24),
             row.latency()
         );
+        if let Some(after) = first_token(row) {
+            tip.push_str(&format!(" · first token after {}", duration(after)));
+        }
         let corner = 3.0_f64.min(width / 2.0);
         let note = Type::new(SMALL.min(self.lane - 2.0), MUTED);
         html! {
@@ -259,6 +264,10 @@ impl Layout {
                         (rect(x, top, width, thick, corner, color.fill, Some(color.edge)))
                         (text(end + 6.0, y, note, &row.latency()))
                     }
+                }
+                @if let Some(after) = first_token(row) {
+                    @let micros = after.num_microseconds().unwrap_or(i64::MAX) as f64;
+                    (token_mark::mark(self.axis.x(from + micros).clamp(x, end), y, thick))
                 }
             }
         }
@@ -310,5 +319,6 @@ fn keys(rows: &[Row<'_>]) -> Vec<Key<'static>> {
             words: "error".to_owned(),
         });
     }
+    keys.extend(token_mark::key(rows));
     keys
 }

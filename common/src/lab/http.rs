@@ -31,6 +31,17 @@ pub(super) fn loopback() -> reqwest::ClientBuilder {
     }
 }
 
+/// Makes an HTTP client for the world outside, through the proxy that the environment names.
+pub(super) fn outside() -> reqwest::Client {
+    super::kernel::start();
+    let builder = reqwest::Client::builder();
+    let builder = match TLS.clone() {
+        Some(tls) => builder.tls_backend_preconfigured(tls),
+        None => builder,
+    };
+    builder.build().unwrap_or_default()
+}
+
 /// Makes an HTTP client for the services of a lesson: a plain `reqwest` one that no proxy comes between.
 ///
 /// # Panics

@@ -9,6 +9,7 @@
 //!   └─ FourServices ──spans──► SpanRelay ──► stand-in · Collector (rotel) ──spans──► stand-in
 //! Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
 //! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
+//! llm::Model ──asks, through a real client crate──► llm::ScriptedLlm, or a provider with WORKBOOK_LLM
 //! ```
 //!
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
@@ -26,6 +27,7 @@ mod http;
 mod journal;
 pub mod kernel;
 mod lesson;
+pub mod llm;
 mod node;
 mod peer;
 mod peer_env;

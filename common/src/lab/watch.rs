@@ -20,7 +20,7 @@ use crate::model::TraceTree;
 /// nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The headers that checks may ask about. Others may hold secrets and are not kept.
-const WATCHED: [&str; 4] = ["langsmith-trace", "baggage", "traceparent", "tracestate"];
+pub(super) const WATCHED: [&str; 4] = ["langsmith-trace", "baggage", "traceparent", "tracestate"];
 /// Most requests that are remembered; a lesson under load keeps the first ones.
 const MOST_ARRIVALS: usize = 10_000;
 

@@ -3,6 +3,7 @@
 //! One file a notebook. The page has the goal in its own words and the cell to begin with; the solution
 //! is in `notebooks/solutions/`. Start at [`all`].
 
+mod async_streaming;
 mod cross_service;
 mod first_trace;
 mod opentelemetry;
@@ -15,6 +16,7 @@ pub fn all() -> Vec<Exercise> {
         first_trace::exercises(),
         cross_service::exercises(),
         opentelemetry::exercises(),
+        async_streaming::exercises(),
     ];
     pages.into_iter().flatten().collect()
 }
