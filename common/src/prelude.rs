@@ -36,7 +36,7 @@ pub use crate::lab::check::{Capture, Check, Exercise};
 pub use crate::lab::{
     Browser, Collector, Dialect, FourServices, HeaderProxy, Lesson, LessonCard, Misconfiguration,
     NodeService, PageCall, PeerEnv, PeerError, Preflight, PythonService, Service, SpanRelay,
-    as_json, dialects, http_client, in_turns, kernel::versions, pause, story,
+    as_json, dialects, http_client, in_rounds, in_turns, kernel::versions, pause, story,
 };
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;

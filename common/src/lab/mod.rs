@@ -56,7 +56,7 @@ pub use python::PythonService;
 pub use relay::SpanRelay;
 pub use service::Service;
 pub use target::Target;
-pub use turns::in_turns;
+pub use turns::{in_rounds, in_turns};
 
 /// Pauses the present task; in lessons it stands for real work.
 pub async fn pause(millis: u64) {
