@@ -3,7 +3,7 @@
 //!
 //! Needs the workbook's Python environment (`WORKBOOK_PYTHON`, which `cargo workbook test` sets). Without
 //! it a test says so and passes on a learner's machine; in CI it fails.
-#![cfg(feature = "lab")]
+#![cfg(all(feature = "lab", feature = "otel"))]
 
 mod python_here;
 
@@ -33,7 +33,7 @@ async fn the_spans_of_a_service_without_langsmith_are_orphans_and_vanish_after_t
     let picture = "\
 gateway
   retrieve
-    POST /rerank
+    reranker
       call scorer
 ";
     assert_eq!(drawn(&tree), picture);
@@ -65,7 +65,7 @@ async fn through_the_relay_four_services_make_one_whole_tree_without_an_orphan()
     let picture = "\
 gateway
   retrieve
-    POST /rerank
+    reranker
       call scorer
         POST /score
           score documents

@@ -367,3 +367,23 @@ fn where_a_scope_is_off_no_span_is_recorded() {
     delivered(&client, &spans);
     assert_eq!(drawn(&mock.tree()), "native root\n  span\n");
 }
+
+#[test]
+fn a_span_names_its_own_service_and_not_its_callers() {
+    let (_runtime, mock) = started();
+    let config = config(&mock);
+    let gateway = common::client::ClientBuilder::from(config.clone()).service("gateway");
+    let gateway = gateway.build().expect("a client");
+    let spans = Pipeline::builder(config).service("retriever").build();
+    let spans = spans.expect("a pipeline");
+    let root = gateway.run("root").start();
+    with_run(&root, || spans.tracer("tests").start("below").end());
+    spans.tracer("tests").start("a root").end();
+    root.end();
+    delivered(&gateway, &spans);
+    let service =
+        |name: &str| mock.tree().find(name).expect("captured").extra.metadata["service"].clone();
+    assert_eq!(service("root"), "gateway");
+    assert_eq!(service("below"), "retriever");
+    assert_eq!(service("a root"), "retriever");
+}

@@ -43,6 +43,7 @@ pub(crate) fn open(no_browser: bool, port: Option<u16>) -> Result<u8> {
     check_service(&workshop.places)?;
     steps::ensure(&workshop)?;
     steps::javascript::offer(&workshop);
+    steps::collector::offer(&workshop);
     let places = &workshop.places;
     for run in slot::folders(places) {
         slot::remove_dead(&run);

@@ -62,6 +62,11 @@ impl Places {
         self.state.join("javascript")
     }
 
+    /// The folder with the collector that lessons about OpenTelemetry send through.
+    pub(crate) fn collector(&self) -> PathBuf {
+        self.state.join("collector")
+    }
+
     /// What the kernel reads: its configuration, its stand-in cargo home, its run slots.
     pub(crate) fn kernel(&self) -> PathBuf {
         self.state.join("kernel")

@@ -46,6 +46,7 @@ pub(crate) fn run(numbers: &[String], timeout: Option<u32>, mode: Mode) -> Resul
     check_service(&places)?;
     steps::ensure(&workshop)?;
     steps::javascript::offer(&workshop);
+    steps::collector::offer(&workshop);
     let started = Instant::now();
     let tally = execute(&workshop.places, &notebooks, timeout, mode, |_| {})?;
     let took = seconds(started.elapsed());

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use super::peer_env::PeerEnv;
 use super::preflight::Preflight;
-use super::relay::SpanRelay;
 use super::target::{Environment, Target};
 use super::watch::Watch;
 use crate::client::{Client, ClientBuilder, Config, ConfigError};
 use crate::export::{Destination, ExportStats};
 use crate::langsmith_mock::LangSmithMock;
 use crate::model::TraceTree;
-use crate::otel::{LangSmithExporter, Pipeline, Relay};
 use crate::trace::RunTree;
 
 /// How long a lesson waits for runs to arrive. Far above what loopback takes; a bound, not a pause.
@@ -23,7 +21,7 @@ const COURTESY: Duration = Duration::from_secs(1);
 /// How long the end of a lesson waits for the real service.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// The key that lessons show to the stand-in. It opens nothing.
-const STAND_IN_KEY: &str = "stand-in-key";
+pub(super) const STAND_IN_KEY: &str = "stand-in-key";
 
 /// A lesson in progress. A cheap clone.
 ///
@@ -44,6 +42,8 @@ struct Inner {
     /// Where the lesson as a whole sends.
     target: Target,
     clients: Mutex<Vec<Client>>,
+    #[cfg(feature = "otel")]
+    pipelines: Mutex<Vec<crate::otel::Pipeline>>,
     watch: Watch,
 }
 
@@ -74,6 +74,8 @@ impl Lesson {
             env,
             target,
             clients: Mutex::default(),
+            #[cfg(feature = "otel")]
+            pipelines: Mutex::default(),
             watch: Watch::default(),
         };
         let lesson = Self {
@@ -127,62 +129,7 @@ impl Lesson {
         Ok(client)
     }
 
-    /// Makes a pipeline for a service of the story that is instrumented with OpenTelemetry. Its spans say which
-    /// runs they are.
-    ///
-    /// # Panics
-    /// When `WORKBOOK_TARGET=langsmith` is set and the key or the endpoint cannot be used.
-    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
-    pub fn spans(&self, service: &str) -> Pipeline {
-        let stand_in = self.stand_in_config(self.inner.mock.url());
-        let service = service.to_owned();
-        let pipeline = match self.target {
-            Target::StandIn => Pipeline::builder(stand_in).service(service).build(),
-            Target::LangSmith => {
-                let mut real = self.real_config().expect("checked when the lesson began");
-                real.tracing = true;
-                real.project = self.project();
-                let copy = LangSmithExporter::new(&stand_in).expect("the stand-in's address");
-                let builder = Pipeline::builder(real).service(service);
-                builder.also_export_to(copy).build()
-            }
-        };
-        pipeline.expect("WORKBOOK_TARGET=langsmith needs LANGSMITH_API_KEY")
-    }
-
-    /// Makes a pipeline as [`spans`](Self::spans) does, whose spans pass `relay`.
-    ///
-    /// # Panics
-    /// Never, unless the relay's own address is no URL.
-    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
-    pub fn spans_through(&self, relay: &SpanRelay, service: &str) -> Pipeline {
-        let config = self.stand_in_config(&relay.url());
-        let builder = Pipeline::builder(config).service(service.to_owned());
-        builder.build().expect("the relay's address")
-    }
-
-    /// Starts a relay that puts the spans of services with OpenTelemetry alone into the trees that they belong
-    /// to. It sends to the stand-in, wherever the lesson sends.
-    ///
-    /// # Panics
-    /// When no port can be bound, or no thread started; a lesson cannot go on without.
-    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
-    pub fn relay(&self) -> SpanRelay {
-        let config = self.stand_in_config(self.inner.mock.url());
-        SpanRelay::serve(Relay::builder(config).start().expect("a thread"))
-    }
-
-    fn stand_in_config(&self, endpoint: &str) -> Config {
-        Config {
-            endpoint: endpoint.to_owned(),
-            api_key: Some(STAND_IN_KEY.into()),
-            project: self.project(),
-            tracing: true,
-            ..Config::default()
-        }
-    }
-
-    fn real_config(&self) -> Result<Config, ConfigError> {
+    pub(super) fn real_config(&self) -> Result<Config, ConfigError> {
         Config::from_lookup(|name| self.inner.env.get(name))
     }
 
@@ -280,19 +227,6 @@ impl Lesson {
         }
     }
 
-    /// Returns the environment that makes a service with OpenTelemetry alone, such as the peer `scorer`, send its
-    /// spans to the stand-in, wherever the lesson sends.
-    pub fn otel_env(&self, service: &str) -> PeerEnv {
-        let endpoint = format!("{}/otel", self.inner.mock.url());
-        PeerEnv::spans(service, &endpoint, &self.project(), STAND_IN_KEY)
-    }
-
-    /// Returns the same, for spans that pass `relay`.
-    pub fn otel_env_through(&self, relay: &SpanRelay, service: &str) -> PeerEnv {
-        let endpoint = format!("{}/otel", relay.url());
-        PeerEnv::spans(service, &endpoint, &self.project(), STAND_IN_KEY)
-    }
-
     /// Checks what a trace needs, and says in words what is missing. It starts the peers in other languages
     /// to see whether they do, and ends them again.
     pub async fn preflight(&self) -> Preflight {
@@ -380,6 +314,16 @@ impl Lesson {
             // What is left is told by `finish`, and missing runs by `tree`.
             let _ = client.flush(patience);
         }
+        #[cfg(feature = "otel")]
+        for spans in self.pipelines().iter() {
+            let _ = spans.flush(patience);
+        }
+    }
+
+    #[cfg(feature = "otel")]
+    pub(super) fn pipelines(&self) -> std::sync::MutexGuard<'_, Vec<crate::otel::Pipeline>> {
+        let pipelines = &self.inner.pipelines;
+        pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn clients(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {

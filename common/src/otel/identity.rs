@@ -29,6 +29,9 @@ use crate::trace::current;
 /// How many spans that have ended are still known, for those that start below them later.
 const ENDED_SPANS: usize = 4_096;
 
+/// The metadata key by which runs name their service, as the native client has it.
+const SERVICE: &str = "service";
+
 /// Knows which run each span of a process is. A cheap clone; all clones know the same.
 ///
 /// ```
@@ -47,6 +50,7 @@ const ENDED_SPANS: usize = 4_096;
 pub struct Identity {
     known: Arc<Mutex<Known>>,
     project: Option<Arc<str>>,
+    service: Option<Arc<str>>,
     follows_the_server: bool,
 }
 
@@ -94,6 +98,14 @@ impl Identity {
     #[must_use]
     pub fn project(mut self, project: impl AsRef<str>) -> Self {
         self.project = Some(project.as_ref().into());
+        self
+    }
+
+    /// Names the service on each span, as metadata `service`, in the place of the caller's that came with the
+    /// baggage. A native client does so too.
+    #[must_use]
+    pub fn service(mut self, service: impl AsRef<str>) -> Self {
+        self.service = Some(service.as_ref().into());
         self
     }
 
@@ -155,10 +167,10 @@ impl Identity {
             let segment = Segment { start: started, id };
             let root = RunContext {
                 dotted_order: DottedOrder::root(segment),
-                baggage: Baggage {
+                baggage: self.with_service(Baggage {
                     project: self.project.as_deref().map(str::to_owned),
                     ..Baggage::default()
-                },
+                }),
             };
             return (!self.follows_the_server).then_some(root);
         };
@@ -168,8 +180,16 @@ impl Identity {
         let id = RandomIds.run_id(start);
         Some(RunContext {
             dotted_order: above.dotted_order.child(Segment { start, id }),
-            baggage: above.baggage,
+            baggage: self.with_service(above.baggage),
         })
+    }
+
+    fn with_service(&self, mut baggage: Baggage) -> Baggage {
+        if let Some(service) = &self.service {
+            let metadata = Arc::make_mut(&mut baggage.metadata);
+            metadata.insert(SERVICE.to_owned(), service.as_ref().into());
+        }
+        baggage
     }
 }
 

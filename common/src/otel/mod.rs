@@ -67,4 +67,4 @@ pub use relay::{DEFAULT_RELAY_BYTES, DEFAULT_RELAY_WINDOW, Relay, RelayBuilder, 
 pub use sampling::WholeTraces;
 
 // A program that takes these cannot have a second version of them, in which nothing would fit.
-pub use {opentelemetry, opentelemetry_sdk, tracing_opentelemetry};
+pub use {opentelemetry, opentelemetry_otlp, opentelemetry_sdk, tracing_opentelemetry};

@@ -120,7 +120,10 @@ impl PipelineBuilder {
             true => sampler(config.sampling_rate)?,
             false => Sampler::AlwaysOff,
         };
-        let identity = self.identity.project(&config.project);
+        let mut identity = self.identity.project(&config.project);
+        if let Some(service) = &self.service {
+            identity = identity.service(service);
+        }
         let mut resource = Resource::builder().with_attributes(self.attributes);
         if let Some(service) = self.service {
             resource = resource.with_service_name(service.into_owned());

@@ -88,6 +88,7 @@ pub(crate) fn check(options: &Options) -> Result<u8> {
         check_service(&places)?;
         steps::ensure(&workshop)?;
         steps::javascript::offer(&workshop);
+        steps::collector::offer(&workshop);
         found.extend(thorough(&workshop, &notebooks, options.timeout)?.0);
     }
     Ok(report(&found, notebooks.len()))

@@ -16,7 +16,7 @@ use crate::child::{self, Logged};
 use crate::compat::{self, Sdk};
 use crate::notebooks;
 use crate::progress::{Meter, tell};
-use crate::steps::{self, Workshop, javascript};
+use crate::steps::{self, Workshop, collector, javascript};
 use crate::{bench, check, fuzz};
 use counts::Counts;
 use table::report;
@@ -45,10 +45,11 @@ pub(crate) fn test() -> Result<u8> {
     steps::ensure(&workshop)?;
     // Tests of examples use it where it can be had; the stage that compares says why it cannot.
     let _ = javascript::ensure(&workshop);
-    let mut outcomes = vec![
+    let mut outcomes = Vec::from_iter(without_collector(&workshop));
+    outcomes.extend([
         cargo(&workshop, "format", &["fmt", "--all", "--check"])?,
         cargo(&workshop, "lints", &LINTS)?,
-    ];
+    ]);
     for feature in features(&workshop)? {
         let name = format!("feature {feature} alone");
         let flags = ["--no-default-features", "--features", &feature];
@@ -109,6 +110,7 @@ fn prepared(workshop: &Workshop, program: impl AsRef<std::ffi::OsStr>) -> Comman
         .current_dir(&workshop.places.root)
         .env("WORKBOOK_PYTHON", workshop.places.python())
         .env("WORKBOOK_JAVASCRIPT", workshop.places.javascript())
+        .env("WORKBOOK_COLLECTOR", workshop.places.collector())
         .env("WORKBOOK_ROOT", &workshop.places.root);
     command
 }
@@ -199,6 +201,16 @@ fn compat(workshop: &Workshop, sdk: Sdk) -> Result<Outcome> {
     let mut command = compat::program(workshop);
     command.args(["--sdk", sdk.name()]);
     stage(workshop, &name, &mut command)
+}
+
+/// Installs the collector that tests send through; tells why they go without, if they do.
+fn without_collector(workshop: &Workshop) -> Option<Outcome> {
+    const NAME: &str = "collector";
+    match collector::ensure(workshop) {
+        Ok(None) => None,
+        Ok(Some(reason)) => Some(skipped(NAME, &reason, true)),
+        Err(error) => Some(failed(NAME, &error)),
+    }
 }
 
 /// How long each fuzz target runs. The repository's corpus is read first, however long that takes.

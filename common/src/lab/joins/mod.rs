@@ -10,7 +10,5 @@
 mod row;
 mod scene;
 
-use std::fmt;
-
 pub use row::{Join, Kind, Met, Row, Sends};
 pub use scene::Joins;

@@ -142,7 +142,11 @@ impl fmt::Display for Sends {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let between = if self.between { "OpenTelemetry alone → " } else { "" };
+        let between = if self.between {
+            "OpenTelemetry alone → "
+        } else {
+            ""
+        };
         write!(f, "{} → {between}{}, {}", self.from, self.to, self.sends)
     }
 }

@@ -215,7 +215,7 @@ fn is_found_by_span(span: SpanId, id: RunId, rehung: Option<Uuid>) -> bool {
 }
 
 /// The UUID that the official SDKs name a span's run by: eight zero bytes, then the span's id.
-fn padded(span: [u8; 8]) -> Uuid {
+pub(super) fn padded(span: [u8; 8]) -> Uuid {
     let mut bytes = [0; 16];
     bytes[8..].copy_from_slice(&span);
     Uuid::from_bytes(bytes)
