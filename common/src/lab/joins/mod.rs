@@ -1,7 +1,7 @@
 //! Which services end up in one trace: the table, measured.
 //!
 //! ```text
-//! Joins::start ──► peers, one a mode of the SDK ──► run(Row) ──► stand-in ──► Met: joined, apart, dropped, twice
+//! Joins::start ──► peers, one a mode of the SDK ──► run(Row) ──► stand-in ──► Met: joined, apart, orphan, dropped
 //! ```
 //!
 //! A row is a caller, a callee and what is sent along; what became of it is read from the stand-in. Start at

@@ -52,6 +52,8 @@ pub enum Join {
     Joined,
     /// It is in a trace of its own.
     Apart,
+    /// It is there, and names a run above it that never came.
+    Orphan,
     /// It was answered with 200 and dropped: its parent never came.
     Dropped,
 }
@@ -109,8 +111,8 @@ impl Row {
             rows.push(Self::new(RustSpans, Both, to));
         }
         rows.push(Self::new(RustSpans, Both, OtelOnly));
-        rows.push(Self::new(RustSpans, Both, RustRuns).through_otel_only());
-        rows.push(Self::new(RustSpans, BothAndBaggage, RustRuns).through_otel_only());
+        rows.push(Self::new(RustSpans, Both, RustSpans).through_otel_only());
+        rows.push(Self::new(RustSpans, BothAndBaggage, RustSpans).through_otel_only());
         rows.push(Self::new(OtelOnly, Traceparent, RustRuns));
         rows
     }
@@ -156,6 +158,7 @@ impl fmt::Display for Join {
         f.pad(match self {
             Self::Joined => "joined",
             Self::Apart => "apart",
+            Self::Orphan => "orphan",
             Self::Dropped => "dropped",
         })
     }

@@ -206,14 +206,25 @@ fn met(row: Row, tree: &TraceTree, dropped: usize) -> Met {
         let mut callers = callers.iter();
         callers.any(|caller| order.is_below(&caller.dotted_order))
     };
+    let is_orphan = |callee: &&Run| {
+        let parent = callee.parent_run_id;
+        parent.is_some_and(|parent| tree.nodes().iter().all(|node| node.run.id != parent))
+    };
     let join = match callees.as_slice() {
         [] => Join::Dropped,
         some if some.iter().any(is_below) => Join::Joined,
+        some if some.iter().any(is_orphan) => Join::Orphan,
         _ => Join::Apart,
     };
     let drawn = tree.walk().into_iter().map(|at| {
         let node = &tree.nodes()[at];
-        format!("{}{}\n", "  ".repeat(node.depth), node.run.name)
+        let (indent, name) = ("  ".repeat(node.depth), &node.run.name);
+        let note = if is_orphan(&&node.run) {
+            " (its parent is missing)"
+        } else {
+            ""
+        };
+        format!("{indent}{name}{note}\n")
     });
     Met {
         row,
