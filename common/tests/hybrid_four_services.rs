@@ -12,6 +12,9 @@ use common::langsmith_mock::ViolationCode;
 use common::prelude::*;
 use python_here::python_is_here;
 
+/// One after the other: starting Python is most of the work.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Draws a tree by names, each level by two blanks.
 fn drawn(tree: &TraceTree) -> String {
     let line = |at: usize| {
@@ -26,6 +29,7 @@ async fn the_spans_of_a_service_without_langsmith_are_orphans_and_vanish_after_t
     if !python_is_here() {
         return;
     }
+    let _turn = TURN.lock().await;
     let lesson = Lesson::start("four-services").await;
     let services = FourServices::start(&lesson).await.expect("they start");
     services.ask(story::QUESTION).await.expect("an answer");
@@ -55,6 +59,7 @@ async fn through_the_relay_four_services_make_one_whole_tree_without_an_orphan()
     if !python_is_here() {
         return;
     }
+    let _turn = TURN.lock().await;
     let lesson = Lesson::start("four-services-joined").await;
     let relay = lesson.relay();
     let services = FourServices::start_through(&lesson, &relay)
