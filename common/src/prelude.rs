@@ -37,17 +37,19 @@ pub use crate::lab::check::{Capture, Check, Exercise};
 pub use crate::lab::llm::{Answer, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming};
 #[cfg(feature = "lab")]
 pub use crate::lab::{
-    Browser, Collector, Dialect, FourServices, HeaderProxy, Lesson, LessonCard, Misconfiguration,
-    NodeService, PageCall, PeerEnv, PeerError, Preflight, PythonService, Queue, Service, SpanRelay,
-    Worker, as_json, dialects, http_client, in_turns, kernel::versions, pause, story,
+    Browser, Collector, HeaderProxy, Lesson, LessonCard, Misconfiguration, NodeService, PageCall,
+    PeerEnv, PeerError, Preflight, PythonService, Queue, Service, Worker, as_json, http_client,
+    in_rounds, in_turns, kernel::versions, pause, story,
 };
+#[cfg(all(feature = "lab", feature = "otel"))]
+pub use crate::lab::{Dialect, FourServices, SpanRelay, dialects};
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;
 #[cfg(feature = "middleware")]
 pub use crate::middleware::{
     ContinueLimit, IncomingTrace, PropagationLayer, TraceRequestExt, TracingLayer,
 };
-#[cfg(feature = "lab")]
+#[cfg(all(feature = "lab", feature = "otel"))]
 pub use crate::otel::{
     opentelemetry, opentelemetry_otlp, opentelemetry_sdk, tracing_opentelemetry,
 };

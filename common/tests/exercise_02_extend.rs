@@ -1,5 +1,5 @@
 //! The exercise `02.extend`: as shipped, solved, and solved wrongly in ways that people try.
-#![cfg(feature = "lab")]
+#![cfg(all(feature = "lab", feature = "otel"))]
 
 use common::lab::check::Check;
 use common::otel::{Answer, Call, ContentCapture, Message, Operation};
@@ -32,7 +32,7 @@ enum Attempt {
 
 async fn attempt(attempt: Attempt) -> Check {
     let lesson = Lesson::start("02-exercises").await;
-    let docs = lesson.spans("gateway").tracer("docs");
+    let docs = lesson.pipeline("gateway").tracer("docs");
     let root = lesson.client("gateway").run("gateway").start();
     let capture = match attempt {
         Attempt::NoContent => ContentCapture::None,

@@ -1,5 +1,5 @@
 //! The exercise `02.predict`: as shipped, predicted right, and predicted wrongly in ways that people do.
-#![cfg(feature = "lab")]
+#![cfg(all(feature = "lab", feature = "otel"))]
 
 use std::collections::HashMap;
 
@@ -28,7 +28,7 @@ async fn post(request: reqwest::RequestBuilder) {
 /// Makes the calls of the exercise; `mended` has the generator say which runs its spans are.
 async fn predicted(prediction: &str, mended: bool) -> Check {
     let lesson = Lesson::start("02-exercises").await;
-    let spans = lesson.spans("retriever");
+    let spans = lesson.pipeline("retriever");
     let both = spans.propagator(LangSmithPropagator::new().policy(TrustPolicy::Continue));
     let exporter = LangSmithExporter::new(&lesson.stand_in_config()).expect("an exporter");
     let foreign = SdkTracerProvider::builder()

@@ -1,5 +1,5 @@
 //! The exercise `02.repair`: as shipped, solved, and solved wrongly in ways that people try.
-#![cfg(feature = "lab")]
+#![cfg(all(feature = "lab", feature = "otel"))]
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use common::lab::check::Check;
@@ -33,7 +33,7 @@ enum Gateway {
 
 async fn attempt(retriever: Retriever, gateway: Gateway) -> Check {
     let lesson = Lesson::start("02-exercises").await;
-    let spans = lesson.spans("retriever");
+    let spans = lesson.pipeline("retriever");
     let policy = match retriever {
         Retriever::BothDistrustful => TrustPolicy::Restart,
         _ => TrustPolicy::Continue,

@@ -3,7 +3,7 @@
 //!
 //! Needs the workbook's Python environment (`WORKBOOK_PYTHON`, which `cargo workbook test` sets). Without
 //! it a test says so and passes on a learner's machine; in CI it fails.
-#![cfg(feature = "lab")]
+#![cfg(all(feature = "lab", feature = "otel"))]
 
 mod python_here;
 
@@ -11,6 +11,9 @@ use common::lab::FOUR_SERVICES_RUNS;
 use common::langsmith_mock::ViolationCode;
 use common::prelude::*;
 use python_here::python_is_here;
+
+/// One after the other: starting Python is most of the work.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Draws a tree by names, each level by two blanks.
 fn drawn(tree: &TraceTree) -> String {
@@ -26,6 +29,7 @@ async fn the_spans_of_a_service_without_langsmith_are_orphans_and_vanish_after_t
     if !python_is_here() {
         return;
     }
+    let _turn = TURN.lock().await;
     let lesson = Lesson::start("four-services").await;
     let services = FourServices::start(&lesson).await.expect("they start");
     services.ask(story::QUESTION).await.expect("an answer");
@@ -33,7 +37,7 @@ async fn the_spans_of_a_service_without_langsmith_are_orphans_and_vanish_after_t
     let picture = "\
 gateway
   retrieve
-    POST /rerank
+    reranker
       call scorer
 ";
     assert_eq!(drawn(&tree), picture);
@@ -55,6 +59,7 @@ async fn through_the_relay_four_services_make_one_whole_tree_without_an_orphan()
     if !python_is_here() {
         return;
     }
+    let _turn = TURN.lock().await;
     let lesson = Lesson::start("four-services-joined").await;
     let relay = lesson.relay();
     let services = FourServices::start_through(&lesson, &relay)
@@ -65,7 +70,7 @@ async fn through_the_relay_four_services_make_one_whole_tree_without_an_orphan()
     let picture = "\
 gateway
   retrieve
-    POST /rerank
+    reranker
       call scorer
         POST /score
           score documents

@@ -1,5 +1,5 @@
 //! What a lesson shows of spans: where they arrive, and how they look as they were sent.
-#![cfg(feature = "lab")]
+#![cfg(all(feature = "lab", feature = "otel"))]
 
 use common::analysis::Outline;
 use common::langsmith_mock::{LangSmithMock, MockRequest};
@@ -10,7 +10,7 @@ use opentelemetry::trace::{Span as _, TraceContextExt as _, Tracer as _};
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_of_a_lesson_arrive_below_its_runs_and_are_waited_for() {
     let lesson = Lesson::start("spans").await;
-    let docs = lesson.spans("retriever").tracer("docs");
+    let docs = lesson.pipeline("retriever").tracer("docs");
     let root = lesson.client("gateway").run("gateway").start();
     with_run(&root, || docs.start("retriever").end());
     root.end();
@@ -25,7 +25,7 @@ async fn spans_of_a_lesson_arrive_below_its_runs_and_are_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_are_drawn_by_their_own_ids_whatever_runs_are_between() {
     let lesson = Lesson::start("spans").await;
-    let spans = lesson.spans("retriever");
+    let spans = lesson.pipeline("retriever");
     let docs = spans.tracer("docs");
     let root = lesson.client("gateway").run("gateway").start();
     with_run(&root, || {

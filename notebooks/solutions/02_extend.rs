@@ -1,5 +1,6 @@
 // Notebook 02, exercise “extend”: both calls are told in both vocabularies, with their content.
 lesson.clear();
+let docs: SdkTracer = lesson.pipeline("gateway").tracer("docs");
 let root: RunTree = gateway.run("gateway").start();
 let asked: Value = json!({"question": story::QUESTION});
 let capture: ContentCapture = ContentCapture::Attributes;

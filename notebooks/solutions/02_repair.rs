@@ -1,6 +1,6 @@
 // Notebook 02, exercise “repair”: the propagator reads both headers, and the tenant goes first.
 lesson.clear();
-let spans: Pipeline = lesson.spans("retriever");
+let spans: Pipeline = lesson.pipeline("retriever");
 let believing: LangSmithPropagator = LangSmithPropagator::new().policy(TrustPolicy::Continue);
 let reads: ContextPropagator = spans.propagator(believing);
 let moved: axum::Router = story::spanned_retriever(&spans.tracer("docs"), reads);

@@ -10,14 +10,13 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
-use opentelemetry::Context;
-use opentelemetry::propagation::TextMapPropagator as _;
-use opentelemetry::trace::{SpanKind, TraceContextExt as _, Tracer as _};
-use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry_http::HeaderInjector;
+use opentelemetry_sdk::trace::SdkTracer;
 use serde_json::{Value, json};
 
 use super::lesson::Lesson;
@@ -26,6 +25,7 @@ use super::peer_env::PeerEnv;
 use super::python::PythonService;
 use super::relay::SpanRelay;
 use super::service::Service;
+use super::spanned::{below, entered};
 use crate::client::Client;
 use crate::otel::{Pipeline, fail_in};
 use crate::propagation::{LangSmithPropagator, TrustPolicy};
@@ -53,7 +53,7 @@ impl FourServices {
     /// # Errors
     /// When the Python peers are not installed, or do not start.
     pub async fn start(lesson: &Lesson) -> Result<Self, PeerError> {
-        let (spans, env) = (lesson.spans("reranker"), lesson.otel_env("scorer"));
+        let (spans, env) = (lesson.pipeline("reranker"), lesson.otel_env("scorer"));
         Self::with(lesson, spans, env, None).await
     }
 
@@ -62,7 +62,7 @@ impl FourServices {
     /// # Errors
     /// When the Python peers are not installed, or do not start.
     pub async fn start_through(lesson: &Lesson, relay: &SpanRelay) -> Result<Self, PeerError> {
-        let spans = lesson.spans_through(relay, "reranker");
+        let spans = lesson.pipeline_through(relay, "reranker");
         let env = lesson.otel_env_through(relay, "scorer");
         Self::with(lesson, spans, env, Some(relay.relay().clone())).await
     }
@@ -78,7 +78,8 @@ impl FourServices {
         let reads = LangSmithPropagator::new()
             .policy(TrustPolicy::Continue)
             .allow_projects([lesson.project()]);
-        let router = reranker_in_spans(&spans, reads, Some(scorer.url("/score")));
+        let next = Some(scorer.url("/score"));
+        let router = spanned_reranker(&spans.tracer("reranker"), spans.propagator(reads), next);
         Ok(Self {
             gateway: lesson.client("gateway"),
             retriever,
@@ -117,64 +118,38 @@ impl FourServices {
     }
 }
 
-/// Serves a reranker at `POST /rerank` that is instrumented with OpenTelemetry: it gives the documents back, the
-/// last first, or in the order that the service at `scorer` says.
+/// Serves a reranker at `POST /rerank`, traced by OpenTelemetry: it gives the documents back, the last first, or
+/// in the order of the service at `scorer`, which is called from a span `call scorer`.
 ///
-/// The caller's run is read by `reads`; what is sent along is `traceparent`, `langsmith-trace` and one `baggage`.
-pub fn reranker_in_spans(
-    spans: &Pipeline,
-    reads: LangSmithPropagator,
-    scorer: Option<String>,
-) -> Router {
-    let reranker = Reranker {
-        spans: spans.clone(),
-        reads,
-        scorer,
-    };
-    Router::new()
-        .route("/rerank", post(rerank))
-        .with_state(reranker)
-}
-
-#[derive(Clone)]
-struct Reranker {
-    spans: Pipeline,
-    reads: LangSmithPropagator,
-    scorer: Option<String>,
-}
-
-async fn rerank(
-    State(reranker): State<Reranker>,
-    headers: HeaderMap,
-    Json(mut body): Json<Value>,
-) -> Result<Json<Value>, StatusCode> {
-    let propagator = reranker.spans.propagator(reranker.reads.clone());
-    let above = propagator.extract_with_context(&Context::new(), &HeaderExtractor(&headers));
-    let tracer = reranker.spans.tracer("reranker");
-    let server = tracer.span_builder("POST /rerank");
-    let server = server.with_kind(SpanKind::Server);
-    let cx = above.with_span(server.start_with_context(&tracer, &above));
-    if let Some(documents) = body["documents"].as_array_mut() {
-        documents.reverse();
-    }
-    let answer = match &reranker.scorer {
-        None => Ok(body),
-        Some(scorer) => {
-            let client = tracer.span_builder("call scorer");
-            let client = client.with_kind(SpanKind::Client);
-            let call = cx.with_span(client.start_with_context(&tracer, &cx));
-            let mut headers = HeaderMap::new();
-            propagator.inject_context(&call, &mut HeaderInjector(&mut headers));
-            let answer = ask(scorer, headers, &body).await;
-            if let Err(error) = &answer {
-                fail_in(&call, error);
-            }
-            call.span().end();
-            answer
+/// Headers are read and written by `propagator`.
+pub fn spanned_reranker<P>(tracer: &SdkTracer, propagator: P, scorer: Option<String>) -> Router
+where
+    P: TextMapPropagator + Clone + Send + Sync + 'static,
+{
+    let tracer = tracer.clone();
+    let handler = move |headers: HeaderMap, Json(mut body): Json<Value>| async move {
+        let cx = entered(&tracer, &propagator, &headers, "reranker");
+        if let Some(documents) = body["documents"].as_array_mut() {
+            documents.reverse();
         }
+        let answer = match &scorer {
+            None => Ok(body),
+            Some(scorer) => {
+                let call = below(&tracer, &cx, "call scorer", "tool");
+                let mut headers = HeaderMap::new();
+                propagator.inject_context(&call, &mut HeaderInjector(&mut headers));
+                let answer = ask(scorer, headers, &body).await;
+                if let Err(error) = &answer {
+                    fail_in(&call, error);
+                }
+                call.span().end();
+                answer
+            }
+        };
+        cx.span().end();
+        answer.map(Json).map_err(|_| StatusCode::BAD_GATEWAY)
     };
-    cx.span().end();
-    answer.map(Json).map_err(|_| StatusCode::BAD_GATEWAY)
+    Router::new().route("/rerank", post(handler))
 }
 
 async fn ask(address: &str, headers: HeaderMap, body: &Value) -> Result<Value, reqwest::Error> {

@@ -12,7 +12,6 @@ use crate::client::{Client, ClientBuilder, Config, ConfigError};
 use crate::export::{Destination, ExportStats};
 use crate::langsmith_mock::LangSmithMock;
 use crate::model::TraceTree;
-use crate::otel::Pipeline;
 use crate::trace::RunTree;
 
 /// How long a lesson waits for runs to arrive. Far above what loopback takes; a bound, not a pause.
@@ -43,7 +42,8 @@ struct Inner {
     /// Where the lesson as a whole sends.
     target: Target,
     clients: Mutex<Vec<Client>>,
-    pipelines: Mutex<Vec<Pipeline>>,
+    #[cfg(feature = "otel")]
+    pipelines: Mutex<Vec<crate::otel::Pipeline>>,
     watch: Watch,
 }
 
@@ -74,6 +74,7 @@ impl Lesson {
             env,
             target,
             clients: Mutex::default(),
+            #[cfg(feature = "otel")]
             pipelines: Mutex::default(),
             watch: Watch::default(),
         };
@@ -313,12 +314,14 @@ impl Lesson {
             // What is left is told by `finish`, and missing runs by `tree`.
             let _ = client.flush(patience);
         }
+        #[cfg(feature = "otel")]
         for spans in self.pipelines().iter() {
             let _ = spans.flush(patience);
         }
     }
 
-    pub(super) fn pipelines(&self) -> std::sync::MutexGuard<'_, Vec<Pipeline>> {
+    #[cfg(feature = "otel")]
+    pub(super) fn pipelines(&self) -> std::sync::MutexGuard<'_, Vec<crate::otel::Pipeline>> {
         let pipelines = &self.inner.pipelines;
         pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }

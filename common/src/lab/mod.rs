@@ -4,9 +4,9 @@
 //! Lesson ──client("gateway")──► Client ──runs──► stand-in ──tree(n)──► TraceTree ──► pictures, checks
 //!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
 //!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
-//!   ├─ spans("retriever") ─► Pipeline ──spans──► the same                     dialects: how spans say it
-//!   ├─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
-//!   └─ FourServices ──spans──► SpanRelay ──► stand-in · Collector (rotel) ──spans──► stand-in
+//!   ├─ pipeline("retriever") ─► Pipeline ──spans──► the same                  dialects: how spans say it
+//!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
+//! Collector (rotel) ──spans──► stand-in        FourServices, Joins ──runs, spans──► the same, through SpanRelay
 //! Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
 //! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
 //! llm::Model ──asks, through a real client crate──► llm::ScriptedLlm, or a provider with WORKBOOK_LLM
@@ -20,10 +20,14 @@ mod browser;
 mod card;
 pub mod check;
 mod collector;
+#[cfg(feature = "otel")]
 mod dialects;
 pub mod exercises;
+#[cfg(feature = "otel")]
 mod four;
 mod http;
+#[cfg(feature = "otel")]
+pub mod joins;
 mod journal;
 pub mod kernel;
 mod lesson;
@@ -35,9 +39,12 @@ mod preflight;
 mod proxy;
 mod python;
 mod queue;
+#[cfg(feature = "otel")]
 mod relay;
 mod service;
+#[cfg(feature = "otel")]
 mod spanned;
+#[cfg(feature = "otel")]
 mod spans;
 pub mod story;
 mod target;
@@ -48,8 +55,10 @@ mod worker;
 pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
 pub use collector::{Collector, CollectorBuilder, CollectorError};
+#[cfg(feature = "otel")]
 pub use dialects::{Dialect, dialects};
-pub use four::{FOUR_SERVICES_RUNS, FourServices, reranker_in_spans};
+#[cfg(feature = "otel")]
+pub use four::{FOUR_SERVICES_RUNS, FourServices};
 pub use http::http_client;
 pub use journal::PROGRESS_VARIABLE;
 pub use lesson::{Lesson, Misconfiguration};
@@ -60,10 +69,11 @@ pub use preflight::{Finding, Preflight, Weight};
 pub use proxy::{HeaderProxy, HeaderProxyBuilder};
 pub use python::PythonService;
 pub use queue::{Delivery, Queue, QueueError, QueueKind, REDELIVER_AFTER};
+#[cfg(feature = "otel")]
 pub use relay::SpanRelay;
 pub use service::Service;
 pub use target::Target;
-pub use turns::in_turns;
+pub use turns::{in_rounds, in_turns};
 pub use worker::{ATTEMPTS, Attempt, Handled, Worker};
 
 /// Pauses the present task; in lessons it stands for real work.

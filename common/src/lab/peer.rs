@@ -19,8 +19,8 @@ use serde_json::Value;
 use crate::middleware::TraceRequestExt as _;
 use crate::trace::RunTree;
 
-/// How long a peer may take to start: it imports FastAPI and the SDK.
-const START: Duration = Duration::from_secs(60);
+/// How long a peer may take to start: it imports FastAPI and the SDK, which takes a busy machine a minute.
+const START: Duration = Duration::from_secs(180);
 /// How long a peer may take to answer.
 const ANSWER: Duration = Duration::from_secs(20);
 /// How long a peer may take to end by itself.

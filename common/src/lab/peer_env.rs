@@ -41,6 +41,7 @@ impl PeerEnv {
 
     /// Makes a service that knows OpenTelemetry alone send its spans to `endpoint`, as `service`: what its SDK
     /// reads of the environment. For LangSmith the endpoint ends in `/otel`.
+    #[cfg(feature = "otel")]
     pub(super) fn spans(service: &str, endpoint: &str, project: &str, key: &str) -> Self {
         let pairs = [
             ("OTEL_SERVICE_NAME", service.to_owned()),

@@ -65,7 +65,7 @@ where
     Router::new().route("/write", post(handler))
 }
 
-fn entered(
+pub(super) fn entered(
     tracer: &SdkTracer,
     propagator: &impl TextMapPropagator,
     headers: &HeaderMap,
@@ -77,7 +77,12 @@ fn entered(
     cx.with_span(span)
 }
 
-fn below(tracer: &SdkTracer, cx: &Context, name: &'static str, kind: &'static str) -> Context {
+pub(super) fn below(
+    tracer: &SdkTracer,
+    cx: &Context,
+    name: &'static str,
+    kind: &'static str,
+) -> Context {
     let kind = KeyValue::new("langsmith.span.kind", kind);
     let span = SpanBuilder::from_name(name).with_attributes([kind]);
     cx.with_span(tracer.build_with_context(span, cx))

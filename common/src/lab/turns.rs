@@ -1,10 +1,10 @@
-//! The same request in several ways, taken in turns, so that all of them meet the same machine.
+//! The same work in several ways, taken in turns, so that all of them meet the same machine.
 //!
 //! ```text
 //! round 1: a b c · round 2: b c a · …  ──► the middle of each way's times
 //! ```
 //!
-//! Start at [`in_turns`].
+//! Start at [`in_turns`], which is for requests; [`in_rounds`] is for work too short to be measured once.
 
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,30 @@ pub async fn in_turns<L: Into<String>>(
     ways.into_iter()
         .map(|(label, _, times)| (label, median(times)))
         .collect()
+}
+
+/// Does the work of each way `times` in a row, `rounds` times over, and returns the median time of doing it
+/// once. Every round begins with another way.
+///
+/// ```
+/// use common::lab::in_rounds;
+///
+/// let text = "42".repeat(100);
+/// let took = in_rounds(3, 100, &[("copy", &|| drop(text.clone())), ("parse", &|| drop("42".parse::<u8>()))]);
+/// assert_eq!(took.len(), 2);
+/// ```
+pub fn in_rounds(rounds: usize, times: u32, ways: &[(&str, &dyn Fn())]) -> Vec<(String, Duration)> {
+    let mut took: Vec<Vec<Duration>> = vec![Vec::with_capacity(rounds); ways.len()];
+    for round in 0..rounds {
+        for at in 0..ways.len() {
+            let at = (round + at) % ways.len();
+            let begun = Instant::now();
+            (0..times).for_each(|_| (ways[at].1)());
+            took[at].push(begun.elapsed() / times.max(1));
+        }
+    }
+    let labels = ways.iter().map(|(label, _)| (*label).to_owned());
+    labels.zip(took.into_iter().map(median)).collect()
 }
 
 async fn once(request: &RequestBuilder) -> Option<Duration> {

@@ -184,6 +184,10 @@ where
         if let Some(seconds) = told.first_chunk_seconds {
             run.new_token_after(seconds);
         }
+        // genai makes its span without them, and records them at once.
+        if let Some(temperature) = told.parameters.get("temperature") {
+            run.add_metadata("ls_temperature", temperature.clone());
+        }
         let parameters = told.parameters.into_iter();
         let parameters = parameters.map(|(key, value)| (format!("gen_ai.request.{key}"), value));
         for (key, value) in told.metadata.into_iter().chain(parameters) {

@@ -6,11 +6,9 @@ from the environment, as the SDK does (`LANGSMITH_ENDPOINT`, `LANGSMITH_TRACING_
 
     GET  /health                                    {"status": "ok"}
     POST /retrieve  {"question": …,                 {"documents": […]}
-                     "callback": optional address of a service that reorders documents}
+                     "callback": optional address of a service that reorders documents,
+                     "sends": what it is told: "langsmith-trace" (the default), "traceparent", "both"}
     POST /flush                                     waits until all runs so far have been sent
-
-What it sends along to the callback is what `RETRIEVER_SENDS` names: `langsmith-trace` (the default),
-`traceparent`, or `both`.
 
 How it tells its address and when it ends: see `serving.py`.
 """
@@ -18,9 +16,8 @@ How it tells its address and when it ends: see `serving.py`.
 from __future__ import annotations
 
 import logging
-import os
 import re
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -36,7 +33,7 @@ from serving import FLUSH_SECONDS, serve
 from spans import flush_spans, request_spans
 
 CALLBACK_SECONDS = 10.0
-SENDS = os.environ.get("RETRIEVER_SENDS", "langsmith-trace")
+Headers = Literal["langsmith-trace", "traceparent", "both"]
 
 app = FastAPI(title="retriever", telemetry=request_spans())
 app.add_middleware(TracingMiddleware)
@@ -47,6 +44,7 @@ class Question(BaseModel):
 
     question: str
     callback: str | None = None
+    sends: Headers = "langsmith-trace"
 
     @field_validator("callback")
     @classmethod
@@ -70,26 +68,26 @@ def only_question(inputs: dict[str, Any]) -> dict[str, Any]:
     metadata={"service": "python retriever"},
     process_inputs=only_question,
 )
-async def retrieve(question: str, callback: str | None) -> list[Document]:
+async def retrieve(question: str, callback: str | None, sends: Headers) -> list[Document]:
     """Find documents, and have them reordered if the caller wants it."""
     documents = find(question)
-    return await reorder(question, documents, callback) if callback else documents
+    return await reorder(question, documents, callback, sends) if callback else documents
 
 
-async def reorder(question: str, documents: list[Document], callback: str) -> list[Document]:
+async def reorder(question: str, documents: list[Document], callback: str, sends: Headers) -> list[Document]:
     """Ask the calling side to reorder documents, inside the current trace."""
     async with httpx.AsyncClient(timeout=CALLBACK_SECONDS, trust_env=False) as client:
         body = {"question": question, "documents": documents}
-        answer = await client.post(callback, json=body, headers=headers_of_the_call())
+        answer = await client.post(callback, json=body, headers=headers_of_the_call(sends))
     answer.raise_for_status()
     return list(answer.json()["documents"])
 
 
-def headers_of_the_call() -> dict[str, str]:
+def headers_of_the_call(sends: Headers) -> dict[str, str]:
     """Tell the called service which run, or which span, it is called from."""
-    run = get_current_run_tree() if SENDS != "traceparent" else None
+    run = get_current_run_tree() if sends != "traceparent" else None
     headers = run.to_headers() if run else {}
-    if SENDS != "langsmith-trace":
+    if sends != "langsmith-trace":
         spans: dict[str, str] = {}
         propagate.inject(spans)
         # Both write `baggage`, and one dictionary written over the other would lose half of it.
@@ -108,7 +106,7 @@ async def health() -> dict[str, str]:
 async def post_retrieve(question: Question) -> dict[str, list[Document]]:
     """Answer a question with documents."""
     try:
-        return {"documents": await retrieve(question.question, question.callback)}
+        return {"documents": await retrieve(question.question, question.callback, question.sends)}
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         detail = f"the callback gave no documents: {type(error).__name__}: {error}"
         raise HTTPException(status_code=502, detail=detail) from error

@@ -62,6 +62,12 @@ impl SpanReading {
         Some(fate)
     }
 
+    /// Returns what no rule reads.
+    pub fn ignored(&self) -> impl Iterator<Item = &str> {
+        let rows = self.rows.iter();
+        rows.filter_map(|(key, fate)| matches!(fate, Fate::Ignored(_)).then_some(key.as_str()))
+    }
+
     /// Returns what is lost, with the reasons.
     pub fn lost(&self) -> impl Iterator<Item = (&str, &str)> {
         self.rows.iter().filter_map(|(key, fate)| match fate {

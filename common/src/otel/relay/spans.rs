@@ -203,6 +203,11 @@ impl Loose {
         // LangSmith refuses a child that is older than its parent; clocks of machines differ.
         let earliest = above.start_time();
         let start = earliest.map_or(started, |earliest| earliest.max(started));
+        if start > started {
+            let nanos = u64::try_from(start.timestamp_micros()).unwrap_or(0) * 1_000;
+            self.span.start_time_unix_nano = nanos;
+            self.span.end_time_unix_nano = self.span.end_time_unix_nano.max(nanos);
+        }
         let id = run_id(start, &self.span.trace_id, &self.span.span_id);
         let order = above.child(Segment { start, id });
         let mut stamp = |key: &str, value: String| {
