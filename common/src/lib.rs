@@ -107,3 +107,9 @@ pub struct FrontPage;
 #[doc = include_str!("../../docs/client.md")]
 #[derive(Debug)]
 pub struct ClientPage;
+
+/// Compiles the programs of the page on collectors.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../../docs/opentelemetry_collector.md")]
+#[derive(Debug)]
+pub struct CollectorPage;

@@ -55,3 +55,52 @@ fn a_link_is_told_from_an_address_and_an_anchor() {
     let text = "[a](b.md#c) [d](https://e.example) [f](#g) ![h](i/j.svg)";
     assert_eq!(local_links(text), ["b.md", "i/j.svg"]);
 }
+
+/// Returns the commands of a page, each with the remark on the line before it.
+fn commands(text: &str) -> Vec<(String, String)> {
+    let mut parts = text.split("```");
+    let mut remark = String::new();
+    let mut found = Vec::new();
+    while let Some(words) = parts.next() {
+        if let Some(before) = words.trim_end().lines().last() {
+            remark = before.trim().to_owned();
+        }
+        if let Some(fence) = parts.next()
+            && let Some(commands) = fence.strip_prefix("sh\n")
+        {
+            found.push((remark.clone(), commands.to_owned()));
+        }
+    }
+    found
+}
+
+/// Runs the commands that can be run, in the repository; those of the collector where it is installed.
+#[cfg(all(feature = "lab", unix))]
+#[test]
+fn every_command_of_the_page_on_collectors_runs_or_says_why_it_is_not_run() {
+    let page = root().join("docs/opentelemetry_collector.md");
+    let commands = commands(&std::fs::read_to_string(page).expect("the page"));
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    for (remark, command) in commands {
+        if remark != "<!-- run -->" {
+            assert!(remark.starts_with("<!-- not run: "), "{remark}: {command}");
+            continue;
+        }
+        let required = std::env::var("CI").is_ok_and(|value| value == "true");
+        if let Some(why) = common::lab::Collector::missing() {
+            assert!(!required, "CI needs the collector: {why}");
+            continue;
+        }
+        let mut shell = std::process::Command::new("sh");
+        let ended = shell.args(["-ec", &command]).current_dir(root()).output();
+        let ended = ended.expect("a shell");
+        assert!(ended.status.success(), "{command}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_command_is_found_with_the_remark_before_it() {
+    let text = "Words.\n\n<!-- run -->\n```sh\ntrue\n```\nmore\n```rust\nfn a() {}\n```\n";
+    let found = commands(text);
+    assert_eq!(found, [("<!-- run -->".to_owned(), "true\n".to_owned())]);
+}

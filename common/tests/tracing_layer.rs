@@ -270,6 +270,35 @@ fn a_span_of_the_genai_conventions_is_a_call_of_a_model() {
 }
 
 #[test]
+fn what_a_call_asks_right_after_its_beginning_is_its_input() {
+    let recording = recording();
+    recording.of(|| {
+        let span = info_span!(
+            "chat",
+            gen_ai.operation.name = "chat",
+            gen_ai.request.temperature = tracing::field::Empty,
+            gen_ai.input.messages = tracing::field::Empty,
+            gen_ai.output.messages = tracing::field::Empty,
+            gen_ai.usage.cache_read.input_tokens = tracing::field::Empty,
+            gen_ai.usage.input_tokens = tracing::field::Empty,
+        );
+        span.record("gen_ai.request.temperature", 0.25);
+        span.record("gen_ai.input.messages", r#"[{"role":"user","parts":[]}]"#);
+        span.record("gen_ai.usage.cache_read.input_tokens", 4);
+        span.record(
+            "gen_ai.output.messages",
+            r#"[{"role":"assistant","parts":[]}]"#,
+        );
+        span.record("gen_ai.usage.input_tokens", 11);
+    });
+    let run = recording.find("chat");
+    assert_eq!(json!(run.inputs)["messages"][0]["role"], "user");
+    assert_eq!(json!(run.outputs)["messages"][0]["role"], "assistant");
+    assert_eq!(run.extra.metadata["ls_temperature"], json!(0.25));
+    assert_eq!(run.usage(), Some(Usage::tokens(11, 0).cache_read(4)));
+}
+
+#[test]
 fn a_token_that_arrives_is_an_event_of_that_name() {
     let recording = recording();
     recording.of(|| {

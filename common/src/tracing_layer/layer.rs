@@ -126,6 +126,7 @@ where
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         let mut told = read(fields.0, true);
+        let lazy = self.is_lazy() || told.is_call();
         let above = match attributes.parent() {
             Some(parent) => match self.run_of(parent, &ctx) {
                 Some(run) => Above::Run(run),
@@ -133,7 +134,7 @@ where
             },
             None if attributes.is_root() => Above::Nothing,
             // When it starts later, something else may be current.
-            None if self.is_lazy() => match crate::trace::current() {
+            None if lazy => match crate::trace::current() {
                 Some(run) => run.context().map_or(Above::Current, Above::Place),
                 None => Above::Current,
             },
@@ -153,11 +154,12 @@ where
                 name: attributes.metadata().name(),
                 told,
                 above,
-                begun: self.is_lazy().then(|| SystemClock.now()),
+                begun: lazy.then(|| SystemClock.now()),
+                followed: None,
             }),
         });
         drop(span);
-        if !self.is_lazy() {
+        if !lazy {
             self.run_of(id, &ctx);
         }
     }
@@ -167,12 +169,19 @@ where
         values.record(&mut fields);
         let mut told = read(fields.0, false);
         let Some(span) = ctx.span(id) else { return };
+        // Looked up before the span is locked: OpenTelemetry's layer locks it, too.
+        let followed = told.asks().then(|| self.followed(id));
         let run = {
             let mut extensions = span.extensions_mut();
             let Some(spanned) = self.own(&mut extensions) else {
                 return;
             };
             spanned.usage.absorb(std::mem::take(&mut told.usage));
+            if let (Some(followed), Some(pending)) = (followed, &mut spanned.pending) {
+                pending.followed = pending.followed.take().or(followed);
+                pending.told.absorb(told);
+                return;
+            }
             let failed = failure(&mut told);
             spanned.failure = spanned.failure.take().or(failed);
             spanned.run.clone()

@@ -18,13 +18,17 @@
 //! | `langsmith.metadata.…`, `langsmith.span.tags` | metadata, tags |
 //! | `langsmith.parent` | the run above: the dotted order of a header that was checked |
 //! | `gen_ai.provider.name` or `gen_ai.system`, `gen_ai.request.model` | `ls_provider`, `ls_model_name` |
-//! | `gen_ai.request.…` | invocation parameters |
+//! | `gen_ai.request.…` | invocation parameters; metadata if it is recorded after the run has started |
 //! | `gen_ai.usage.…`, `langsmith.usage_metadata` | usage |
 //! | `gen_ai.input.messages`, `gen_ai.prompt`, `gen_ai.tool.call.arguments` | inputs |
 //! | `gen_ai.output.messages`, `gen_ai.completion`, `gen_ai.tool.call.result` | outputs |
 //! | `gen_ai.conversation.id` | metadata `thread_id` |
 //! | `gen_ai.response.time_to_first_chunk` | the time of the first token, in seconds from the start |
 //! | `otel.status_code` `ERROR`, `otel.status_description`, `error.type` | the error |
+//!
+//! A call, a span that says `gen_ai.operation.name` when it begins, starts its run when something else than what
+//! is asked is recorded, when it is entered or has a span below it, or when it ends: clients such as genai make
+//! the span first and record parameters and messages right after.
 //!
 //! An event is an event of the run. Its message `new_token` marks the first token of a stream; one at the
 //! level of errors fails the run, as it does in OpenTelemetry; `#[instrument(ret, err)]` sets outputs and

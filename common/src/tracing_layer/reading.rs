@@ -81,6 +81,32 @@ pub(super) fn read(fields: JsonMap, begins: bool) -> Told {
 }
 
 impl Told {
+    /// Returns true for a call of the GenAI conventions. Clients of models make its span first and record what
+    /// they ask right after.
+    pub(super) fn is_call(&self) -> bool {
+        self.metadata.contains_key("gen_ai.operation.name")
+    }
+
+    /// Returns true if nothing in here comes of an answer.
+    pub(super) fn asks(&self) -> bool {
+        let mut named = self.metadata.keys();
+        let answered = !self.outputs.is_empty()
+            || self.first_chunk_seconds.is_some()
+            || self.usage.usage().is_some()
+            || named.any(|name| name.starts_with("gen_ai.response."));
+        !(answered || self.failed || self.failure.is_some())
+    }
+
+    /// Takes over what is asked, before the run starts.
+    pub(super) fn absorb(&mut self, later: Self) {
+        self.name = later.name.or(self.name.take());
+        self.run_type = later.run_type.or(self.run_type.take());
+        self.inputs.extend(later.inputs);
+        self.parameters.extend(later.parameters);
+        self.metadata.extend(later.metadata);
+        self.tags.extend(later.tags);
+    }
+
     fn take(&mut self, key: &str, value: Value, begins: bool) {
         let text = value.as_str().unwrap_or_default();
         let count = || value.as_u64();

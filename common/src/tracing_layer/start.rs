@@ -31,6 +31,8 @@ pub(super) struct Pending {
     pub(super) above: Above,
     // When the span began, if its run starts later.
     pub(super) begun: Option<Timestamp>,
+    // Its place in OpenTelemetry, if somebody has asked already: it cannot be asked for when the span closes.
+    pub(super) followed: Option<Followed>,
 }
 
 pub(super) enum Above {
@@ -41,7 +43,7 @@ pub(super) enum Above {
 }
 
 /// What OpenTelemetry made of a span.
-enum Followed {
+pub(super) enum Followed {
     /// What is above, when it started, its run id.
     #[cfg(feature = "otel")]
     Place(Option<RunContext>, Timestamp, RunId),
@@ -92,6 +94,7 @@ impl RunLayer {
             told,
             above,
             begun,
+            followed,
         } = pending;
         let Told {
             name: given,
@@ -105,7 +108,7 @@ impl RunLayer {
             ..
         } = told;
         let name = given.unwrap_or_else(|| name.to_owned());
-        let followed = self.followed(id);
+        let followed = followed.or_else(|| self.followed(id));
         #[cfg(feature = "otel")]
         if let Some(Followed::LeftOut) = followed {
             return RunTree::unrecorded(&self.tracer);
@@ -147,7 +150,7 @@ impl RunLayer {
 
     /// Returns the place that the span has in OpenTelemetry; none if it has none there.
     #[cfg(feature = "otel")]
-    fn followed(&self, id: &Id) -> Option<Followed> {
+    pub(super) fn followed(&self, id: &Id) -> Option<Followed> {
         use opentelemetry::trace::TraceContextExt as _;
         let identity = self.identity.as_ref()?;
         let dispatch = self.dispatch.get()?.upgrade()?;
@@ -168,7 +171,7 @@ impl RunLayer {
     }
 
     #[cfg(not(feature = "otel"))]
-    fn followed(&self, _id: &Id) -> Option<Followed> {
+    pub(super) fn followed(&self, _id: &Id) -> Option<Followed> {
         None
     }
 }

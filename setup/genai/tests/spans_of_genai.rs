@@ -3,6 +3,7 @@
 //! A model that speaks OpenAI's protocol answers on loopback. Nothing here imitates a span of genai's.
 
 use std::convert::Infallible;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use common::langsmith_mock::LangSmithMock;
 use common::model::{Run, RunType, Usage};
 use common::otel::{Pipeline, tracing_opentelemetry};
 use common::tracing_layer::RunLayer;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use genai::adapter::AdapterKind;
 use genai::chat::{ChatMessage, ChatOptions, ChatRequest};
 use genai::resolver::{AuthData, Endpoint, ServiceTargetResolver};
@@ -26,6 +27,8 @@ use tracing::{Instrument as _, info_span};
 use tracing_subscriber::prelude::*;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Switches the recording of content on, in genai.
+const CAPTURE: &str = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
 const MODEL: &str = "gpt-4o-mini";
 const ANSWER: [&str; 3] = ["Send ", "the ", "header."];
 
@@ -179,7 +182,12 @@ async fn an_answer_in_one_piece_is_a_call_of_a_model_with_its_usage() {
         assert_eq!(run.extra.metadata["ls_model_name"], MODEL);
         assert_eq!(run.first_token_time(), None);
     }
-    let [native, _] = outputs.both("chat gpt-4o-mini");
+    let [native, otlp] = outputs.both("chat gpt-4o-mini");
+    assert_eq!(native.id, otlp.id);
+    assert_eq!(
+        native.extra.other["invocation_params"]["temperature"],
+        json!(0.25)
+    );
     assert_eq!(native.usage(), Some(Usage::tokens(11, 7).cache_read(4)));
     assert_eq!(native.extra.metadata["ls_temperature"], json!(0.25));
 }
@@ -230,8 +238,10 @@ async fn a_call_that_fails_is_a_run_with_an_error() {
     }
 }
 
+/// Started again by the test below, because genai reads the switch from the environment.
 #[tokio::test]
 async fn what_was_said_is_recorded_only_where_genai_is_told_to() {
+    let told = std::env::var_os(CAPTURE).is_some();
     let ((model, _), outputs) = (model(), Outputs::start().await);
     let genai = genai_client(&model);
     let default = tracing::subscriber::set_default(outputs.subscriber());
@@ -240,10 +250,44 @@ async fn what_was_said_is_recorded_only_where_genai_is_told_to() {
     answer.await.expect("an answer");
     drop(default);
     for run in outputs.both("chat gpt-4o-mini") {
-        let shown = format!("{run:?}");
-        assert!(
-            !shown.contains("diary") && !shown.contains("header."),
-            "{shown}"
+        let (inputs, outputs) = (
+            json!(run.inputs).to_string(),
+            json!(run.outputs).to_string(),
         );
+        assert_eq!(inputs.contains("diary"), told, "{inputs}");
+        assert_eq!(outputs.contains("header."), told, "{outputs}");
+        assert!(!outputs.contains("diary"), "{outputs}");
+        let shown = format!("{:?} {:?}", run.extra, run.events);
+        assert!(!shown.contains("diary"), "{shown}");
     }
+}
+
+#[test]
+fn what_is_asked_is_the_input_and_the_answer_the_output() {
+    let test = "what_was_said_is_recorded_only_where_genai_is_told_to";
+    let mut again = Command::new(std::env::current_exe().expect("this test"));
+    let ended = again.args([test, "--exact"]).env(CAPTURE, "true").output();
+    let ended = ended.expect("it runs");
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(
+        ended.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_any_more_is_one_run_in_both() {
+    let ((model, _), outputs) = (model(), Outputs::start().await);
+    let genai = genai_client(&model);
+    let default = tracing::subscriber::set_default(outputs.subscriber());
+    let options = options();
+    let call = genai.exec_chat(MODEL, question("How?"), Some(&options));
+    assert!(call.now_or_never().is_none(), "it waits for the model");
+    drop(default);
+    let [native, otlp] = outputs.both("chat gpt-4o-mini");
+    assert_eq!(native.id, otlp.id);
+    assert_eq!(
+        native.extra.other["invocation_params"]["temperature"],
+        json!(0.25)
+    );
 }
