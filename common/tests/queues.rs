@@ -322,7 +322,13 @@ fn a_broker_ends_with_the_process_that_started_it_and_leaves_nothing_behind() {
         child.kill().expect("killed");
         child.wait().expect("ended");
         // The keeper removes the folder when the server has ended, however long that takes.
+        let deadline = std::time::Instant::now() + Duration::from_secs(120);
         while !left().is_empty() {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "it is still there: {:?}",
+                left()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
