@@ -6,11 +6,13 @@
 //!
 //!   javascript                                for `compat` and lessons, where there is Node
 //!   collector                                 for lessons, where there is one for the machine
+//!   brokers                                   for the queues of tests and lessons, where there is apt
 //! ```
 //!
 //! A step writes its mark only when it has ended well. Whatever interrupts it, the next command
 //! finds no mark and runs it again; cargo and pip keep the parts that they had finished.
 
+pub(crate) mod brokers;
 pub(crate) mod collector;
 mod evcxr;
 pub(crate) mod facade;
