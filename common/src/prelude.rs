@@ -53,6 +53,8 @@ pub use crate::middleware::{
 pub use crate::otel::{
     opentelemetry, opentelemetry_otlp, opentelemetry_sdk, tracing_opentelemetry,
 };
+#[cfg(feature = "client")]
+pub use crate::trace::{JoinSet, spawn, spawn_blocking};
 #[cfg(feature = "macros")]
 pub use crate::traceable;
 #[cfg(all(feature = "lab", feature = "tracing_layer"))]
