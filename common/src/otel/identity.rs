@@ -22,7 +22,8 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use super::attributes::langsmith;
 use super::ids::trace_of;
 use crate::model::{
-    Baggage, DottedOrder, IdGenerator as _, RandomIds, RunContext, RunId, Segment, Timestamp,
+    Baggage, DottedOrder, IdGenerator as _, LazyBaggage, RandomIds, RunContext, RunId, Segment,
+    Timestamp,
 };
 use crate::trace::current;
 
@@ -155,10 +156,10 @@ impl Identity {
             let segment = Segment { start: started, id };
             let root = RunContext {
                 dotted_order: DottedOrder::root(segment),
-                baggage: Baggage {
+                baggage: LazyBaggage::from(Baggage {
                     project: self.project.as_deref().map(str::to_owned),
                     ..Baggage::default()
-                },
+                }),
             };
             return (!self.follows_the_server).then_some(root);
         };
@@ -241,7 +242,7 @@ fn stamps(run: &RunContext) -> Vec<KeyValue> {
         metadata,
         tags,
         project,
-    } = &run.baggage;
+    } = &*run.baggage;
     if let Some(project) = project {
         stamps.push(KeyValue::new(langsmith::PROJECT, project.clone()));
     }

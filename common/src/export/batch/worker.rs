@@ -127,19 +127,19 @@ impl Worker {
     /// None if there is nothing to send; what was taken is booked.
     async fn gather(&self, taken: Vec<Waiting>) -> Option<Held> {
         let owed = self.in_flight.take(&taken);
+        let Some(transform) = self.config.transform.clone() else {
+            return Some(owed.becomes(match self.config.delivery {
+                Delivery::Batched => Batch::merge_waiting(taken),
+                Delivery::Unbatched => Batch::apart_waiting(taken),
+            }));
+        };
         let mut taken: Vec<Queued> = taken.into_iter().map(Waiting::write).collect();
-        let mut changed = Ok(());
-        if let Some(transform) = self.config.transform.clone() {
-            // Beside this thread: requests are under way here, and deadlines pass.
-            let beside = tokio::task::spawn_blocking(move || {
-                let changed = transform.change(&mut taken);
-                (taken, changed)
-            });
-            (taken, changed) = match beside.await {
-                Ok(done) => done,
-                Err(_) => return None,
-            };
-        }
+        // Beside this thread: requests are under way here, and deadlines pass.
+        let beside = tokio::task::spawn_blocking(move || {
+            let changed = transform.change(&mut taken);
+            (taken, changed)
+        });
+        let (taken, changed) = beside.await.ok()?;
         if let Err(reason) = changed {
             owed.becomes(Batch::apart_queued(taken)).settle(Err(reason));
             return None;

@@ -20,16 +20,31 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::parts::{
-    FeedbackRoute, events, extra, feedback, has_outputs, is_usable_name, main_part, media_type,
-    outputs,
+    FeedbackRoute, events, extra, feedback, fields, has_outputs, is_usable_name, main_part,
+    media_type, outputs,
 };
 use super::text::JsonText as _;
-use super::{EncodedBody, Encoder, Encoding, MAX_KEPT_BUFFER};
+use super::{EncodedBody, Encoder, Encoding};
 use crate::export::batch::{Batch, Group};
-use crate::model::{Attachment, RunOp};
+use crate::model::{Attachment, FieldsView, OpView};
 
 /// A smaller attachment is copied: a chunk of its own would cost more.
 const MIN_CHUNK: usize = 16 * 1024;
+
+/// A part of which nothing is known has about so many bytes; what counts is that there are three digits.
+const USUAL: usize = 500;
+
+/// Returns about how many bytes it takes to write that.
+fn about(fields: Option<FieldsView<'_>>) -> usize {
+    match fields {
+        None => 2,
+        Some(FieldsView::Text(key, text)) => key.len() + text.len() + 7,
+        Some(FieldsView::Map(map)) if map.is_empty() => 2,
+        Some(FieldsView::Map(map)) => map.iter().fold(USUAL / 4, |bytes, (key, value)| {
+            bytes + key.len() + value.as_str().map_or(0, str::len)
+        }),
+    }
+}
 
 /// What names a part: boundary, event, id, field.
 type Name<'a> = [&'a str; 4];
@@ -78,30 +93,38 @@ impl Encoder {
 
     fn group(&mut self, boundary: &str, group: &Group) -> serde_json::Result<()> {
         let mut id_buffer = Uuid::encode_buffer();
-        let id: &str = group.op.id().hyphenated().encode_lower(&mut id_buffer);
-        let (event, created, run) = match &group.op {
-            RunOp::Post(run) => ("post.", true, run),
-            RunOp::Patch(run) => ("patch.", false, run),
-            RunOp::Feedback(judged) => {
+        let id = group.content.id();
+        let id: &str = id.hyphenated().encode_lower(&mut id_buffer);
+        let view = group.view();
+        let (event, created, run) = match &view {
+            OpView::Post(run) => ("post.", true, run),
+            OpView::Patch(run) => ("patch.", false, run),
+            OpView::Feedback(judged) => {
                 let fields = feedback(judged, FeedbackRoute::Part)?;
-                self.part([boundary, "feedback.", id, ""], |text| text.map(&fields));
+                self.part([boundary, "feedback.", id, ""], USUAL, |text| {
+                    text.map(&fields);
+                });
                 return Ok(());
             }
         };
         let name = |field| [boundary, event, id, field];
-        self.part(name(""), |text| main_part(text, run));
-        if let Some(inputs) = &run.inputs {
-            self.part(name(".inputs"), |text| text.map(inputs));
+        self.part(name(""), USUAL, |text| main_part(text, run));
+        if let Some(inputs) = run.inputs {
+            let about = about(Some(inputs));
+            self.part(name(".inputs"), about, |text| fields(text, inputs));
         }
         if has_outputs(run, created) {
-            self.part(name(".outputs"), |text| outputs(text, run));
+            let about = about(run.outputs);
+            self.part(name(".outputs"), about, |text| outputs(text, run));
         }
-        self.part(name(".events"), |text| events(text, &run.events));
-        self.part(name(".extra"), |text| extra(text, &run.extra));
-        if let Some(error) = &run.error {
-            self.part(name(".error"), |text| text.text(error));
+        let about = if run.events.is_empty() { 2 } else { USUAL };
+        self.part(name(".events"), about, |text| events(text, run.events));
+        self.part(name(".extra"), USUAL, |text| extra(text, run));
+        if let Some(error) = run.error {
+            let about = error.len() + 2;
+            self.part(name(".error"), about, |text| text.text(error));
         }
-        for attachment in &run.attachments {
+        for attachment in run.attachments {
             if is_usable_name(&attachment.name) {
                 self.attachment(boundary, id, attachment);
             }
@@ -109,18 +132,24 @@ impl Encoder {
         Ok(())
     }
 
-    fn part(&mut self, name: Name<'_>, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut part = std::mem::take(&mut self.part);
-        part.clear();
-        write(&mut part);
-        self.head(name, "application/json", part.len());
-        if part.capacity() <= MAX_KEPT_BUFFER {
-            self.text.extend_from_slice(&part);
-            self.part = part;
-        } else {
-            // It is not kept for the next one, so it can be sent from where it is.
-            self.inserts.push((self.text.len(), part.into()));
+    /// Writes a part that takes about so many bytes.
+    ///
+    /// Its length stands before it, and is known after it: there is room for as many digits as it is likely
+    /// to have. So nearly always the part need not be moved.
+    fn part(&mut self, name: Name<'_>, about: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut digits = [0_u8; 20];
+        self.head(name, "application/json", about);
+        let at = self.text.len();
+        self.put(&[decimal(about, &mut digits), "\r\n\r\n"]);
+        let begin = self.text.len();
+        write(&mut self.text);
+        let length = self.text.len() - begin;
+        let digits = decimal(length, &mut digits).as_bytes();
+        match self.text.get_mut(at..begin - 4) {
+            Some(room) if room.len() == digits.len() => room.copy_from_slice(digits),
+            _ => drop(self.text.splice(at..begin - 4, digits.iter().copied())),
         }
+        self.data_size += length;
         self.put(&["\r\n"]);
     }
 
@@ -132,7 +161,10 @@ impl Encoder {
         } = attachment;
         let field = format!(".{name}");
         let name = [boundary, "attachment.", id, &field];
-        self.head(name, media_type(mime_type), data.len());
+        let mut digits = [0_u8; 20];
+        self.head(name, media_type(mime_type), data.len().min(MIN_CHUNK));
+        self.put(&[decimal(data.len(), &mut digits), "\r\n\r\n"]);
+        self.data_size += data.len();
         if data.len() < MIN_CHUNK {
             self.text.extend_from_slice(data);
         } else {
@@ -141,10 +173,9 @@ impl Encoder {
         self.put(&["\r\n"]);
     }
 
-    fn head(&mut self, [boundary, event, id, field]: Name<'_>, media_type: &str, length: usize) {
-        self.data_size += length;
-        let mut digits = [0_u8; 20];
-        self.text.reserve(length.min(MIN_CHUNK) + 256);
+    /// Writes the head of a part as far as its length; there is room for that many bytes behind it.
+    fn head(&mut self, [boundary, event, id, field]: Name<'_>, media_type: &str, room: usize) {
+        self.text.reserve(room + 256);
         self.put(&[
             "--",
             boundary,
@@ -155,8 +186,6 @@ impl Encoder {
             "\"\r\nContent-Type: ",
             media_type,
             "\r\nContent-Length: ",
-            decimal(length, &mut digits),
-            "\r\n\r\n",
         ]);
     }
 
@@ -166,9 +195,9 @@ impl Encoder {
         }
     }
 
-    /// Cuts the text where an attachment or a huge part goes in. Nothing is copied.
+    /// Cuts the text where an attachment goes in. Nothing is copied.
     fn chunks(&mut self) -> Vec<Bytes> {
-        let mut rest = std::mem::take(&mut self.text).freeze();
+        let mut rest = Bytes::from(std::mem::take(&mut self.text));
         let mut chunks = Vec::with_capacity(2 * self.inserts.len() + 1);
         let mut cut = 0;
         for (at, data) in self.inserts.drain(..) {
