@@ -62,6 +62,18 @@ impl Unwritten for Live {
     }
 }
 
+impl Live {
+    /// Writes what is known so far as an update that ends nothing. All of it is said again at the end.
+    pub(super) fn write_so_far(&self) -> RunOp {
+        let (inherited, record) = {
+            let state = self.lock();
+            let record = state.record.so_far(self.own.inputs_on_patch);
+            (state.inherited.clone(), record)
+        };
+        Said::of(self, Part::End, inherited, record).write(self)
+    }
+}
+
 impl Taken for Leaving {
     fn id(&self) -> Uuid {
         self.live.segment.id.0
@@ -122,11 +134,15 @@ impl Taken for Leaving {
 
 impl Said {
     fn by(live: &Live, part: Part) -> Self {
-        let (mut inherited, mut record) = {
+        let (inherited, record) = {
             let mut state = live.lock();
             let record = state.record.part(part, live.own.inputs_on_patch);
             (state.inherited.clone(), record)
         };
+        Self::of(live, part, inherited, record)
+    }
+
+    fn of(live: &Live, part: Part, mut inherited: Inherited, mut record: Record) -> Self {
         if let Some(more) = &mut record.more {
             more.join_attachments();
         }
@@ -205,6 +221,27 @@ impl Record {
                 more,
                 ..Self::default()
             },
+        }
+    }
+
+    /// Copies what an end would say now, but for the end itself and for files, which leave once.
+    fn so_far(&self, inputs_again: bool) -> Self {
+        let more = self.more.as_ref().map(|more| {
+            Box::new(More {
+                events: more.events.clone(),
+                other: more.other.clone(),
+                reference_example_id: more.reference_example_id,
+                ..More::default()
+            })
+        });
+        Self {
+            inputs: match inputs_again {
+                true => self.inputs.clone(),
+                false => Fields::Unsaid,
+            },
+            outputs: self.outputs.clone(),
+            end: None,
+            more,
         }
     }
 }
