@@ -42,6 +42,8 @@ use super::config::DEFAULT_COMPRESSION_LEVEL;
 /// ```
 pub struct Encoder {
     text: Vec<u8>,
+    // What the heads of the parts of one group begin with.
+    prefix: Vec<u8>,
     // Large attachments, and where in the text each belongs: they are sent from where they are.
     inserts: Vec<(usize, Bytes)>,
     data_size: usize,
@@ -64,6 +66,7 @@ impl Encoder {
     pub fn with_level(level: i32) -> Self {
         Self {
             text: Vec::new(),
+            prefix: Vec::new(),
             inserts: Vec::new(),
             data_size: 0,
             packed: Vec::new(),

@@ -16,6 +16,8 @@
 //! random for each body, after everything that goes in is known: data cannot contain it but by a chance
 //! of 2⁻¹²⁸, and nobody can prepare data for it. Start at [`Encoder::multipart`].
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -26,7 +28,7 @@ use super::parts::{
 use super::text::JsonText as _;
 use super::{EncodedBody, Encoder, Encoding};
 use crate::export::batch::{Batch, Group};
-use crate::model::{Attachment, FieldsView, OpView};
+use crate::model::{Attachment, FieldsView, JsonMap, OpView, RunView};
 
 /// A smaller attachment is copied: a chunk of its own would cost more.
 const MIN_CHUNK: usize = 16 * 1024;
@@ -46,8 +48,41 @@ fn about(fields: Option<FieldsView<'_>>) -> usize {
     }
 }
 
-/// What names a part: boundary, event, id, field.
-type Name<'a> = [&'a str; 4];
+/// What stands between the boundary and the name of a part.
+const DISPOSITION: &str = "\r\nContent-Disposition: form-data; name=\"";
+
+/// What a run said in `extra`, and where that is in the text: the next run nearly always shares it, and says
+/// the same.
+struct Said<'a> {
+    metadata: &'a JsonMap,
+    runtime: Option<&'a JsonMap>,
+    nothing_else: bool,
+    at: Range<usize>,
+}
+
+impl<'a> Said<'a> {
+    fn of(run: &RunView<'a>, at: Range<usize>) -> Self {
+        Self {
+            metadata: run.metadata,
+            runtime: run.runtime,
+            nothing_else: run.other.is_none_or(JsonMap::is_empty),
+            at,
+        }
+    }
+
+    /// Returns true if that run says it in the very same maps.
+    fn is_of(&self, run: &RunView<'_>) -> bool {
+        let same_runtime = match (self.runtime, run.runtime) {
+            (Some(own), Some(other)) => std::ptr::eq(own, other),
+            (None, None) => true,
+            _ => false,
+        };
+        same_runtime
+            && std::ptr::eq(self.metadata, run.metadata)
+            && self.nothing_else
+            && run.other.is_none_or(JsonMap::is_empty)
+    }
+}
 
 impl Encoder {
     /// Writes the body of `POST /runs/multipart`.
@@ -79,8 +114,9 @@ impl Encoder {
         self.text.clear();
         self.inserts.clear();
         self.data_size = 0;
+        let mut said = None;
         for group in batch.groups() {
-            self.group(&boundary, group)?;
+            self.group(&boundary, group, &mut said)?;
         }
         self.put(&["--", &boundary, "--\r\n"]);
         Ok(EncodedBody {
@@ -91,7 +127,12 @@ impl Encoder {
         })
     }
 
-    fn group(&mut self, boundary: &str, group: &Group) -> serde_json::Result<()> {
+    fn group<'a>(
+        &mut self,
+        boundary: &str,
+        group: &'a Group,
+        said: &mut Option<Said<'a>>,
+    ) -> serde_json::Result<()> {
         let mut id_buffer = Uuid::encode_buffer();
         let id = group.content.id();
         let id: &str = id.hyphenated().encode_lower(&mut id_buffer);
@@ -101,28 +142,36 @@ impl Encoder {
             OpView::Patch(run) => ("patch.", false, run),
             OpView::Feedback(judged) => {
                 let fields = feedback(judged, FeedbackRoute::Part)?;
-                self.part([boundary, "feedback.", id, ""], USUAL, |text| {
-                    text.map(&fields);
-                });
+                self.begin_group(boundary, "feedback.", id);
+                self.part("", USUAL, |text| text.map(&fields));
                 return Ok(());
             }
         };
-        let name = |field| [boundary, event, id, field];
-        self.part(name(""), USUAL, |text| main_part(text, run));
+        self.begin_group(boundary, event, id);
+        self.part("", USUAL, |text| main_part(text, run));
         if let Some(inputs) = run.inputs {
             let about = about(Some(inputs));
-            self.part(name(".inputs"), about, |text| fields(text, inputs));
+            self.part(".inputs", about, |text| fields(text, inputs));
         }
         if has_outputs(run, created) {
             let about = about(run.outputs);
-            self.part(name(".outputs"), about, |text| outputs(text, run));
+            self.part(".outputs", about, |text| outputs(text, run));
         }
         let about = if run.events.is_empty() { 2 } else { USUAL };
-        self.part(name(".events"), about, |text| events(text, run.events));
-        self.part(name(".extra"), USUAL, |text| extra(text, run));
+        self.part(".events", about, |text| events(text, run.events));
+        match said.as_ref().filter(|said| said.is_of(run)) {
+            Some(Said { at, .. }) => {
+                let at = at.clone();
+                self.part(".extra", at.len(), |text| text.extend_from_within(at));
+            }
+            None => {
+                let at = self.part(".extra", USUAL, |text| extra(text, run));
+                *said = Some(Said::of(run, at));
+            }
+        }
         if let Some(error) = run.error {
             let about = error.len() + 2;
-            self.part(name(".error"), about, |text| text.text(error));
+            self.part(".error", about, |text| text.text(error));
         }
         for attachment in run.attachments {
             if is_usable_name(&attachment.name) {
@@ -132,13 +181,30 @@ impl Encoder {
         Ok(())
     }
 
-    /// Writes a part that takes about so many bytes.
+    /// Prepares what the heads of a group's parts begin with.
+    fn begin_group(&mut self, boundary: &str, event: &str, id: &str) {
+        self.prefix.clear();
+        let name = ["--", boundary, DISPOSITION, event, id];
+        name.map(|piece| self.prefix.extend_from_slice(piece.as_bytes()));
+    }
+
+    /// Writes a part of the group that takes about so many bytes; returns where it is.
     ///
     /// Its length stands before it, and is known after it: there is room for as many digits as it is likely
     /// to have. So nearly always the part need not be moved.
-    fn part(&mut self, name: Name<'_>, about: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    fn part(
+        &mut self,
+        field: &str,
+        about: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Range<usize> {
         let mut digits = [0_u8; 20];
-        self.head(name, "application/json", about);
+        self.text.reserve(about + 256);
+        self.text.extend_from_slice(&self.prefix);
+        self.put(&[
+            field,
+            "\"\r\nContent-Type: application/json\r\nContent-Length: ",
+        ]);
         let at = self.text.len();
         self.put(&[decimal(about, &mut digits), "\r\n\r\n"]);
         let begin = self.text.len();
@@ -150,7 +216,9 @@ impl Encoder {
             _ => drop(self.text.splice(at..begin - 4, digits.iter().copied())),
         }
         self.data_size += length;
+        let end = self.text.len();
         self.put(&["\r\n"]);
+        end - length..end
     }
 
     fn attachment(&mut self, boundary: &str, id: &str, attachment: &Attachment) {
@@ -159,11 +227,22 @@ impl Encoder {
             mime_type,
             data,
         } = attachment;
-        let field = format!(".{name}");
-        let name = [boundary, "attachment.", id, &field];
         let mut digits = [0_u8; 20];
-        self.head(name, media_type(mime_type), data.len().min(MIN_CHUNK));
-        self.put(&[decimal(data.len(), &mut digits), "\r\n\r\n"]);
+        self.text.reserve(data.len().min(MIN_CHUNK) + 256);
+        self.put(&[
+            "--",
+            boundary,
+            DISPOSITION,
+            "attachment.",
+            id,
+            ".",
+            name,
+            "\"\r\nContent-Type: ",
+            media_type(mime_type),
+            "\r\nContent-Length: ",
+            decimal(data.len(), &mut digits),
+            "\r\n\r\n",
+        ]);
         self.data_size += data.len();
         if data.len() < MIN_CHUNK {
             self.text.extend_from_slice(data);
@@ -171,22 +250,6 @@ impl Encoder {
             self.inserts.push((self.text.len(), data.clone()));
         }
         self.put(&["\r\n"]);
-    }
-
-    /// Writes the head of a part as far as its length; there is room for that many bytes behind it.
-    fn head(&mut self, [boundary, event, id, field]: Name<'_>, media_type: &str, room: usize) {
-        self.text.reserve(room + 256);
-        self.put(&[
-            "--",
-            boundary,
-            "\r\nContent-Disposition: form-data; name=\"",
-            event,
-            id,
-            field,
-            "\"\r\nContent-Type: ",
-            media_type,
-            "\r\nContent-Length: ",
-        ]);
     }
 
     fn put(&mut self, pieces: &[&str]) {
