@@ -101,7 +101,7 @@ fn main() {
     ] {
         let batch = batch(bytes, attachment);
         let groups = batch.groups().iter();
-        let runs: Vec<&Run> = groups.filter_map(|group| group.op.run()).collect();
+        let runs: Vec<&Run> = groups.filter_map(|group| group.op()?.run()).collect();
         let (mut plain, mut packing) = (Encoder::new(), Encoder::new());
         let whole = plain.multipart(&batch).expect("plain values");
         let packed = packing.compress(&whole).expect("memory");

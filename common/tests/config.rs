@@ -394,7 +394,12 @@ fn code_wins_over_the_environment() {
     assert_eq!(client.endpoint(), "http://127.0.0.1:9");
     assert_eq!(client.tracer().project(), Some("code"));
     let run = client.run("r").start();
-    let metadata = run.context().expect("recorded").baggage.metadata;
+    let metadata = run
+        .context()
+        .expect("recorded")
+        .baggage
+        .into_inner()
+        .metadata;
     assert_eq!(metadata["service"], "gateway");
     run.end();
     let _ = client.shutdown(std::time::Duration::ZERO);

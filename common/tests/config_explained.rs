@@ -209,7 +209,12 @@ fn the_environment_is_copied_into_metadata_by_name_only_and_never_a_secret() {
     let metadata = |builder: ClientBuilder| {
         let client = builder.sink(sink.clone()).build().expect("a client");
         let run = client.run("r").metadata("own", 1).start();
-        let inherited = run.context().expect("recorded").baggage.metadata;
+        let inherited = run
+            .context()
+            .expect("recorded")
+            .baggage
+            .into_inner()
+            .metadata;
         assert_eq!(
             inherited.keys().collect::<Vec<_>>(),
             ["own"],

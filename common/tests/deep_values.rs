@@ -119,7 +119,7 @@ fn scopes_contexts_and_functions_that_mask_bring_nothing_deeper_either() {
         assert!(is_cut(&run.extra.metadata), "{}", run.name);
     }
     // It is the test's own, and dropping it is too.
-    let mut own = Arc::into_inner(shared.baggage.metadata).expect("the last one");
+    let mut own = Arc::into_inner(shared.baggage.into_inner().metadata).expect("the last one");
     discard(mem::take(&mut own["k"]));
 }
 

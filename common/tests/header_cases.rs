@@ -193,7 +193,7 @@ fn each_ignored_entry_is_counted_under_its_reason() {
     ];
     for case in cases() {
         let name = case["name"].as_str().expect("name");
-        let ignored = open_to_all().extract(&headers(&case)).ignored;
+        let ignored = open_to_all().extract(&headers(&case)).ignored();
         let found: Vec<(&str, u64)> = ignored
             .by_reason()
             .into_iter()
@@ -234,7 +234,7 @@ fn the_baggage_that_python_sent_reads_back_as_it_was_and_ours_says_the_same() {
             .map(|(name, value)| (name.clone(), value.as_str().expect("text").to_owned()))
             .collect();
         let extracted = open_to_all().extract(&python);
-        assert_eq!(extracted.ignored, IgnoredEntries::default());
+        assert_eq!(extracted.ignored(), IgnoredEntries::default());
         let context = extracted.context.expect("valid");
         let baggage = &context.baggage;
         assert_eq!(Value::Object((*baggage.metadata).clone()), case["metadata"]);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use common::model::{Baggage, RunContext};
+use common::model::{Baggage, LazyBaggage, RunContext};
 use common::otel::opentelemetry::baggage::BaggageExt as _;
 use common::otel::opentelemetry::propagation::TextMapPropagator;
 use common::otel::opentelemetry::trace::{
@@ -45,11 +45,11 @@ fn service() -> Service {
 
 fn native_headers() -> Headers {
     let mut run = RunContext::new(ORDER.parse().expect("a dotted order"));
-    run.baggage = Baggage {
+    run.baggage = LazyBaggage::from(Baggage {
         project: Some("docs".to_owned()),
         tags: vec!["beta".to_owned()],
         ..Baggage::default()
-    };
+    });
     let headers = LangSmithPropagator::new().headers(&run);
     headers.into_iter().collect()
 }
@@ -91,10 +91,10 @@ fn both_kinds_of_baggage_are_one_header_without_blanks() {
     let service = service();
     let foreign = KeyValue::new("tenant", "t 1,a=b");
     let run = RunContext {
-        baggage: Baggage {
+        baggage: LazyBaggage::from(Baggage {
             project: Some("docs".to_owned()),
             ..Baggage::default()
-        },
+        }),
         ..RunContext::new(ORDER.parse().expect("a dotted order"))
     };
     let cx = Context::new().with_baggage([foreign]).with_parent_run(run);

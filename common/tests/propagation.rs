@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use common::model::{Baggage, DottedOrder, JsonMap, RunContext};
+use common::model::{Baggage, DottedOrder, JsonMap, LazyBaggage, RunContext};
 use common::propagation::limits::{MAX_BAGGAGE_BYTES, MAX_BAGGAGE_MEMBERS, MAX_METADATA_KEYS};
 use common::propagation::{
     Extracted, Extractor, INCOMING_RUN_ID, INCOMING_TRACE_ID, Injector, LangSmithPropagator,
@@ -30,11 +30,11 @@ fn context(metadata: Value, tags: &[&str], project: Option<&str>) -> RunContext 
     };
     RunContext {
         dotted_order: AB.parse().expect("valid"),
-        baggage: Baggage {
+        baggage: LazyBaggage::from(Baggage {
             metadata: Arc::new(metadata),
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             project: project.map(str::to_owned),
-        },
+        }),
     }
 }
 
@@ -170,17 +170,24 @@ fn a_baggage_is_filled_to_its_last_byte_and_not_past_it() {
 #[test]
 fn several_lines_share_one_budget_and_the_last_of_a_name_counts() {
     let extracted = read(&["langsmith-project=one", " langsmith-project = two ; ttl=5 "]);
-    let project = |extracted: Extracted| extracted.context.expect("valid").baggage.project;
+    let project = |extracted: Extracted| {
+        extracted
+            .context
+            .expect("valid")
+            .baggage
+            .into_inner()
+            .project
+    };
     assert_eq!(project(extracted).as_deref(), Some("two"));
 
     let filler = format!("k={}", "x".repeat(MAX_BAGGAGE_BYTES - 2));
     let extracted = read(&[&filler, "langsmith-project=late"]);
-    assert_eq!(extracted.ignored.over_budget, 1);
+    assert_eq!(extracted.ignored().over_budget, 1);
     assert_eq!(project(extracted), None);
 
     let members = |count: usize| vec!["k=v"; count].join(",");
     let extracted = read(&[&members(40), &members(23), "langsmith-project=64th,a=b"]);
-    assert_eq!(extracted.ignored.over_budget, 1);
+    assert_eq!(extracted.ignored().over_budget, 1);
     assert_eq!(project(extracted).as_deref(), Some("64th"));
 }
 
@@ -190,8 +197,8 @@ fn a_baggage_of_exactly_the_budget_is_read_to_its_end() {
     let filler = format!("k={}", "x".repeat(MAX_BAGGAGE_BYTES - 2 - member.len()));
     let exact = format!("{filler}{member}");
     assert_eq!(exact.len(), MAX_BAGGAGE_BYTES);
-    assert_eq!(read(&[&exact]).ignored.total(), 0);
-    assert_eq!(read(&[&format!("{exact}p")]).ignored.over_budget, 1);
+    assert_eq!(read(&[&exact]).ignored().total(), 0);
+    assert_eq!(read(&[&format!("{exact}p")]).ignored().over_budget, 1);
 }
 
 #[test]
@@ -207,12 +214,12 @@ fn metadata_has_its_limits_entry_by_entry() {
     }));
     let keys: Vec<&String> = metadata.keys().collect();
     assert_eq!(keys, ["deep", "long", "ok"]);
-    assert_eq!(extracted.ignored.metadata_limit, 3);
+    assert_eq!(extracted.ignored().metadata_limit, 3);
 
     let many: JsonMap = (0..70).map(|n| (format!("k{n}"), json!(n))).collect();
     let (metadata, extracted) = metadata_of(&Value::Object(many));
     assert_eq!(metadata.len(), MAX_METADATA_KEYS);
-    assert_eq!(extracted.ignored.metadata_limit, 6);
+    assert_eq!(extracted.ignored().metadata_limit, 6);
 }
 
 #[test]
@@ -245,7 +252,7 @@ fn reserved_metadata_needs_permission_and_the_sdks_own_is_no_event() {
         Value::Object(metadata),
         json!({"thread_id": "allowed", "user": "u1"})
     );
-    assert_eq!(extracted.ignored.reserved_metadata, 7);
+    assert_eq!(extracted.ignored().reserved_metadata, 7);
 }
 
 #[test]
@@ -257,10 +264,16 @@ fn tags_keep_their_order_and_have_their_limits() {
         tags.join("%2C")
     );
     let extracted = read(&[&line]);
-    let found = extracted.context.expect("valid").baggage.tags;
+    let found = extracted
+        .context
+        .clone()
+        .expect("valid")
+        .baggage
+        .into_inner()
+        .tags;
     assert_eq!(found[..3], ["b", "a", "t0"]);
     assert_eq!(found.len(), 64);
-    assert_eq!(extracted.ignored.tag_limit, 1 + 8);
+    assert_eq!(extracted.ignored().tag_limit, 1 + 8);
 }
 
 #[test]
@@ -274,15 +287,24 @@ fn a_project_counts_only_when_it_is_on_the_list() {
             .policy(TrustPolicy::Continue)
             .allow_projects(projects.iter().copied());
         let extracted = propagator.extract(&headers);
-        let project = extracted.context.expect("valid").baggage.project;
-        (project, extracted.ignored.project_not_allowed)
+        let project = extracted
+            .context
+            .clone()
+            .expect("valid")
+            .baggage
+            .into_inner()
+            .project;
+        (project, extracted.ignored().project_not_allowed)
     };
     assert_eq!(listed(&["other", "docs"]), (Some("docs".into()), 0));
     assert_eq!(listed(&["other"]), (None, 1));
     assert_eq!(listed(&[]), (None, 1));
     let long = format!("langsmith-project={}", "p".repeat(257));
-    assert_eq!(read(&[&long]).ignored.bad_project, 1);
-    assert_eq!(read(&["langsmith-project=a%C2%85b"]).ignored.bad_project, 1);
+    assert_eq!(read(&[&long]).ignored().bad_project, 1);
+    assert_eq!(
+        read(&["langsmith-project=a%C2%85b"]).ignored().bad_project,
+        1
+    );
 }
 
 #[test]
@@ -343,11 +365,41 @@ fn the_counters_read_as_a_sentence() {
         "nothing yet; ignored entries: none"
     );
     let _ = propagator.extract(&[("langsmith-trace", "null")]);
-    let _ = propagator.extract(&[("langsmith-trace", A), ("baggage", "langsmith-replicas=x")]);
+    let headers = [("langsmith-trace", A), ("baggage", "langsmith-replicas=x")];
+    let _ = propagator.extract(&headers).ignored();
     assert_eq!(
         propagator.counters().to_string(),
         "continued 1, malformed 1; ignored entries: never_read 1"
     );
+}
+
+#[test]
+fn a_baggage_is_read_once_where_it_is_looked_at_and_then_counted() {
+    let propagator = open_to_all();
+    let counted = || propagator.counters().ignored.never_read;
+    let baggage = "langsmith-replicas=x,langsmith-project=docs";
+    let headers = [("langsmith-trace", A), ("baggage", baggage)];
+    let first = propagator.extract(&headers);
+    let mut context = first.context.clone().expect("valid");
+    assert_eq!(counted(), 0, "nobody has looked");
+
+    assert_eq!(context.baggage.project.as_deref(), Some("docs"));
+    assert_eq!(counted(), 1);
+    context.baggage.tags.push("own".to_owned());
+    assert_eq!(first.ignored().never_read, 1);
+    assert_eq!(counted(), 1, "clones are read together");
+    let unchanged = first.context.expect("valid");
+    assert!(unchanged.baggage.tags.is_empty());
+    assert_ne!(unchanged, context);
+}
+
+#[test]
+fn a_baggage_of_several_lines_says_what_one_line_would() {
+    let lines = ["langsmith-tags=a", "", " ,x=1 ;p", "langsmith-project=docs"];
+    let apart = read(&lines);
+    let joined = read(&[&lines.join(",")]);
+    assert_eq!(apart, joined);
+    assert_eq!(apart.context.expect("valid").baggage.tags, ["a"]);
 }
 
 /// Values that a header can carry whole: within every limit, and no reserved names.
@@ -374,11 +426,11 @@ fn any_context() -> impl Strategy<Value = RunContext> {
     )
         .prop_map(|(metadata, tags, project, deep)| RunContext {
             dotted_order: (if deep { AB } else { A }).parse().expect("valid"),
-            baggage: Baggage {
+            baggage: LazyBaggage::from(Baggage {
                 metadata: Arc::new(metadata.into_iter().collect()),
                 tags: tags.into_iter().collect(),
                 project,
-            },
+            }),
         })
 }
 
@@ -414,10 +466,10 @@ proptest! {
     ) {
         let escaped = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
         let extracted = read(&[&format!("langsmith-metadata={escaped}")]);
-        let ours = extracted.context.expect("valid").baggage.metadata;
+        let ours = extracted.context.clone().expect("valid").baggage.into_inner().metadata;
         match serde_json::from_str::<JsonMap>(&text) {
             Ok(json) => prop_assert_eq!(&*ours, &json),
-            Err(_) => prop_assert!(extracted.ignored.total() > 0),
+            Err(_) => prop_assert!(extracted.ignored().total() > 0),
         }
     }
 

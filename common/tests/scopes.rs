@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use common::model::{Baggage, DottedOrder, Run, RunContext};
+use common::model::{Baggage, DottedOrder, LazyBaggage, Run, RunContext};
 use common::trace::{
     MemorySink, Parent, Scope, TraceFutureExt as _, Tracer, current, with_run, with_scope,
 };
@@ -27,11 +27,11 @@ fn remote() -> RunContext {
     let order = "20260101T000000000000Z01990000-0000-7000-8000-00000000000a";
     RunContext {
         dotted_order: order.parse::<DottedOrder>().expect("a dotted order"),
-        baggage: Baggage {
+        baggage: LazyBaggage::from(Baggage {
             metadata: Arc::new([("user".to_owned(), "u1".into())].into_iter().collect()),
             tags: vec!["far".into()],
             project: Some("theirs".into()),
-        },
+        }),
     }
 }
 

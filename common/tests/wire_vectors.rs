@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use common::client::Client;
 use common::export::BatchConfig;
-use common::model::{Baggage, DottedOrder, RunContext, SeededIds};
+use common::model::{Baggage, DottedOrder, LazyBaggage, RunContext, SeededIds};
 use peer::{Peer, status};
 use serde_json::json;
 use wire::{Requests, compare, parts_received, recorded};
@@ -158,11 +158,11 @@ fn a_called_service_sends_its_runs_below_the_callers() {
     let metadata = json!({"user": "u1", "ls_method": "traceable"});
     let context = RunContext {
         dotted_order: caller.clone(),
-        baggage: Baggage {
+        baggage: LazyBaggage::from(Baggage {
             metadata: Arc::new(metadata.as_object().expect("an object").clone()),
             tags: vec!["cli-tag".into()],
             project: Some("project-A".into()),
-        },
+        }),
     };
     let (peer, client) = sending(5);
     let child = client

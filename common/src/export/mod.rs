@@ -14,8 +14,9 @@
 //! With a spool, the keeper's thread stands beside the queue: it writes what memory cannot hold or the
 //! endpoint does not take, and reads it back, oldest first ([`SpoolConfig`]).
 //!
-//! A run of a tracer waits in the queue as it is, and is written as an operation on the exporter's thread. If
-//! it ends while its beginning waits, the two leave as one.
+//! A run of a tracer waits in the queue as it is, and is encoded from there on the exporter's thread; only who
+//! changes or keeps it has it written as an operation first. If it ends while its beginning waits, the two
+//! leave as one.
 //!
 //! Submitting is synchronous and needs no runtime; everything slow happens on the exporter's thread, and
 //! the program's own functions beside it. What an endpoint does not take for reasons of its own is held

@@ -33,11 +33,7 @@ struct Unread {
     headers: Vec<(&'static str, HeaderValue)>,
 }
 
-const NOT_READ: Extracted = Extracted {
-    context: None,
-    outcome: Outcome::NotRead,
-    ignored: IgnoredEntries::NONE,
-};
+const NOT_READ: Extracted = Extracted::nothing(Outcome::NotRead);
 
 impl IncomingTrace {
     pub(super) fn new(tracer: Tracer, extracted: Extracted, run: Option<RunTree>) -> Self {
@@ -132,7 +128,7 @@ impl IncomingTrace {
 
     /// Returns how many entries of the baggage were ignored, by reason.
     pub fn ignored(&self) -> IgnoredEntries {
-        self.extracted().ignored
+        self.extracted().ignored()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use super::JsonMap;
+use super::baggage::LazyBaggage;
 use super::dotted_order::DottedOrder;
 use super::ids::{RunId, TraceId};
 
@@ -14,8 +15,8 @@ use super::ids::{RunId, TraceId};
 pub struct RunContext {
     /// The run's place in its trace.
     pub dotted_order: DottedOrder,
-    /// What its children inherit.
-    pub baggage: Baggage,
+    /// What its children inherit; of a header it is read when somebody looks at it.
+    pub baggage: LazyBaggage,
 }
 
 impl RunContext {
@@ -23,7 +24,7 @@ impl RunContext {
     pub fn new(dotted_order: DottedOrder) -> Self {
         Self {
             dotted_order,
-            baggage: Baggage::default(),
+            baggage: LazyBaggage::default(),
         }
     }
 

@@ -11,6 +11,7 @@
 //! Every other room of the crate imports this one; it imports none of them. Start at [`Run`].
 
 mod attachment;
+mod baggage;
 mod clock;
 mod context;
 mod depth;
@@ -27,8 +28,11 @@ mod to_value;
 mod tree;
 mod unwritten;
 mod usage;
+mod view;
 
 pub use attachment::Attachment;
+pub use baggage::LazyBaggage;
+pub(crate) use baggage::UnreadBaggage;
 pub use clock::{Clock, SteppingClock, SystemClock, Timestamp};
 pub use context::{Baggage, RunContext};
 pub use depth::{MAX_VALUE_DEPTH, TOO_DEEP};
@@ -46,8 +50,9 @@ pub(crate) use short_text::ShortText;
 pub(crate) use size::{FIXED_SIZE, size_of, size_of_events, size_of_map, size_of_rest};
 pub(crate) use to_value::to_value;
 pub use tree::{TraceTree, TreeNode};
-pub use unwritten::{Part, Place, Unwritten};
+pub use unwritten::{Part, Place, Taken, Unwritten};
 pub use usage::{ParseUsageError, USAGE_METADATA, Usage};
+pub use view::{FieldsView, OpView, OrderView, RunView};
 
 /// A JSON object with its keys in the order of insertion.
 pub type JsonMap = serde_json::Map<String, serde_json::Value>;

@@ -1,9 +1,14 @@
 //! A run that is written when it leaves, not when it changes.
 
 use std::fmt;
+use std::sync::Arc;
 
+use uuid::Uuid;
+
+use super::attachment::Attachment;
 use super::ids::RunId;
 use super::op::RunOp;
+use super::view::OpView;
 
 /// What of a run an operation says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +38,48 @@ pub trait Unwritten: Send + Sync + fmt::Debug {
     /// Writes a part as an operation.
     fn write(&self, part: Part) -> RunOp;
 
+    /// Takes a part out, to be encoded from where it is; by default it is written as an operation.
+    fn take(self: Arc<Self>, part: Part) -> Box<dyn Taken> {
+        Box::new(self.write(part))
+    }
+
     /// Drops what only that part would say, because nobody will write it.
     fn forget(&self, part: Part) {
         drop(self.write(part));
+    }
+}
+
+/// A part of a run on its way out: all that is said of it, in no particular form.
+pub trait Taken: Send + Sync + fmt::Debug {
+    /// Returns the run's id.
+    fn id(&self) -> Uuid;
+
+    /// Shows it to an encoder.
+    fn view(&self) -> OpView<'_>;
+
+    /// Returns the files that leave with it.
+    fn attachments(&self) -> &[Attachment];
+
+    /// Writes it as an operation. What it says is moved, so this is done once and the last that is done.
+    fn write(&mut self) -> RunOp;
+}
+
+/// What is written is taken as it is.
+impl Taken for RunOp {
+    fn id(&self) -> Uuid {
+        Self::id(self)
+    }
+
+    fn view(&self) -> OpView<'_> {
+        Self::view(self)
+    }
+
+    fn attachments(&self) -> &[Attachment] {
+        self.run().map_or(&[], |run| &run.attachments)
+    }
+
+    fn write(&mut self) -> RunOp {
+        self.clone()
     }
 }
 

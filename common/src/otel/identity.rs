@@ -22,7 +22,8 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use super::attributes::langsmith;
 use super::ids::trace_of;
 use crate::model::{
-    Baggage, DottedOrder, IdGenerator as _, RandomIds, RunContext, RunId, Segment, Timestamp,
+    Baggage, DottedOrder, IdGenerator as _, LazyBaggage, RandomIds, RunContext, RunId, Segment,
+    Timestamp,
 };
 use crate::trace::{Parent, Sampler, current};
 
@@ -186,10 +187,10 @@ impl Identity {
             let segment = Segment { start: started, id };
             return Some(RunContext {
                 dotted_order: DottedOrder::root(segment),
-                baggage: self.with_service(Baggage {
+                baggage: self.with_service(LazyBaggage::from(Baggage {
                     project: self.project.as_deref().map(str::to_owned),
                     ..Baggage::default()
-                }),
+                })),
             });
         };
         // LangSmith refuses a child that is older than its parent; clocks of machines differ.
@@ -218,7 +219,7 @@ impl Identity {
         self.with_known(|known| known.sampler = Some(*sampler));
     }
 
-    fn with_service(&self, mut baggage: Baggage) -> Baggage {
+    fn with_service(&self, mut baggage: LazyBaggage) -> LazyBaggage {
         if let Some(service) = &self.service {
             let metadata = Arc::make_mut(&mut baggage.metadata);
             metadata.insert(SERVICE.to_owned(), service.as_ref().into());
@@ -305,7 +306,7 @@ fn stamps(run: &RunContext) -> Vec<KeyValue> {
         metadata,
         tags,
         project,
-    } = &run.baggage;
+    } = &*run.baggage;
     if let Some(project) = project {
         stamps.push(KeyValue::new(langsmith::PROJECT, project.clone()));
     }

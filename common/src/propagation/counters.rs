@@ -25,7 +25,7 @@ pub struct PropagationCounters {
     pub oversize: u64,
     /// Carriers with more than one header.
     pub ambiguous: u64,
-    /// Entries of baggage that were ignored.
+    /// Entries of baggage that were ignored; one that nobody has looked at is not read, and so not counted.
     pub ignored: IgnoredEntries,
     /// Contexts written.
     pub injected: u64,
@@ -108,10 +108,11 @@ impl Counting {
             }
             _ => {}
         }
-        if extracted.ignored == IgnoredEntries::default() {
-            return;
-        }
-        for (sum, (_, count)) in self.ignored.iter().zip(extracted.ignored.by_reason()) {
+    }
+
+    /// Counts what was ignored of a baggage that somebody has read.
+    pub(super) fn ignored(&self, ignored: &IgnoredEntries) {
+        for (sum, (_, count)) in self.ignored.iter().zip(ignored.by_reason()) {
             if count > 0 {
                 sum.fetch_add(count, Ordering::Relaxed);
             }

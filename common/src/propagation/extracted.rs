@@ -1,7 +1,9 @@
 //! What a carrier said, and what was not believed.
 
 use std::fmt;
+use std::sync::Arc;
 
+use super::langsmith::Unread;
 use crate::model::{Baggage, ParseDottedOrderError, RunContext, RunId, TraceId};
 
 /// Metadata key for the trace id of a header that was not trusted.
@@ -10,24 +12,39 @@ pub const INCOMING_TRACE_ID: &str = "incoming_trace_id";
 pub const INCOMING_RUN_ID: &str = "incoming_run_id";
 
 /// What came out of a carrier: a context to continue below, or the reason why there is none.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[must_use = "the context is what a run is started below"]
 pub struct Extracted {
     /// The caller's run; none unless the outcome is [`Outcome::Continued`].
     pub context: Option<RunContext>,
     /// What became of the trace header.
     pub outcome: Outcome,
-    /// How many entries of the baggage were ignored, by reason.
-    pub ignored: IgnoredEntries,
+    // The baggage of the context, which knows what is ignored of it.
+    baggage: Option<Arc<Unread>>,
 }
 
 impl Extracted {
-    pub(super) fn nothing(outcome: Outcome) -> Self {
+    pub(crate) const fn nothing(outcome: Outcome) -> Self {
         Self {
             context: None,
             outcome,
-            ignored: IgnoredEntries::default(),
+            baggage: None,
         }
+    }
+
+    pub(super) fn continued(context: RunContext, baggage: Option<Arc<Unread>>) -> Self {
+        Self {
+            context: Some(context),
+            outcome: Outcome::Continued,
+            baggage,
+        }
+    }
+
+    /// Returns how many entries of the baggage are ignored, by reason. It is read, if nobody has looked at
+    /// it so far.
+    pub fn ignored(&self) -> IgnoredEntries {
+        let read = self.baggage.as_ref().map(|text| text.ignored());
+        read.unwrap_or_default()
     }
 
     /// Returns the metadata to put on the new trace's root when the caller was not trusted; else
@@ -52,7 +69,7 @@ impl fmt::Display for Extracted {
                 metadata,
                 tags,
                 project,
-            } = &context.baggage;
+            } = &*context.baggage;
             write!(
                 f,
                 " below run {}; project {}, {} tags, {} keys of metadata",
@@ -62,7 +79,15 @@ impl fmt::Display for Extracted {
                 metadata.len()
             )?;
         }
-        write!(f, "; ignored entries: {}", self.ignored)
+        write!(f, "; ignored entries: {}", self.ignored())
+    }
+}
+
+impl PartialEq for Extracted {
+    fn eq(&self, other: &Self) -> bool {
+        self.outcome == other.outcome
+            && self.context == other.context
+            && self.ignored() == other.ignored()
     }
 }
 
@@ -148,9 +173,6 @@ pub struct IgnoredEntries {
 impl IgnoredEntries {
     pub(super) const REASONS: usize = 9;
 
-    #[cfg(feature = "middleware")]
-    pub(crate) const NONE: Self = Self::from_counts([0; Self::REASONS]);
-
     /// Returns the counts with their names, in the order of the fields.
     pub fn by_reason(&self) -> [(&'static str, u64); 9] {
         [
@@ -166,7 +188,7 @@ impl IgnoredEntries {
         ]
     }
 
-    pub(super) const fn from_counts(counts: [u64; Self::REASONS]) -> Self {
+    pub(super) fn from_counts(counts: [u64; Self::REASONS]) -> Self {
         let [
             over_budget,
             bad_member,

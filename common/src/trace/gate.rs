@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::redact::{Redactor, Withheld, drop_tokens, is_masking};
 use super::sampler::{SAMPLE_RATE, Sampler};
-use crate::model::{Run, RunContext, RunOp, withhold_deep_in_shared};
+use crate::model::{JsonMap, RunContext, RunEvent, RunOp, withhold_deep_in_shared};
 
 /// How often something was kept from leaving, since a tracer was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,7 +94,7 @@ impl Gate {
                 if !self.sampler.keeps(run.trace_id.0) {
                     return None;
                 }
-                self.mark(run);
+                self.mark(&mut run.extra.metadata, &mut run.events);
             }
             RunOp::Feedback(feedback) => {
                 let of_run = || feedback.run_id.map(|run| run.0);
@@ -110,12 +110,11 @@ impl Gate {
     }
 
     /// Says at which rate a run was kept, and drops the texts of tokens.
-    pub(super) fn mark(&self, run: &mut Run) {
+    pub(super) fn mark(&self, metadata: &mut Arc<JsonMap>, events: &mut [RunEvent]) {
         if let Some(rate) = self.sampler.rate() {
-            let metadata = Arc::make_mut(&mut run.extra.metadata);
-            metadata.insert(SAMPLE_RATE.to_owned(), rate.into());
+            Arc::make_mut(metadata).insert(SAMPLE_RATE.to_owned(), rate.into());
         }
-        drop_tokens(&mut run.events);
+        drop_tokens(events);
     }
 
     /// Returns what the redactor leaves of an operation.

@@ -56,7 +56,7 @@ impl From<RunContext> for Above {
     fn from(context: RunContext) -> Self {
         Self {
             order: Arc::new(context.dotted_order),
-            inherited: context.baggage.into(),
+            inherited: context.baggage.into_inner().into(),
         }
     }
 }
@@ -65,7 +65,7 @@ impl From<Above> for RunContext {
     fn from(above: Above) -> Self {
         Self {
             dotted_order: DottedOrder::clone(&above.order),
-            baggage: above.inherited.into(),
+            baggage: Baggage::from(above.inherited).into(),
         }
     }
 }

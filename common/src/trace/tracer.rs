@@ -13,8 +13,8 @@ use super::sampler::Sampler;
 use super::sink::{NoSink, RunSink};
 use super::updates::{Throttle, Updates};
 use crate::model::{
-    Clock, IdGenerator, JsonMap, Part, Place, RandomIds, Run, RunContext, RunId, RunOp,
-    SystemClock, Timestamp, TraceId, Unwritten, withhold_deep, withhold_deep_in,
+    Clock, IdGenerator, JsonMap, Part, Place, RandomIds, RunContext, RunId, RunOp, SystemClock,
+    Timestamp, TraceId, Unwritten, withhold_deep, withhold_deep_in,
 };
 
 /// The key of metadata that names the service a run is of.
@@ -71,18 +71,18 @@ pub(super) struct Own {
 impl Own {
     /// Adds the metadata that every run has. Not in the run itself: its children, here and in other
     /// processes, would inherit what is said of this process alone.
-    pub(super) fn describe(&self, run: &mut Run) {
+    pub(super) fn describe(&self, metadata: &mut Arc<JsonMap>) {
         let own = &self.metadata;
         if own.is_empty() {
             return;
         }
-        if run.extra.metadata.is_empty() {
-            run.extra.metadata = own.clone();
+        if metadata.is_empty() {
+            *metadata = own.clone();
             return;
         }
         for (key, value) in &**own {
-            if !run.extra.metadata.contains_key(key) {
-                Arc::make_mut(&mut run.extra.metadata).insert(key.clone(), value.clone());
+            if !metadata.contains_key(key) {
+                Arc::make_mut(metadata).insert(key.clone(), value.clone());
             }
         }
     }
@@ -271,7 +271,7 @@ impl Tracer {
     pub fn admit(&self, mut op: RunOp) -> Option<RunOp> {
         // Before the gate, so that what hides metadata hides this too.
         if let Some(run) = op.run_mut() {
-            self.own().describe(run);
+            self.own().describe(&mut run.extra.metadata);
         }
         self.own().gate.pass(op)
     }

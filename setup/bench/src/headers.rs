@@ -34,8 +34,9 @@ const CHUNKS: usize = 31;
 const OPERATIONS: u32 = 2_000;
 
 /// Who is measured: name, title, and how it is started.
-const WHO: [(&str, &str, Runtime); 4] = [
-    ("ours", "common", Runtime::Rust),
+const WHO: [(&str, &str, Runtime); 5] = [
+    ("ours-all", "common, the baggage looked at", Runtime::Rust),
+    ("ours", "common, the baggage left unread", Runtime::Rust),
     (
         "otel",
         "OpenTelemetry, traceparent and 4 entries of baggage",
@@ -74,7 +75,8 @@ pub fn take(contestant: Contestant) -> Result<Cost> {
 /// If there is no such library in this build.
 pub fn drive(name: &str) -> Result<()> {
     let cost = match name {
-        "ours" => ours()?,
+        "ours" => ours(false)?,
+        "ours-all" => ours(true)?,
         #[cfg(feature = "peers")]
         "otel" => otel(),
         other => anyhow::bail!("there is no driver {other:?} in this build"),
@@ -108,7 +110,8 @@ fn context() -> Result<RunContext> {
     Ok(context)
 }
 
-fn ours() -> Result<Cost> {
+/// A service that starts no run below the caller's does not look at the baggage; the others do.
+fn ours(looks: bool) -> Result<Cost> {
     let context = context()?;
     let propagator = LangSmithPropagator::new()
         .policy(TrustPolicy::Continue)
@@ -127,7 +130,11 @@ fn ours() -> Result<Cost> {
             black_box(&headers);
         }),
         decode_ns: time(|| {
-            let _ = black_box(propagator.extract(black_box(&sent)));
+            let read = black_box(propagator.extract(black_box(&sent)));
+            if looks {
+                let context = read.context.as_ref();
+                black_box(context.map(|context| context.baggage.tags.len()));
+            }
         }),
     })
 }

@@ -86,26 +86,15 @@ pub fn headers(results: &Results) -> Grid {
 
 /// Returns the table of the middleware.
 pub fn web(results: &Results) -> Grid {
-    let bare = |way: Way| {
-        let found = results.web.iter().find(|(it, _)| it.name == way.bare);
-        found.map(|(_, loads)| loads.as_slice()).unwrap_or_default()
-    };
     let row = |(way, loads): &(Way, Vec<Load>)| {
-        let pairs = || loads.iter().zip(bare(*way));
-        let is_bare = way.name == way.bare;
-        let added = median(pairs().map(|(dressed, bare)| dressed.cpu - bare.cpu));
-        let part = median(pairs().map(|(dressed, bare)| dressed.rate / bare.rate * 100.0));
+        let of = |figure: fn(&Load) -> f64| median(loads.iter().map(figure));
         vec![
             way.title.to_owned(),
-            number(median(loads.iter().map(|it| it.cpu))),
-            if is_bare {
-                String::new()
-            } else {
-                format!("{added:+.1}")
-            },
-            grouped(median(loads.iter().map(|it| it.rate))),
-            grouped(part),
-            grouped(median(loads.iter().map(|it| it.arrived))),
+            number(of(|it| it.cpu)),
+            format!("{:+.1}", of(|it| it.added)),
+            grouped(of(|it| it.rate)),
+            grouped(of(|it| it.share)),
+            grouped(of(|it| it.arrived)),
         ]
     };
     Grid {

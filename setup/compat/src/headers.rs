@@ -180,7 +180,7 @@ pub(crate) fn ours(case: &Case, client: &Client) -> Result<String> {
     if extracted.context.is_none() {
         let _ = write!(words, ", counted as {}", extracted.outcome.as_str());
     }
-    for (reason, count) in extracted.ignored.by_reason() {
+    for (reason, count) in extracted.ignored().by_reason() {
         if count > 0 {
             let _ = write!(words, ", counted as {reason}");
         }

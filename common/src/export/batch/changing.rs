@@ -23,7 +23,9 @@ pub(super) struct Changing {
 }
 
 enum Work {
-    /// Nothing changes them.
+    /// Nobody changes them.
+    AsItIs(Vec<Waiting>),
+    /// They are changed.
     Done(Vec<Queued>),
     /// Requests are under way on the exporter's thread, and deadlines pass: the function runs elsewhere.
     Beside(JoinHandle<(Vec<Queued>, Result<(), DropReason>)>),
@@ -32,15 +34,17 @@ enum Work {
 }
 
 impl Changing {
-    /// Writes what was taken, and has it changed.
+    /// Has what was taken changed, if the program wants to.
     pub(super) fn begin(owed: Taken, taken: Vec<Waiting>, transform: Option<Transform>) -> Self {
-        let mut taken: Vec<Queued> = taken.into_iter().map(Waiting::write).collect();
         let work = match transform {
-            None => Work::Done(taken),
-            Some(transform) => Work::Beside(tokio::task::spawn_blocking(move || {
-                let changed = transform.change(&mut taken);
-                (taken, changed)
-            })),
+            None => Work::AsItIs(taken),
+            Some(transform) => {
+                let mut taken: Vec<Queued> = taken.into_iter().map(Waiting::write).collect();
+                Work::Beside(tokio::task::spawn_blocking(move || {
+                    let changed = transform.change(&mut taken);
+                    (taken, changed)
+                }))
+            }
         };
         Self { owed, work }
     }
@@ -64,12 +68,13 @@ impl Changing {
 
     /// Makes a batch of it; none if its content is lost, which is booked.
     pub(super) fn into_batch(self, delivery: Delivery) -> Option<Held> {
-        let Work::Done(taken) = self.work else {
-            return None;
+        let batch = match (self.work, delivery) {
+            (Work::AsItIs(taken), Delivery::Batched) => Batch::merge_waiting(taken),
+            (Work::AsItIs(taken), Delivery::Unbatched) => Batch::apart_waiting(taken),
+            (Work::Done(taken), Delivery::Batched) => Batch::merge_queued(taken),
+            (Work::Done(taken), Delivery::Unbatched) => Batch::apart_queued(taken),
+            (Work::Beside(_) | Work::Lost, _) => return None,
         };
-        Some(self.owed.becomes(match delivery {
-            Delivery::Batched => Batch::merge_queued(taken),
-            Delivery::Unbatched => Batch::apart_queued(taken),
-        }))
+        Some(self.owed.becomes(batch))
     }
 }

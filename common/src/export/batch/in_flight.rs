@@ -11,11 +11,10 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::merge::Batch;
+use super::merge::{Batch, Group};
 use crate::export::ledger::DropReason;
 use crate::export::queue::{Forsaken, Queue, Waiting};
 use crate::export::send::Warnings;
-use crate::model::RunOp;
 
 /// Books what became of pieces of batches. A clone keeps the same books.
 #[derive(Clone)]
@@ -110,8 +109,8 @@ impl Held {
         [first, second]
     }
 
-    /// Parts the groups whose operation is such from the others.
-    pub(in crate::export) fn partition(self, such: impl Fn(&RunOp) -> bool) -> (Self, Self) {
+    /// Parts such groups from the others.
+    pub(in crate::export) fn partition(self, such: impl Fn(&Group) -> bool) -> (Self, Self) {
         self.cut(|batch| batch.partition(such))
     }
 

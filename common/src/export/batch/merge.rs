@@ -5,14 +5,15 @@ use std::iter::Peekable;
 
 use uuid::Uuid;
 
-use crate::export::queue::{Queued, Ticket};
-use crate::model::{Run, RunOp};
+use super::carried::Carried;
+use crate::export::queue::{Queued, Ticket, Waiting};
+use crate::model::{OpView, Run, RunOp};
 
 /// The operations on one run within a batch, merged into one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Group {
     /// The post that the later patch was merged into, or the patch whose post left earlier.
-    pub op: RunOp,
+    pub(in crate::export) content: Carried,
     /// How many operations it stands for.
     pub ops: u64,
     /// Their size by estimate.
@@ -28,7 +29,7 @@ pub struct Group {
 }
 
 /// Groups of operations that travel in one request.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Default)]
 pub struct Batch {
     groups: Vec<Group>,
 }
@@ -42,10 +43,22 @@ impl Batch {
     /// A post and its patch become one post, as the Python SDK 0.15 does without compression; we do it
     /// with compression too. Half the parts, and no moment at which the server knows half a run.
     pub fn merge(ops: impl IntoIterator<Item = RunOp>) -> Self {
-        Self::merge_groups(ops.into_iter().map(|op| Group::new(op, 0)))
+        Self::merge_groups(ops.into_iter().map(|op| Group::new(Carried::Op(op), 0)))
     }
 
-    /// Merges what was taken from the queue.
+    /// Merges what was taken from the queue, as it is.
+    pub(in crate::export) fn merge_waiting(taken: Vec<Waiting>) -> Self {
+        Self::merge_groups(taken.into_iter().map(Waiting::carry))
+    }
+
+    /// Makes a group of each thing that was taken from the queue, as it is.
+    pub(in crate::export) fn apart_waiting(taken: Vec<Waiting>) -> Self {
+        Self {
+            groups: taken.into_iter().map(Waiting::carry).collect(),
+        }
+    }
+
+    /// Merges what was taken from the queue and written.
     pub(in crate::export) fn merge_queued(taken: Vec<Queued>) -> Self {
         Self::merge_groups(taken.into_iter().map(Group::of))
     }
@@ -55,7 +68,7 @@ impl Batch {
         // Nothing keeps a caller from giving a judgement the id of its run.
         let mut at: HashMap<(Uuid, bool), usize> = HashMap::with_capacity(ops.size_hint().0);
         for group in ops {
-            let key = (group.op.id(), group.op.run().is_some());
+            let key = (group.content.id(), group.content.is_of_run());
             let index = *at.entry(key).or_insert(groups.len());
             match groups.get_mut(index) {
                 Some(earlier) => earlier.absorb(group),
@@ -105,9 +118,9 @@ impl Batch {
         (self, Self { groups: rest })
     }
 
-    /// Parts the groups whose operation is such from the others.
-    pub(in crate::export) fn partition(self, such: impl Fn(&RunOp) -> bool) -> (Self, Self) {
-        let (such, others) = self.groups.into_iter().partition(|group| such(&group.op));
+    /// Parts such groups from the others.
+    pub(in crate::export) fn partition(self, such: impl Fn(&Group) -> bool) -> (Self, Self) {
+        let (such, others) = self.groups.into_iter().partition(such);
         (Self { groups: such }, Self { groups: others })
     }
 
@@ -120,7 +133,7 @@ impl Batch {
     pub(in crate::export) fn shorten(&mut self, shorten: impl Fn(&mut Run) -> bool) -> bool {
         let mut is_shorter = false;
         for group in &mut self.groups {
-            if group.op.run_mut().is_some_and(&shorten) {
+            if group.content.written().run_mut().is_some_and(&shorten) {
                 group.truncated = true;
                 is_shorter = true;
             }
@@ -132,7 +145,10 @@ impl Batch {
     pub(in crate::export) fn strip_attachments(&mut self, such: impl Fn(&str) -> bool) -> u64 {
         let mut all = 0;
         for group in &mut self.groups {
-            let Some(run) = group.op.run_mut() else {
+            if !group.content.attachments().iter().any(|it| such(&it.name)) {
+                continue;
+            }
+            let Some(run) = group.content.written().run_mut() else {
                 continue;
             };
             let before = run.attachments.len();
@@ -146,9 +162,9 @@ impl Batch {
 }
 
 impl Group {
-    fn new(op: RunOp, bytes: usize) -> Self {
+    fn new(content: Carried, bytes: usize) -> Self {
         Self {
-            op,
+            content,
             ops: 1,
             bytes,
             stripped: 0,
@@ -160,12 +176,36 @@ impl Group {
 
     /// Makes a group of an operation that was taken from the queue.
     pub(in crate::export) fn of(queued: Queued) -> Self {
+        Waiting::from(queued).carry()
+    }
+
+    /// Makes a group of what waited in the queue.
+    pub(in crate::export) fn carrying(
+        content: Carried,
+        bytes: usize,
+        ops: u64,
+        epoch: u32,
+        record: Option<Ticket>,
+    ) -> Self {
         Self {
-            ops: queued.ops,
-            epoch: queued.epoch,
-            records: queued.record.into_iter().collect(),
-            ..Self::new(queued.op, queued.bytes)
+            ops,
+            epoch,
+            records: record.into_iter().collect(),
+            ..Self::new(content, bytes)
         }
+    }
+
+    /// Returns the operation; none, if it is a run that is sent from where it is.
+    pub fn op(&self) -> Option<&RunOp> {
+        match &self.content {
+            Carried::Op(op) => Some(op),
+            Carried::Run(_) => None,
+        }
+    }
+
+    /// Shows the operation to an encoder.
+    pub fn view(&self) -> OpView<'_> {
+        self.content.view()
     }
 
     /// Takes over a later group on the same run; what is taken together is of one epoch.
@@ -173,7 +213,8 @@ impl Group {
         self.ops += later.ops;
         self.bytes += later.bytes;
         self.records.extend(later.records);
-        match (&mut self.op, later.op) {
+        let earlier = self.content.written();
+        match (earlier, later.content.into_written()) {
             // Nothing is said of an open run that its end does not say, and more.
             (RunOp::Patch(run), RunOp::Patch(update))
                 if run.end_time.is_some() && update.end_time.is_none() => {}
@@ -181,9 +222,9 @@ impl Group {
             | (RunOp::Patch(run), RunOp::Patch(update)) => {
                 run.absorb(*update);
             }
-            (RunOp::Patch(_), RunOp::Post(post)) => {
-                let update = std::mem::replace(&mut self.op, RunOp::Post(post));
-                if let (RunOp::Post(run), RunOp::Patch(update)) = (&mut self.op, update) {
+            (earlier @ RunOp::Patch(_), RunOp::Post(post)) => {
+                let update = std::mem::replace(earlier, RunOp::Post(post));
+                if let (RunOp::Post(run), RunOp::Patch(update)) = (earlier, update) {
                     run.absorb(*update);
                 }
             }
@@ -224,7 +265,7 @@ mod tests {
             let id = RunId(Uuid::from_u128(7));
             let order = DottedOrder::root(Segment { start, id });
             let run = Run::begin(order, "run", RunType::Chain, start);
-            Group::new(RunOp::Post(Box::new(run)), bytes)
+            Group::new(Carried::Op(RunOp::Post(Box::new(run))), bytes)
         };
         let sizes = [50, 4, 4, 4, 1, 1, 1, 1, 1];
         let mut groups = sizes.map(group).into_iter().peekable();

@@ -8,11 +8,13 @@
 //!
 //! Start at [`Worker`], and at [`Batch`] for what travels.
 
+mod carried;
 mod changing;
 mod in_flight;
 mod merge;
 mod worker;
 
+pub(super) use self::carried::Carried;
 pub(super) use self::in_flight::Held;
 #[cfg(test)]
 pub(super) use self::in_flight::InFlight;

@@ -3,8 +3,8 @@
 use super::parts::{FeedbackRoute, feedback, whole_run};
 use super::text::JsonText as _;
 use super::{EncodedBody, Encoder};
-use crate::export::batch::Batch;
-use crate::model::RunOp;
+use crate::export::batch::{Batch, Group};
+use crate::model::{OpView, RunOp};
 
 impl Encoder {
     /// Writes the body of `POST /runs/batch`, for servers that have no multipart.
@@ -15,21 +15,21 @@ impl Encoder {
     /// # Errors
     /// Only if a value cannot be written as JSON, which plain values always can.
     pub fn json_batch(&mut self, batch: &Batch) -> serde_json::Result<EncodedBody> {
-        let groups = batch.groups().iter().map(|group| &group.op);
+        let groups = batch.groups().iter().map(Group::view);
         let posts = groups.clone().filter_map(|op| match op {
-            RunOp::Post(run) => Some(run),
-            RunOp::Patch(_) | RunOp::Feedback(_) => None,
+            OpView::Post(run) => Some(run),
+            OpView::Patch(_) | OpView::Feedback(_) => None,
         });
         let patches = groups.filter_map(|op| match op {
-            RunOp::Patch(run) => Some(run),
-            RunOp::Post(_) | RunOp::Feedback(_) => None,
+            OpView::Patch(run) => Some(run),
+            OpView::Post(_) | OpView::Feedback(_) => None,
         });
         let mut text = Vec::new();
         text.raw("{");
         // A list without entries is left out, as the Python SDK does.
         if posts.clone().next().is_some() {
             text.raw("\"post\":");
-            text.list(posts, |text, run| whole_run(text, run, true));
+            text.list(posts, |text, run| whole_run(text, &run, true));
         }
         if patches.clone().next().is_some() {
             text.raw(if text.len() > 1 {
@@ -37,7 +37,7 @@ impl Encoder {
             } else {
                 "\"patch\":"
             });
-            text.list(patches, |text, run| whole_run(text, run, false));
+            text.list(patches, |text, run| whole_run(text, &run, false));
         }
         text.raw("}");
         Ok(EncodedBody::json(text))
@@ -52,11 +52,18 @@ impl Encoder {
     /// # Errors
     /// As for [`json_batch`](Self::json_batch).
     pub fn json_one(&mut self, op: &RunOp) -> serde_json::Result<EncodedBody> {
+        self.json_of(&op.view())
+    }
+
+    pub(in crate::export) fn json_of(
+        &mut self,
+        op: &OpView<'_>,
+    ) -> serde_json::Result<EncodedBody> {
         let mut text = Vec::new();
         match op {
-            RunOp::Post(run) => whole_run(&mut text, run, true),
-            RunOp::Patch(run) => whole_run(&mut text, run, false),
-            RunOp::Feedback(judged) => text.map(&feedback(judged, FeedbackRoute::Request)?),
+            OpView::Post(run) => whole_run(&mut text, run, true),
+            OpView::Patch(run) => whole_run(&mut text, run, false),
+            OpView::Feedback(judged) => text.map(&feedback(judged, FeedbackRoute::Request)?),
         }
         Ok(EncodedBody::json(text))
     }

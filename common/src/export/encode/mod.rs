@@ -20,7 +20,7 @@ mod text;
 
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 pub use body::{EncodedBody, Encoding};
 pub(super) use parts::is_usable_name;
@@ -41,9 +41,9 @@ use super::config::DEFAULT_COMPRESSION_LEVEL;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Encoder {
-    text: BytesMut,
-    // A part's length goes in front of it, so each part is written here first.
-    part: Vec<u8>,
+    text: Vec<u8>,
+    // What the heads of the parts of one group begin with.
+    prefix: Vec<u8>,
     // Large attachments, and where in the text each belongs: they are sent from where they are.
     inserts: Vec<(usize, Bytes)>,
     data_size: usize,
@@ -65,8 +65,8 @@ impl Encoder {
     /// Makes an encoder that compresses at this level, from -7 (fast) to 22 (small).
     pub fn with_level(level: i32) -> Self {
         Self {
-            text: BytesMut::new(),
-            part: Vec::new(),
+            text: Vec::new(),
+            prefix: Vec::new(),
             inserts: Vec::new(),
             data_size: 0,
             packed: Vec::new(),
@@ -79,12 +79,14 @@ impl Encoder {
     pub(super) fn recycle(&mut self, mut body: EncodedBody) {
         // The chunks of a text share one buffer, and the first one has its beginning.
         body.chunks.truncate(1);
-        let Some(Ok(buffer)) = body.chunks.pop().map(Bytes::try_into_mut) else {
+        let Some(Ok(mut buffer)) = body.chunks.pop().map(Bytes::try_into_mut) else {
             return;
         };
         if buffer.capacity() <= MAX_KEPT_BUFFER {
+            // What is in it need not be moved.
+            buffer.clear();
             match body.encoding {
-                Encoding::Identity => self.text = buffer,
+                Encoding::Identity => self.text = buffer.into(),
                 Encoding::Zstd | Encoding::Gzip => self.packed = buffer.into(),
             }
         }

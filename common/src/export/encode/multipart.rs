@@ -16,23 +16,73 @@
 //! random for each body, after everything that goes in is known: data cannot contain it but by a chance
 //! of 2⁻¹²⁸, and nobody can prepare data for it. Start at [`Encoder::multipart`].
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
 use super::parts::{
-    FeedbackRoute, events, extra, feedback, has_outputs, is_usable_name, main_part, media_type,
-    outputs,
+    FeedbackRoute, events, extra, feedback, fields, has_outputs, is_usable_name, main_part,
+    media_type, outputs,
 };
 use super::text::JsonText as _;
-use super::{EncodedBody, Encoder, Encoding, MAX_KEPT_BUFFER};
+use super::{EncodedBody, Encoder, Encoding};
 use crate::export::batch::{Batch, Group};
-use crate::model::{Attachment, RunOp};
+use crate::model::{Attachment, FieldsView, JsonMap, OpView, RunView};
 
 /// A smaller attachment is copied: a chunk of its own would cost more.
 const MIN_CHUNK: usize = 16 * 1024;
 
-/// What names a part: boundary, event, id, field.
-type Name<'a> = [&'a str; 4];
+/// A part of which nothing is known has about so many bytes; what counts is that there are three digits.
+const USUAL: usize = 500;
+
+/// Returns about how many bytes it takes to write that.
+fn about(fields: Option<FieldsView<'_>>) -> usize {
+    match fields {
+        None => 2,
+        Some(FieldsView::Text(key, text)) => key.len() + text.len() + 7,
+        Some(FieldsView::Map(map)) if map.is_empty() => 2,
+        Some(FieldsView::Map(map)) => map.iter().fold(USUAL / 4, |bytes, (key, value)| {
+            bytes + key.len() + value.as_str().map_or(0, str::len)
+        }),
+    }
+}
+
+/// What stands between the boundary and the name of a part.
+const DISPOSITION: &str = "\r\nContent-Disposition: form-data; name=\"";
+
+/// What a run said in `extra`, and where that is in the text: the next run nearly always shares it, and says
+/// the same.
+struct Said<'a> {
+    metadata: &'a JsonMap,
+    runtime: Option<&'a JsonMap>,
+    nothing_else: bool,
+    at: Range<usize>,
+}
+
+impl<'a> Said<'a> {
+    fn of(run: &RunView<'a>, at: Range<usize>) -> Self {
+        Self {
+            metadata: run.metadata,
+            runtime: run.runtime,
+            nothing_else: run.other.is_none_or(JsonMap::is_empty),
+            at,
+        }
+    }
+
+    /// Returns true if that run says it in the very same maps.
+    fn is_of(&self, run: &RunView<'_>) -> bool {
+        let same_runtime = match (self.runtime, run.runtime) {
+            (Some(own), Some(other)) => std::ptr::eq(own, other),
+            (None, None) => true,
+            _ => false,
+        };
+        same_runtime
+            && std::ptr::eq(self.metadata, run.metadata)
+            && self.nothing_else
+            && run.other.is_none_or(JsonMap::is_empty)
+    }
+}
 
 impl Encoder {
     /// Writes the body of `POST /runs/multipart`.
@@ -64,8 +114,9 @@ impl Encoder {
         self.text.clear();
         self.inserts.clear();
         self.data_size = 0;
+        let mut said = None;
         for group in batch.groups() {
-            self.group(&boundary, group)?;
+            self.group(&boundary, group, &mut said)?;
         }
         self.put(&["--", &boundary, "--\r\n"]);
         Ok(EncodedBody {
@@ -76,32 +127,53 @@ impl Encoder {
         })
     }
 
-    fn group(&mut self, boundary: &str, group: &Group) -> serde_json::Result<()> {
+    fn group<'a>(
+        &mut self,
+        boundary: &str,
+        group: &'a Group,
+        said: &mut Option<Said<'a>>,
+    ) -> serde_json::Result<()> {
         let mut id_buffer = Uuid::encode_buffer();
-        let id: &str = group.op.id().hyphenated().encode_lower(&mut id_buffer);
-        let (event, created, run) = match &group.op {
-            RunOp::Post(run) => ("post.", true, run),
-            RunOp::Patch(run) => ("patch.", false, run),
-            RunOp::Feedback(judged) => {
+        let id = group.content.id();
+        let id: &str = id.hyphenated().encode_lower(&mut id_buffer);
+        let view = group.view();
+        let (event, created, run) = match &view {
+            OpView::Post(run) => ("post.", true, run),
+            OpView::Patch(run) => ("patch.", false, run),
+            OpView::Feedback(judged) => {
                 let fields = feedback(judged, FeedbackRoute::Part)?;
-                self.part([boundary, "feedback.", id, ""], |text| text.map(&fields));
+                self.begin_group(boundary, "feedback.", id);
+                self.part("", USUAL, |text| text.map(&fields));
                 return Ok(());
             }
         };
-        let name = |field| [boundary, event, id, field];
-        self.part(name(""), |text| main_part(text, run));
-        if let Some(inputs) = &run.inputs {
-            self.part(name(".inputs"), |text| text.map(inputs));
+        self.begin_group(boundary, event, id);
+        self.part("", USUAL, |text| main_part(text, run));
+        if let Some(inputs) = run.inputs {
+            let about = about(Some(inputs));
+            self.part(".inputs", about, |text| fields(text, inputs));
         }
         if has_outputs(run, created) {
-            self.part(name(".outputs"), |text| outputs(text, run));
+            let about = about(run.outputs);
+            self.part(".outputs", about, |text| outputs(text, run));
         }
-        self.part(name(".events"), |text| events(text, &run.events));
-        self.part(name(".extra"), |text| extra(text, &run.extra));
-        if let Some(error) = &run.error {
-            self.part(name(".error"), |text| text.text(error));
+        let about = if run.events.is_empty() { 2 } else { USUAL };
+        self.part(".events", about, |text| events(text, run.events));
+        match said.as_ref().filter(|said| said.is_of(run)) {
+            Some(Said { at, .. }) => {
+                let at = at.clone();
+                self.part(".extra", at.len(), |text| text.extend_from_within(at));
+            }
+            None => {
+                let at = self.part(".extra", USUAL, |text| extra(text, run));
+                *said = Some(Said::of(run, at));
+            }
         }
-        for attachment in &run.attachments {
+        if let Some(error) = run.error {
+            let about = error.len() + 2;
+            self.part(".error", about, |text| text.text(error));
+        }
+        for attachment in run.attachments {
             if is_usable_name(&attachment.name) {
                 self.attachment(boundary, id, attachment);
             }
@@ -109,19 +181,44 @@ impl Encoder {
         Ok(())
     }
 
-    fn part(&mut self, name: Name<'_>, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut part = std::mem::take(&mut self.part);
-        part.clear();
-        write(&mut part);
-        self.head(name, "application/json", part.len());
-        if part.capacity() <= MAX_KEPT_BUFFER {
-            self.text.extend_from_slice(&part);
-            self.part = part;
-        } else {
-            // It is not kept for the next one, so it can be sent from where it is.
-            self.inserts.push((self.text.len(), part.into()));
+    /// Prepares what the heads of a group's parts begin with.
+    fn begin_group(&mut self, boundary: &str, event: &str, id: &str) {
+        self.prefix.clear();
+        let name = ["--", boundary, DISPOSITION, event, id];
+        name.map(|piece| self.prefix.extend_from_slice(piece.as_bytes()));
+    }
+
+    /// Writes a part of the group that takes about so many bytes; returns where it is.
+    ///
+    /// Its length stands before it, and is known after it: there is room for as many digits as it is likely
+    /// to have. So nearly always the part need not be moved.
+    fn part(
+        &mut self,
+        field: &str,
+        about: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Range<usize> {
+        let mut digits = [0_u8; 20];
+        self.text.reserve(about + 256);
+        self.text.extend_from_slice(&self.prefix);
+        self.put(&[
+            field,
+            "\"\r\nContent-Type: application/json\r\nContent-Length: ",
+        ]);
+        let at = self.text.len();
+        self.put(&[decimal(about, &mut digits), "\r\n\r\n"]);
+        let begin = self.text.len();
+        write(&mut self.text);
+        let length = self.text.len() - begin;
+        let digits = decimal(length, &mut digits).as_bytes();
+        match self.text.get_mut(at..begin - 4) {
+            Some(room) if room.len() == digits.len() => room.copy_from_slice(digits),
+            _ => drop(self.text.splice(at..begin - 4, digits.iter().copied())),
         }
+        self.data_size += length;
+        let end = self.text.len();
         self.put(&["\r\n"]);
+        end - length..end
     }
 
     fn attachment(&mut self, boundary: &str, id: &str, attachment: &Attachment) {
@@ -130,9 +227,23 @@ impl Encoder {
             mime_type,
             data,
         } = attachment;
-        let field = format!(".{name}");
-        let name = [boundary, "attachment.", id, &field];
-        self.head(name, media_type(mime_type), data.len());
+        let mut digits = [0_u8; 20];
+        self.text.reserve(data.len().min(MIN_CHUNK) + 256);
+        self.put(&[
+            "--",
+            boundary,
+            DISPOSITION,
+            "attachment.",
+            id,
+            ".",
+            name,
+            "\"\r\nContent-Type: ",
+            media_type(mime_type),
+            "\r\nContent-Length: ",
+            decimal(data.len(), &mut digits),
+            "\r\n\r\n",
+        ]);
+        self.data_size += data.len();
         if data.len() < MIN_CHUNK {
             self.text.extend_from_slice(data);
         } else {
@@ -141,34 +252,15 @@ impl Encoder {
         self.put(&["\r\n"]);
     }
 
-    fn head(&mut self, [boundary, event, id, field]: Name<'_>, media_type: &str, length: usize) {
-        self.data_size += length;
-        let mut digits = [0_u8; 20];
-        self.text.reserve(length.min(MIN_CHUNK) + 256);
-        self.put(&[
-            "--",
-            boundary,
-            "\r\nContent-Disposition: form-data; name=\"",
-            event,
-            id,
-            field,
-            "\"\r\nContent-Type: ",
-            media_type,
-            "\r\nContent-Length: ",
-            decimal(length, &mut digits),
-            "\r\n\r\n",
-        ]);
-    }
-
     fn put(&mut self, pieces: &[&str]) {
         for piece in pieces {
             self.text.extend_from_slice(piece.as_bytes());
         }
     }
 
-    /// Cuts the text where an attachment or a huge part goes in. Nothing is copied.
+    /// Cuts the text where an attachment goes in. Nothing is copied.
     fn chunks(&mut self) -> Vec<Bytes> {
-        let mut rest = std::mem::take(&mut self.text).freeze();
+        let mut rest = Bytes::from(std::mem::take(&mut self.text));
         let mut chunks = Vec::with_capacity(2 * self.inserts.len() + 1);
         let mut cut = 0;
         for (at, data) in self.inserts.drain(..) {

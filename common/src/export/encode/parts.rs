@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::text::JsonText as _;
-use crate::model::{Extra, Feedback, JsonMap, Run, RunEvent};
+use crate::model::{Feedback, FieldsView, JsonMap, RunEvent, RunView};
 
 /// Writes the fields that stay together, without the brace that closes them; the order is the Python
 /// SDK's.
-fn main_fields(text: &mut Vec<u8>, run: &Run) {
+fn main_fields(text: &mut Vec<u8>, run: &RunView<'_>) {
     text.raw("{\"id\":");
     text.id(run.id.0);
     text.raw(",\"start_time\":");
@@ -17,17 +17,17 @@ fn main_fields(text: &mut Vec<u8>, run: &Run) {
         text.id(parent.0);
     }
     text.raw(",\"tags\":");
-    text.list(&run.tags, |text, tag| text.text(tag));
+    text.list(run.tags, |text, tag| text.text(tag));
     text.raw(",\"dotted_order\":");
-    text.text(run.dotted_order.as_str());
+    text.order(run.order);
     text.raw(",\"trace_id\":");
     text.id(run.trace_id.0);
-    if let Some(project) = &run.project {
+    if let Some(project) = run.project {
         text.raw(",\"session_name\":");
         text.text(project);
     }
     text.raw(",\"name\":");
-    text.text(&run.name);
+    text.text(run.name);
     text.raw(",\"run_type\":");
     text.text(run.run_type.as_str());
     if let Some(end) = run.end_time {
@@ -41,27 +41,27 @@ fn main_fields(text: &mut Vec<u8>, run: &Run) {
 }
 
 /// Writes the first part of a run.
-pub(super) fn main_part(text: &mut Vec<u8>, run: &Run) {
+pub(super) fn main_part(text: &mut Vec<u8>, run: &RunView<'_>) {
     main_fields(text, run);
     text.raw("}");
 }
 
 /// Writes a run in one piece: everything but its attachments, which JSON has no place for.
-pub(super) fn whole_run(text: &mut Vec<u8>, run: &Run, created: bool) {
+pub(super) fn whole_run(text: &mut Vec<u8>, run: &RunView<'_>, created: bool) {
     main_fields(text, run);
-    if let Some(inputs) = &run.inputs {
+    if let Some(inputs) = run.inputs {
         text.raw(",\"inputs\":");
-        text.map(inputs);
+        fields(text, inputs);
     }
     if has_outputs(run, created) {
         text.raw(",\"outputs\":");
         outputs(text, run);
     }
     text.raw(",\"events\":");
-    events(text, &run.events);
+    events(text, run.events);
     text.raw(",\"extra\":");
-    extra(text, &run.extra);
-    if let Some(error) = &run.error {
+    extra(text, run);
+    if let Some(error) = run.error {
         text.raw(",\"error\":");
         text.text(error);
     }
@@ -69,15 +69,29 @@ pub(super) fn whole_run(text: &mut Vec<u8>, run: &Run, created: bool) {
 }
 
 /// Returns false for an update without outputs, which says nothing of them.
-pub(super) fn has_outputs(run: &Run, created: bool) -> bool {
+pub(super) fn has_outputs(run: &RunView<'_>, created: bool) -> bool {
     created || run.outputs.is_some()
 }
 
 /// Writes what the work gave back, or an empty object: the Python SDK creates each run with one.
-pub(super) fn outputs(text: &mut Vec<u8>, run: &Run) {
-    match &run.outputs {
-        Some(outputs) => text.map(outputs),
+pub(super) fn outputs(text: &mut Vec<u8>, run: &RunView<'_>) {
+    match run.outputs {
+        Some(outputs) => fields(text, outputs),
         None => text.raw("{}"),
+    }
+}
+
+/// Writes what the work was given or gave back.
+pub(super) fn fields(text: &mut Vec<u8>, fields: FieldsView<'_>) {
+    match fields {
+        FieldsView::Map(map) => text.map(map),
+        FieldsView::Text(key, value) => {
+            text.raw("{");
+            text.text(key);
+            text.raw(":");
+            text.text(value);
+            text.raw("}");
+        }
     }
 }
 
@@ -101,14 +115,16 @@ pub(super) fn events(text: &mut Vec<u8>, events: &[RunEvent]) {
 }
 
 /// Writes metadata, the sender's description, and what rides along.
-pub(super) fn extra(text: &mut Vec<u8>, extra: &Extra) {
+pub(super) fn extra(text: &mut Vec<u8>, run: &RunView<'_>) {
     text.raw("{\"metadata\":");
-    text.map(&extra.metadata);
-    if let Some(runtime) = &extra.runtime {
+    text.map(run.metadata);
+    if let Some(runtime) = run.runtime {
         text.raw(",\"runtime\":");
         text.map(runtime);
     }
-    text.entries(&extra.other, false);
+    if let Some(other) = run.other {
+        text.entries(other, false);
+    }
     text.raw("}");
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::model::{JsonMap, Timestamp};
+use crate::model::{JsonMap, OrderView, Timestamp};
 
 /// Writes JSON behind what a buffer holds.
 pub(super) trait JsonText {
@@ -23,6 +23,9 @@ pub(super) trait JsonText {
 
     /// Writes an id with its quotes.
     fn id(&mut self, id: Uuid);
+
+    /// Writes a place in a trace with its quotes.
+    fn order(&mut self, order: OrderView<'_>);
 
     /// Writes a time with its quotes, as `chrono` does.
     fn time(&mut self, time: Timestamp);
@@ -62,6 +65,22 @@ impl JsonText for Vec<u8> {
         let mut digits = Uuid::encode_buffer();
         self.push(b'"');
         self.raw(id.hyphenated().encode_lower(&mut digits));
+        self.push(b'"');
+    }
+
+    fn order(&mut self, order: OrderView<'_>) {
+        // There is nothing to escape in an order.
+        self.push(b'"');
+        match order {
+            OrderView::Whole(order) => self.raw(order.as_str()),
+            OrderView::Below(above, own) => {
+                if let Some(above) = above {
+                    self.raw(above.as_str());
+                    self.push(b'.');
+                }
+                self.extend_from_slice(&own.text());
+            }
+        }
         self.push(b'"');
     }
 

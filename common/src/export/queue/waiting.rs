@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Queued, Ticket};
+use crate::export::batch::{Carried, Group};
 use crate::model::{Part, RunOp, Unwritten};
 
 /// Something that waits, with what it counts against the bounds.
@@ -61,6 +62,17 @@ impl Waiting {
             record: self.record,
             changed: self.changed,
         }
+    }
+}
+
+impl Waiting {
+    /// Hands it to a batch as it is.
+    pub(in crate::export) fn carry(self) -> Group {
+        let content = match self.content {
+            Content::Op(op) => Carried::Op(op),
+            Content::Run(run, part) => Carried::Run(run.take(part)),
+        };
+        Group::carrying(content, self.bytes, self.ops, self.epoch, self.record)
     }
 }
 

@@ -13,10 +13,11 @@ use super::breaker::Trouble;
 use super::reply::failed;
 use super::retry::{Verdict, judge};
 use super::route::{Form, Load};
+use crate::export::batch::Group;
 use crate::export::encode::{EncodedBody, Encoding};
 use crate::export::endpoint::{HttpResponse, TransportError};
 use crate::export::ledger::DropReason;
-use crate::model::RunOp;
+use crate::model::OpView;
 
 /// What became of a load.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,10 +62,10 @@ pub(super) fn read(
     match judge(outcome) {
         Verdict::Delivered => Ok(delivered(outcome, load)),
         Verdict::Known => Ok(Fate::Known),
-        Verdict::NotFound => match (load.form, load.only()) {
+        Verdict::NotFound => match (load.form, load.only().map(Group::view)) {
             (Form::Multipart, _) => Ok(Fate::NoMultipart),
-            (Form::One, Some(RunOp::Feedback(_))) => Ok(Fate::NotYet),
-            (Form::One, Some(RunOp::Patch(_))) => Ok(Fate::NoRun),
+            (Form::One, Some(OpView::Feedback(_))) => Ok(Fate::NotYet),
+            (Form::One, Some(OpView::Patch(_))) => Ok(Fate::NoRun),
             (Form::Json | Form::One, _) => Err(sure(DropReason::NotFound)),
         },
         // RFC 9110: the server cannot read a packed body.
@@ -96,7 +97,7 @@ fn delivered(outcome: &Result<HttpResponse, TransportError>, load: &Load) -> Fat
         .map_or_else(|_| Vec::new(), |answer| failed(&answer.body));
     let sent = |id: &Uuid| {
         let mut groups = load.batch.groups().iter();
-        groups.any(|group| group.op.id() == *id)
+        groups.any(|group| group.content.id() == *id)
     };
     // What we did not send is not ours to send again.
     named.retain(sent);

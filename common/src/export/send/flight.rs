@@ -183,7 +183,7 @@ impl Flight {
         let mut encoder = shared.encoder();
         let written = match (load.form, load.only()) {
             (Form::Multipart, _) => encoder.multipart(&load.batch),
-            (Form::One, Some(op)) => encoder.json_one(op),
+            (Form::One, Some(group)) => encoder.json_of(&group.view()),
             (Form::Json | Form::One, _) => encoder.json_batch(&load.batch),
         };
         let body = written.map_err(|_| Fate::Dropped(DropReason::ExporterFailed))?;
@@ -205,7 +205,7 @@ impl Flight {
     /// Returns true if a load that came too early has not come back for that too often.
     fn may_wait(&self, load: &Load) -> bool {
         let has_spool = self.shared.config.spool.is_some();
-        has_spool && (load.only()).is_some_and(|op| self.shared.early().may_wait(op.id()))
+        has_spool && (load.only()).is_some_and(|it| self.shared.early().may_wait(it.content.id()))
     }
 
     fn delivered(&self, load: Load) {
@@ -213,8 +213,8 @@ impl Flight {
             // Remembered only now: a wrong endpoint has neither path.
             self.shared.dialect().form = Form::Json;
         }
-        if let (Form::One, Some(op)) = (load.form, load.only()) {
-            self.shared.early().forget(op.id());
+        if let (Form::One, Some(group)) = (load.form, load.only()) {
+            self.shared.early().forget(group.content.id());
         }
         for (reason, count) in load.attachments_lost() {
             self.shared.queue.count_attachments_lost(reason, count);

@@ -16,10 +16,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::retry::RetryPolicy;
-use crate::export::batch::Held;
+use crate::export::batch::{Group, Held};
 use crate::export::encode::is_usable_name;
 use crate::export::ledger::AttachmentLoss;
-use crate::model::{Run, RunOp};
+use crate::model::{OpView, Run};
 
 /// The forms that a request has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +52,11 @@ const MAX_BUDGET: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Runs go before what is said of them, as a server answers 404 to feedback on a run that it does not
 /// know.
 pub(super) fn divide(batch: Held, form: Form, feedback_as_part: bool) -> Vec<Load> {
-    let (together, alone) = batch.partition(|op| match (form, op) {
-        (Form::One, _) => false,
-        (Form::Multipart, RunOp::Feedback(said)) => feedback_as_part && said.trace_id.is_some(),
-        (Form::Json, RunOp::Feedback(_)) => false,
-        (Form::Multipart | Form::Json, _) => true,
+    let (together, alone) = batch.partition(|group| match form {
+        Form::One => false,
+        Form::Multipart | Form::Json if group.content.is_of_run() => true,
+        Form::Multipart => feedback_as_part && names_its_trace(group),
+        Form::Json => false,
     });
     let one = |batch| Load::new(Form::One, batch);
     let mut loads: Vec<Load> = alone.into_singles().into_iter().map(one).collect();
@@ -65,6 +65,10 @@ pub(super) fn divide(batch: Held, form: Form, feedback_as_part: bool) -> Vec<Loa
         loads.push(Load::new(form, together));
     }
     loads
+}
+
+fn names_its_trace(group: &Group) -> bool {
+    matches!(group.view(), OpView::Feedback(said) if said.trace_id.is_some())
 }
 
 impl Load {
@@ -84,9 +88,9 @@ impl Load {
     }
 
     /// Returns the operation of a load that has only one.
-    pub(super) fn only(&self) -> Option<&RunOp> {
+    pub(super) fn only(&self) -> Option<&Group> {
         match self.batch.groups() {
-            [group] => Some(&group.op),
+            [group] => Some(group),
             _ => None,
         }
     }
@@ -145,13 +149,13 @@ impl Load {
 
     /// Returns method and path of the request.
     pub(super) fn request_line(&self) -> (Method, Cow<'static, str>) {
-        match (self.form, self.only()) {
+        match (self.form, self.only().map(Group::view)) {
             (Form::Multipart, _) => (Method::POST, "/runs/multipart".into()),
             (Form::Json, _) => (Method::POST, "/runs/batch".into()),
-            (Form::One, Some(RunOp::Patch(run))) => {
+            (Form::One, Some(OpView::Patch(run))) => {
                 (Method::PATCH, format!("/runs/{}", run.id).into())
             }
-            (Form::One, Some(RunOp::Feedback(_))) => (Method::POST, "/feedback".into()),
+            (Form::One, Some(OpView::Feedback(_))) => (Method::POST, "/feedback".into()),
             (Form::One, _) => (Method::POST, "/runs".into()),
         }
     }
@@ -175,7 +179,9 @@ impl Load {
 
     /// Parts what is named from the rest, which is done; time runs on for the first.
     pub(super) fn part(self, named: &[Uuid]) -> (Self, Self) {
-        let (failed, done) = self.batch.partition(|op| named.contains(&op.id()));
+        let (failed, done) = self
+            .batch
+            .partition(|group| named.contains(&group.content.id()));
         let done = Self::new(self.form, done);
         let failed = Self {
             batch: failed,
@@ -192,9 +198,9 @@ impl Load {
                 Form::Json | Form::One => reason == AttachmentLoss::NoMultipart,
             };
             let groups = self.batch.groups().iter();
-            let runs = groups.clone().filter_map(|group| group.op.run());
-            let here = runs
-                .flat_map(|run| &run.attachments)
+            let here = groups
+                .clone()
+                .flat_map(|group| group.content.attachments())
                 .filter(|attachment| lost(&attachment.name))
                 .count() as u64;
             match reason {

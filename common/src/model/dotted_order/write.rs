@@ -12,7 +12,7 @@ impl Segment {
 
     /// Returns the text. Every run that starts asks for it, on the thread that is traced, so it is
     /// written digit by digit: the machinery of `write!` takes ten times as long.
-    pub(super) fn text(&self) -> [u8; Self::LEN] {
+    pub(crate) fn text(&self) -> [u8; Self::LEN] {
         let mut text = *b"00000000T000000000000Z00000000-0000-0000-0000-000000000000";
         let (date, time) = (self.start.date_naive(), self.start.time());
         // The builder of runs sees to it that a year has four digits.

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{METADATA, OURS, PROJECT, ReadRules, TAGS, metadata};
-use crate::model::{Baggage, DottedOrder, ParseDottedOrderError, RunContext};
-use crate::propagation::baggage::{Budget, decode, members};
+use super::{ReadRules, Unread};
+use crate::model::{DottedOrder, ParseDottedOrderError, RunContext};
+use crate::propagation::TRACE_HEADER;
 use crate::propagation::carrier::Extractor;
-use crate::propagation::extracted::{Extracted, IgnoredEntries, Outcome};
-use crate::propagation::limits::{
-    MAX_PROJECT_BYTES, MAX_TAG_BYTES, MAX_TAGS, MAX_TRACE_BYTES, MAX_TRACE_SEGMENTS,
-};
+use crate::propagation::extracted::{Extracted, Outcome};
+use crate::propagation::limits::{MAX_TRACE_BYTES, MAX_TRACE_SEGMENTS};
 use crate::propagation::trust::TrustPolicy;
-use crate::propagation::{BAGGAGE_HEADER, TRACE_HEADER};
 
 pub(super) fn extract(
-    rules: &ReadRules,
+    rules: &Arc<ReadRules>,
     policy: &TrustPolicy,
     carrier: &dyn Extractor,
 ) -> Extracted {
@@ -28,16 +25,12 @@ pub(super) fn extract(
             run_id: dotted_order.run_id(),
         });
     }
-    let mut ignored = IgnoredEntries::default();
-    let baggage = read_baggage(rules, carrier, &mut ignored);
-    Extracted {
-        context: Some(RunContext {
-            dotted_order,
-            baggage,
-        }),
-        outcome: Outcome::Continued,
-        ignored,
-    }
+    let (baggage, text) = Unread::take(rules, carrier);
+    let context = RunContext {
+        dotted_order,
+        baggage,
+    };
+    Extracted::continued(context, text)
 }
 
 /// Reads the trace header. Everything that costs less than parsing is checked first.
@@ -76,90 +69,5 @@ fn why_not(value: &[u8], error: Option<ParseDottedOrderError>) -> Outcome {
         Outcome::Oversize
     } else {
         Outcome::Malformed(error.unwrap_or(ParseDottedOrderError::NotAscii))
-    }
-}
-
-fn read_baggage(
-    rules: &ReadRules,
-    carrier: &dyn Extractor,
-    ignored: &mut IgnoredEntries,
-) -> Baggage {
-    let (mut metadata, mut tags, mut project) = (None, None, None);
-    let mut budget = Budget::new();
-    carrier.values(BAGGAGE_HEADER, &mut |line| {
-        for (bytes, member) in members(line) {
-            let affordable = budget.take_bytes(bytes);
-            let Some(member) = member else { continue };
-            if !affordable || !budget.take_member() {
-                ignored.over_budget += 1;
-                continue;
-            }
-            let Some(value) = member.value else {
-                ignored.bad_member += 1;
-                continue;
-            };
-            // Of members with one name the last counts, as in both SDKs.
-            if member.key == METADATA.as_bytes() {
-                metadata = Some(value);
-            } else if member.key == TAGS.as_bytes() {
-                tags = Some(value);
-            } else if member.key == PROJECT.as_bytes() {
-                project = Some(value);
-            } else if member.key.starts_with(OURS.as_bytes()) {
-                ignored.never_read += 1;
-            }
-        }
-    });
-    let mut baggage = Baggage::default();
-    let mut unescaped = Vec::new();
-    if let Some(value) = metadata {
-        match decode(value, &mut unescaped) {
-            Some(text) => {
-                let metadata = metadata::read(text, &rules.metadata, ignored);
-                if !metadata.is_empty() {
-                    baggage.metadata = Arc::new(metadata);
-                }
-            }
-            None => ignored.bad_member += 1,
-        }
-    }
-    if let Some(value) = tags {
-        match decode(value, &mut unescaped) {
-            Some(text) => baggage.tags = read_tags(text, ignored),
-            None => ignored.bad_member += 1,
-        }
-    }
-    if let Some(value) = project {
-        match decode(value, &mut unescaped) {
-            Some(text) => baggage.project = read_project(text, rules, ignored),
-            None => ignored.bad_member += 1,
-        }
-    }
-    baggage
-}
-
-fn read_tags(text: &str, ignored: &mut IgnoredEntries) -> Vec<String> {
-    let mut tags: Vec<String> = Vec::new();
-    for tag in text.split(',').filter(|tag| !tag.is_empty()) {
-        if tags.len() == MAX_TAGS || tag.len() > MAX_TAG_BYTES {
-            ignored.tag_limit += 1;
-        } else if !tags.iter().any(|known| known == tag) {
-            tags.push(tag.to_owned());
-        }
-    }
-    tags
-}
-
-fn read_project(text: &str, rules: &ReadRules, ignored: &mut IgnoredEntries) -> Option<String> {
-    if text.is_empty() {
-        None
-    } else if text.len() > MAX_PROJECT_BYTES || text.chars().any(char::is_control) {
-        ignored.bad_project += 1;
-        None
-    } else if !rules.projects.allows(text) {
-        ignored.project_not_allowed += 1;
-        None
-    } else {
-        Some(text.to_owned())
     }
 }

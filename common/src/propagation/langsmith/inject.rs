@@ -47,7 +47,7 @@ fn write_baggage(baggage: &Baggage, carrier: &mut dyn Injector) -> u64 {
 /// What others put there is never dropped, not even past the budget: it is their header. Of ours the
 /// metadata goes first, because it is the longest and the least needed.
 fn merge(baggage: &Baggage, carrier: &dyn Injector) -> (Option<String>, u64) {
-    let mut merged = String::new();
+    let mut text = Vec::new();
     let mut there = false;
     let mut budget = Budget::new();
     carrier.values(BAGGAGE_HEADER, &mut |line| {
@@ -56,89 +56,90 @@ fn merge(baggage: &Baggage, carrier: &dyn Injector) -> (Option<String>, u64) {
             // A member that is no text is no legal member, and no carrier of ours could take it.
             let kept = member
                 .filter(|member| !member.key.starts_with(OURS.as_bytes()))
-                .and_then(|member| std::str::from_utf8(member.raw).ok());
-            if let Some(text) = kept {
-                push_member(&mut merged, text);
-                budget.take_bytes(text.len());
+                .filter(|member| std::str::from_utf8(member.raw).is_ok());
+            if let Some(member) = kept {
+                separate(&mut text);
+                text.extend_from_slice(member.raw);
+                budget.take_bytes(member.raw.len());
                 budget.take_member();
             }
         }
     });
-    let ours = Members::of(baggage);
-    let mut left_out = 0;
-    // From the most to the least important, so that the least is what does not fit.
-    let mut fitting = ours.by_importance().map(|member| {
-        if member.is_empty() {
-            return member;
-        }
-        if !budget.fits(member.len()) {
-            left_out += 1;
-            return "";
-        }
-        budget.take_bytes(member.len());
-        budget.take_member();
-        member
-    });
-    fitting.reverse();
-    // Each with its comma: a carrier copies a text that is shorter than its room.
-    let members = || fitting.iter().filter(|member| !member.is_empty());
-    let bytes: usize = members().map(|member| member.len() + 1).sum();
-    merged.reserve_exact(bytes.saturating_sub(usize::from(merged.is_empty())));
-    members().for_each(|member| push_member(&mut merged, member));
-    ((there || !merged.is_empty()).then_some(merged), left_out)
-}
-
-fn push_member(merged: &mut String, member: &str) {
-    if !merged.is_empty() {
-        merged.push(',');
-    }
-    merged.push_str(member);
-}
-
-/// The members of ours, one behind the other. One that there is nothing to say in is empty.
-struct Members {
-    text: String,
-    // Where the project's ends, and the tags'.
-    ends: [usize; 2],
+    let left_out = if baggage.is_empty() {
+        0
+    } else {
+        text.reserve(USUAL_BYTES);
+        append(&mut text, baggage, &mut budget)
+    };
+    // Of others it is text, and of ours it is ASCII.
+    let text = String::from_utf8(text).unwrap_or_default();
+    ((there || !text.is_empty()).then_some(text), left_out)
 }
 
 /// Room for what most contexts say.
 const USUAL_BYTES: usize = 256;
 
-impl Members {
-    fn of(baggage: &Baggage) -> Self {
-        let mut text = Vec::with_capacity(if baggage.is_empty() { 0 } else { USUAL_BYTES });
-        write_project(&mut text, baggage);
-        let project = text.len();
-        write_tags(&mut text, baggage);
-        let tags = text.len();
-        write_metadata(&mut text, baggage);
-        // Only ASCII was written.
-        match String::from_utf8(text) {
-            Ok(text) => Self {
-                text,
-                ends: [project, tags],
-            },
-            Err(_) => Self {
-                text: String::new(),
-                ends: [0; 2],
-            },
+/// Appends our members, as far as they fit; returns how many do not.
+fn append(text: &mut Vec<u8>, baggage: &Baggage, budget: &mut Budget) -> u64 {
+    let others = text.len();
+    // In the order of the header: the least important first.
+    let ends = [write_metadata, write_tags, write_project].map(|write| {
+        let begun = text.len();
+        write(text, baggage);
+        (begun, text.len())
+    });
+    let mut left_out = 0;
+    // From the most to the least important, so that the least is what does not fit.
+    let mut kept = [true; 3];
+    for ((begun, end), kept) in ends.iter().zip(&mut kept).rev() {
+        // With the comma before it, if there is one.
+        let bytes = end - begun - usize::from(*begun > 0).min(end - begun);
+        if bytes == 0 {
+            continue;
+        }
+        *kept = budget.fits(bytes);
+        if *kept {
+            budget.take_bytes(bytes);
+            budget.take_member();
+        } else {
+            left_out += 1;
         }
     }
-
-    /// Returns the project, the tags and the metadata.
-    fn by_importance(&self) -> [&str; 3] {
-        let [project, tags] = self.ends;
-        let (named, metadata) = self.text.split_at(tags);
-        let (project, tags) = named.split_at(project);
-        [project, tags, metadata]
+    if left_out > 0 {
+        let ours = text.split_off(others);
+        for ((begun, end), _) in ends.iter().zip(kept).filter(|(_, kept)| *kept) {
+            let member = &ours[begun - others..end - others];
+            let member = member.strip_prefix(b",").unwrap_or(member);
+            if !member.is_empty() {
+                separate(text);
+                text.extend_from_slice(member);
+            }
+        }
     }
+    left_out
+}
+
+/// Parts a member that comes now from what is there.
+fn separate(text: &mut Vec<u8>) {
+    if !text.is_empty() {
+        text.push(b',');
+    }
+}
+
+/// A member of so many bytes fits nowhere, whether or not one of them is the comma before it.
+const TOO_LONG: usize = MAX_BAGGAGE_BYTES + 1;
+
+/// Returns so much of a text that the rest makes no difference: what is as long as that does not fit, and
+/// megabytes are not worth the work of finding out how many they are.
+fn head(text: &str) -> &str {
+    // A character has four bytes at most.
+    &text[..text.floor_char_boundary(MAX_BAGGAGE_BYTES + 4)]
 }
 
 fn write_project(text: &mut Vec<u8>, baggage: &Baggage) {
     if let Some(project) = baggage.project.as_deref().filter(|name| !name.is_empty()) {
         begin(text, PROJECT);
-        escape(text, project.as_bytes());
+        escape(text, head(project).as_bytes());
     }
 }
 
@@ -150,8 +151,8 @@ fn write_tags(text: &mut Vec<u8>, baggage: &Baggage) {
         } else {
             text.extend_from_slice(b"%2C");
         }
-        escape(text, tag.as_bytes());
-        if text.len() - begun > MAX_BAGGAGE_BYTES {
+        escape(text, head(tag).as_bytes());
+        if text.len() - begun > TOO_LONG {
             break;
         }
     }
@@ -175,7 +176,7 @@ fn write_metadata(text: &mut Vec<u8>, baggage: &Baggage) {
             other => write_json(text, other),
         }
         // It will not fit, so the rest is not worth the work of finding out how long it is.
-        if text.len() - begun > MAX_BAGGAGE_BYTES {
+        if text.len() - begun > TOO_LONG {
             return;
         }
     }
@@ -184,6 +185,7 @@ fn write_metadata(text: &mut Vec<u8>, baggage: &Baggage) {
 
 fn write_text(text: &mut Vec<u8>, value: &str) {
     let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    let value = head(value);
     if value.bytes().all(plain) {
         text.extend_from_slice(b"%22");
         escape(text, value.as_bytes());
@@ -200,6 +202,7 @@ fn write_json(text: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
 }
 
 fn begin(text: &mut Vec<u8>, key: &str) {
+    separate(text);
     text.extend_from_slice(key.as_bytes());
     text.push(b'=');
 }
@@ -212,8 +215,8 @@ struct Escaping<'a> {
 
 impl io::Write for Escaping<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        escape(self.text, bytes);
-        // Megabytes of metadata are not worth the work of finding out how many they are.
+        // One text may be megabytes.
+        escape(self.text, &bytes[..bytes.len().min(MAX_BAGGAGE_BYTES + 1)]);
         if self.text.len() > self.most {
             return Err(io::ErrorKind::FileTooLarge.into());
         }

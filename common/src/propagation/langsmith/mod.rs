@@ -3,6 +3,7 @@
 mod extract;
 mod inject;
 mod metadata;
+mod unread;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use super::extracted::{Extracted, Outcome};
 use super::trust::{ProjectAllowList, TrustPolicy};
 use super::{BAGGAGE_HEADER, Propagator, TRACE_HEADER};
 use crate::model::RunContext;
+
+pub(super) use unread::Unread;
 
 const METADATA: &str = "langsmith-metadata";
 const TAGS: &str = "langsmith-tags";
@@ -50,15 +53,16 @@ const OURS: &str = "langsmith-";
 #[derive(Debug, Clone, Default)]
 pub struct LangSmithPropagator {
     rules: Arc<ReadRules>,
-    counting: Arc<Counting>,
 }
 
-/// What may come out of a header.
+/// What may come out of a header, and what has come.
 #[derive(Debug, Clone, Default)]
 struct ReadRules {
     policy: TrustPolicy,
     projects: ProjectAllowList,
     metadata: BTreeSet<String>,
+    // Whoever reads by these rules counts here, though it be later.
+    counting: Arc<Counting>,
 }
 
 impl LangSmithPropagator {
@@ -110,7 +114,7 @@ impl LangSmithPropagator {
             TrustPolicy::Ignore => Extracted::nothing(Outcome::NotRead),
             _ => extract::extract(&self.rules, policy, carrier),
         };
-        self.counting.extracted(&extracted);
+        self.rules.counting.extracted(&extracted);
         extracted
     }
 
@@ -128,13 +132,15 @@ impl LangSmithPropagator {
 
     /// Returns what this propagator and its clones have done so far.
     pub fn counters(&self) -> PropagationCounters {
-        self.counting.snapshot()
+        self.rules.counting.snapshot()
     }
 }
 
 impl Propagator for LangSmithPropagator {
     fn inject(&self, context: &RunContext, carrier: &mut dyn Injector) {
-        self.counting.injected(inject::inject(context, carrier));
+        self.rules
+            .counting
+            .injected(inject::inject(context, carrier));
     }
 
     fn strip(&self, carrier: &mut dyn Injector) {

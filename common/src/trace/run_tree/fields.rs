@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::model::{JsonMap, MAX_VALUE_DEPTH, ShortText, size_of_map, withhold_deep_in};
+use crate::model::{
+    FieldsView, JsonMap, MAX_VALUE_DEPTH, ShortText, size_of_map, withhold_deep_in,
+};
 
 /// An object of JSON.
 ///
@@ -46,6 +48,15 @@ impl Fields {
             Value::Object(map) => map.into(),
             Value::String(text) => Self::Text(key.into(), text),
             other => Self::Map(JsonMap::from_iter([(key.to_owned(), other)])),
+        }
+    }
+
+    /// Shows it to an encoder; nothing, if nothing was said.
+    pub(super) fn view(&self) -> Option<FieldsView<'_>> {
+        match self {
+            Self::Unsaid => None,
+            Self::Text(key, text) => Some(FieldsView::Text(key, text)),
+            Self::Map(map) => Some(FieldsView::Map(map)),
         }
     }
 

@@ -1,13 +1,12 @@
 //! What is known of a run, in one place from its beginning until it is written.
 //!
 //! ```text
-//! begin ──► Live ──(shared)──► RunSink::begin ──► held … written as Part::Begin, or as Part::Whole
+//! begin ──► Live ──(shared)──► RunSink::begin ──► held … leaves as Part::Begin, or as Part::Whole
 //!            │ describe, end                        ▲
-//!            └────────────────► RunSink::end ───────┘ it is held still; else written as Part::End
+//!            └────────────────► RunSink::end ───────┘ it is held still; else it leaves as Part::End
 //! ```
 //!
-//! The traced thread fills it in and copies nothing. What is made of it (texts, maps, the operation) is
-//! made where it is written. Start at [`Live`].
+//! The traced thread fills it in and copies nothing; how it leaves is in `leaving`. Start at [`Live`].
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,9 +15,8 @@ use uuid::Uuid;
 
 use super::fields::Fields;
 use crate::model::{
-    Attachment, DottedOrder, Extra, FIXED_SIZE, JsonMap, MAX_VALUE_DEPTH, Part, Run, RunEvent,
-    RunId, RunOp, RunType, Segment, ShortText, Timestamp, TraceId, Unwritten, size_of_events,
-    size_of_map, size_of_rest,
+    Attachment, DottedOrder, FIXED_SIZE, JsonMap, MAX_VALUE_DEPTH, RunEvent, RunType, Segment,
+    ShortText, Timestamp, TraceId, size_of_events, size_of_map, size_of_rest,
 };
 use crate::trace::inherited::Inherited;
 use crate::trace::tracer::Own;
@@ -73,7 +71,7 @@ impl Record {
         self.more.as_ref().map_or(&[], |more| &more.events)
     }
 
-    fn size_of_other(&self) -> usize {
+    pub(super) fn size_of_other(&self) -> usize {
         let other = self.more.as_ref().map(|more| &more.other);
         let bytes = other.and_then(|other| size_of_map(other, MAX_VALUE_DEPTH));
         bytes.unwrap_or(0)
@@ -90,7 +88,7 @@ impl Live {
         })
     }
 
-    fn make_order(&self) -> DottedOrder {
+    pub(super) fn make_order(&self) -> DottedOrder {
         match &self.above {
             Some(above) => above.child(self.segment),
             None => DottedOrder::root(self.segment),
@@ -127,7 +125,7 @@ impl Live {
     }
 
     /// Returns what each operation takes to say which run it is about.
-    fn size_of_name(&self) -> usize {
+    pub(super) fn size_of_name(&self) -> usize {
         let above = self.above.as_ref().map_or(0, |above| above.as_str().len());
         FIXED_SIZE + self.name.len() + 3 * (above + 1 + Segment::LEN)
     }
@@ -148,163 +146,6 @@ pub(super) fn size_of_end(state: &State) -> usize {
 fn size_of_inherited(inherited: &Inherited) -> usize {
     let metadata = size_of_map(&inherited.metadata, MAX_VALUE_DEPTH);
     metadata.unwrap_or(0) + size_of_rest(&inherited.tags, &[])
-}
-
-impl Unwritten for Live {
-    fn run_id(&self) -> RunId {
-        self.segment.id
-    }
-
-    fn size_again(&self) -> usize {
-        let state = self.lock();
-        let inputs = match self.own.inputs_on_patch {
-            true => state.record.inputs.size(),
-            false => 0,
-        };
-        self.size_of_name() + inputs + state.record.size_of_other()
-    }
-
-    fn write(&self, part: Part) -> RunOp {
-        let (inherited, record) = {
-            let mut state = self.lock();
-            let record = state.record.part(part, self.own.inputs_on_patch);
-            (state.inherited.clone(), record)
-        };
-        let run = self.write_record(inherited, record);
-        match part {
-            Part::Begin | Part::Whole => RunOp::Post(run),
-            Part::End => RunOp::Patch(run),
-        }
-    }
-
-    fn forget(&self, part: Part) {
-        let forgotten = self.lock().record.part(part, self.own.inputs_on_patch);
-        // Not under the lock: the bytes of a file may be of a type of the caller's.
-        drop(forgotten);
-    }
-}
-
-impl Live {
-    /// Writes what is known so far as an update that ends nothing. All of it is said again at the end.
-    pub(super) fn write_so_far(&self) -> RunOp {
-        let (inherited, record) = {
-            let state = self.lock();
-            let record = state.record.so_far(self.own.inputs_on_patch);
-            (state.inherited.clone(), record)
-        };
-        RunOp::Patch(self.write_record(inherited, record))
-    }
-
-    fn write_record(&self, inherited: Inherited, record: Record) -> Box<Run> {
-        let order = match self.order.get() {
-            Some(order) => DottedOrder::clone(order),
-            // It need not be kept: nobody asks a run for it that has ended, as a rule.
-            None => self.make_order(),
-        };
-        let name = String::from(self.name.clone());
-        let run = Run::begin(order, name, self.run_type.clone(), self.segment.start);
-        let mut run = Box::new(run);
-        run.project = inherited.project.as_deref().map(Into::into);
-        run.tags = inherited.tags;
-        run.extra = Extra {
-            metadata: inherited.metadata,
-            runtime: self.own.runtime.clone(),
-            ..Extra::default()
-        };
-        record.write(&mut run);
-        self.own.describe(&mut run);
-        self.own.gate.mark(&mut run);
-        run
-    }
-}
-
-impl Record {
-    /// Moves a part out, and copies what the other part says too.
-    fn part(&mut self, part: Part, inputs_again: bool) -> Self {
-        if part == Part::Whole {
-            return std::mem::take(self);
-        }
-        let more = self.more.as_mut();
-        let more = more.map(|more| Box::new(more.part(part)));
-        // The end may be written before the beginning, by another thread.
-        let inputs = match (part, inputs_again) {
-            (_, true) => self.inputs.clone(),
-            (Part::End, false) => Fields::Unsaid,
-            (Part::Begin | Part::Whole, false) => std::mem::take(&mut self.inputs),
-        };
-        match part {
-            Part::End => Self {
-                inputs,
-                outputs: std::mem::take(&mut self.outputs),
-                end: self.end,
-                more,
-            },
-            Part::Begin | Part::Whole => Self {
-                inputs,
-                more,
-                ..Self::default()
-            },
-        }
-    }
-
-    /// Copies what an end would say now, but for the end itself and for files, which leave once.
-    fn so_far(&self, inputs_again: bool) -> Self {
-        let more = self.more.as_ref().map(|more| {
-            Box::new(More {
-                events: more.events.clone(),
-                other: more.other.clone(),
-                reference_example_id: more.reference_example_id,
-                ..More::default()
-            })
-        });
-        Self {
-            inputs: match inputs_again {
-                true => self.inputs.clone(),
-                false => Fields::Unsaid,
-            },
-            outputs: self.outputs.clone(),
-            end: None,
-            more,
-        }
-    }
-
-    fn write(self, run: &mut Run) {
-        run.inputs = self.inputs.into();
-        run.outputs = self.outputs.into();
-        run.end_time = self.end;
-        let Some(more) = self.more else { return };
-        run.reference_example_id = more.reference_example_id;
-        run.extra.other = more.other;
-        run.events = more.events;
-        run.error = more.error;
-        run.attachments = more.given;
-        for added in more.added {
-            run.attachments.retain(|known| known.name != added.name);
-            run.attachments.push(added);
-        }
-    }
-}
-
-impl More {
-    fn part(&mut self, part: Part) -> Self {
-        let both = Self {
-            other: self.other.clone(),
-            reference_example_id: self.reference_example_id,
-            ..Self::default()
-        };
-        match part {
-            Part::End => Self {
-                events: std::mem::take(&mut self.events),
-                error: self.error.take(),
-                added: std::mem::take(&mut self.added),
-                ..both
-            },
-            Part::Begin | Part::Whole => Self {
-                given: std::mem::take(&mut self.given),
-                ..both
-            },
-        }
-    }
 }
 
 // What people trace is not for a log.

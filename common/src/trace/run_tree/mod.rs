@@ -11,12 +11,14 @@
 mod describe;
 mod end;
 mod fields;
+mod leaving;
 mod live;
+mod remote;
 mod update;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, MutexGuard, TryLockError};
 
 pub(super) use fields::Fields;
 pub(super) use live::{Live, More, Record, State};
@@ -27,9 +29,9 @@ use super::inherited::{Above, Inherited};
 use super::tracer::Tracer;
 use super::work::CHUNK_COUNT;
 use crate::model::{
-    DottedOrder, Place, Process, RunContext, RunId, RunType, Segment, TraceId, USAGE_METADATA,
-    withhold_deep_in_shared,
+    DottedOrder, Place, Process, RunContext, RunId, RunType, TraceId, USAGE_METADATA,
 };
+use remote::Remote;
 use update::Updating;
 
 /// A run that has started: the handle to describe it, end it, and start runs below it.
@@ -51,6 +53,8 @@ pub struct RunTree(Handle);
 enum Handle {
     // Tracing is off: every method is a no-op.
     Off(Tracer),
+    // It belongs to another process: nothing changes it and nothing is sent.
+    Remote(Arc<Remote>),
     On(Arc<Inner>),
 }
 
@@ -77,6 +81,7 @@ struct Inner {
 }
 
 impl RunTree {
+    #[inline]
     pub(super) fn disabled(tracer: Tracer) -> Self {
         Self(Handle::Off(tracer))
     }
@@ -87,35 +92,8 @@ impl RunTree {
         Self::disabled(tracer.clone())
     }
 
-    pub(super) fn remote(tracer: Tracer, mut context: RunContext) -> Self {
-        tracer.withheld_deep(withhold_deep_in_shared(&mut context.baggage.metadata));
-        let Above { order, inherited } = context.into();
-        let live = Live {
-            own: tracer.own().clone(),
-            above: None,
-            segment: Segment {
-                start: order.start_time().unwrap_or_default(),
-                id: order.run_id(),
-            },
-            name: "parent".to_owned().into(),
-            run_type: RunType::default(),
-            state: Mutex::new(State {
-                inherited,
-                record: Record::default(),
-            }),
-            order: order.into(),
-        };
-        let inner = Inner {
-            sampled: tracer.keeps(live.trace_id()),
-            tracer,
-            live: Arc::new(live),
-            place: None,
-            updating: None,
-            process: Process::current(),
-            // From the first, for this process: nothing changes it and nothing is sent.
-            ended: AtomicBool::new(true),
-        };
-        Self(Handle::On(Arc::new(inner)))
+    pub(super) fn remote(tracer: Tracer, context: RunContext) -> Self {
+        Self(Handle::Remote(Arc::new(Remote::new(tracer, context))))
     }
 
     /// Starts a run whose values are all shallow: `tracer` has withheld what is nested too deep.
@@ -152,9 +130,11 @@ impl RunTree {
     }
 
     /// Returns the tracer that started the run.
+    #[inline]
     pub fn tracer(&self) -> &Tracer {
         match &self.0 {
             Handle::Off(tracer) => tracer,
+            Handle::Remote(remote) => remote.tracer(),
             Handle::On(inner) => &inner.tracer,
         }
     }
@@ -170,49 +150,66 @@ impl RunTree {
 
     /// Returns what runs below inherit in this process, where it is masked when it leaves.
     pub(super) fn inherited(&self) -> Option<Above> {
+        if let Some(remote) = self.far() {
+            return Some(remote.above().clone());
+        }
         let inner = self.inner()?;
         let order = inner.live.order().clone();
         let state = inner.lock();
-        let mut inherited = state.map_or_else(Inherited::default, |state| state.inherited.clone());
-        for own in OWN_METADATA {
-            if inherited.metadata.contains_key(own) {
-                Arc::make_mut(&mut inherited.metadata).shift_remove(own);
-            }
-        }
-        Some(Above { order, inherited })
+        let inherited = state.map_or_else(Inherited::default, |state| state.inherited.clone());
+        Some(below(order, inherited))
     }
 
     /// Returns the run's place in its trace; none when tracing is off.
     pub fn dotted_order(&self) -> Option<&DottedOrder> {
-        self.inner().map(|inner| &**inner.live.order())
+        match &self.0 {
+            Handle::Off(_) => None,
+            Handle::Remote(remote) => Some(remote.order()),
+            Handle::On(inner) => Some(inner.live.order()),
+        }
     }
 
     /// Returns the run's id; none when tracing is off.
     pub fn id(&self) -> Option<RunId> {
-        self.inner().map(|inner| inner.live.segment.id)
+        match &self.0 {
+            Handle::Off(_) => None,
+            Handle::Remote(remote) => Some(remote.order().run_id()),
+            Handle::On(inner) => Some(inner.live.segment.id),
+        }
     }
 
     /// Returns the id of the run's trace; none when tracing is off.
     pub fn trace_id(&self) -> Option<TraceId> {
-        self.inner().map(|inner| inner.live.trace_id())
+        match &self.0 {
+            Handle::Off(_) => None,
+            Handle::Remote(remote) => Some(remote.order().trace_id()),
+            Handle::On(inner) => Some(inner.live.trace_id()),
+        }
     }
 
     /// Returns true if the run is recorded: not when tracing is off, nor when its trace is not in the
     /// sample. Then it is not worth the work to describe it.
     pub fn is_recording(&self) -> bool {
-        self.inner().is_some_and(|inner| inner.sampled)
+        match &self.0 {
+            Handle::Off(_) => false,
+            Handle::Remote(remote) => remote.is_sampled(),
+            Handle::On(inner) => inner.sampled,
+        }
     }
 
     /// Returns true if the run has a place in a trace, be it in the sample or not.
+    #[inline]
     pub(super) fn has_place(&self) -> bool {
-        self.inner().is_some()
+        !matches!(self.0, Handle::Off(_))
     }
 
     /// Returns the name the run was started with; empty when tracing is off.
     pub fn name(&self) -> String {
-        self.inner()
-            .map(|inner| inner.live.name.clone().into())
-            .unwrap_or_default()
+        match &self.0 {
+            Handle::Off(_) => String::new(),
+            Handle::Remote(_) => remote::NAME.to_owned(),
+            Handle::On(inner) => inner.live.name.clone().into(),
+        }
     }
 
     /// Returns the kind of work; the default when tracing is off.
@@ -222,9 +219,17 @@ impl RunTree {
             .unwrap_or_default()
     }
 
+    fn far(&self) -> Option<&Remote> {
+        match &self.0 {
+            Handle::Remote(remote) => Some(remote),
+            Handle::Off(_) | Handle::On(_) => None,
+        }
+    }
+
+    #[inline]
     fn inner(&self) -> Option<&Inner> {
         match &self.0 {
-            Handle::Off(_) => None,
+            Handle::Off(_) | Handle::Remote(_) => None,
             Handle::On(inner) => Some(inner),
         }
     }
@@ -233,15 +238,27 @@ impl RunTree {
     ///
     /// Whoever changes it converts the caller's values between this and the lock: conversions,
     /// `Display` and clocks are code of others, which may look at this very run, or panic.
+    #[inline]
     fn open(&self) -> Option<&Inner> {
         self.inner()
             .filter(|inner| !inner.ended.load(Ordering::Acquire))
     }
 
     /// Returns the run if what it did will be sent; what children inherit is set in any case.
+    #[inline]
     fn recorded(&self) -> Option<&Inner> {
         self.open().filter(|inner| inner.sampled)
     }
+}
+
+/// Returns what runs below a run at that place inherit.
+fn below(order: Arc<DottedOrder>, mut inherited: Inherited) -> Above {
+    for own in OWN_METADATA {
+        if inherited.metadata.contains_key(own) {
+            Arc::make_mut(&mut inherited.metadata).shift_remove(own);
+        }
+    }
+    Above { order, inherited }
 }
 
 impl Inner {
@@ -280,8 +297,8 @@ impl Inner {
 
 impl fmt::Debug for RunTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.inner() {
-            Some(inner) => write!(f, "RunTree({})", inner.live.order()),
+        match self.dotted_order() {
+            Some(order) => write!(f, "RunTree({order})"),
             None => f.write_str("RunTree(not recorded)"),
         }
     }

@@ -14,21 +14,22 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use super::{Library, Texts};
 use crate::protocol::Order;
 
-/// A queue that holds whatever these workloads bring.
-const BIG_QUEUE: usize = 200_000;
-
 /// Makes a tracer that sends to the sink; nothing if the name is of another library.
 pub(super) fn library(name: &str, order: &Order) -> Result<Option<Box<dyn Library>>> {
     let sink = &order.url;
+    // Holds all that this workload brings and no more: the processor takes, and writes to, the memory of
+    // its whole queue when it starts. A larger one would be memory that it is said to need, and pages that
+    // are there before anybody looks at the clock.
+    let big = Some(order.workload.runs() + (order.warm_up + 1) * order.workload.spans);
     Ok(Some(match name {
         "otel" => Box::new(Otel::new(provider(sink, None, false)?)),
-        "otel-big" => Box::new(Otel::new(provider(sink, Some(BIG_QUEUE), false)?)),
-        "otel-zstd" => Box::new(Otel::new(provider(sink, Some(BIG_QUEUE), true)?)),
+        "otel-big" => Box::new(Otel::new(provider(sink, big, false)?)),
+        "otel-zstd" => Box::new(Otel::new(provider(sink, big, true)?)),
         "otel-by-reference" => Box::new(Otel {
             by_reference: true,
-            ..Otel::new(provider(sink, Some(BIG_QUEUE), false)?)
+            ..Otel::new(provider(sink, big, false)?)
         }),
-        "tracing-otel" => Box::new(Spans::exported(provider(sink, Some(BIG_QUEUE), false)?)?),
+        "tracing-otel" => Box::new(Spans::exported(provider(sink, big, false)?)?),
         "tracing-off" => Box::new(Spans { provider: None }),
         _ => return Ok(None),
     }))

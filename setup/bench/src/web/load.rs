@@ -16,49 +16,77 @@ const HEADERS: &str = "langsmith-trace: 20261122T100538926531Z01a202b7-f0ee-7646
     baggage: langsmith-metadata=%7B%22customer%22%3A%20%22example-corp%22%7D,langsmith-project=bench\r\n\
     traceparent: 00-01a202b7f0ee76469e7ba245c1fc89c2-9e7ba245c1fc89c3-01\r\n";
 
-/// Returns how many requests come before those that are measured.
-pub(super) fn warm_up(requests: usize) -> usize {
-    (requests / 10).max(CONNECTIONS)
+/// A server with the connections to it, which stay open: to accept one costs as much as some requests.
+pub(super) struct Server {
+    address: String,
+    streams: Vec<TcpStream>,
+    control: TcpStream,
+    /// Requests sent so far.
+    pub(super) sent: usize,
 }
 
-/// Sends the requests; returns the server's CPU for them and how long they took.
-pub(super) async fn load(address: &str, requests: usize) -> Result<(Duration, Duration)> {
-    send(address, warm_up(requests)).await?;
-    let before = cpu(address).await?;
-    let began = Instant::now();
-    send(address, requests).await?;
-    let took = began.elapsed();
-    Ok((cpu(address).await?.saturating_sub(before), took))
-}
-
-async fn send(address: &str, requests: usize) -> Result<()> {
-    let mut connections = JoinSet::new();
-    for at in 0..CONNECTIONS {
-        let address = address.to_owned();
-        let share = requests / CONNECTIONS + usize::from(at < requests % CONNECTIONS);
-        connections.spawn(async move {
-            let mut stream = TcpStream::connect(&address).await?;
-            stream.set_nodelay(true)?;
-            let request = format!("GET /answer HTTP/1.1\r\nhost: {address}\r\n{HEADERS}\r\n");
-            for _ in 0..share {
-                ask(&mut stream, request.as_bytes()).await?;
-            }
-            anyhow::Ok(())
-        });
+impl Server {
+    pub(super) async fn connect(address: &str) -> Result<Self> {
+        let mut streams = Vec::with_capacity(CONNECTIONS);
+        for _ in 0..CONNECTIONS {
+            streams.push(connect(address).await?);
+        }
+        Ok(Self {
+            address: address.to_owned(),
+            streams,
+            control: connect(address).await?,
+            sent: 0,
+        })
     }
-    while let Some(ended) = connections.join_next().await {
-        ended.context("a connection")??;
+
+    /// Sends at least so many requests; returns the server's CPU for one of them and how long it took.
+    pub(super) async fn load(&mut self, requests: usize) -> Result<(Duration, Duration)> {
+        let each = requests.div_ceil(CONNECTIONS);
+        let before = self.cpu().await?;
+        let began = Instant::now();
+        self.send(each).await?;
+        let took = began.elapsed();
+        let cpu = self.cpu().await?.saturating_sub(before);
+        let requests = u32::try_from(each * CONNECTIONS)?;
+        Ok((cpu / requests, took / requests))
     }
-    Ok(())
+
+    /// Sends so many requests on each connection.
+    async fn send(&mut self, each: usize) -> Result<()> {
+        let request = format!(
+            "GET /answer HTTP/1.1\r\nhost: {}\r\n{HEADERS}\r\n",
+            self.address
+        );
+        let mut connections = JoinSet::new();
+        for mut stream in self.streams.drain(..) {
+            let request = request.clone();
+            connections.spawn(async move {
+                for _ in 0..each {
+                    ask(&mut stream, request.as_bytes()).await?;
+                }
+                anyhow::Ok(stream)
+            });
+        }
+        while let Some(ended) = connections.join_next().await {
+            self.streams.push(ended.context("a connection")??);
+            self.sent += each;
+        }
+        Ok(())
+    }
+
+    /// Asks the server what it has cost so far, once all that it holds is sent.
+    async fn cpu(&mut self) -> Result<Duration> {
+        let request = format!("GET /cpu HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
+        let said = ask(&mut self.control, request.as_bytes()).await?;
+        let nanos = said.trim().parse().context("the server's CPU")?;
+        Ok(Duration::from_nanos(nanos))
+    }
 }
 
-/// Asks the server what it has cost so far, once all that it holds is sent.
-async fn cpu(address: &str) -> Result<Duration> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /cpu HTTP/1.1\r\nhost: {address}\r\n\r\n");
-    let said = ask(&mut stream, request.as_bytes()).await?;
-    let nanos = said.trim().parse().context("the server's CPU")?;
-    Ok(Duration::from_nanos(nanos))
+async fn connect(address: &str) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 async fn ask(stream: &mut TcpStream, request: &[u8]) -> Result<String> {

@@ -124,7 +124,7 @@ async fn send(queue: &Arc<Queue>, ended: &Ended) {
 /// Settles a piece of a batch as the lot falls.
 fn end(piece: Held, ended: &Ended) {
     for group in piece.groups() {
-        ended.add(group.op.id(), group.ops);
+        ended.add(group.content.id(), group.ops);
     }
     piece.settle(match thread_rng().gen_range(0..4) {
         0 => Err(DropReason::Rejected),

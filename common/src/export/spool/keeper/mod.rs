@@ -142,8 +142,8 @@ impl Keeper {
         }
         self.spill(work.spill);
         // First: a process that is killed in between must have it in one place at least.
-        for (group, reason) in work.letters {
-            self.write_down(&group, reason);
+        for (mut group, reason) in work.letters {
+            self.write_down(&mut group, reason);
         }
         self.forget(&work.done);
         if !work.done.is_empty() {

@@ -98,7 +98,7 @@ impl Keeper {
             self.spill_from = Instant::now() + SPILL_AGAIN;
             let back = left.into_iter().map(|group| Queued {
                 record: group.records.first().copied(),
-                op: group.op,
+                op: group.content.into_written(),
                 bytes: group.bytes,
                 ops: group.ops,
                 epoch: group.epoch,
@@ -114,15 +114,15 @@ impl Keeper {
         let mut groups = groups.into_iter().peekable();
         while groups.peek().is_some() {
             let chunk = next_groups(&mut groups, CHUNK, CHUNK_BYTES);
-            let (recorded, others): (Vec<Group>, Vec<Group>) =
+            let (recorded, mut others): (Vec<Group>, Vec<Group>) =
                 chunk.into_iter().partition(|group| self.is_recorded(group));
             for group in &recorded {
                 self.release(&group.records, group.epoch);
             }
             self.queue.book_spooled(&recorded);
             let drafts = others
-                .iter()
-                .map(|group| draft(&group.op, group.ops, group.epoch));
+                .iter_mut()
+                .map(|group| draft(group.content.written(), group.ops, group.epoch));
             let drafts: Vec<Option<Draft>> = drafts.collect();
             let mut ids = self.append(&drafts, false).into_iter();
             let mut stored = Vec::new();
@@ -168,16 +168,18 @@ impl Keeper {
         }
     }
 
-    pub(super) fn write_down(&mut self, group: &Group, reason: DropReason) {
+    pub(super) fn write_down(&mut self, group: &mut Group, reason: DropReason) {
         // What a transform failed on may hold what it was to remove.
         let whole = reason != DropReason::TransformFailed;
         let letters = &self.letters;
+        let ops = group.ops;
+        let op = &*group.content.written();
         let written = catch_unwind(AssertUnwindSafe(|| {
             let root = self.spool.root()?;
-            letters.write(&root, (&group.op, group.ops), reason.to_string(), whole)
+            letters.write(&root, (op, ops), reason.to_string(), whole)
         }));
         match written {
-            Ok(Ok(())) => self.rejected += group.ops,
+            Ok(Ok(())) => self.rejected += ops,
             Ok(Err(error)) => self.spool.trouble(&error),
             Err(_) => self.broken = true,
         }
@@ -186,8 +188,8 @@ impl Keeper {
     fn drop_all(&mut self, ops: Vec<Queued>, reason: DropReason) {
         self.warn(reason);
         for queued in ops {
-            let group = Group::of(queued);
-            self.write_down(&group, reason);
+            let mut group = Group::of(queued);
+            self.write_down(&mut group, reason);
             self.forget(&group.records);
             self.queue.book_dropped(&group, reason, false);
         }
