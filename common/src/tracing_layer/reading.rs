@@ -81,6 +81,12 @@ pub(super) fn read(fields: JsonMap, begins: bool) -> Told {
 }
 
 impl Told {
+    /// Takes over the name and the type of what is said later, before the run begins.
+    pub(super) fn rename(&mut self, later: &mut Self) {
+        self.name = later.name.take().or(self.name.take());
+        self.run_type = later.run_type.take().or(self.run_type.take());
+    }
+
     fn take(&mut self, key: &str, value: Value, begins: bool) {
         let text = value.as_str().unwrap_or_default();
         let count = || value.as_u64();
