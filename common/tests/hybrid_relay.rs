@@ -31,7 +31,9 @@ fn drawn(tree: &TraceTree) -> String {
 async fn ask(peer: &PythonService, path: &str, spans: &Pipeline, cx: &Context) {
     let mut headers = HashMap::new();
     let propagator = spans.propagator(LangSmithPropagator::new());
-    propagator.carry_in_baggage().inject_context(cx, &mut headers);
+    propagator
+        .carry_in_baggage()
+        .inject_context(cx, &mut headers);
     let body = json!({"question": story::QUESTION, "documents": []});
     let mut request = http_client().post(peer.url(path)).json(&body);
     for (name, value) in headers {
@@ -56,21 +58,28 @@ async fn spans_of_python_services_join_through_the_relay() {
     let through = format!("{}/otel", relay.url());
     let env = lesson.peer_env().tracing_mode("otel");
     let env = env.with("OTEL_EXPORTER_OTLP_ENDPOINT", through);
-    let retriever = PythonService::start("retriever", &env).await.expect("it starts");
+    let retriever = PythonService::start("retriever", &env)
+        .await
+        .expect("it starts");
     let cx = Context::new().with_span(spans.tracer("tests").start("gateway"));
     ask(&retriever, "/retrieve", &spans, &cx).await;
     cx.span().end();
     // Blocking, and the runtime has other threads.
     spans.flush(PATIENCE).expect("delivered");
     relay.relay().flush(PATIENCE).expect("delivered");
-    assert_eq!(drawn(&lesson.tree(3).await), "gateway\n  POST /retrieve\n    retrieve\n");
+    assert_eq!(
+        drawn(&lesson.tree(3).await),
+        "gateway\n  POST /retrieve\n    retrieve\n"
+    );
     drop(retriever);
     lesson.clear();
 
     // Nobody sends a span of the caller: it is a native run.
     let env = lesson.otel_env_through(&relay, "scorer");
     let env = env.with("SCORER_BAGGAGE_ON_SPANS", "langsmith-trace");
-    let scorer = PythonService::start("scorer", &env).await.expect("it starts");
+    let scorer = PythonService::start("scorer", &env)
+        .await
+        .expect("it starts");
     let run = lesson.client("gateway").run("native gateway").start();
     let cx = Context::new().with_parent_run(run.context().expect("recorded"));
     ask(&scorer, "/score", &spans, &cx).await;
