@@ -25,8 +25,8 @@ pub use serde_json::{Value, json};
 
 #[cfg(feature = "analysis")]
 pub use crate::analysis::{
-    Asked, Cut, Figure, Ledger, Scorecard, Series, Shape, Table, bar_chart, line_chart, scorecard,
-    text_tree, tree_diagram, waterfall,
+    Asked, Cut, Figure, HeaderState, Hop, Ledger, Outline, Scorecard, Series, Shape, Table,
+    bar_chart, line_chart, scorecard, sequence, side_by_side, text_tree, tree_diagram, waterfall,
 };
 #[cfg(feature = "client")]
 pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
@@ -38,13 +38,21 @@ pub use crate::lab::{
     PeerEnv, PeerError, Preflight, PythonService, Service, as_json, http_client, in_turns,
     kernel::versions, pause, story,
 };
+#[cfg(all(feature = "lab", feature = "otel"))]
+pub use crate::lab::{Dialect, FourServices, SpanRelay, dialects};
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;
 #[cfg(feature = "middleware")]
 pub use crate::middleware::{
     ContinueLimit, IncomingTrace, PropagationLayer, TraceRequestExt, TracingLayer,
 };
+#[cfg(all(feature = "lab", feature = "otel"))]
+pub use crate::otel::{
+    opentelemetry, opentelemetry_otlp, opentelemetry_sdk, tracing_opentelemetry,
+};
 #[cfg(feature = "macros")]
 pub use crate::traceable;
+#[cfg(all(feature = "lab", feature = "tracing_layer"))]
+pub use crate::tracing_layer::tracing_subscriber;
 #[cfg(feature = "lab")]
 pub use {axum, reqwest, serde, tokio, tower_http, tracing};

@@ -367,3 +367,109 @@ fn where_a_scope_is_off_no_span_is_recorded() {
     delivered(&client, &spans);
     assert_eq!(drawn(&mock.tree()), "native root\n  span\n");
 }
+
+#[test]
+fn a_span_names_its_own_service_and_not_its_callers() {
+    let (_runtime, mock) = started();
+    let config = config(&mock);
+    let gateway = common::client::ClientBuilder::from(config.clone()).service("gateway");
+    let gateway = gateway.build().expect("a client");
+    let spans = Pipeline::builder(config).service("retriever").build();
+    let spans = spans.expect("a pipeline");
+    let root = gateway.run("root").start();
+    with_run(&root, || spans.tracer("tests").start("below").end());
+    spans.tracer("tests").start("a root").end();
+    root.end();
+    delivered(&gateway, &spans);
+    let service =
+        |name: &str| mock.tree().find(name).expect("captured").extra.metadata["service"].clone();
+    assert_eq!(service("root"), "gateway");
+    assert_eq!(service("below"), "retriever");
+    assert_eq!(service("a root"), "retriever");
+}
+
+#[test]
+fn below_a_span_that_is_left_out_native_runs_are_left_out_too() {
+    let (_runtime, mock) = started();
+    let (client, spans) = both(&mock, &config(&mock));
+    let tracer = spans.tracer("tests");
+    // Whoever began the trace decided that it is not kept.
+    let caller = SpanContext::new(
+        TraceId::from(7),
+        SpanId::from(7),
+        common::otel::opentelemetry::TraceFlags::default(),
+        true,
+        Default::default(),
+    );
+    let cx = Context::new().with_remote_span_context(caller);
+    let cx = cx.with_span(tracer.start_with_context("left out", &cx));
+    assert!(!cx.span().is_recording());
+    let _active = cx.attach();
+    let run = client.run("below it").parent(spans.identity().current());
+    let run = run.start();
+    run.child("below that").start().end();
+    with_run(&run, || tracer.start("a span below the run").end());
+    run.end();
+    delivered(&client, &spans);
+    assert_eq!(drawn(&mock.tree()), "");
+}
+
+#[test]
+fn spans_that_continue_a_foreign_trace_are_roots_of_different_ids() {
+    let (_runtime, mock) = started();
+    let (client, spans) = both(&mock, &config(&mock));
+    let tracer = spans.tracer("tests");
+    // As the official Python SDK does: the trace of OpenTelemetry has the id of the native root run.
+    let native = client.run("native root").start();
+    let trace = TraceId::from_bytes(native.id().expect("recorded").0.into_bytes());
+    for name in ["first", "second"] {
+        let caller = SpanContext::new(
+            trace,
+            SpanId::from(7),
+            common::otel::opentelemetry::TraceFlags::SAMPLED,
+            true,
+            Default::default(),
+        );
+        let cx = Context::new().with_remote_span_context(caller);
+        tracer.start_with_context(name, &cx).end();
+    }
+    native.end();
+    delivered(&client, &spans);
+    assert_eq!(drawn(&mock.tree()), "native root\nfirst\nsecond\n");
+    assert_eq!(mock.tree().trace_ids().len(), 3);
+    assert_eq!(mock.errors(), []);
+}
+
+#[test]
+fn a_span_that_began_long_ago_is_sampled_by_the_id_that_its_trace_has() {
+    let identity = Identity::new();
+    let rate = SamplingRate::new(0.3).expect("a rate");
+    let sampler = Sampler::TraceIdRatio(rate);
+    let provider = SdkTracerProvider::builder()
+        .with_id_generator(TraceIds::default())
+        .with_sampler(WholeTraces::new(sampler.clone(), &identity))
+        .with_span_processor(identity.processor());
+    let tracer = provider.build().tracer("tests");
+    let mut kept = 0;
+    for _ in 0..200 {
+        let begun = SystemTime::now() - Duration::from_secs(3600);
+        let span = tracer.span_builder("late").with_start_time(begun);
+        let span = span.start(&tracer);
+        if let Some(run) = identity.of(span.span_context()) {
+            kept += 1;
+            assert!(
+                sampler.keeps(run.trace_id().0),
+                "a child elsewhere would be an orphan"
+            );
+            let (seconds, _) = run
+                .trace_id()
+                .0
+                .get_timestamp()
+                .expect("version 7")
+                .to_unix();
+            let start = run.dotted_order.start_time().expect("a start");
+            assert_eq!(i64::try_from(seconds).expect("small"), start.timestamp());
+        }
+    }
+    assert!((20..110).contains(&kept), "{kept} of 200 at 0.3");
+}

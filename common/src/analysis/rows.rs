@@ -47,7 +47,7 @@ pub(crate) struct Row<'a> {
     pub(crate) is_last: bool,
     pub(crate) is_top: bool,
     pub(crate) mark: Option<Mark>,
-    /// The metadata key `service`.
+    /// The metadata key `service`, else `service.name`, as spans have it.
     pub(crate) service: Option<&'a str>,
     /// The run's project, where it is not the parent's.
     pub(crate) other_project: Option<&'a str>,
@@ -121,9 +121,9 @@ pub(crate) fn rows(tree: &TraceTree) -> Vec<Row<'_>> {
 }
 
 fn service(run: &Run) -> Option<&str> {
-    run.extra
-        .metadata
-        .get("service")
+    let metadata = &run.extra.metadata;
+    let named = metadata.get("service").or(metadata.get("service.name"));
+    named
         .and_then(Value::as_str)
         .filter(|name| !label::fit(name, 1).is_empty())
 }

@@ -42,6 +42,8 @@ struct Inner {
     /// Where the lesson as a whole sends.
     target: Target,
     clients: Mutex<Vec<Client>>,
+    #[cfg(feature = "otel")]
+    pipelines: Mutex<Vec<crate::otel::Pipeline>>,
     watch: Watch,
 }
 
@@ -72,6 +74,8 @@ impl Lesson {
             env,
             target,
             clients: Mutex::default(),
+            #[cfg(feature = "otel")]
+            pipelines: Mutex::default(),
             watch: Watch::default(),
         };
         let lesson = Self {
@@ -125,7 +129,7 @@ impl Lesson {
         Ok(client)
     }
 
-    fn real_config(&self) -> Result<Config, ConfigError> {
+    pub(super) fn real_config(&self) -> Result<Config, ConfigError> {
         Config::from_lookup(|name| self.inner.env.get(name))
     }
 
@@ -310,6 +314,16 @@ impl Lesson {
             // What is left is told by `finish`, and missing runs by `tree`.
             let _ = client.flush(patience);
         }
+        #[cfg(feature = "otel")]
+        for spans in self.pipelines().iter() {
+            let _ = spans.flush(patience);
+        }
+    }
+
+    #[cfg(feature = "otel")]
+    pub(super) fn pipelines(&self) -> std::sync::MutexGuard<'_, Vec<crate::otel::Pipeline>> {
+        let pipelines = &self.inner.pipelines;
+        pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn clients(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {

@@ -39,6 +39,27 @@ impl PeerEnv {
         Self(env)
     }
 
+    /// Makes a service that knows OpenTelemetry alone send its spans to `endpoint`, as `service`: what its SDK
+    /// reads of the environment. For LangSmith the endpoint ends in `/otel`.
+    #[cfg(feature = "otel")]
+    pub(super) fn spans(service: &str, endpoint: &str, project: &str, key: &str) -> Self {
+        let pairs = [
+            ("OTEL_SERVICE_NAME", service.to_owned()),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.to_owned()),
+            (
+                "OTEL_EXPORTER_OTLP_HEADERS",
+                format!("x-api-key={key},Langsmith-Project={project}"),
+            ),
+        ];
+        Self(pairs.map(|(name, value)| (name.to_owned(), value)).into())
+    }
+
+    /// Switches the official SDK to a mode, `langsmith`, `otel` or `hybrid`: to runs, to spans, or to both.
+    #[must_use]
+    pub fn tracing_mode(self, mode: &str) -> Self {
+        self.with("LANGSMITH_TRACING_MODE", mode)
+    }
+
     /// Returns an environment that names no LangSmith: the peer does not trace.
     pub fn untraced() -> Self {
         Self(Vec::new())
@@ -52,11 +73,12 @@ impl PeerEnv {
     }
 
     /// Gives a process that you start yourself this environment, and takes everything else out of it that
-    /// says something about LangSmith: the peer hears what the lesson says, not what happens to be exported.
+    /// says something about LangSmith or OpenTelemetry: the peer hears what the lesson says, not what happens to be exported.
     pub fn apply(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            if text.starts_with("LANGSMITH_") || text.starts_with("LANGCHAIN_") {
+            let told = ["LANGSMITH_", "LANGCHAIN_", "OTEL_", "FASTAPI_OTEL_"];
+            if told.iter().any(|prefix| text.starts_with(prefix)) {
                 command.env_remove(&name);
             }
         }

@@ -23,6 +23,11 @@ use crate::middleware::TracingLayer;
 use crate::model::{RunType, TraceTree};
 use crate::trace::current;
 
+#[cfg(feature = "otel")]
+pub use super::four::spanned_reranker;
+#[cfg(feature = "otel")]
+pub use super::spanned::{spanned_generator, spanned_retriever, spans_below_a_run};
+
 /// The question that the lessons ask.
 pub const QUESTION: &str = "How do I keep the trace across a service boundary?";
 

@@ -194,6 +194,22 @@ impl LangSmithMock {
         self.core.state().waiting.readings()
     }
 
+    /// Returns the latest thousand spans as OpenTelemetry has them: by the ids of trace, span and parent,
+    /// whatever they say of runs, and whether or not LangSmith keeps them.
+    ///
+    /// Ids are those of spans, padded. A span whose parent went elsewhere is an orphan here; beside
+    /// [`tree`](Self::tree) that shows what becomes of it.
+    ///
+    /// ```
+    /// use common::langsmith_mock::LangSmithMock;
+    ///
+    /// let mock = LangSmithMock::builder().unmounted();
+    /// assert!(mock.span_tree().is_empty(), "nothing was sent yet");
+    /// ```
+    pub fn span_tree(&self) -> TraceTree {
+        TraceTree::build(self.core.state().waiting.spans())
+    }
+
     /// Returns how many spans wait for a parent.
     pub fn waiting_spans(&self) -> usize {
         self.core.state().waiting.count()

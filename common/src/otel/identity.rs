@@ -24,10 +24,16 @@ use super::ids::trace_of;
 use crate::model::{
     Baggage, DottedOrder, IdGenerator as _, RandomIds, RunContext, RunId, Segment, Timestamp,
 };
-use crate::trace::current;
+use crate::trace::{Parent, Sampler, current};
 
 /// How many spans that have ended are still known, for those that start below them later.
 const ENDED_SPANS: usize = 4_096;
+
+/// How often the id of a root is drawn: at a rate of one in a hundred, one in 10^17 is drawn in vain.
+const MOST_DRAWS: usize = 4_000;
+
+/// The metadata key by which runs name their service, as the native client has it.
+const SERVICE: &str = "service";
 
 /// Knows which run each span of a process is. A cheap clone; all clones know the same.
 ///
@@ -47,6 +53,7 @@ const ENDED_SPANS: usize = 4_096;
 pub struct Identity {
     known: Arc<Mutex<Known>>,
     project: Option<Arc<str>>,
+    service: Option<Arc<str>>,
     follows_the_server: bool,
 }
 
@@ -54,6 +61,7 @@ type Key = (OtelTraceId, SpanId);
 
 #[derive(Debug, Default)]
 struct Known {
+    sampler: Option<Sampler>,
     runs: HashMap<Key, RunContext>,
     ended: VecDeque<Key>,
 }
@@ -97,6 +105,14 @@ impl Identity {
         self
     }
 
+    /// Names the service on each span, as metadata `service`, in the place of the caller's that came with the
+    /// baggage. A native client does so too.
+    #[must_use]
+    pub fn service(mut self, service: impl AsRef<str>) -> Self {
+        self.service = Some(service.as_ref().into());
+        self
+    }
+
     /// Leaves spans that have no run above them as they are: LangSmith then makes their ids, and no run
     /// can be put below them. For programs that only send spans.
     #[must_use]
@@ -111,17 +127,28 @@ impl Identity {
         IdentityProcessor(self.clone())
     }
 
-    /// Returns the run that a span of this process is; none if it is not recorded, or ended long ago.
+    /// Returns the run that a span of this process is; none if it is not recorded, or ended long ago. To put a
+    /// run below a span use [`parent`](Self::parent), which tells these two apart.
     pub fn of(&self, span: &SpanContext) -> Option<RunContext> {
         let key = (span.trace_id(), span.span_id());
         self.with_known(|known| known.runs.get(&key).cloned())
     }
 
-    /// Returns the run that work below this place belongs to: that of the active span, or a run nearer
-    /// than that. Give it to [`RunBuilder::parent`](crate::trace::RunBuilder::parent) to put a run below
-    /// a span.
-    pub fn current(&self) -> Option<RunContext> {
-        Context::map_current(|cx| self.above(cx))
+    /// Returns what runs at this place go below: the run of the active span, or one nearer than that. Give it to
+    /// [`RunBuilder::parent`](crate::trace::RunBuilder::parent).
+    ///
+    /// Below a span that is not in the sample it is [`Parent::LeftOut`], and the run stays out with the span.
+    pub fn current(&self) -> Parent {
+        Context::map_current(|cx| self.parent(cx))
+    }
+
+    /// Returns what runs go below that belong to a context, as [`current`](Self::current) does for the active one.
+    pub fn parent(&self, cx: &Context) -> Parent {
+        match self.above(cx) {
+            Some(run) => Parent::Context(run),
+            None if is_left_out(cx) => Parent::LeftOut,
+            None => Parent::Root,
+        }
     }
 
     /// Returns the run that a span which starts in `cx` goes below.
@@ -151,16 +178,19 @@ impl Identity {
     fn name(&self, trace: OtelTraceId, start: SystemTime, cx: &Context) -> Option<RunContext> {
         let started = whole_micros(start);
         let Some(above) = self.above(cx) else {
-            let id = RunId::from(trace_of(trace, start));
+            if self.follows_the_server {
+                return None;
+            }
+            let of_trace = trace_of(trace, start).filter(|_| !continues(cx));
+            let id = of_trace.map_or_else(|| self.new_root(started), RunId::from);
             let segment = Segment { start: started, id };
-            let root = RunContext {
+            return Some(RunContext {
                 dotted_order: DottedOrder::root(segment),
-                baggage: Baggage {
+                baggage: self.with_service(Baggage {
                     project: self.project.as_deref().map(str::to_owned),
                     ..Baggage::default()
-                },
-            };
-            return (!self.follows_the_server).then_some(root);
+                }),
+            });
         };
         // LangSmith refuses a child that is older than its parent; clocks of machines differ.
         let earliest = above.dotted_order.start_time();
@@ -168,9 +198,43 @@ impl Identity {
         let id = RandomIds.run_id(start);
         Some(RunContext {
             dotted_order: above.dotted_order.child(Segment { start, id }),
-            baggage: above.baggage,
+            baggage: self.with_service(above.baggage),
         })
     }
+
+    /// Makes the id of a root whose trace is in the sample: who continues it decides by the id of the trace.
+    fn new_root(&self, start: Timestamp) -> RunId {
+        let sampler = self.with_known(|known| known.sampler);
+        // Where none is kept, somebody else has decided that this one is.
+        let sampler = sampler.filter(|sampler| *sampler != Sampler::AlwaysOff);
+        let keeps = |id: &RunId| sampler.is_none_or(|sampler| sampler.keeps(id.0));
+        let ids = std::iter::repeat_with(|| RandomIds.run_id(start));
+        let mut ids = ids.take(MOST_DRAWS);
+        ids.find(keeps).unwrap_or_else(|| RandomIds.run_id(start))
+    }
+
+    /// Remembers by what traces are sampled.
+    pub(super) fn sampled_by(&self, sampler: &Sampler) {
+        self.with_known(|known| known.sampler = Some(*sampler));
+    }
+
+    fn with_service(&self, mut baggage: Baggage) -> Baggage {
+        if let Some(service) = &self.service {
+            let metadata = Arc::make_mut(&mut baggage.metadata);
+            metadata.insert(SERVICE.to_owned(), service.as_ref().into());
+        }
+        baggage
+    }
+}
+
+/// Returns true if what starts in `cx` goes on with a trace of somebody's, whose id names a root that is his.
+fn continues(cx: &Context) -> bool {
+    cx.has_active_span() && cx.span().span_context().is_valid()
+}
+
+/// Returns true if the active span is not in the sample.
+fn is_left_out(cx: &Context) -> bool {
+    continues(cx) && !cx.span().span_context().is_sampled()
 }
 
 /// Returns true if `lower` is a place below `upper`.

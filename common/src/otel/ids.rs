@@ -55,24 +55,31 @@ pub fn run_id_of_span(span: SpanId) -> Option<RunId> {
     (span != SpanId::INVALID).then(|| RunId(Uuid::from_bytes(bytes)))
 }
 
-/// Returns the id of the trace that a root span begins at `start`: that of OpenTelemetry if a UUID may
-/// look so, else the same marked as version 8.
-pub(super) fn trace_of(id: OtelTraceId, start: SystemTime) -> TraceId {
+/// Returns the id of the trace that a root span begins at `start`: that of OpenTelemetry, as [`marked`] has it.
+/// None if that is of another time than the span, which may have begun long before it was told of.
+pub(super) fn trace_of(id: OtelTraceId, start: SystemTime) -> Option<TraceId> {
+    let marked = marked(id);
+    let Some(told) = marked.0.get_timestamp().map(|told| told.to_unix()) else {
+        return Some(marked);
+    };
+    let told = SystemTime::UNIX_EPOCH.checked_add(Duration::new(told.0, told.1))?;
+    let apart = match start.duration_since(told) {
+        Ok(after) => after,
+        Err(before) => before.duration(),
+    };
+    (apart < TOLERATED).then_some(marked)
+}
+
+/// Returns the id of a trace of OpenTelemetry as a UUID: itself if it is one of version 7, else marked as version
+/// 8. It does not depend on time, so that the sampler, which knows none, looks at the same id.
+pub(super) fn marked(id: OtelTraceId) -> TraceId {
     let bytes = id.to_bytes();
     let uuid = Uuid::from_bytes(bytes);
-    let told = uuid.get_timestamp().filter(|_| uuid.get_version_num() == 7);
-    let is_of_then = |(seconds, nanos): (u64, u32)| {
-        let told = SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos));
-        let apart = |told: SystemTime| match start.duration_since(told) {
-            Ok(after) => after,
-            Err(before) => before.duration(),
-        };
-        told.is_some_and(|told| apart(told) < TOLERATED)
-    };
-    if told.is_some_and(|told| is_of_then(told.to_unix())) {
-        return TraceId(uuid);
+    let is_ours = uuid.get_version_num() == 7 && uuid.get_variant() == uuid::Variant::RFC4122;
+    match is_ours {
+        true => TraceId(uuid),
+        false => TraceId(uuid::Builder::from_custom_bytes(bytes).into_uuid()),
     }
-    TraceId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
 /// Returns ids of OpenTelemetry that stand for a run elsewhere: the trace's whole id, and the first half

@@ -51,6 +51,7 @@ mod ids;
 mod masking;
 mod pipeline;
 mod propagator;
+mod relay;
 mod sampling;
 
 pub use address::traces_url;
@@ -62,7 +63,8 @@ pub use identity::{Identity, IdentityProcessor, RunContextExt};
 pub use ids::{TraceIds, run_id_of_span};
 pub use pipeline::{Pipeline, PipelineBuilder, SpanFlushError, SpanGuard};
 pub use propagator::ContextPropagator;
+pub use relay::{DEFAULT_RELAY_BYTES, DEFAULT_RELAY_WINDOW, Relay, RelayBuilder, RelayCounts};
 pub use sampling::WholeTraces;
 
 // A program that takes these cannot have a second version of them, in which nothing would fit.
-pub use {opentelemetry, opentelemetry_sdk, tracing_opentelemetry};
+pub use {opentelemetry, opentelemetry_otlp, opentelemetry_sdk, tracing_opentelemetry};

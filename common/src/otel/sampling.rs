@@ -1,13 +1,11 @@
 //! Which traces are kept, spans and runs alike.
 
-use std::time::SystemTime;
-
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceState};
 use opentelemetry::{Context, KeyValue, TraceId};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use super::identity::Identity;
-use super::ids::trace_of;
+use super::ids::marked;
 use crate::trace::{Sampler, is_switched_off};
 
 /// Decides for whole traces, as the native runs of the same program do.
@@ -32,6 +30,7 @@ pub struct WholeTraces {
 impl WholeTraces {
     /// Samples as `sampler` does, in the traces that `identity` knows.
     pub fn new(sampler: Sampler, identity: &Identity) -> Self {
+        identity.sampled_by(&sampler);
         Self {
             sampler,
             identity: identity.clone(),
@@ -55,7 +54,7 @@ impl WholeTraces {
         match (run, span) {
             (Some(run), _) => self.sampler.keeps(run.trace_id().0),
             (None, Some(remote)) => remote.is_sampled(),
-            (None, None) => self.sampler.keeps(trace_of(trace, SystemTime::now()).0),
+            (None, None) => self.sampler.keeps(marked(trace).0),
         }
     }
 }

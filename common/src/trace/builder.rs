@@ -13,12 +13,11 @@ use uuid::Uuid;
 use super::current::surroundings;
 use super::inherited::{Above, Inherited};
 use super::run_tree::{Fields, Live, More, Record, RunTree, State};
-#[cfg(feature = "macros")]
-use super::scope::Parent;
+use super::scope::{IntoParent, Parent};
 use super::tracer::Tracer;
 use crate::model::{
-    Attachment, JsonMap, RunContext, RunId, RunType, Segment, Timestamp, to_value,
-    withhold_deep_in, withhold_deep_in_shared,
+    Attachment, JsonMap, RunId, RunType, Segment, Timestamp, to_value, withhold_deep_in,
+    withhold_deep_in_shared,
 };
 
 /// The key of metadata under which a run says by how many milliseconds this machine's clock was behind the
@@ -185,9 +184,11 @@ impl RunBuilder {
     }
 
     /// Puts the run below another one, here or in another process; `None` makes a root.
-    pub fn parent(mut self, parent: impl Into<Option<RunContext>>) -> Self {
-        self.parent = Some(parent.into().map(Into::into));
-        self
+    pub fn parent(mut self, parent: impl IntoParent) -> Self {
+        let parent = parent.into_parent();
+        self.off |= matches!(parent, Parent::LeftOut);
+        self.below = parent.below(&self.tracer);
+        self.above(parent.inherited())
     }
 
     fn above(mut self, above: Option<Above>) -> Self {

@@ -50,7 +50,7 @@ pub use redact::{
 };
 pub use run_tree::RunTree;
 pub use sampler::{InvalidSamplingRate, SAMPLE_RATE, Sampler, SamplingRate};
-pub use scope::{InScope, Parent, Scope, with_scope};
+pub use scope::{InScope, IntoParent, Parent, Scope, with_scope};
 pub use secret::{SECRET_MASK, Secret};
 pub use sink::{MemorySink, NoSink, RunSink, TeeSink};
 pub use tracer::{SERVICE, Tracer, TracerBuilder};

@@ -171,13 +171,40 @@ pub enum Parent {
     Run(RunTree),
     /// A run of any process.
     Context(RunContext),
+    /// Nothing that is recorded: the trace is left out, and so are they.
+    LeftOut,
+}
+
+/// What [`RunBuilder::parent`](super::RunBuilder::parent) takes: a [`RunContext`], none or one of them, or a
+/// [`Parent`].
+pub trait IntoParent {
+    /// Returns what the run starts below.
+    fn into_parent(self) -> Parent;
+}
+
+impl IntoParent for RunContext {
+    fn into_parent(self) -> Parent {
+        Parent::Context(self)
+    }
+}
+
+impl IntoParent for Option<RunContext> {
+    fn into_parent(self) -> Parent {
+        self.into()
+    }
+}
+
+impl IntoParent for Parent {
+    fn into_parent(self) -> Parent {
+        self
+    }
 }
 
 impl Parent {
     /// Returns the place of the parent; none for a root, and for a run that is not recorded.
     pub fn context(&self) -> Option<RunContext> {
         match self {
-            Self::Root => None,
+            Self::Root | Self::LeftOut => None,
             Self::Run(run) => run.context(),
             Self::Context(context) => Some(context.clone()),
         }
@@ -186,7 +213,7 @@ impl Parent {
     /// Returns what runs below inherit in this process, where it is masked when it leaves.
     pub(super) fn inherited(&self) -> Option<Above> {
         match self {
-            Self::Root => None,
+            Self::Root | Self::LeftOut => None,
             Self::Run(run) => run.inherited(),
             Self::Context(context) => Some(context.clone().into()),
         }
@@ -196,6 +223,7 @@ impl Parent {
     pub(super) fn below(&self, tracer: &Tracer) -> Option<bool> {
         match self {
             Self::Run(run) => run.tracer().is(tracer).then(|| run.has_place()),
+            Self::LeftOut => Some(false),
             Self::Root | Self::Context(_) => None,
         }
     }

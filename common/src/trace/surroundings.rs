@@ -86,6 +86,7 @@ impl Surroundings {
             Ancestor::Named(Parent::Context(context)) => {
                 Some(self.tracer()?.remote(context.clone()))
             }
+            Ancestor::Named(Parent::LeftOut) => Some(RunTree::disabled(self.tracer()?)),
             Ancestor::Named(Parent::Root) | Ancestor::Nothing => None,
         }
     }

@@ -41,3 +41,5 @@ mod reading;
 mod start;
 
 pub use layer::{IGNORED_TARGETS, RunLayer};
+// A program that takes this one cannot have a second version of it, in which the layer would not fit.
+pub use tracing_subscriber;

@@ -1,12 +1,13 @@
 """Serve documents over HTTP, traced by the official LangSmith SDK.
 
 The Python half of the workbook's story: a Rust gateway asks this FastAPI service, which may ask a
-Rust service in turn, and all of it is one trace. Where runs go is read from the environment, as the
-SDK does (`LANGSMITH_ENDPOINT`, `LANGSMITH_API_KEY`, …).
+Rust service in turn, and all of it is one trace. Where runs go, and whether as runs or as spans, is read
+from the environment, as the SDK does (`LANGSMITH_ENDPOINT`, `LANGSMITH_TRACING_MODE`, …).
 
     GET  /health                                    {"status": "ok"}
     POST /retrieve  {"question": …,                 {"documents": […]}
-                     "callback": optional address of a service that reorders documents}
+                     "callback": optional address of a service that reorders documents,
+                     "sends": what it is told: "langsmith-trace" (the default), "traceparent", "both"}
     POST /flush                                     waits until all runs so far have been sent
 
 How it tells its address and when it ends: see `serving.py`.
@@ -16,21 +17,25 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
+import langsmith
 from documents import Document, find
 from fastapi import FastAPI, HTTPException
 from langsmith import get_current_run_tree, traceable
 from langsmith.middleware import TracingMiddleware
 from langsmith.run_trees import get_cached_client
+from opentelemetry import propagate
 from pydantic import BaseModel, field_validator
 from serving import FLUSH_SECONDS, serve
+from spans import ASKED_FLUSH_SECONDS, flush_spans, request_spans
 
-CALLBACK_SECONDS = 10.0
+CALLBACK_SECONDS = 50.0
+Headers = Literal["langsmith-trace", "traceparent", "both"]
 
-app = FastAPI(title="retriever")
+app = FastAPI(title="retriever", telemetry=request_spans())
 app.add_middleware(TracingMiddleware)
 
 
@@ -39,6 +44,7 @@ class Question(BaseModel):
 
     question: str
     callback: str | None = None
+    sends: Headers = "langsmith-trace"
 
     @field_validator("callback")
     @classmethod
@@ -62,21 +68,32 @@ def only_question(inputs: dict[str, Any]) -> dict[str, Any]:
     metadata={"service": "python retriever"},
     process_inputs=only_question,
 )
-async def retrieve(question: str, callback: str | None) -> list[Document]:
+async def retrieve(question: str, callback: str | None, sends: Headers) -> list[Document]:
     """Find documents, and have them reordered if the caller wants it."""
     documents = find(question)
-    return await reorder(question, documents, callback) if callback else documents
+    return await reorder(question, documents, callback, sends) if callback else documents
 
 
-async def reorder(question: str, documents: list[Document], callback: str) -> list[Document]:
+async def reorder(question: str, documents: list[Document], callback: str, sends: Headers) -> list[Document]:
     """Ask the calling side to reorder documents, inside the current trace."""
-    run = get_current_run_tree()
-    headers = run.to_headers() if run else {}
     async with httpx.AsyncClient(timeout=CALLBACK_SECONDS, trust_env=False) as client:
         body = {"question": question, "documents": documents}
-        answer = await client.post(callback, json=body, headers=headers)
+        answer = await client.post(callback, json=body, headers=headers_of_the_call(sends))
     answer.raise_for_status()
     return list(answer.json()["documents"])
+
+
+def headers_of_the_call(sends: Headers) -> dict[str, str]:
+    """Tell the called service which run, or which span, it is called from."""
+    run = get_current_run_tree() if sends != "traceparent" else None
+    headers = run.to_headers() if run else {}
+    if sends != "langsmith-trace":
+        spans: dict[str, str] = {}
+        propagate.inject(spans)
+        # Both write `baggage`, and one dictionary written over the other would lose half of it.
+        spans["baggage"] = ",".join(filter(None, [headers.get("baggage"), spans.get("baggage")]))
+        headers |= {name: value for name, value in spans.items() if value}
+    return headers
 
 
 @app.get("/health")
@@ -89,17 +106,23 @@ async def health() -> dict[str, str]:
 async def post_retrieve(question: Question) -> dict[str, list[Document]]:
     """Answer a question with documents."""
     try:
-        return {"documents": await retrieve(question.question, question.callback)}
+        return {"documents": await retrieve(question.question, question.callback, question.sends)}
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         detail = f"the callback gave no documents: {type(error).__name__}: {error}"
         raise HTTPException(status_code=502, detail=detail) from error
 
 
+def flush(seconds: float) -> bool:
+    """Wait until the SDK has sent what it holds."""
+    get_cached_client().flush(timeout=seconds)
+    # In the modes `otel` and `hybrid` the client only hands spans over, to what exports them.
+    return flush_spans(seconds)
+
+
 @app.post("/flush")
 def post_flush() -> dict[str, bool]:
-    """Wait until the SDK has sent what it holds."""
-    get_cached_client().flush(timeout=FLUSH_SECONDS)
-    return {"flushed": True}
+    """Wait until the SDK has sent what it holds, because somebody asks."""
+    return {"flushed": flush(ASKED_FLUSH_SECONDS)}
 
 
 class WithoutKeys(logging.Formatter):
@@ -115,7 +138,9 @@ def main() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(WithoutKeys("%(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    serve(app, "critical")
+    # Made before the first request: in the modes with spans it also sets up OpenTelemetry.
+    get_cached_client()
+    serve(app, "critical", f"langsmith {langsmith.__version__}", lambda: flush(FLUSH_SECONDS))
 
 
 if __name__ == "__main__":

@@ -14,11 +14,10 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
-import langsmith
 import uvicorn
-from langsmith.run_trees import get_cached_client
 
 FLUSH_SECONDS = 10.0
 STOP_SECONDS = 3
@@ -27,13 +26,14 @@ STOP_SECONDS = 3
 class Service(uvicorn.Server):
     """Serve, and tell the address as soon as it answers."""
 
+    sdk = ""
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then print the address."""
         await super().startup(sockets=sockets)
         assert sockets
         host, port = sockets[0].getsockname()
-        sdk = f"langsmith {langsmith.__version__}"
-        print(json.dumps({"event": "ready", "url": f"http://{host}:{port}", "sdk": sdk}), flush=True)
+        print(json.dumps({"event": "ready", "url": f"http://{host}:{port}", "sdk": self.sdk}), flush=True)
 
 
 def stop_with_input(service: Service) -> None:
@@ -55,14 +55,14 @@ def listen() -> socket.socket:
     return listener
 
 
-def serve(app: Any, log_level: str) -> None:
+def serve(app: Any, log_level: str, sdk: str, flush: Callable[[], Any]) -> None:
     """Serve on a port of the system's choice until the input closes, then send what is left."""
-    client = get_cached_client()
     listener = listen()
     settings = {"log_config": None, "log_level": log_level}
     service = Service(uvicorn.Config(app, timeout_graceful_shutdown=STOP_SECONDS, **settings))
+    service.sdk = sdk
     threading.Thread(target=stop_with_input, args=[service], daemon=True).start()
     try:
         service.run(sockets=[listener])
     finally:
-        client.flush(timeout=FLUSH_SECONDS)
+        flush()

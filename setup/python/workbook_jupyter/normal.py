@@ -27,6 +27,8 @@ MASKS = [
     (re.compile(r"\d{8}T\d{6,12}Z"), "<time>"),
     (re.compile(ID), "<id>"),
     (re.compile(r"\b[0-9a-f]{8}…[0-9a-f]{4}\b"), "<id>"),
+    # A trace's and a span's in OpenTelemetry.
+    (re.compile(r"\b([0-9a-f]{32}|[0-9a-f]{16})\b"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?"), "<time>"),
     (re.compile(r"\b(127\.0\.0\.1|localhost|\[::1\]):\d+"), r"\1:<port>"),
     (re.compile(r"[−-]?\b\d[\d.,]*\s*(ms|µs|ns|s|min|h|d)\b(\s*\d+\s*(s|min|h)\b)?"), "<span>"),

@@ -76,7 +76,11 @@ impl Capture {
     }
 }
 
-/// Returns the service that a run says it comes from.
+/// Returns the service that a run says it comes from; spans name it as their resource.
 pub(super) fn service_of(run: &Run) -> Option<&str> {
-    run.extra.metadata.get("service")?.as_str()
+    let metadata = &run.extra.metadata;
+    metadata
+        .get("service")
+        .or(metadata.get("service.name"))?
+        .as_str()
 }

@@ -5,12 +5,17 @@
 
 mod cross_service;
 mod first_trace;
+mod opentelemetry;
 
 use super::check::Exercise;
 
 /// Returns the exercises of all notebooks, in the order of the pages.
 pub fn all() -> Vec<Exercise> {
-    let pages = [first_trace::exercises(), cross_service::exercises()];
+    let pages = [
+        first_trace::exercises(),
+        cross_service::exercises(),
+        opentelemetry::exercises(),
+    ];
     pages.into_iter().flatten().collect()
 }
 

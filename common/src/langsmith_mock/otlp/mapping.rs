@@ -6,6 +6,7 @@
 /// |---|---|---|
 /// | root's run id | its span id, padded | the trace id as a UUID |
 /// | `langsmith.span.dotted_order` | is the place | overwritten: times are those of arrival |
+/// | a child of a span with `langsmith.span.id` | names its run by it: the span's eight bytes are no run | the same |
 /// | a parent that never comes | the span is dropped | the span hangs below the trace's id |
 /// | `gen_ai.input.messages`, `…output.messages` | inputs and outputs | ignored |
 /// | resource | metadata | ignored |

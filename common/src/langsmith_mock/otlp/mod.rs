@@ -21,6 +21,7 @@ mod mapping;
 mod orphans;
 mod placing;
 mod reading;
+mod sent;
 mod usage;
 mod wire;
 
@@ -175,6 +176,8 @@ impl State {
             Place::Below(_) => "it waits for its parent; if that never comes, the run never does",
         };
         let (fields, reading) = map::fields(span, project, mapping, told);
+        let sent = sent::as_sent(span, reading.run_type.clone());
+        self.waiting.keep_span(sent, READINGS);
         self.waiting.keep_reading(reading, READINGS);
         let run = Placeless {
             span: span.id,

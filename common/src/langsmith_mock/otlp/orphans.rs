@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::decode::SpanId;
 use super::reading::SpanReading;
 use crate::langsmith_mock::store::Limits;
-use crate::model::{DottedOrder, JsonMap, RunId, Timestamp};
+use crate::model::{DottedOrder, JsonMap, Run, RunId, Timestamp};
 
 /// How a span names its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,6 +54,7 @@ pub(in crate::langsmith_mock) struct Waiting {
     // The places in the order in which they became known, to forget the oldest.
     known: VecDeque<SpanId>,
     readings: VecDeque<SpanReading>,
+    spans: VecDeque<Run>,
     // The last time that was given to a span for its arrival.
     arrival: Option<Timestamp>,
 }
@@ -73,6 +74,7 @@ impl Waiting {
             places: HashMap::new(),
             known: VecDeque::new(),
             readings: VecDeque::new(),
+            spans: VecDeque::new(),
             arrival: None,
         }
     }
@@ -83,6 +85,19 @@ impl Waiting {
         if self.readings.len() > most {
             self.readings.pop_front();
         }
+    }
+
+    /// Keeps a span as it was sent, and forgets the oldest of too many.
+    pub(super) fn keep_span(&mut self, span: Run, most: usize) {
+        self.spans.push_back(span);
+        if self.spans.len() > most {
+            self.spans.pop_front();
+        }
+    }
+
+    /// Returns the latest spans as they were sent, in the order of arrival.
+    pub(in crate::langsmith_mock) fn spans(&self) -> Vec<Run> {
+        self.spans.iter().cloned().collect()
     }
 
     /// Returns what was read of the latest spans, in the order of arrival.

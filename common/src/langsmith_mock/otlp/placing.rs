@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::decode::ReadSpan;
+use super::decode::{ReadSpan, SpanId};
 use super::orphans::{Parent, Placeless};
 use crate::langsmith_mock::core::State;
 use crate::langsmith_mock::decode::{OpKind, ReceivedOp, read_id, weight};
@@ -101,14 +101,17 @@ impl State {
     pub(super) fn settle(&mut self, run: Placeless, order: DottedOrder, at: Timestamp) {
         let mut ready = vec![(run, order)];
         while let Some((run, order)) = ready.pop() {
-            let (span, id) = (run.span, run.id);
+            let (span, id, rehung) = (run.span, run.id, run.rehung);
             self.store_span(run, &order, at);
             // What was not taken in is nobody's parent, and of two that were the first one's place counts.
             let Some(order) = self.place_of_run(id.0) else {
                 continue;
             };
-            self.waiting.place(span, order.clone());
-            for parent in [Parent::Span(span), Parent::Run(id.0)] {
+            let by_span = is_found_by_span(span, id, rehung).then_some(Parent::Span(span));
+            if by_span.is_some() {
+                self.waiting.place(span, order.clone());
+            }
+            for parent in by_span.into_iter().chain([Parent::Run(id.0)]) {
                 for below in self.waiting.released_by(parent) {
                     // The proxy's times are those of arrival.
                     let start = match below.rehung {
@@ -203,8 +206,16 @@ impl State {
     }
 }
 
+/// Returns true if a run is found by those that name its span as their parent: LangSmith makes a run id of the
+/// parent's eight bytes, and a span that says itself which run it is has another. The proxy looks at the id of
+/// the trace as well, which it gives to roots.
+fn is_found_by_span(span: SpanId, id: RunId, rehung: Option<Uuid>) -> bool {
+    let of_root = rehung.is_some() && id.0 == Uuid::from_bytes(span.trace);
+    id.0 == padded(span.span) || of_root
+}
+
 /// The UUID that the official SDKs name a span's run by: eight zero bytes, then the span's id.
-fn padded(span: [u8; 8]) -> Uuid {
+pub(super) fn padded(span: [u8; 8]) -> Uuid {
     let mut bytes = [0; 16];
     bytes[8..].copy_from_slice(&span);
     Uuid::from_bytes(bytes)
