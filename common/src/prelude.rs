@@ -18,8 +18,9 @@ pub use crate::model::{
 };
 pub use crate::propagation::{Egress, LangSmithPropagator, Propagator, TrustPolicy};
 pub use crate::trace::{
-    Anonymizer, Anthropic, Gemini, MemorySink, OpenAi, Parent, Redactor, RunTree, Sampler,
-    SamplingRate, Scope, Secret, TraceFutureExt, Tracer, configure, current, with_run, with_scope,
+    Ambient, Anonymizer, Anthropic, Gemini, JoinedText, MemorySink, OpenAi, OpenAiChat, Parent,
+    Redactor, RunTree, Sampler, SamplingRate, Scope, Secret, TraceFutureExt, TraceStreamExt,
+    Tracer, Updates, carry, child, configure, current, fold, with_run, with_scope,
 };
 pub use serde_json::{Value, json};
 

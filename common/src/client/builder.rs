@@ -14,7 +14,7 @@ use crate::export::{
     trimmed_key,
 };
 use crate::model::{Clock, IdGenerator, RunOp};
-use crate::trace::{RunSink, Tracer};
+use crate::trace::{RunSink, Tracer, Updates};
 
 /// Configures a [`Client`]. Made by [`Client::builder`]; a setting in code wins over the environment.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub struct ClientBuilder {
     service: Option<String>,
     omit_runtime: bool,
     sink: Option<Arc<dyn RunSink>>,
+    updates: Option<Updates>,
 }
 
 impl From<Config> for ClientBuilder {
@@ -36,6 +37,7 @@ impl From<Config> for ClientBuilder {
             service: None,
             omit_runtime: false,
             sink: None,
+            updates: None,
         }
     }
 }
@@ -318,6 +320,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Sends what open runs have so far, from time to time: for a server that takes more than one update of a
+    /// run, as the hosted LangSmith does not. Off by default; see [`Updates`].
+    #[must_use]
+    pub fn updates(mut self, updates: Updates) -> Self {
+        self.updates = Some(updates);
+        self
+    }
+
     /// Makes the client and starts its exporters.
     ///
     /// # Errors
@@ -355,6 +365,9 @@ impl ClientBuilder {
         }
         if let Some(service) = self.service {
             tracer = tracer.service(service);
+        }
+        if let Some(updates) = self.updates {
+            tracer = tracer.updates(updates);
         }
         if self.omit_runtime {
             tracer = tracer.omit_runtime();

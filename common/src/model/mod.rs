@@ -43,9 +43,7 @@ pub(crate) use process::Process;
 pub use replica::replica_id;
 pub use run::{Extra, NEW_TOKEN, Run, RunEvent, RunStatus, RunType};
 pub(crate) use short_text::ShortText;
-#[cfg(feature = "client")]
-pub(crate) use size::size_of;
-pub(crate) use size::{FIXED_SIZE, size_of_events, size_of_map, size_of_rest};
+pub(crate) use size::{FIXED_SIZE, size_of, size_of_events, size_of_map, size_of_rest};
 pub(crate) use to_value::to_value;
 pub use tree::{TraceTree, TreeNode};
 pub use unwritten::{Part, Place, Unwritten};

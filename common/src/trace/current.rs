@@ -1,17 +1,12 @@
 //! The current run of a task or a thread, and the scopes around it.
 
 use std::cell::RefCell;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use pin_project_lite::pin_project;
+use std::mem::swap;
 
 use super::process::is_configured;
 use super::run_tree::RunTree;
-use super::scope::{InScope, Scope};
+use super::scope::Scope;
 use super::surroundings::Surroundings;
-#[cfg(feature = "macros")]
 use super::tracer::Tracer;
 
 /// Something that was entered and not left: a run or a scope.
@@ -21,27 +16,92 @@ pub(super) enum Layer {
     Scope(Scope),
 }
 
-/// The layers of a thread, the outermost first.
-struct Layers {
+/// Layers, the outermost first: those of a thread, or of work that takes its own with it.
+#[derive(Debug, Clone)]
+pub(super) struct Layers {
     layers: Vec<Layer>,
     // How many of them are scopes.
     scopes: usize,
 }
 
 thread_local! {
-    static ENTERED: RefCell<Layers> = const {
-        RefCell::new(Layers {
-            layers: Vec::new(),
-            scopes: 0,
-        })
-    };
+    static ENTERED: RefCell<Layers> = const { RefCell::new(Layers::NONE) };
 }
 
-/// Returns the current run: the one whose [`TraceFutureExt::in_run`] or [`with_run`] is being executed,
-/// or that a [`Scope`] names as parent.
+impl Layers {
+    pub(super) const NONE: Self = Self {
+        layers: Vec::new(),
+        scopes: 0,
+    };
+
+    /// Copies what counts of this thread's layers: all scopes, and of the runs the innermost.
+    pub(super) fn here() -> Self {
+        let copied = ENTERED.try_with(|entered| {
+            let Self { layers, scopes } = &*entered.borrow();
+            let innermost = layers.iter().rposition(|it| matches!(it, Layer::Run(_)));
+            let counts = |(at, layer): (usize, &Layer)| {
+                let kept = Some(at) == innermost || matches!(layer, Layer::Scope(_));
+                kept.then(|| layer.clone())
+            };
+            Self {
+                // Deep recursion makes many runs: without scopes there is no need to go through them.
+                layers: match (scopes, innermost) {
+                    (0, at) => at
+                        .and_then(|at| layers.get(at))
+                        .cloned()
+                        .into_iter()
+                        .collect(),
+                    _ => layers.iter().enumerate().filter_map(counts).collect(),
+                },
+                scopes: *scopes,
+            }
+        });
+        copied.unwrap_or(Self::NONE)
+    }
+
+    /// Adds a run inside of all others.
+    pub(super) fn push_run(&mut self, run: RunTree) {
+        self.layers.push(Layer::Run(run));
+    }
+
+    /// Returns the current run of work that has these around it.
+    pub(super) fn current(&self) -> Option<RunTree> {
+        Surroundings::of(&self.layers, self.scopes).current()
+    }
+
+    /// Calls `work` with these in place of the thread's own, which come back after it, also after a panic.
+    pub(super) fn within<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let _replaced = Replaced::by(self);
+        work()
+    }
+}
+
+/// The thread's own layers, put aside.
+struct Replaced<'a>(&'a mut Layers);
+
+impl<'a> Replaced<'a> {
+    fn by(layers: &'a mut Layers) -> Self {
+        exchange(layers);
+        Self(layers)
+    }
+}
+
+impl Drop for Replaced<'_> {
+    fn drop(&mut self) {
+        exchange(self.0);
+    }
+}
+
+fn exchange(layers: &mut Layers) {
+    // Layers that are gone stay gone, then nothing is exchanged either time.
+    let _ = ENTERED.try_with(|entered| swap(&mut *entered.borrow_mut(), layers));
+}
+
+/// Returns the current run: the one whose [`in_run`](super::TraceFutureExt::in_run) or [`with_run`] is being
+/// executed, or that a [`Scope`] names as parent.
 ///
-/// A spawned task or thread has none, until it is given one; nor has a scope that is off, nor a thread
-/// whose thread-local values are being dropped.
+/// A task or thread that is started by other means than [`spawn`](super::spawn()) and [`carry`](super::carry)
+/// has none; nor has a scope that is off, nor a thread whose thread-local values are being dropped.
 pub fn current() -> Option<RunTree> {
     surroundings().current()
 }
@@ -75,7 +135,6 @@ pub fn add_metadata(key: impl Into<String>, value: impl Into<serde_json::Value>)
 
 /// Returns the tracer that code uses here which was given none: that of the nearest run or scope, else
 /// the process's default.
-#[cfg(feature = "macros")]
 pub(crate) fn tracer_here() -> Option<Tracer> {
     surroundings().tracer()
 }
@@ -100,45 +159,6 @@ pub(super) fn nothing_entered() -> bool {
 /// Returns true if no scope is around this place: then a run does as the run above it.
 pub(super) fn no_scope_entered() -> bool {
     ENTERED.try_with(|entered| entered.borrow().scopes == 0) != Ok(false)
-}
-
-/// Gives a future what is current while it is polled.
-pub trait TraceFutureExt: Future + Sized {
-    /// Wraps the future: whatever it does, between its awaits and on any thread, has `run` as current.
-    fn in_run(self, run: &RunTree) -> InRun<Self> {
-        InRun {
-            future: self,
-            run: run.clone(),
-        }
-    }
-
-    /// Wraps the future: whatever it does, between its awaits and on any thread, is inside of `scope`.
-    fn in_scope(self, scope: &Scope) -> InScope<Self> {
-        InScope::new(self, scope.clone())
-    }
-}
-
-impl<F: Future> TraceFutureExt for F {}
-
-pin_project! {
-    /// A future with a current run. Made by [`TraceFutureExt::in_run`].
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless polled"]
-    pub struct InRun<F> {
-        #[pin]
-        future: F,
-        run: RunTree,
-    }
-}
-
-impl<F: Future> Future for InRun<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let _entered = Entered::run(this.run.clone());
-        this.future.poll(cx)
-    }
 }
 
 /// Takes a layer off again, also when the work panics.

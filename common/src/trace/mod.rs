@@ -17,6 +17,7 @@
 //! decides what that is. Nothing here returns an error or panics. Start at [`RunTree`].
 
 mod builder;
+mod carry;
 mod current;
 mod gate;
 mod inherited;
@@ -30,17 +31,22 @@ mod secret;
 mod sink;
 mod surroundings;
 mod tracer;
+mod updates;
+mod work;
 
 #[cfg(feature = "macros")]
 pub(crate) use builder::serialized;
 pub use builder::{CLOCK_SKEW, RunBuilder};
+pub use carry::{Ambient, Carried, InRun, TraceFutureExt, carry};
+#[cfg(feature = "client")]
+pub use carry::{JoinSet, spawn, spawn_blocking};
 #[cfg(feature = "otel")]
 pub(crate) use current::is_switched_off;
 #[cfg(feature = "macros")]
 pub(crate) use current::tracer_here;
 #[cfg(feature = "tracing_layer")]
 pub(crate) use current::{Entered, enter};
-pub use current::{InRun, TraceFutureExt, add_metadata, current, with_run};
+pub use current::{add_metadata, current, with_run};
 pub use gate::GateCounts;
 pub use process::{AlreadyInstalled, DefaultGuard, configure, default_tracer, install_default};
 pub use provider::{Anthropic, Gemini, OpenAi, Provider};
@@ -54,3 +60,10 @@ pub use scope::{InScope, Parent, Scope, with_scope};
 pub use secret::{SECRET_MASK, Secret};
 pub use sink::{MemorySink, NoSink, RunSink, TeeSink};
 pub use tracer::{SERVICE, Tracer, TracerBuilder};
+pub use updates::{UPDATES_PER_SECOND, Updates};
+pub use work::{
+    CAPTURE_BYTES, CHUNK_COUNT, Fold, IntoRun, Items, JoinedText, OpenAiChat, Reduce,
+    TraceStreamExt, Traced, TracedStream, child, fold,
+};
+#[cfg(feature = "client")]
+pub use work::{TimedOut, WithTimeout};

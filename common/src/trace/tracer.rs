@@ -11,6 +11,7 @@ use super::redact::Redactor;
 use super::run_tree::{Fields, RunTree};
 use super::sampler::Sampler;
 use super::sink::{NoSink, RunSink};
+use super::updates::{Throttle, Updates};
 use crate::model::{
     Clock, IdGenerator, JsonMap, Part, Place, RandomIds, Run, RunContext, RunId, RunOp,
     SystemClock, Timestamp, TraceId, Unwritten, withhold_deep, withhold_deep_in,
@@ -52,6 +53,8 @@ struct Shared {
     own: Arc<Own>,
     recording: Recording,
     allow_unprocessed: bool,
+    // None as long as updates are off; clones of a tracer share the bound.
+    throttle: Option<Arc<Throttle>>,
 }
 
 /// What all runs of a tracer say of themselves, and what keeps them from saying it. A run that waits to be
@@ -109,6 +112,7 @@ impl Tracer {
                 }),
                 recording: Recording::On,
                 allow_unprocessed: false,
+                throttle: None,
             },
         }
     }
@@ -214,7 +218,7 @@ impl Tracer {
     /// Gives a run to the sink that has begun. What is too deep in it was withheld when it came in.
     pub(super) fn begin(&self, run: Arc<impl Unwritten + 'static>, bytes: usize) -> Option<Place> {
         if self.masks() {
-            self.submit_masked(run.write(Part::Begin));
+            self.submit_after_masking(run.write(Part::Begin));
             return None;
         }
         self.shared.sink.begin(run, bytes)
@@ -228,7 +232,7 @@ impl Tracer {
         bytes: usize,
     ) {
         if self.masks() {
-            return self.submit_masked(run.write(Part::End));
+            return self.submit_after_masking(run.write(Part::End));
         }
         self.shared.sink.end(run, place, bytes);
     }
@@ -239,10 +243,25 @@ impl Tracer {
         self.own().gate.redactor.is_some()
     }
 
-    fn submit_masked(&self, op: RunOp) {
-        if let Some(op) = self.own().gate.mask(op) {
-            self.shared.sink.submit(op);
+    fn submit_after_masking(&self, op: RunOp) {
+        if let Some(op) = self.mask(op) {
+            self.submit_masked(op);
         }
+    }
+
+    /// Returns what the redactor leaves of an operation.
+    pub(super) fn mask(&self, op: RunOp) -> Option<RunOp> {
+        self.own().gate.mask(op)
+    }
+
+    /// Gives an operation to the sink that was masked.
+    pub(super) fn submit_masked(&self, op: RunOp) {
+        self.shared.sink.submit(op);
+    }
+
+    /// Returns what bounds the updates of open runs, if they are on.
+    pub(super) fn throttle(&self) -> Option<&Throttle> {
+        self.shared.throttle.as_deref()
     }
 
     /// Returns what may leave of an operation, sampled and masked; none if nothing may.
@@ -422,6 +441,13 @@ impl TracerBuilder {
     #[must_use]
     pub fn inputs_on_patch(mut self, again: bool) -> Self {
         self.own_mut().inputs_on_patch = again;
+        self
+    }
+
+    /// Sends what open runs have so far, from time to time; never by default. See [`Updates`].
+    #[must_use]
+    pub fn updates(mut self, updates: Updates) -> Self {
+        self.shared.throttle = Some(Arc::new(Throttle::new(updates)));
         self
     }
 

@@ -174,6 +174,9 @@ impl Group {
         self.bytes += later.bytes;
         self.records.extend(later.records);
         match (&mut self.op, later.op) {
+            // Nothing is said of an open run that its end does not say, and more.
+            (RunOp::Patch(run), RunOp::Patch(update))
+                if run.end_time.is_some() && update.end_time.is_none() => {}
             (RunOp::Post(run), RunOp::Patch(update))
             | (RunOp::Patch(run), RunOp::Patch(update)) => {
                 run.absorb(*update);

@@ -24,7 +24,7 @@ pub(super) struct Admission {
 pub(super) enum Newcomer {
     /// The beginning of a run.
     Begin(RunId),
-    /// The update of a run.
+    /// The update that ends a run.
     End(RunId),
     /// Anything else.
     Other,
@@ -34,8 +34,9 @@ impl Newcomer {
     pub(super) fn of(op: &RunOp) -> Self {
         match op {
             RunOp::Post(run) => Self::Begin(run.id),
-            RunOp::Patch(run) => Self::End(run.id),
-            RunOp::Feedback(_) => Self::Other,
+            RunOp::Patch(run) if run.end_time.is_some() => Self::End(run.id),
+            // What an update of an open run says, its end says too.
+            RunOp::Patch(_) | RunOp::Feedback(_) => Self::Other,
         }
     }
 }

@@ -77,7 +77,9 @@ impl Inner {
             record.end = Some(now.max(self.live.segment.start));
             size_of_end(&state)
         };
-        self.tracer.end(self.live.clone(), self.place, bytes);
+        // An update came after the beginning: the end joins neither.
+        let place = self.place.filter(|_| !self.stop_updating());
+        self.tracer.end(self.live.clone(), place, bytes);
     }
 }
 

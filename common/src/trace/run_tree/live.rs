@@ -165,29 +165,12 @@ impl Unwritten for Live {
     }
 
     fn write(&self, part: Part) -> RunOp {
-        let order = match self.order.get() {
-            Some(order) => DottedOrder::clone(order),
-            // It need not be kept: nobody asks a run for it that has ended, as a rule.
-            None => self.make_order(),
-        };
-        let name = String::from(self.name.clone());
-        let run = Run::begin(order, name, self.run_type.clone(), self.segment.start);
-        let mut run = Box::new(run);
         let (inherited, record) = {
             let mut state = self.lock();
             let record = state.record.part(part, self.own.inputs_on_patch);
             (state.inherited.clone(), record)
         };
-        run.project = inherited.project.as_deref().map(Into::into);
-        run.tags = inherited.tags;
-        run.extra = Extra {
-            metadata: inherited.metadata,
-            runtime: self.own.runtime.clone(),
-            ..Extra::default()
-        };
-        record.write(&mut run);
-        self.own.describe(&mut run);
-        self.own.gate.mark(&mut run);
+        let run = self.write_record(inherited, record);
         match part {
             Part::Begin | Part::Whole => RunOp::Post(run),
             Part::End => RunOp::Patch(run),
@@ -198,6 +181,40 @@ impl Unwritten for Live {
         let forgotten = self.lock().record.part(part, self.own.inputs_on_patch);
         // Not under the lock: the bytes of a file may be of a type of the caller's.
         drop(forgotten);
+    }
+}
+
+impl Live {
+    /// Writes what is known so far as an update that ends nothing. All of it is said again at the end.
+    pub(super) fn write_so_far(&self) -> RunOp {
+        let (inherited, record) = {
+            let state = self.lock();
+            let record = state.record.so_far(self.own.inputs_on_patch);
+            (state.inherited.clone(), record)
+        };
+        RunOp::Patch(self.write_record(inherited, record))
+    }
+
+    fn write_record(&self, inherited: Inherited, record: Record) -> Box<Run> {
+        let order = match self.order.get() {
+            Some(order) => DottedOrder::clone(order),
+            // It need not be kept: nobody asks a run for it that has ended, as a rule.
+            None => self.make_order(),
+        };
+        let name = String::from(self.name.clone());
+        let run = Run::begin(order, name, self.run_type.clone(), self.segment.start);
+        let mut run = Box::new(run);
+        run.project = inherited.project.as_deref().map(Into::into);
+        run.tags = inherited.tags;
+        run.extra = Extra {
+            metadata: inherited.metadata,
+            runtime: self.own.runtime.clone(),
+            ..Extra::default()
+        };
+        record.write(&mut run);
+        self.own.describe(&mut run);
+        self.own.gate.mark(&mut run);
+        run
     }
 }
 
@@ -227,6 +244,27 @@ impl Record {
                 more,
                 ..Self::default()
             },
+        }
+    }
+
+    /// Copies what an end would say now, but for the end itself and for files, which leave once.
+    fn so_far(&self, inputs_again: bool) -> Self {
+        let more = self.more.as_ref().map(|more| {
+            Box::new(More {
+                events: more.events.clone(),
+                other: more.other.clone(),
+                reference_example_id: more.reference_example_id,
+                ..More::default()
+            })
+        });
+        Self {
+            inputs: match inputs_again {
+                true => self.inputs.clone(),
+                false => Fields::Unsaid,
+            },
+            outputs: self.outputs.clone(),
+            end: None,
+            more,
         }
     }
 

@@ -12,6 +12,7 @@ mod describe;
 mod end;
 mod fields;
 mod live;
+mod update;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,10 +25,12 @@ use super::builder::{CLOCK_SKEW, RunBuilder};
 use super::current::no_scope_entered;
 use super::inherited::{Above, Inherited};
 use super::tracer::Tracer;
+use super::work::CHUNK_COUNT;
 use crate::model::{
     DottedOrder, Place, Process, RunContext, RunId, RunType, Segment, TraceId, USAGE_METADATA,
     withhold_deep_in_shared,
 };
+use update::Updating;
 
 /// A run that has started: the handle to describe it, end it, and start runs below it.
 ///
@@ -52,7 +55,7 @@ enum Handle {
 }
 
 /// Metadata that says something of one run alone. Inherited, a usage would be counted again for each child.
-const OWN_METADATA: [&str; 2] = [USAGE_METADATA, CLOCK_SKEW];
+const OWN_METADATA: [&str; 3] = [USAGE_METADATA, CLOCK_SKEW, CHUNK_COUNT];
 
 /// How often a forked process tries to look into a run of its parent's.
 const ATTEMPTS_OF_CHILD: usize = 1_000;
@@ -65,6 +68,8 @@ struct Inner {
     sampled: bool,
     // Where the sink holds the beginning.
     place: Option<Place>,
+    // None unless the tracer sends updates.
+    updating: Option<Box<Updating>>,
     // Where its handles count: a forked child has copies of them.
     process: Process,
     // Set under the lock; it may be looked at without, by whoever looks again under it.
@@ -105,6 +110,7 @@ impl RunTree {
             tracer,
             live: Arc::new(live),
             place: None,
+            updating: None,
             process: Process::current(),
             // From the first, for this process: nothing changes it and nothing is sent.
             ended: AtomicBool::new(true),
@@ -126,11 +132,13 @@ impl RunTree {
             true => tracer.begin(live.clone(), bytes),
             false => None,
         };
+        let updating = tracer.throttle().is_some() && sampled;
         let inner = Inner {
             tracer,
             live,
             sampled,
             place,
+            updating: updating.then(Box::default),
             process: Process::current(),
             ended: AtomicBool::new(false),
         };
