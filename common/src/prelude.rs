@@ -34,12 +34,14 @@ pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]
 pub use crate::lab::check::{Capture, Check, Exercise};
 #[cfg(feature = "lab")]
-pub use crate::lab::llm::{Answer, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming};
+pub use crate::lab::llm::{
+    Answer, ChatReply, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming, text_of,
+};
 #[cfg(feature = "lab")]
 pub use crate::lab::{
     Browser, HeaderProxy, Lesson, LessonCard, Misconfiguration, NodeService, PageCall, PeerEnv,
-    PeerError, Preflight, PythonService, Service, as_json, http_client, in_turns, kernel::versions,
-    pause, story,
+    PeerError, Preflight, PythonService, Queue, Service, Worker, as_json, http_client, in_turns,
+    kernel::versions, pause, story,
 };
 #[cfg(feature = "langsmith_mock")]
 pub use crate::langsmith_mock::LangSmithMock;
@@ -50,4 +52,6 @@ pub use crate::middleware::{
 #[cfg(feature = "macros")]
 pub use crate::traceable;
 #[cfg(feature = "lab")]
-pub use {axum, genai, reqwest, serde, tokio, tower_http, tracing};
+pub use {
+    axum, futures_util, genai, reqwest, serde, tokio, tokio_tungstenite, tower_http, tracing,
+};

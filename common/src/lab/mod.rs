@@ -5,6 +5,7 @@
 //!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
 //!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
 //!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
+//! Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
 //! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
 //! llm::Model ──asks, through a real client crate──► llm::ScriptedLlm, or a provider with WORKBOOK_LLM
 //! ```
@@ -12,6 +13,7 @@
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
 //! [`Lesson`].
 
+mod broker;
 mod browser;
 mod card;
 pub mod check;
@@ -27,11 +29,13 @@ mod peer_env;
 mod preflight;
 mod proxy;
 mod python;
+mod queue;
 mod service;
 pub mod story;
 mod target;
 mod turns;
 mod watch;
+mod worker;
 
 pub use browser::{Browser, PageCall};
 pub use card::LessonCard;
@@ -44,9 +48,11 @@ pub use peer_env::PeerEnv;
 pub use preflight::{Finding, Preflight, Weight};
 pub use proxy::{HeaderProxy, HeaderProxyBuilder};
 pub use python::PythonService;
+pub use queue::{Delivery, Queue, QueueError, QueueKind, REDELIVER_AFTER};
 pub use service::Service;
 pub use target::Target;
 pub use turns::in_turns;
+pub use worker::{ATTEMPTS, Attempt, Handled, Worker};
 
 /// Pauses the present task; in lessons it stands for real work.
 pub async fn pause(millis: u64) {

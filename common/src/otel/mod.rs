@@ -41,6 +41,7 @@
 
 mod address;
 pub mod attributes;
+mod carrier;
 mod dialect;
 mod exporter;
 mod failure;
@@ -54,6 +55,7 @@ mod propagator;
 mod sampling;
 
 pub use address::traces_url;
+pub use carrier::{CarrierReader, CarrierWriter};
 pub use dialect::complete;
 pub use exporter::{DEFAULT_SPAN_TIMEOUT, LangSmithExporter, OtelError, SpanCounts, SpanStats};
 pub use failure::{fail, fail_in};

@@ -154,7 +154,7 @@ impl TextMapPropagator for ContextPropagator {
     }
 }
 
-static FIELDS: LazyLock<[String; 4]> =
+pub(super) static FIELDS: LazyLock<[String; 4]> =
     LazyLock::new(|| [TRACEPARENT, TRACESTATE, TRACE_HEADER, BAGGAGE_HEADER].map(str::to_owned));
 
 /// Returns a span context that stands for a run elsewhere, so that spans share its trace.

@@ -34,6 +34,14 @@ pub const MAX_TAG_BYTES: usize = 256;
 /// Longest name of a project in bytes: 256. A longer one is ignored.
 pub const MAX_PROJECT_BYTES: usize = 256;
 
+/// Most entries that are read of a JSON object among [`Entries`](super::Entries): 64. Further ones are
+/// ignored.
+pub const MAX_ENTRIES: usize = 64;
+/// Longest file that is read for a context: 64 KiB. A longer one is refused.
+pub const MAX_FILE_BYTES: usize = 64 * 1024;
+/// Most runs that the metadata of a batch names: 100. Further ones are counted.
+pub const MAX_LINKS: usize = 100;
+
 /// Metadata that LangSmith gives a meaning: read from a header only when allow-listed, because it would
 /// let a stranger write into somebody's conversation.
 pub const RESERVED_METADATA: [&str; 5] = [

@@ -3,7 +3,7 @@
 //! ```text
 //! RunContext ──inject──► Injector:  langsmith-trace: <dotted order>
 //!                                   baggage: langsmith-metadata=…,langsmith-tags=…,langsmith-project=…
-//!                                        │ HTTP headers · message headers · JSON `_meta` · plain pairs
+//!                                        │ HTTP and message headers · JSON · environment · file
 //! RunContext ◄──extract── Extractor ◄────┘
 //!      ▲           └ limits · trust policy · allow-lists; whatever is refused is counted by reason
 //!      └ none, and the reason, if the header is missing, broken or not trusted
@@ -11,10 +11,11 @@
 //!
 //! Strict in what it sends, tolerant in what it reads: nothing that a stranger can put into a header
 //! makes [`Propagator::extract`] fail or panic, and nothing but ids and an allow-list comes out of it.
+//! The carriers are listed in [`carrier`], for every way that a call can take between two processes.
 //! Start at [`LangSmithPropagator`].
 
 mod baggage;
-mod carrier;
+pub mod carrier;
 mod counters;
 mod egress;
 mod extracted;
@@ -24,7 +25,7 @@ mod trust;
 
 use std::fmt;
 
-pub use carrier::{Extractor, Injector};
+pub use carrier::{ChildEnv, Entries, Extractor, Injector, Job};
 pub use counters::PropagationCounters;
 pub use egress::{Egress, EgressCounters};
 pub use extracted::{Extracted, INCOMING_RUN_ID, INCOMING_TRACE_ID, IgnoredEntries, Outcome};

@@ -1,0 +1,312 @@
+//! A queue between two services of a lesson, with a real broker where there is one.
+//!
+//! ```text
+//! run ──publish──► Redis Streams │ NATS JetStream │ a channel in this process ──next──► Delivery
+//!         └ body, and the run's context as fields or headers                      ack · retry · put_aside
+//! ```
+//!
+//! All three keep a message until it is acknowledged, bring one back whose worker died, and count attempts.
+//! Start at [`Queue`].
+
+mod delivery;
+mod in_process;
+mod message;
+mod nats;
+mod redis_streams;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+pub use self::delivery::Delivery;
+use self::in_process::InProcess;
+use self::message::{Fate, Message, Receipt};
+use self::nats::Nats;
+use self::redis_streams::RedisStreams;
+use super::broker;
+use crate::propagation::{Entries, LangSmithPropagator};
+use crate::trace::RunTree;
+
+/// How long a message may be with a worker before the broker takes the worker for dead: one minute. A
+/// lesson on a busy machine must not see attempts that nobody made.
+pub const REDELIVER_AFTER: Duration = Duration::from_secs(60);
+
+/// What keeps the messages of a [`Queue`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueKind {
+    /// `redis-server` of the system's packages, started for this queue alone.
+    RedisStreams,
+    /// `nats-server` of the system's packages with JetStream, started for this queue alone.
+    Nats,
+    /// A channel in this process.
+    InProcess,
+}
+
+impl QueueKind {
+    /// Says why a queue of this kind cannot be started here; nothing if it can.
+    pub fn missing(self) -> Option<String> {
+        let program = match self {
+            Self::RedisStreams => redis_streams::PROGRAM,
+            Self::Nats => nats::PROGRAM,
+            Self::InProcess => return None,
+        };
+        let missing = || QueueError::Missing { program }.to_string();
+        broker::find(program).is_none().then(missing)
+    }
+}
+
+/// A queue of messages, each with the context of the run that sent it. A cheap clone.
+///
+/// It says itself what it is made of. Its broker is started with the queue, in memory and for nobody else
+/// on this machine, and stops with the last clone; also when the process behind a notebook is killed.
+///
+/// ```no_run
+/// use common::lab::Queue;
+/// # use common::trace::RunTree;
+/// # async fn lesson(run: RunTree) -> Result<(), common::lab::QueueError> {
+/// let queue = Queue::start("pages").await?;
+/// println!("{queue}"); // queue `pages` on Redis Streams (redis-server 7.0.15)
+/// queue.publish(&serde_json::json!({"page": 7}), &run).await?;
+///
+/// let delivery = queue.next().await?;
+/// assert_eq!((delivery.body()["page"].as_u64(), delivery.attempt()), (Some(7), 1));
+/// assert!(delivery.carrier().iter().any(|(name, _)| name == "langsmith-trace"));
+/// delivery.ack().await
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Queue(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    broker: Backend,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Redis(RedisStreams),
+    Nats(Nats),
+    InProcess(InProcess),
+}
+
+impl Queue {
+    /// Starts a queue on Redis Streams, else on NATS, else in this process: on the first that is here.
+    ///
+    /// # Errors
+    /// When a broker is here and does not start.
+    pub async fn start(name: &str) -> Result<Self, QueueError> {
+        let kinds = [QueueKind::RedisStreams, QueueKind::Nats];
+        let here = kinds.into_iter().find(|kind| kind.missing().is_none());
+        Self::start_on(here.unwrap_or(QueueKind::InProcess), name, REDELIVER_AFTER).await
+    }
+
+    /// Starts a queue of a kind, which brings a message again that was not settled in `redeliver_after`. In
+    /// this process nobody can die alone, so a queue of [`QueueKind::InProcess`] does not watch the time.
+    ///
+    /// # Errors
+    /// When the broker is not here or does not start. A name is letters, digits, `-` and `_`.
+    pub async fn start_on(
+        kind: QueueKind,
+        name: &str,
+        redeliver_after: Duration,
+    ) -> Result<Self, QueueError> {
+        let plain = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_');
+        if name.is_empty() || !name.bytes().all(plain) {
+            return Err(QueueError::Name);
+        }
+        super::kernel::start();
+        let find = |program| broker::find(program).ok_or(QueueError::Missing { program });
+        let broker = match kind {
+            QueueKind::RedisStreams => {
+                let program = find(redis_streams::PROGRAM)?;
+                Backend::Redis(RedisStreams::start(&program, name, redeliver_after).await?)
+            }
+            QueueKind::Nats => {
+                let program = find(nats::PROGRAM)?;
+                Backend::Nats(Nats::start(&program, name, redeliver_after).await?)
+            }
+            QueueKind::InProcess => Backend::InProcess(InProcess::default()),
+        };
+        let name = name.to_owned();
+        Ok(Self(Arc::new(Inner { name, broker })))
+    }
+
+    /// Returns what keeps the messages.
+    pub fn kind(&self) -> QueueKind {
+        match &self.0.broker {
+            Backend::Redis(_) => QueueKind::RedisStreams,
+            Backend::Nats(_) => QueueKind::Nats,
+            Backend::InProcess(_) => QueueKind::InProcess,
+        }
+    }
+
+    /// Sends a message below `run`: whoever handles it continues its trace.
+    ///
+    /// # Errors
+    /// When the broker is gone.
+    pub async fn publish(&self, body: &Value, run: &RunTree) -> Result<(), QueueError> {
+        let context = run.context();
+        let entries = context.map(|context| Entries::of(&LangSmithPropagator::new(), &context));
+        self.publish_with(body, entries.unwrap_or_default()).await
+    }
+
+    /// Sends a message with entries of your own: those of another propagator, or none.
+    ///
+    /// # Errors
+    /// When the broker is gone.
+    pub async fn publish_with(&self, body: &Value, entries: Entries) -> Result<(), QueueError> {
+        let message = Message {
+            body: body.to_string(),
+            entries,
+            attempt: 1,
+        };
+        match &self.0.broker {
+            Backend::Redis(redis) => redis.push(&message).await,
+            Backend::Nats(nats) => nats.push(&message).await,
+            Backend::InProcess(queue) => {
+                queue.push(message);
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for the next message. Dropping the future loses none.
+    ///
+    /// # Errors
+    /// When the broker is gone.
+    pub async fn next(&self) -> Result<Delivery, QueueError> {
+        let inner = self.0.clone();
+        if let Backend::InProcess(queue) = &inner.broker {
+            let message = queue.pull().await;
+            return Ok(Delivery::of(inner, message, Receipt::InProcess).seen());
+        }
+        // In a task of its own: a broker may hand over a message when nobody waits any more, and then it
+        // goes back, because it is dropped.
+        let (taken, waiting) = oneshot::channel();
+        tokio::spawn(async move {
+            let pulled = inner.pull(&|| !taken.is_closed()).await;
+            let delivery = pulled.map(|pulled| {
+                pulled.map(|(message, receipt)| Delivery::of(inner, message, receipt))
+            });
+            if let Some(delivery) = delivery.transpose() {
+                drop(taken.send(delivery));
+            }
+        });
+        let delivery = waiting.await.map_err(|_| QueueError::Stopped)??;
+        Ok(delivery.seen())
+    }
+
+    /// Returns the bodies of the messages that were put aside, in that order.
+    ///
+    /// # Errors
+    /// When the broker is gone.
+    pub async fn put_aside(&self) -> Result<Vec<Value>, QueueError> {
+        let aside = match &self.0.broker {
+            Backend::Redis(redis) => redis.aside().await?,
+            Backend::Nats(nats) => nats.aside().await?,
+            Backend::InProcess(queue) => queue.aside(),
+        };
+        Ok(aside.iter().map(Message::value).collect())
+    }
+}
+
+impl Inner {
+    /// Waits for a message as long as it is wanted.
+    async fn pull(&self, is_wanted: &Wanted<'_>) -> Result<Option<(Message, Receipt)>, QueueError> {
+        Ok(match &self.broker {
+            Backend::Redis(redis) => {
+                let taken = redis.pull(is_wanted).await?;
+                taken.map(|(message, id)| (message, Receipt::Redis(id)))
+            }
+            Backend::Nats(nats) => {
+                let taken = nats.pull(is_wanted).await?;
+                taken.map(|(message, acker)| (message, Receipt::Nats(acker)))
+            }
+            Backend::InProcess(queue) => Some((queue.pull().await, Receipt::InProcess)),
+        })
+    }
+
+    async fn settle(&self, receipt: &Receipt, fate: Fate) -> Result<(), QueueError> {
+        match (&self.broker, receipt) {
+            (Backend::Redis(redis), Receipt::Redis(id)) => redis.settle(id, &fate).await,
+            (Backend::Nats(nats), Receipt::Nats(acker)) => nats.settle(acker, &fate).await,
+            (Backend::InProcess(queue), _) => {
+                queue.settle(fate);
+                Ok(())
+            }
+            // A delivery holds the queue that it came from.
+            _ => Err(QueueError::Stopped),
+        }
+    }
+}
+
+/// Says whether somebody still waits.
+type Wanted<'w> = dyn Fn() -> bool + Send + Sync + 'w;
+
+impl fmt::Display for Queue {
+    /// Says what the queue is made of.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.0.name;
+        match &self.0.broker {
+            Backend::Redis(redis) => {
+                write!(
+                    f,
+                    "queue `{name}` on Redis Streams (redis-server {})",
+                    redis.version
+                )
+            }
+            Backend::Nats(nats) => {
+                write!(
+                    f,
+                    "queue `{name}` on NATS JetStream (nats-server {})",
+                    nats.version
+                )
+            }
+            Backend::InProcess(_) => write!(
+                f,
+                "queue `{name}` in this process, without a broker (redis-server and nats-server are \
+                 what it looks for)"
+            ),
+        }
+    }
+}
+
+/// Why a queue does not work. Its `Debug` is its `Display`, so that `expect` reads well.
+#[derive(thiserror::Error)]
+pub enum QueueError {
+    /// The broker's program is not here: install the package of that name, or take [`Queue::start`], which
+    /// does without.
+    #[error("{program} is not installed; on Debian and Ubuntu, `apt install {program}` brings it")]
+    Missing {
+        /// Which program.
+        program: &'static str,
+    },
+    /// The name has letters that not every broker takes: use letters, digits, `-` and `_`.
+    #[error("the name of a queue is letters, digits, `-` and `_`")]
+    Name,
+    /// The broker does not start: its last words say why.
+    #[error("the broker does not start\n{0}")]
+    Start(String),
+    /// Its process cannot be started, or its folder not made: look at the temporary folder.
+    #[error("the broker cannot be started: {0}")]
+    Io(#[from] std::io::Error),
+    /// Redis refused, or is gone: run the cell that starts it again.
+    #[error("Redis: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// NATS refused, or is gone: run the cell that starts it again.
+    #[error("NATS: {0}")]
+    Nats(String),
+    /// The runtime that asked the broker has ended.
+    #[error("nobody asks the broker any more")]
+    Stopped,
+}
+
+impl fmt::Debug for QueueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
