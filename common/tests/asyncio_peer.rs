@@ -40,7 +40,7 @@ async fn a_pool_of_threads_loses_the_parent_and_the_sdks_own_keeps_it() {
         python.flush().await.expect("flushed");
         // Beside the gateway's and the two scores: the middleware's, and that of the function.
         let tree = lesson.tree(5).await;
-        assert_eq!(tree.roots().len(), roots, "{way}:\n{}", text_tree(&tree));
+        assert_eq!(tree.tops().len(), roots, "{way}:\n{}", text_tree(&tree));
         assert!(tree.orphans().is_empty(), "{way}:\n{}", text_tree(&tree));
     }
 }
