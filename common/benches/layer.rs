@@ -13,11 +13,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::middleware::TracingLayer;
 use common::propagation::TrustPolicy;
 use common::trace::{NoSink, Tracer};
 use futures_util::FutureExt as _;
 use http::{Request, Response};
+use http_body_util::Empty;
 use rounds::{Row, compare, repeated};
 use sinks::exported;
 use tower::{Service, service_fn};
@@ -25,14 +27,14 @@ use tower_layer::Layer as _;
 
 const ORDER: &str = "20261122T100538926531Z01a202b7-f0ee-7646-9e7b-a245c1fc89c2";
 
-fn answer(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
+fn answer(request: Request<()>) -> Ready<Result<Response<Empty<Bytes>>, Infallible>> {
     black_box(request);
-    ready(Ok(Response::new(())))
+    ready(Ok(Response::new(Empty::new())))
 }
 
-fn ask<'a, S>(name: &'a str, with_header: bool, mut service: S) -> Row<'a>
+fn ask<'a, S, R>(name: &'a str, with_header: bool, mut service: S) -> Row<'a>
 where
-    S: Service<Request<()>, Response = Response<()>, Error = Infallible> + 'a,
+    S: Service<Request<()>, Response = Response<R>, Error = Infallible> + 'a,
 {
     repeated(name, 2_000, move || {
         let mut request = Request::post("/answer");

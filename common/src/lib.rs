@@ -21,7 +21,7 @@
 //! | Room | Holds | Feature |
 //! |---|---|---|
 //! | [`model`] | what a run is: its place, usage and costs, attachments, feedback | always |
-//! | [`trace`] | the life of a run in one process: scopes, sampling, masking | always |
+//! | [`trace`] | the life of a run in one process: scopes, tasks, streams, sampling, masking | always |
 //! | [`propagation`] | context ↔ headers, and which hosts may see them | always |
 //! | [`export`] | operations → bytes → endpoint, on a thread of its own | `client` |
 //! | [`client`] | the facade: configuration, tracer, exporter | `client` |

@@ -7,11 +7,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use common::middleware::{IncomingTrace, TracingLayer};
+use bytes::Bytes;
+use common::middleware::{IncomingTrace, TracedBody, TracingLayer};
 use common::model::{Run, RunStatus};
 use common::propagation::{Outcome, TrustPolicy};
 use common::trace::{MemorySink, RunTree, Tracer, current};
 use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
@@ -36,15 +39,21 @@ fn request(headers: &[(&str, &str)]) -> Request<String> {
     request.body("body".to_owned()).expect("a request")
 }
 
-async fn answer(request: Request<String>, status: StatusCode) -> Result<Response<u8>, Infallible> {
+async fn answer(
+    request: Request<String>,
+    status: StatusCode,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let incoming: &IncomingTrace = request.extensions().get().expect("inserted");
     incoming.start("step").start().end();
-    let mut response = Response::new(7);
+    let mut response = Response::new(Full::from("7"));
     *response.status_mut() = status;
     Ok(response)
 }
 
-async fn serve(layer: &TracingLayer, request: Request<String>) -> Response<u8> {
+async fn serve(
+    layer: &TracingLayer,
+    request: Request<String>,
+) -> Response<TracedBody<Full<Bytes>>> {
     let service = layer.layer(service_fn(|request| answer(request, StatusCode::OK)));
     service.oneshot(request).await.expect("infallible")
 }
@@ -57,7 +66,14 @@ fn find<'a>(runs: &'a [Run], name: &str) -> &'a Run {
 async fn a_request_becomes_a_run_and_what_its_handler_starts_hangs_below() {
     let (sink, tracer) = tracer();
     let response = serve(&TracingLayer::new(&tracer), request(&[])).await;
-    assert_eq!((response.status(), *response.body()), (StatusCode::OK, 7));
+    assert_eq!(response.status(), StatusCode::OK);
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .expect("whole")
+        .to_bytes();
+    assert_eq!(body, "7");
     let runs = sink.runs();
     let run = find(&runs, "POST /answer");
     assert_eq!(run.status(), RunStatus::Success);
@@ -176,7 +192,7 @@ async fn a_server_error_fails_the_run_and_a_client_error_does_not() {
 #[tokio::test]
 async fn an_error_of_the_service_passes_through_and_fails_the_run() {
     let (sink, tracer) = tracer();
-    let failing = |_: Request<String>| ready(Err::<Response<u8>, &str>("mine"));
+    let failing = |_: Request<String>| ready(Err::<Response<Full<Bytes>>, &str>("mine"));
     let service = TracingLayer::new(&tracer).layer(service_fn(failing));
     assert_eq!(service.oneshot(request(&[])).await.err(), Some("mine"));
     assert!(
@@ -194,7 +210,7 @@ async fn a_panic_ends_the_run_and_says_so() {
         if true {
             panic!("on purpose");
         }
-        Ok::<_, Infallible>(Response::new(0_u8))
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
     }));
     let ended = tokio::spawn(service.oneshot(request(&[]))).await;
     assert!(ended.expect_err("it panicked").is_panic());
@@ -214,7 +230,7 @@ async fn a_caller_who_goes_away_ends_the_run_though_its_handle_lives_on() {
     let keep = kept.clone();
     let mut service = TracingLayer::new(&tracer).layer(service_fn(move |r: Request<String>| {
         *keep.lock().expect("not poisoned") = r.extensions().get().cloned();
-        std::future::pending::<Result<Response<u8>, Infallible>>()
+        std::future::pending::<Result<Response<Full<Bytes>>, Infallible>>()
     }));
     {
         let mut future = pin!(service.call(request(&[])));
@@ -233,17 +249,33 @@ async fn a_caller_who_goes_away_ends_the_run_though_its_handle_lives_on() {
 
 #[tokio::test]
 async fn a_run_kept_open_ends_with_the_streamed_body_and_not_with_the_head() {
-    async fn stream(request: Request<String>) -> Result<Response<RunTree>, Infallible> {
+    struct Streamed(RunTree);
+    impl Body for Streamed {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            self.0.end_with(json!({"tokens": 3}));
+            Poll::Ready(None)
+        }
+    }
+    async fn stream(request: Request<String>) -> Result<Response<Streamed>, Infallible> {
         let incoming: &IncomingTrace = request.extensions().get().expect("inserted");
-        Ok(Response::new(incoming.keep_open().expect("recorded")))
+        Ok(Response::new(Streamed(
+            incoming.keep_open().expect("recorded"),
+        )))
     }
     let (sink, tracer) = tracer();
     let layer = TracingLayer::new(&tracer);
     let answer = layer.layer(service_fn(stream)).oneshot(request(&[])).await;
     let body = answer.expect("infallible").into_body();
     assert_eq!(sink.runs()[0].status(), RunStatus::Pending);
-    body.end_with(json!({"tokens": 3}));
+    body.collect().await.expect("whole");
     assert_eq!(sink.runs()[0].status(), RunStatus::Success);
+    let outputs = sink.runs()[0].outputs.clone().map(Value::Object);
+    assert_eq!(outputs, Some(json!({"tokens": 3})));
 
     let answer = layer.layer(service_fn(stream)).oneshot(request(&[])).await;
     drop(answer);
@@ -265,7 +297,7 @@ async fn the_run_is_current_while_the_service_is_called_and_polled() {
         async move {
             tokio::task::yield_now().await;
             child(&inner, "in poll");
-            Ok::<_, Infallible>(Response::new(0_u8))
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
         }
     }));
     service.oneshot(request(&[])).await.expect("infallible");
@@ -339,9 +371,10 @@ async fn readiness_is_the_inner_services_and_goes_to_the_instance_that_is_called
     #[derive(Clone, Default)]
     struct Slow(u8);
     impl Service<Request<String>> for Slow {
-        type Response = Response<u8>;
+        type Response = Response<Full<Bytes>>;
         type Error = Infallible;
-        type Future = Pin<Box<dyn Future<Output = Result<Response<u8>, Infallible>> + Send>>;
+        type Future =
+            Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
         fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
             self.0 += 1;
             if self.0 < 2 {

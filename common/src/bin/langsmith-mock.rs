@@ -33,6 +33,9 @@ struct Arguments {
     /// Store runs in spite of their violations.
     #[arg(long)]
     lenient: bool,
+    /// Take any number of updates of a run until one ends it; LangSmith takes one.
+    #[arg(long)]
+    open_updates: bool,
     /// Milliseconds to wait before each answer.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
@@ -67,6 +70,9 @@ async fn main() -> ExitCode {
     let mut builder = LangSmithMock::builder().latency(Duration::from_millis(arguments.latency));
     if arguments.lenient {
         builder = builder.lenient();
+    }
+    if arguments.open_updates {
+        builder = builder.take_open_updates();
     }
     if let Some((percent, status)) = arguments.fail {
         for route in [

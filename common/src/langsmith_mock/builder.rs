@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::core::Core;
 use super::fault::Fault;
 use super::keys::Doors;
+use super::merge::Updates;
 use super::mock::LangSmithMock;
 use super::on_axum::{self, ServeError};
 use super::on_wiremock;
@@ -62,6 +63,8 @@ impl Default for ServerInfo {
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) strict: bool,
+    // More than one update of a run counts as long as it is open.
+    pub(super) open_updates: bool,
     pub(super) conflict_on_repeat: Option<bool>,
     pub(super) doors: Doors,
     pub(super) limits: Limits,
@@ -71,6 +74,17 @@ pub(super) struct Settings {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) orphan_window: Duration,
     pub(super) span_mapping: SpanMapping,
+}
+
+impl Settings {
+    /// Returns how many updates of one run count.
+    pub(super) fn updates(&self) -> Updates {
+        match (self.strict, self.open_updates) {
+            (false, _) => Updates::Any,
+            (true, true) => Updates::WhileOpen,
+            (true, false) => Updates::One,
+        }
+    }
 }
 
 /// How long a span waits for its parent. Self-hosted LangSmith calls it
@@ -86,6 +100,7 @@ impl Default for MockBuilder {
     fn default() -> Self {
         Self(Settings {
             strict: true,
+            open_updates: false,
             conflict_on_repeat: None,
             doors: Doors::default(),
             limits: Limits::default(),
@@ -122,6 +137,16 @@ impl MockBuilder {
     /// [`conflict_on_repeat`](Self::conflict_on_repeat).
     pub fn accept_repeats(mut self) -> Self {
         self.0.conflict_on_repeat = Some(false);
+        self
+    }
+
+    /// Takes any number of updates of a run as long as it has not ended, and shows it as pending with what
+    /// they say; for tracers with [`Updates`](crate::trace::Updates) switched on.
+    ///
+    /// LangSmith takes one update per run, and so does a strict stand-in without this. A lenient one takes
+    /// them all.
+    pub fn take_open_updates(mut self) -> Self {
+        self.0.open_updates = true;
         self
     }
 

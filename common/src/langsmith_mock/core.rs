@@ -70,7 +70,7 @@ impl Core {
         }
         Self {
             state: Mutex::new(State {
-                store: Store::new(settings.limits, settings.strict),
+                store: Store::new(settings.limits, settings.strict, settings.updates()),
                 faults,
                 keys: Keys::new(settings.doors.clone()),
                 waiting: Waiting::new(settings.orphan_window, &settings.limits),

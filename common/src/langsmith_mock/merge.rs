@@ -26,16 +26,30 @@ pub(super) enum Merge {
     Differs,
 }
 
+/// How many updates of one run count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Updates {
+    #[default]
+    One,
+    /// All until one ends the run.
+    WhileOpen,
+    Any,
+}
+
+fn is_open(update: &JsonMap) -> bool {
+    !update.contains_key("end_time")
+}
+
 impl StoredRun {
     /// Takes an operation in; its fields hold no null.
     ///
-    /// LangSmith takes each operation once. A lenient stand-in adds a second update to the first.
+    /// LangSmith takes each operation once; where `takes` says so, a second update is added to the first.
     pub(super) fn take(
         &mut self,
         kind: OpKind,
         fields: JsonMap,
         bytes: usize,
-        strict: bool,
+        takes: Updates,
     ) -> Merge {
         let new = self.post.is_none() && self.patch.is_none();
         match (kind, &mut self.post, &mut self.patch) {
@@ -47,8 +61,13 @@ impl StoredRun {
                 if fields.iter().all(known) {
                     return Merge::Repeated;
                 }
-                if strict {
-                    return Merge::Differs;
+                let (was_open, is_open) = (is_open(earlier), is_open(&fields));
+                match takes {
+                    Updates::Any => {}
+                    // It was under way when the run ended, and says less than the end.
+                    Updates::WhileOpen if is_open && !was_open => return Merge::Repeated,
+                    Updates::WhileOpen if was_open => {}
+                    Updates::WhileOpen | Updates::One => return Merge::Differs,
                 }
                 earlier.extend(fields);
             }

@@ -4,10 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::Response;
+use http::{Response, StatusCode};
+use http_body::Body;
 use pin_project_lite::pin_project;
 use serde_json::json;
 
+use super::body::TracedBody;
 use super::incoming::IncomingTrace;
 use crate::trace::{RunTree, with_run};
 
@@ -24,6 +26,7 @@ pin_project! {
         current: Option<RunTree>,
         // None once the request was answered.
         incoming: Option<IncomingTrace>,
+        body: BodyPlan,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
@@ -37,12 +40,27 @@ pin_project! {
     }
 }
 
+/// What is known of the body before it is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyPlan {
+    /// False if the client has asked for none.
+    pub(super) is_sent: bool,
+    /// How much of it is recorded.
+    pub(super) keep: usize,
+}
+
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(future: F, current: Option<RunTree>, incoming: IncomingTrace) -> Self {
+    pub(super) fn new(
+        future: F,
+        current: Option<RunTree>,
+        incoming: IncomingTrace,
+        body: BodyPlan,
+    ) -> Self {
         Self {
             future,
             current,
             incoming: Some(incoming),
+            body,
         }
     }
 }
@@ -50,8 +68,9 @@ impl<F> ResponseFuture<F> {
 impl<F, R, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
+    R: Body,
 {
-    type Output = F::Output;
+    type Output = Result<Response<TracedBody<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -62,32 +81,32 @@ where
                 None => this.future.poll(cx),
             }
         };
-        if let Poll::Ready(answer) = &polled
-            && let Some(incoming) = this.incoming.take()
-            && let Some(run) = incoming.run()
-        {
-            end(run, answer, incoming.is_kept_open());
-        }
-        polled
+        polled.map(|answer| {
+            let incoming = this.incoming.take();
+            let run = incoming.as_ref().and_then(IncomingTrace::run);
+            // Nothing is known of the error's type, not even that it can be shown.
+            let response = answer.inspect_err(|_| {
+                run.inspect(|run| run.fail("ServiceError: the service failed without a response"));
+            })?;
+            let kept_open = incoming.as_ref().is_some_and(IncomingTrace::is_kept_open);
+            let (head, body) = response.into_parts();
+            let body = match run {
+                Some(run) if head.status.is_server_error() => {
+                    fail(run, head.status);
+                    TracedBody::passed_on(body, this.current.as_ref())
+                }
+                Some(run) if !kept_open => TracedBody::ends(run, &head, body, *this.body),
+                _ => TracedBody::passed_on(body, this.current.as_ref()),
+            };
+            Ok(Response::from_parts(head, body))
+        })
     }
 }
 
-fn end<R, E>(run: &RunTree, answer: &Result<Response<R>, E>, kept_open: bool) {
-    match answer {
-        Ok(response) => {
-            let status = response.status();
-            let outputs = json!({ "status": status.as_u16() });
-            if status.is_server_error() {
-                run.set_outputs(outputs);
-                let reason = status.canonical_reason().unwrap_or("server error");
-                run.fail(format_args!("HTTP {} {reason}", status.as_u16()));
-            } else if !kept_open {
-                run.end_with(outputs);
-            }
-        }
-        // Nothing is known of the error's type, not even that it can be shown.
-        Err(_) => run.fail("ServiceError: the service failed without a response"),
-    }
+fn fail(run: &RunTree, status: StatusCode) {
+    run.set_outputs(json!({ "status": status.as_u16() }));
+    let reason = status.canonical_reason().unwrap_or("server error");
+    run.fail(format_args!("HTTP {} {reason}", status.as_u16()));
 }
 
 /// Names a panic as such: the runtime catches it and drops the future later, when nobody is panicking.

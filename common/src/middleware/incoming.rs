@@ -98,8 +98,8 @@ impl IncomingTrace {
         self.0.run.as_ref()
     }
 
-    /// Leaves the end of this request's run to you: for a body that is streamed after the handler has
-    /// returned. Without a run returns none.
+    /// Leaves the end of this request's run to you: for work that goes on after the response, or an end of
+    /// your own making. A streamed body needs none of this. Without a run returns none.
     ///
     /// The layer then ends the run only if the request comes to no good answer. If you never end it, it
     /// ends with an error when its last handle is dropped, as when the caller stops reading.

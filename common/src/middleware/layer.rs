@@ -16,9 +16,13 @@ use crate::trace::{RunBuilder, Tracer};
 ///
 /// By default each request becomes a run of type `chain`, named `METHOD /path`, with the inputs
 /// `{"method", "path"}` and the outputs `{"status"}`; a status of 500 and above, a panic, and a caller
-/// who goes away end it with an error. Neither query, headers nor body are recorded. The run ends with
-/// the head of the response; a handler that streams the body takes over with
-/// [`IncomingTrace::keep_open`](super::IncomingTrace::keep_open).
+/// who goes away end it with an error. Neither query, headers nor body are recorded.
+///
+/// The run of a body that is streamed stays open until its last byte has gone, or the client has; it is
+/// [`current`](crate::trace::current()) in the stream. It then says how many bytes were sent, in how many
+/// [chunks](crate::trace::CHUNK_COUNT), and when the first one went, as its event `new_token`. A body whose
+/// size is known is there, and ends its run with the head. A handler that wants to end the run itself takes
+/// it with [`IncomingTrace::keep_open`](super::IncomingTrace::keep_open).
 ///
 /// Handlers find an [`IncomingTrace`](super::IncomingTrace) among the request's extensions, and the run
 /// is [`current`](crate::trace::current()) while the service works.
@@ -99,6 +103,12 @@ impl TracingLayer {
     /// the handlers hang below it. This is what the official Python middleware does.
     pub fn propagate_only(self) -> Self {
         self.change(|make| make.propagate_only = true)
+    }
+
+    /// Records the bodies of streamed responses that are text, such as server-sent events: so many bytes of
+    /// each, and then a marker. Nothing of a body is recorded by default.
+    pub fn record_body(self, bytes: usize) -> Self {
+        self.change(|make| make.record_body = bytes)
     }
 
     /// Traces only those requests for which `keep` returns true. Of the others no header is read, and

@@ -29,6 +29,8 @@ pub(super) struct MakeRun {
     pub(super) name: Option<Arc<Name>>,
     pub(super) describe: Option<Arc<Describe>>,
     pub(super) propagate_only: bool,
+    // In bytes.
+    pub(super) record_body: usize,
 }
 
 impl MakeRun {
@@ -43,6 +45,7 @@ impl MakeRun {
             name: None,
             describe: None,
             propagate_only: false,
+            record_body: 0,
         }
     }
 

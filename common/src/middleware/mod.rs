@@ -3,7 +3,8 @@
 //! ```text
 //! request ──► TracingLayer ──extract──► IncomingTrace ──► your service (its run is current)
 //!               │                          └ Extension(incoming): .run() · .context() · .start(name)
-//!               └ starts a run below the caller's, ends it with the response's status
+//!               │                         response ◄── TracedBody ◄── your service's body
+//!               └ starts a run below the caller's, ends it when the last byte has gone, or the client
 //!
 //! RunTree ──TraceRequestExt::trace──► reqwest request with langsmith-trace and baggage ──► next service
 //! client ──PropagationLayer──► the same for every request, to the hosts of an Egress list
@@ -13,6 +14,7 @@
 //! default it believes no caller; between your own services set a
 //! [`TrustPolicy`](crate::propagation::TrustPolicy). Start at [`TracingLayer`].
 
+mod body;
 mod future;
 mod incoming;
 mod layer;
@@ -21,7 +23,9 @@ mod make_run;
 mod outgoing;
 mod propagate;
 mod service;
+mod streamed;
 
+pub use body::TracedBody;
 pub use future::ResponseFuture;
 pub use incoming::IncomingTrace;
 pub use layer::TracingLayer;

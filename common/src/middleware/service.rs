@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
+use http_body::Body;
 use tower_service::Service;
 
-use super::future::ResponseFuture;
+use super::body::TracedBody;
+use super::future::{BodyPlan, ResponseFuture};
 use super::make_run::MakeRun;
 use crate::trace::with_run;
 
@@ -29,8 +31,9 @@ impl<S> TracingService<S> {
 impl<S, B, R> Service<Request<B>> for TracingService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    R: Body,
 {
-    type Response = S::Response;
+    type Response = Response<TracedBody<R>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
@@ -41,6 +44,10 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let (incoming, current) = self.make_run.receive(&parts);
+        let plan = BodyPlan {
+            is_sent: !matches!(parts.method, Method::HEAD | Method::CONNECT),
+            keep: self.make_run.record_body,
+        };
         parts.extensions.insert(incoming.clone());
         let request = Request::from_parts(parts, body);
         // A service may do all its work in `call`, so the run is current there too.
@@ -48,7 +55,7 @@ where
             Some(run) => with_run(run, || self.inner.call(request)),
             None => self.inner.call(request),
         };
-        ResponseFuture::new(future, current, incoming)
+        ResponseFuture::new(future, current, incoming, plan)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The life of a run inside one process.
 //!
 //! ```text
-//!        Scope · configure · current run: what holds here
+//!        Scope · configure · current run: what holds here ──spawn · carry──► and there
 //!                            ▼
 //! Tracer::run(name) ──► RunBuilder ──start()──► RunTree (handle) ──context()──► RunContext ──► (propagation)
 //!                                        │          │ child · event · metadata
@@ -12,6 +12,14 @@
 //!
 //! A run is kept in one place until a sink has it written, which may be on another thread, and once for
 //! both its beginning and its end. Where runs are masked, that happens first, on the thread that is traced.
+//!
+//! Rust loses what is current wherever work is handed on, and drops work without a word. So tasks and
+//! threads are started with [`spawn`](spawn()), [`JoinSet`] and [`carry`], and a run that lasts as long as a
+//! future or a stream is given to it: [`traced`](TraceFutureExt::traced) ends it, whatever becomes of that.
+//!
+//! ```text
+//! child(name) ─► future.traced(run) · stream.traced_by(run, reducer) ─► one end: outputs · error · Cancelled · Panicked
+//! ```
 //!
 //! This room never sends anything: an operation goes to a [`RunSink`], and whoever built the [`Tracer`]
 //! decides what that is. Nothing here returns an error or panics. Start at [`RunTree`].
@@ -65,5 +73,7 @@ pub use work::{
     CAPTURE_BYTES, CHUNK_COUNT, Fold, IntoRun, Items, JoinedText, OpenAiChat, Reduce,
     TraceStreamExt, Traced, TracedStream, child, fold,
 };
+#[cfg(feature = "middleware")]
+pub(crate) use work::{Lasting, why_dropped};
 #[cfg(feature = "client")]
 pub use work::{TimedOut, WithTimeout};

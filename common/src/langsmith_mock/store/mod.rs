@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::decode::{self, Attachment, OpKind, ReceivedOp, read_id};
 use super::feedback::FeedbackBook;
 use super::keys::Keys;
-use super::merge::{Merge, StoredRun};
+use super::merge::{Merge, StoredRun, Updates};
 use super::projects::Projects;
 use super::records::Records;
 use super::request::ReceivedRequest;
@@ -64,6 +64,7 @@ struct TraceRecord {
 pub(super) struct Store {
     limits: Limits,
     strict: bool,
+    takes: Updates,
     // In order of first arrival; `first` is the number of the run at the front.
     runs: VecDeque<Slot>,
     first: usize,
@@ -88,10 +89,11 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(limits: Limits, strict: bool) -> Self {
+    pub(super) fn new(limits: Limits, strict: bool, takes: Updates) -> Self {
         Self {
             limits,
             strict,
+            takes,
             feedback: FeedbackBook::new(limits.records),
             ..Self::default()
         }
@@ -100,7 +102,7 @@ impl Store {
     /// Forgets everything, and keeps limits and mode.
     pub(super) fn clear(&mut self) {
         let changes = self.changes;
-        *self = Self::new(self.limits, self.strict);
+        *self = Self::new(self.limits, self.strict, self.takes);
         self.changes = changes;
     }
 
@@ -400,7 +402,7 @@ impl Store {
         });
         let slot = &mut self.runs[at];
         self.bytes -= slot.run.bytes();
-        let merge = slot.run.take(kind, fields, bytes, self.strict);
+        let merge = slot.run.take(kind, fields, bytes, self.takes);
         self.bytes += slot.run.bytes();
         slot.hidden |= hidden;
         // One readable operation makes a readable run: it names id, trace and place.

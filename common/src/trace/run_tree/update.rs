@@ -33,7 +33,7 @@ impl RunTree {
     }
 
     /// Sets what the work gave back until now, and sends it, if an update is due.
-    pub(in crate::trace) fn update_with(&self, outputs: impl FnOnce() -> Value) {
+    pub(crate) fn update_with(&self, outputs: impl FnOnce() -> Value) {
         let Some(inner) = self.due() else { return };
         let outputs = inner.tracer.shallow_outputs(outputs());
         inner.change(|run| run.outputs = outputs);

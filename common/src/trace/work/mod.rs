@@ -29,6 +29,8 @@ pub use child::child;
 pub use future::Traced;
 pub(super) use future::{end_with_result, end_with_value};
 pub use lasting::IntoRun;
+#[cfg(feature = "middleware")]
+pub(crate) use lasting::{Lasting, why_dropped};
 pub use openai::OpenAiChat;
 pub use reduce::{Fold, Items, JoinedText, Reduce, fold};
 pub use stream::{CHUNK_COUNT, TraceStreamExt, TracedStream};
