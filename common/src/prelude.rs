@@ -35,7 +35,7 @@ pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 pub use crate::lab::check::{Capture, Check, Exercise};
 #[cfg(feature = "lab")]
 pub use crate::lab::llm::{
-    Answer, ChatReply, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming, text_of,
+    Answer, ChatEvents, ChatReply, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming, text_of,
 };
 #[cfg(feature = "lab")]
 pub use crate::lab::{

@@ -25,7 +25,7 @@ mod wire;
 
 pub use answer::Answer;
 pub use builder::ScriptedLlmBuilder;
-pub use model::{Model, ModelError, Provider};
+pub use model::{ChatEvents, Model, ModelError, Provider};
 pub use received::{LlmRequest, Outcome};
 pub use reply::{ChatReply, text_of};
 pub use server::ScriptedLlm;
