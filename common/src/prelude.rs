@@ -49,6 +49,8 @@ pub use crate::langsmith_mock::LangSmithMock;
 pub use crate::middleware::{
     ContinueLimit, IncomingTrace, PropagationLayer, TraceRequestExt, TracingLayer,
 };
+#[cfg(feature = "client")]
+pub use crate::trace::{JoinSet, spawn, spawn_blocking};
 #[cfg(feature = "macros")]
 pub use crate::traceable;
 #[cfg(feature = "lab")]

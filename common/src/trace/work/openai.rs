@@ -73,7 +73,7 @@ struct Function {
     arguments: String,
 }
 
-/// More choices or calls than any model gives are of no use to anybody.
+/// More choices, calls or fields than any model gives are of no use to anybody.
 const MOST: usize = 128;
 
 impl OpenAiChat {
@@ -100,7 +100,9 @@ impl OpenAiChat {
         let said = |(key, _): &(&String, &Value)| !matches!(key.as_str(), "choices" | "usage");
         // As a rule it says the same as the one before, and then nothing is copied.
         for (key, value) in fields.iter().filter(said) {
-            if self.envelope.get(key) != Some(value) {
+            let known = self.envelope.get(key);
+            let has_room = known.is_some() || self.envelope.len() < MOST;
+            if known != Some(value) && has_room {
                 self.envelope.insert(key.clone(), value.clone());
             }
         }
