@@ -5,11 +5,13 @@
 //!   (RA reads)  (Jupyter)  (cache)  (dylib)   (configuration, kernelspec, crate graph)
 //!
 //!   javascript                                for `compat` and lessons, where there is Node
+//!   brokers                                   for the queues of tests and lessons, where there is apt
 //! ```
 //!
 //! A step writes its mark only when it has ended well. Whatever interrupts it, the next command
 //! finds no mark and runs it again; cargo and pip keep the parts that they had finished.
 
+pub(crate) mod brokers;
 mod evcxr;
 pub(crate) mod facade;
 pub(crate) mod javascript;

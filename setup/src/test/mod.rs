@@ -16,7 +16,7 @@ use crate::child::{self, Logged};
 use crate::compat::{self, Sdk};
 use crate::notebooks;
 use crate::progress::{Meter, tell};
-use crate::steps::{self, Workshop, javascript};
+use crate::steps::{self, Workshop, brokers, javascript};
 use crate::{bench, check, fuzz};
 use counts::Counts;
 use table::report;
@@ -62,6 +62,7 @@ pub(crate) fn test() -> Result<u8> {
         ];
         outcomes.push(cargo(&workshop, &name, &[&check[..], &flags].concat())?);
     }
+    outcomes.push(installed_brokers(&workshop));
     outcomes.push(cargo(&workshop, "tests", &TESTS)?);
     outcomes.push(cargo(&workshop, "benchmark", &bench::tests())?);
     outcomes.push(fuzzed(&workshop));
@@ -165,6 +166,23 @@ fn features(workshop: &Workshop) -> Result<Vec<String>> {
     let features = common.and_then(|package| package["features"].as_object());
     let names = features.into_iter().flat_map(|features| features.keys());
     Ok(names.filter(|name| *name != "default").cloned().collect())
+}
+
+/// Installs the brokers that queues are tested with.
+fn installed_brokers(workshop: &Workshop) -> Outcome {
+    const NAME: &str = "brokers";
+    let began = Instant::now();
+    match brokers::ensure(workshop) {
+        Ok(None) => Outcome {
+            name: NAME.into(),
+            verdict: Verdict::Passed,
+            counts: Counts::default(),
+            took: began.elapsed(),
+        },
+        Ok(Some(reason)) => skipped(NAME, &reason, true),
+        // On a learner's machine nothing fails that can be done without.
+        Err(error) => skipped(NAME, &format!("{error:#}"), true),
+    }
 }
 
 fn python(workshop: &Workshop) -> Result<Outcome> {
