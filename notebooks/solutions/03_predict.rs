@@ -10,14 +10,14 @@ search code
 lesson.clear();
 let root: RunTree = gateway.run("gateway").start();
 async {
-    spawn(search(gateway.clone(), "search pages")).await.expect("no panic");
+    spawn(search_source(gateway.clone(), "search pages")).await.expect("no panic");
     let rank: RunTree = child("rank").start();
     with_run(&rank, || std::thread::spawn(carry(|| child("score").start().end())))
         .join()
         .expect("no panic");
     rank.end();
-    tokio::join!(search(gateway.clone(), "search issues"));
-    tokio::spawn(search(gateway.clone(), "search code")).await.expect("no panic");
+    tokio::join!(search_source(gateway.clone(), "search issues"));
+    tokio::spawn(search_source(gateway.clone(), "search code")).await.expect("no panic");
 }
 .in_run(&root)
 .await;

@@ -3,7 +3,7 @@ lesson.clear();
 pub fn streaming(client: &Client, model: Model) -> Router {
     let own: Client = client.clone();
     let handler = post(move |question: String| async move {
-        let searching = spawn(search(own, "search docs"));
+        let searching = spawn(search_source(own, "search docs"));
         let write: RunTree = child("write answer").run_type(RunType::Llm).start();
         let events = model.stream(question).await.expect("an answer");
         searching.await.expect("no panic");
