@@ -16,7 +16,8 @@ let steady: ScriptedLlm = ScriptedLlm::builder().timing(even).start();
 let routes: Router = streaming(&generator, Model::scripted(&steady));
 let service: Service = lesson.serve("generator", routes);
 let root: RunTree = gateway.run("gateway").start();
-let request = http_client().post(service.url("/ask")).body(story::QUESTION).trace(&root);
+let request: reqwest::RequestBuilder =
+    http_client().post(service.url("/ask")).body(story::QUESTION).trace(&root);
 request.send().await.expect("an answer").text().await.expect("all of it");
 root.end();
 text_tree(&lesson.tree(4).await)
