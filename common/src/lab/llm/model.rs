@@ -84,7 +84,7 @@ impl Model {
     /// Returns the client of a scripted model.
     pub fn scripted(llm: &ScriptedLlm) -> Self {
         let key = SecretString::from(SCRIPTED_KEY);
-        Self::new(Provider::Scripted, llm.model(), llm.url(), key)
+        Self::new(Provider::Scripted, llm.model(), &llm.url(), key)
     }
 
     /// Returns the client of a scripted model; with `WORKBOOK_LLM=openai` and a key, that of the real one in its
@@ -106,10 +106,10 @@ impl Model {
             .get("OPENAI_BASE_URL")
             .unwrap_or_else(|| DEFAULT_BASE.to_owned());
         let key = SecretString::from(key.trim().to_owned());
-        Ok(Self::new(Provider::OpenAi, name.trim(), base, key))
+        Ok(Self::new(Provider::OpenAi, name.trim(), &base, key))
     }
 
-    fn new(provider: Provider, name: &str, base: String, key: SecretString) -> Self {
+    fn new(provider: Provider, name: &str, base: &str, key: SecretString) -> Self {
         let http = match provider {
             Provider::Scripted => crate::lab::http_client(),
             Provider::OpenAi => crate::lab::http::outside(),
