@@ -121,10 +121,14 @@ impl Drop for Broker {
     }
 }
 
+/// The longest temporary folder that is used: the path of a socket in it has at most 104 bytes.
+const LONGEST_FOLDER: usize = 64;
+
 /// Makes a folder that nobody else enters.
 fn private_folder() -> std::io::Result<PathBuf> {
     let name = format!("workbook-{:08x}", rand::random::<u32>());
-    let folder = std::env::temp_dir().join(name);
+    let usual = Some(std::env::temp_dir()).filter(|path| path.as_os_str().len() <= LONGEST_FOLDER);
+    let folder = usual.unwrap_or_else(|| PathBuf::from("/tmp")).join(name);
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

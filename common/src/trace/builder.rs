@@ -243,16 +243,10 @@ impl RunBuilder {
     }
 
     /// Starts the run and submits it.
-    // In the caller's code, where nothing of a builder that is off has to be moved.
-    #[inline]
     pub fn start(self) -> RunTree {
         if self.off {
             return RunTree::disabled(self.tracer);
         }
-        self.start_recorded()
-    }
-
-    fn start_recorded(self) -> RunTree {
         let around = surroundings();
         let below = match self.parent {
             Some(_) => self.below,

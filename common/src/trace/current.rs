@@ -152,13 +152,11 @@ pub(super) fn surroundings() -> Surroundings {
 
 /// Returns true if neither a run nor a scope is around this place, and the process says nothing: then
 /// only the tracer itself decides whether something is recorded.
-#[inline]
 pub(super) fn nothing_entered() -> bool {
     !is_configured() && ENTERED.try_with(|entered| entered.borrow().layers.is_empty()) != Ok(false)
 }
 
 /// Returns true if no scope is around this place: then a run does as the run above it.
-#[inline]
 pub(super) fn no_scope_entered() -> bool {
     ENTERED.try_with(|entered| entered.borrow().scopes == 0) != Ok(false)
 }

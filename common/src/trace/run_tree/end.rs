@@ -14,7 +14,6 @@ use crate::trace::builder::serialized;
 
 impl RunTree {
     /// Ends the run.
-    #[inline]
     pub fn end(&self) {
         if let Some(inner) = self.open() {
             inner.finish(|_| {});

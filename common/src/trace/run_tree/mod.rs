@@ -81,7 +81,6 @@ struct Inner {
 }
 
 impl RunTree {
-    #[inline]
     pub(super) fn disabled(tracer: Tracer) -> Self {
         Self(Handle::Off(tracer))
     }
@@ -130,7 +129,6 @@ impl RunTree {
     }
 
     /// Returns the tracer that started the run.
-    #[inline]
     pub fn tracer(&self) -> &Tracer {
         match &self.0 {
             Handle::Off(tracer) => tracer,
@@ -198,7 +196,6 @@ impl RunTree {
     }
 
     /// Returns true if the run has a place in a trace, be it in the sample or not.
-    #[inline]
     pub(super) fn has_place(&self) -> bool {
         !matches!(self.0, Handle::Off(_))
     }
@@ -226,7 +223,6 @@ impl RunTree {
         }
     }
 
-    #[inline]
     fn inner(&self) -> Option<&Inner> {
         match &self.0 {
             Handle::Off(_) | Handle::Remote(_) => None,
@@ -238,14 +234,12 @@ impl RunTree {
     ///
     /// Whoever changes it converts the caller's values between this and the lock: conversions,
     /// `Display` and clocks are code of others, which may look at this very run, or panic.
-    #[inline]
     fn open(&self) -> Option<&Inner> {
         self.inner()
             .filter(|inner| !inner.ended.load(Ordering::Acquire))
     }
 
     /// Returns the run if what it did will be sent; what children inherit is set in any case.
-    #[inline]
     fn recorded(&self) -> Option<&Inner> {
         self.open().filter(|inner| inner.sampled)
     }
