@@ -1,5 +1,7 @@
 //! An open run tells what it has so far, where that is switched on and taken.
-#![cfg(all(feature = "client", feature = "langsmith_mock"))]
+#![cfg(all(feature = "analysis", feature = "client", feature = "langsmith_mock"))]
+
+mod pages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +78,24 @@ async fn a_stream_shows_as_pending_with_its_text_so_far() {
     assert!(mock.violations().is_empty(), "{:?}", mock.violations());
     let stats = client.stats();
     assert_eq!((stats.accepted, stats.delivered, stats.queued), (6, 6, 0));
+}
+
+#[tokio::test]
+async fn the_viewer_shows_an_open_run_with_its_text_so_far() {
+    let mock = LangSmithMock::builder().take_open_updates().start().await;
+    let client = client(&mock, ALWAYS);
+    let run = client.run("generate").run_type("llm").start();
+    let mut words = words().traced_values_by(&run, JoinedText::new());
+    words.next().await;
+    words.next().await;
+    client.flush_async(LONG).await.expect("sent");
+    let (trace, id) = (
+        run.trace_id().expect("recorded"),
+        run.id().expect("recorded"),
+    );
+    let page = pages::page(&mock, &format!("/?trace={trace}&run={id}"));
+    assert!(page.text.contains("one two "), "{}", page.text);
+    assert!(page.text.contains("1 running"), "{}", page.text);
 }
 
 #[tokio::test]

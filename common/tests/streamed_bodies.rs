@@ -92,7 +92,7 @@ where
 fn streamed(pieces: &[Piece]) -> Response<Pieces> {
     let response = Response::builder().header("content-type", "text/event-stream; charset=utf-8");
     response
-        .body(Pieces(pieces.to_vec().into_iter()))
+        .body(Pieces(Vec::from(pieces).into_iter()))
         .expect("a response")
 }
 

@@ -70,7 +70,7 @@ pub use sink::{MemorySink, NoSink, RunSink, TeeSink};
 pub use tracer::{SERVICE, Tracer, TracerBuilder};
 pub use updates::{UPDATES_PER_SECOND, Updates};
 pub use work::{
-    CAPTURE_BYTES, CHUNK_COUNT, Fold, IntoRun, Items, JoinedText, OpenAiChat, Reduce,
+    CAPTURE_BYTES, CHUNK_COUNT, End, Fold, IntoRun, Items, JoinedText, OpenAiChat, Reduce,
     TraceStreamExt, Traced, TracedStream, child, fold,
 };
 #[cfg(feature = "middleware")]

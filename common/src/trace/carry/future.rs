@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::trace::RunTree;
 use crate::trace::current::{Entered, Layers};
 use crate::trace::scope::{InScope, Scope};
-use crate::trace::work::{IntoRun, Traced, end_with_result, end_with_value};
+use crate::trace::work::{End, IntoRun, Traced, end_with_result, end_with_value};
 
 /// Gives a future what is current while it is polled, and runs that end with it.
 pub trait TraceFutureExt: Future + Sized {
@@ -55,7 +55,7 @@ pub trait TraceFutureExt: Future + Sized {
     /// ```
     ///
     /// [`RunBuilder`]: crate::trace::RunBuilder
-    fn traced<T, E>(self, run: impl IntoRun) -> Traced<Self, fn(&RunTree, &Result<T, E>)>
+    fn traced<T, E>(self, run: impl IntoRun) -> Traced<Self, End<Result<T, E>>>
     where
         Self: Future<Output = Result<T, E>>,
         T: Serialize,
@@ -66,7 +66,7 @@ pub trait TraceFutureExt: Future + Sized {
 
     /// Wraps the future in a run that ends with what it gives back, as [`traced`](Self::traced) does with a
     /// `Result`.
-    fn traced_value(self, run: impl IntoRun) -> Traced<Self, fn(&RunTree, &Self::Output)>
+    fn traced_value(self, run: impl IntoRun) -> Traced<Self, End<Self::Output>>
     where
         Self::Output: Serialize,
     {

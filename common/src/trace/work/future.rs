@@ -78,6 +78,9 @@ where
     }
 }
 
+/// Ends a run with what its work gave back.
+pub type End<T> = fn(&RunTree, &T);
+
 /// Ends a run with what a future gave back, or with its error.
 pub(in crate::trace) fn end_with_result<T: Serialize, E: Display>(
     run: &RunTree,

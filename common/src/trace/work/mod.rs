@@ -26,7 +26,7 @@ mod timeout;
 
 pub use budget::CAPTURE_BYTES;
 pub use child::child;
-pub use future::Traced;
+pub use future::{End, Traced};
 pub(super) use future::{end_with_result, end_with_value};
 pub use lasting::IntoRun;
 #[cfg(feature = "middleware")]
