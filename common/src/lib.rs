@@ -110,6 +110,6 @@ pub struct ClientPage;
 
 /// Compiles the programs of the page on collectors.
 #[cfg(all(doctest, feature = "full"))]
-#[doc = include_str!("../../docs/opentelemetry_collector.md")]
+#[doc = include_str!("../../docs/collector.md")]
 #[derive(Debug)]
 pub struct CollectorPage;

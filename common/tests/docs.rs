@@ -78,7 +78,7 @@ fn commands(text: &str) -> Vec<(String, String)> {
 #[cfg(all(feature = "lab", unix))]
 #[test]
 fn every_command_of_the_page_on_collectors_runs_or_says_why_it_is_not_run() {
-    let page = root().join("docs/opentelemetry_collector.md");
+    let page = root().join("docs/collector.md");
     let commands = commands(&std::fs::read_to_string(page).expect("the page"));
     assert_eq!(commands.len(), 4, "{commands:?}");
     for (remark, command) in commands {
@@ -103,4 +103,38 @@ fn a_command_is_found_with_the_remark_before_it() {
     let text = "Words.\n\n<!-- run -->\n```sh\ntrue\n```\nmore\n```rust\nfn a() {}\n```\n";
     let found = commands(text);
     assert_eq!(found, [("<!-- run -->".to_owned(), "true\n".to_owned())]);
+}
+
+/// Puts together all that is written in a folder's Rust files, and in those below.
+fn sources(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let each = entries.map(|entry| {
+        let path = entry.expect("a readable entry").path();
+        match path.extension() {
+            _ if path.is_dir() => sources(&path),
+            Some(extension) if extension == "rs" => std::fs::read_to_string(&path).expect("UTF-8"),
+            _ => String::new(),
+        }
+    });
+    each.collect()
+}
+
+#[test]
+fn every_test_that_the_pages_on_opentelemetry_name_is_there() {
+    let common = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = sources(&common.join("tests")) + &sources(&common.join("src/otel"));
+    let mut named = 0;
+    for page in ["opentelemetry.md", "collector.md"] {
+        let text = std::fs::read_to_string(root().join("docs").join(page)).expect("the page");
+        let words = text.split('`').skip(1).step_by(2);
+        // Names of tests are sentences.
+        for test in words.filter(|word| word.matches('_').count() > 4 && !word.contains('/')) {
+            if test.starts_with("otelcol_") || test.starts_with("OTEL_") {
+                continue;
+            }
+            assert!(tests.contains(&format!("fn {test}(")), "{page}: {test}");
+            named += 1;
+        }
+    }
+    assert!(named > 25, "only {named} tests are named");
 }

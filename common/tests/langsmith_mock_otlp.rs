@@ -189,6 +189,41 @@ fn inputs_outputs_usage_project_and_errors_are_read() {
 }
 
 #[test]
+fn parts_of_the_counts_are_read_under_the_names_that_langsmith_knows() {
+    for (cached, reasoning) in [
+        (
+            "gen_ai.usage.details.cache_read_input_tokens",
+            "gen_ai.usage.details.reasoning_tokens",
+        ),
+        (
+            "gen_ai.usage.cache_read_input_tokens",
+            "gen_ai.usage.details.reasoning_tokens",
+        ),
+    ] {
+        let mock = LangSmithMock::builder().unmounted();
+        let mut counted = span(1, 0, &json!({"gen_ai.completion": "yes"}));
+        let count =
+            |key: &str, count: u64| json!({"key": key, "value": {"intValue": count.to_string()}});
+        let attributes = counted["attributes"].as_array_mut().unwrap();
+        attributes.extend([
+            count("gen_ai.usage.input_tokens", 11),
+            count(cached, 8),
+            count("gen_ai.usage.cache_creation_input_tokens", 2),
+            count("gen_ai.usage.output_tokens", 7),
+            count(reasoning, 3),
+        ]);
+        post_json(&mock, &spans(&[counted]));
+        let outputs = mock.runs()[0].outputs.clone().unwrap();
+        let usage = json!({
+            "input_tokens": 11, "output_tokens": 7,
+            "input_token_details": {"cache_read": 8, "cache_creation": 2},
+            "output_token_details": {"reasoning": 3},
+        });
+        assert_eq!(outputs["usage_metadata"], usage, "{cached}");
+    }
+}
+
+#[test]
 fn the_header_names_the_project_of_spans_that_name_none() {
     let mock = LangSmithMock::builder().unmounted();
     let own = span(2, 1, &json!({"langsmith.trace.session_name": "own"}));

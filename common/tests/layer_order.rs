@@ -74,7 +74,11 @@ fn stack(order: &[Piece], tracing: &TracingLayer) -> Stack {
     let mut service: Stack = BoxCloneService::new(service_fn(handle));
     for piece in order.iter().rev() {
         service = match piece {
-            Piece::Tracing => BoxCloneService::new(tracing.layer(service)),
+            Piece::Tracing => BoxCloneService::new(
+                tracing
+                    .layer(service)
+                    .map_response(|response| response.map(Body::new)),
+            ),
             Piece::Auth => around(service, |request, inner| async move {
                 match request.headers().contains_key("authorization") {
                     true => inner.oneshot(request).await,

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 const TOKENS: usize = 100_000;
 
+/// The most bytes that a stream of so many tokens holds at once.
+type Held = fn(usize) -> u64;
+
 /// Returns the most bytes that were held at once while a stream of `tokens` was read.
 fn most_bytes(tokens: usize, reducer: impl Reduce<Value>, chunk: &Value) -> u64 {
     let tracer = Tracer::builder(Arc::new(NoSink)).build();
@@ -26,7 +29,7 @@ fn most_bytes(tokens: usize, reducer: impl Reduce<Value>, chunk: &Value) -> u64 
 #[test]
 fn a_stream_of_a_hundred_thousand_tokens_keeps_memory_flat() {
     let capture = CAPTURE_BYTES as u64;
-    let cases: [(&str, fn(usize) -> u64); 3] = [
+    let cases: [(&str, Held); 3] = [
         ("items", |tokens| {
             most_bytes(tokens, Items::new(), &json!("token "))
         }),

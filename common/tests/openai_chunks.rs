@@ -29,14 +29,16 @@ async fn streamed<T: Serialize + Clone + 'static>(
     run
 }
 
-fn chunk(choices: Value) -> Value {
+fn chunk(choices: impl Into<Value>) -> Value {
+    let choices = choices.into();
     json!({
         "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7, "model": "gpt-4o-mini-2024",
         "system_fingerprint": "fp", "choices": choices,
     })
 }
 
-fn delta(delta: Value) -> Value {
+fn delta(delta: impl Into<Value>) -> Value {
+    let delta = delta.into();
     chunk(json!([{"index": 0, "delta": delta, "finish_reason": null}]))
 }
 

@@ -236,6 +236,58 @@ fn what_is_refused_or_reaches_nobody_is_counted_and_told_by_the_flush() {
 }
 
 #[test]
+fn what_is_refused_among_others_that_are_taken_is_counted_as_lost() {
+    // `partial_success { rejected_spans: 1 }`, as the protocol says it with a 200.
+    let peer = Peer::start(|_, _| (200, Vec::new(), "\u{a}\u{2}\u{8}\u{1}".to_owned()));
+    let spans = pipeline(&peer.url);
+    for _ in 0..3 {
+        one_span(&spans);
+    }
+    assert_eq!(
+        spans.flush(PATIENCE),
+        Err(SpanFlushError::NotDelivered(1)),
+        "one request"
+    );
+    let stats = spans.stats();
+    assert_eq!((stats.ended, stats.delivered, stats.failed), (3, 2, 1));
+}
+
+#[test]
+fn a_list_is_still_a_list_when_it_was_masked() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mock = runtime.block_on(LangSmithMock::start());
+    let mut config = config(mock.url());
+    config.redactor = Redactor::new().anonymizer(common::trace::Anonymizer::secrets());
+    let spans = Pipeline::builder(config).build().expect("a pipeline");
+    let key = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789";
+    let texts = ["stop", key].map(common::otel::opentelemetry::StringValue::from);
+    let mut span = spans.tracer("tests").start("work");
+    span.set_attributes([
+        KeyValue::new("langsmith.metadata.reasons", array(texts.to_vec())),
+        KeyValue::new("langsmith.metadata.counts", array(vec![1_i64, 2])),
+        KeyValue::new("langsmith.metadata.text", "[\"stop\"]"),
+    ]);
+    span.end();
+    spans.flush(PATIENCE).expect("delivered");
+    let metadata = &mock.runs()[0].extra.metadata;
+    assert_eq!(metadata["reasons"][0], "stop");
+    assert!(metadata["reasons"][1].is_string());
+    assert!(
+        !metadata["reasons"].to_string().contains(key),
+        "it is masked"
+    );
+    assert_eq!(metadata["counts"], serde_json::json!([1, 2]));
+    assert_eq!(metadata["text"], "[\"stop\"]", "what was text stays text");
+}
+
+fn array<T>(values: Vec<T>) -> common::otel::opentelemetry::Value
+where
+    common::otel::opentelemetry::Array: From<Vec<T>>,
+{
+    common::otel::opentelemetry::Value::Array(values.into())
+}
+
+#[test]
 fn a_redirect_is_not_followed() {
     let thief = Peer::start(takes_all);
     let to = thief.url.clone();

@@ -374,6 +374,42 @@ fn the_counters_read_as_a_sentence() {
 }
 
 #[test]
+fn what_is_far_too_long_is_left_out_like_what_is_a_little_too_long() {
+    for long in [
+        "x".repeat(1 << 20),
+        "é\"".repeat(1 << 19),
+        "日".repeat(3_000),
+    ] {
+        let propagator = open_to_all();
+        let only = |metadata: Value, tags: &[&str], project| {
+            let sent = propagator.headers(&context(metadata, tags, Some(project)));
+            read(&[&sent[1].1])
+                .context
+                .expect("valid")
+                .baggage
+                .into_inner()
+        };
+        let found = only(json!({ "a": long }), &["t"], "docs");
+        assert!(found.metadata.is_empty());
+        assert_eq!(
+            (&*found.tags, found.project.as_deref()),
+            (&["t".to_owned()][..], Some("docs"))
+        );
+        let found = only(
+            json!({"a": [1, { "b": long }], long.as_str(): 1}),
+            &[&long],
+            "docs",
+        );
+        assert!(found.metadata.is_empty() && found.tags.is_empty());
+        assert_eq!(found.project.as_deref(), Some("docs"));
+        let found = only(json!({"a": 1}), &["t", &long], &long);
+        assert_eq!(found.metadata["a"], 1);
+        assert!(found.tags.is_empty() && found.project.is_none());
+        assert_eq!(propagator.counters().left_out, 5);
+    }
+}
+
+#[test]
 fn a_baggage_is_read_once_where_it_is_looked_at_and_then_counted() {
     let propagator = open_to_all();
     let counted = || propagator.counters().ignored.never_read;

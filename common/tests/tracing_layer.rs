@@ -393,3 +393,37 @@ fn of_two_layers_in_one_registry_the_first_makes_the_run() {
     assert_eq!(first.find("span").status(), RunStatus::Success);
     assert!(second.sink.runs().is_empty());
 }
+
+#[test]
+fn a_program_that_is_called_common_is_recorded_and_what_this_crate_says_is_not() {
+    let recording = recording();
+    recording.of(|| {
+        info_span!(target: "common::web", "a module of somebody's").in_scope(|| {
+            info!(target: "common::web", "at work");
+            // Warned of, once in a process.
+            let nil = common::model::RunId(uuid::Uuid::nil());
+            recording.tracer.run("native").id(nil).start().end();
+        });
+    });
+    let events = recording.find("a module of somebody's").events;
+    let names: Vec<&str> = events.iter().map(|event| &*event.name).collect();
+    assert_eq!(names, ["at work"]);
+}
+
+#[test]
+fn a_name_that_comes_when_the_run_has_begun_is_in_its_metadata() {
+    let recording = recording();
+    recording.of(|| {
+        let span = info_span!(
+            "span",
+            otel.name = tracing::field::Empty,
+            gen_ai.operation.name = tracing::field::Empty
+        );
+        span.in_scope(|| {});
+        span.record("otel.name", "chat gpt-4o-mini");
+        span.record("gen_ai.operation.name", "chat");
+    });
+    let metadata = recording.find("span").extra.metadata;
+    assert_eq!(metadata["late_name"], "chat gpt-4o-mini");
+    assert_eq!(metadata["late_run_type"], "llm");
+}

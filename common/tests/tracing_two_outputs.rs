@@ -203,3 +203,26 @@ async fn what_is_not_in_the_sample_of_one_is_in_none() {
         assert_eq!(otlp.runs_of(trace).len(), 2);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_and_a_type_that_are_recorded_before_the_run_begins_are_its_own() {
+    let (native, otlp) = (LangSmithMock::start().await, LangSmithMock::start().await);
+    let (client, spans) = (client(&native), pipeline(&otlp));
+    let default = tracing::subscriber::set_default(subscriber(&client, &spans));
+    let span = info_span!(
+        "genai.chat",
+        otel.name = tracing::field::Empty,
+        gen_ai.operation.name = tracing::field::Empty,
+    );
+    span.record("otel.name", "chat gpt-4o-mini");
+    drop(span);
+    let span = info_span!("second", gen_ai.operation.name = tracing::field::Empty);
+    span.record("gen_ai.operation.name", "chat");
+    drop(span);
+    drop(default);
+    client.flush(PATIENCE).expect("runs are delivered");
+    let run = native.tree().find("chat gpt-4o-mini").cloned();
+    assert!(run.is_some(), "{:?}", native.runs());
+    let second = native.tree().find("second").expect("captured").clone();
+    assert_eq!(second.run_type, RunType::Llm);
+}

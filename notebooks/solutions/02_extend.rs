@@ -20,5 +20,5 @@ Answer::new()
     .record(&mut write, &capture);
 write.end();
 root.end();
-println!("asked {asked}, found {} documents, wrote {text:?}", found.len());
+println!("asked {asked}\nfound {} documents\nwrote {text}", found.len());
 text_tree(&lesson.tree(3).await)

@@ -22,7 +22,7 @@ use crate::trace::RunTree;
 /// How long a peer may take to start: it imports FastAPI and the SDK, which takes a busy machine a minute.
 const START: Duration = Duration::from_secs(180);
 /// How long a peer may take to answer.
-const ANSWER: Duration = Duration::from_secs(20);
+const ANSWER: Duration = Duration::from_secs(60);
 /// How long a peer may take to end by itself.
 const END: Duration = Duration::from_secs(10);
 /// How many of its last words are kept to explain its end.

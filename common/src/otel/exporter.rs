@@ -20,7 +20,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
 use super::address::traces_url;
 use super::dialect::complete;
-use super::http::Courier;
+use super::http::{Courier, Rejected};
 use super::masking::mask;
 use crate::client::{Config, ConfigError};
 use crate::export::{Destination, StartError, show_endpoint};
@@ -73,6 +73,7 @@ pub enum OtelError {
 pub struct LangSmithExporter {
     otlp: opentelemetry_otlp::SpanExporter,
     redactor: Option<Redactor>,
+    rejected: Rejected,
     stats: SpanStats,
     shown: String,
 }
@@ -97,7 +98,7 @@ pub struct SpanCounts {
     pub ended: u64,
     /// Spans that were answered with 200. LangSmith may still drop one whose parent never comes.
     pub delivered: u64,
-    /// Spans given up.
+    /// Spans given up, and those that the server refused while it took others of the same request.
     pub failed: u64,
 }
 
@@ -155,7 +156,8 @@ impl LangSmithExporter {
 
     /// Makes an exporter to a whole address, with the masking of LangSmith's.
     fn to(to: &Destination, redactor: Option<Redactor>) -> Result<Self, OtelError> {
-        let courier = Courier::start(to, DEFAULT_SPAN_TIMEOUT)?;
+        let rejected = Rejected::default();
+        let courier = Courier::start(to, DEFAULT_SPAN_TIMEOUT, rejected.clone())?;
         let otlp = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             // Without one of our own, the features of any crate in the tree choose the client.
@@ -168,6 +170,7 @@ impl LangSmithExporter {
         Ok(Self {
             otlp: otlp.map_err(|error| OtelError::Sdk(error.to_string()))?,
             redactor,
+            rejected,
             stats: SpanStats::default(),
             shown: show_endpoint(&to.endpoint),
         })
@@ -189,19 +192,24 @@ impl SpanExporter for LangSmithExporter {
         }
         let spans = batch.len() as u64;
         let result = self.otlp.export(batch).await;
-        let counting = &self.stats.0;
-        match &result {
-            Ok(()) => counting.delivered.fetch_add(spans, Ordering::Relaxed),
-            Err(error) => {
-                if !counting.warned.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        "spans were not delivered to {}: {error} (logged once)",
-                        self.shown
-                    );
-                }
-                counting.failed.fetch_add(spans, Ordering::Relaxed)
-            }
+        let (counting, rejected) = (&self.stats.0, self.rejected.take());
+        let (failed, why) = match &result {
+            Ok(()) => (
+                rejected.min(spans),
+                "refused among others that were taken".to_owned(),
+            ),
+            Err(error) => (spans, error.to_string()),
         };
+        if failed > 0 && !counting.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "spans were not delivered to {}: {why} (logged once)",
+                self.shown
+            );
+        }
+        counting.failed.fetch_add(failed, Ordering::Relaxed);
+        counting
+            .delivered
+            .fetch_add(spans - failed, Ordering::Relaxed);
         result
     }
 

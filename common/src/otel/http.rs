@@ -12,11 +12,15 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
 use opentelemetry_http::{HttpClient, HttpError};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::export::{
@@ -31,29 +35,80 @@ type Job = (HttpRequest, oneshot::Sender<Answer>);
 pub(super) struct Courier {
     jobs: mpsc::UnboundedSender<Job>,
     timeout: Duration,
+    rejected: Rejected,
+}
+
+/// How many spans LangSmith refused while it took others of the same request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rejected(Arc<AtomicU64>);
+
+impl Rejected {
+    /// Returns the count, and begins anew.
+    pub(super) fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+
+    /// Reads an answer with 200, which is empty where all were taken.
+    fn read(&self, answer: &HttpResponse) {
+        if answer.status != 200 || answer.body.is_empty() {
+            return;
+        }
+        let read = ExportTraceServiceResponse::decode(answer.body.clone());
+        let partial = read.ok().and_then(|read| read.partial_success);
+        let count = partial.map_or(0, |partial| partial.rejected_spans);
+        self.0
+            .fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+    }
+}
+
+/// Does work on a plain thread, with a runtime of its own and without tracing.
+///
+/// The runtime is made there: one that is dropped inside of another panics, which is what would become of it
+/// here if there were no thread to be had.
+pub(super) fn on_thread<F, W>(name: &str, work: W) -> Result<(), StartError>
+where
+    F: Future<Output = ()>,
+    W: FnOnce() -> F + Send + 'static,
+{
+    let (tell, told) = std::sync::mpsc::channel();
+    let begin = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(tell.send(error.to_string())),
+        };
+        drop(tell);
+        // Whatever is traced about sending would be sent, and traced.
+        let nobody = tracing::Dispatch::none();
+        tracing::dispatcher::with_default(&nobody, || runtime.block_on(work()));
+    };
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(begin)
+        .map_err(|error| StartError::HttpClient(error.to_string()))?;
+    match told.recv() {
+        Ok(why) => Err(StartError::HttpClient(why)),
+        Err(_) => Ok(()),
+    }
 }
 
 impl Courier {
-    /// Starts the thread.
-    pub(super) fn start(to: &Destination, timeout: Duration) -> Result<Self, StartError> {
+    /// Starts the thread. What LangSmith takes in part is counted in `rejected`.
+    pub(super) fn start(
+        to: &Destination,
+        timeout: Duration,
+        rejected: Rejected,
+    ) -> Result<Self, StartError> {
         let transport = ReqwestTransport::new(to)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| StartError::HttpClient(error.to_string()))?;
         let (jobs, queue) = mpsc::unbounded_channel();
-        let work = move || {
-            // Whatever is traced about sending would be sent, and traced.
-            let nobody = tracing::Dispatch::none();
-            tracing::dispatcher::with_default(&nobody, || {
-                runtime.block_on(carry(transport, queue));
-            });
-        };
-        std::thread::Builder::new()
-            .name("langsmith-otlp".to_owned())
-            .spawn(work)
-            .map_err(|error| StartError::HttpClient(error.to_string()))?;
-        Ok(Self { jobs, timeout })
+        on_thread("langsmith-otlp", move || carry(transport, queue))?;
+        Ok(Self {
+            jobs,
+            timeout,
+            rejected,
+        })
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
@@ -70,6 +125,7 @@ impl Courier {
             },
             Err(_) => return Err("the thread that sends spans is gone".into()),
         };
+        self.rejected.read(&answer);
         let mut response = Response::builder().status(answer.status);
         if let Some(after) = answer.retry_after {
             response = response.header(header::RETRY_AFTER, after);

@@ -5,10 +5,11 @@
 //!                 └──► Redactor ──► back into the span; what the redactor took away is gone
 //! ```
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use opentelemetry::trace::{Event, Status};
-use opentelemetry::{Key, KeyValue, Value};
+use opentelemetry::{Array, Key, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{langsmith, legacy};
@@ -78,6 +79,7 @@ pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
     run.name = span.name.to_string();
     let (mut inputs, mut outputs, mut metadata) = (JsonMap::new(), JsonMap::new(), JsonMap::new());
     let mut kept = Vec::with_capacity(span.attributes.len());
+    let lists = lists_of(&span.attributes);
     for KeyValue { key, value, .. } in std::mem::take(&mut span.attributes) {
         let name = key.as_str();
         let own = name.strip_prefix(langsmith::METADATA).is_some();
@@ -116,7 +118,8 @@ pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
     let maps = [masked.inputs, outputs, Some(masked.extra.other)];
     let metadata = (*masked.extra.metadata).clone();
     for (key, value) in maps.into_iter().flatten().chain([metadata]).flatten() {
-        kept.push(KeyValue::new(key, from_json(value)));
+        let value = from_json(value, lists.contains(key.as_str()));
+        kept.push(KeyValue::new(key, value));
     }
     span.attributes = kept;
     span.name = masked.name.into();
@@ -173,11 +176,62 @@ fn to_json(value: &Value) -> serde_json::Value {
             let read = read.filter(|read| read.is_object() || read.is_array());
             read.unwrap_or_else(|| text.as_str().into())
         }
+        Value::Array(Array::Bool(list)) => list.clone().into(),
+        Value::Array(Array::I64(list)) => list.clone().into(),
+        Value::Array(Array::F64(list)) => list.clone().into(),
+        Value::Array(Array::String(list)) => list
+            .iter()
+            .map(opentelemetry::StringValue::as_str)
+            .collect(),
         other => other.to_string().into(),
     }
 }
 
-fn from_json(value: serde_json::Value) -> Value {
+/// Returns the names of the attributes that are lists, and have to be lists again.
+fn lists_of(attributes: &[KeyValue]) -> HashSet<String> {
+    let is_list = |one: &&KeyValue| matches!(one.value, Value::Array(_));
+    let lists = attributes.iter().filter(is_list);
+    lists.map(|one| one.key.to_string()).collect()
+}
+
+/// Returns a list of OpenTelemetry, whose entries are all of one kind; none if these are not.
+fn list(values: &[serde_json::Value]) -> Option<Array> {
+    let all = |read: Option<Array>| read.filter(|_| !values.is_empty());
+    let texts = || {
+        values
+            .iter()
+            .map(|one| Some(one.as_str()?.to_owned().into()))
+    };
+    all(texts().collect::<Option<Vec<_>>>().map(Array::String))
+        .or_else(|| {
+            all(values
+                .iter()
+                .map(serde_json::Value::as_bool)
+                .collect::<Option<_>>()
+                .map(Array::Bool))
+        })
+        .or_else(|| {
+            all(values
+                .iter()
+                .map(serde_json::Value::as_i64)
+                .collect::<Option<_>>()
+                .map(Array::I64))
+        })
+        .or_else(|| {
+            all(values
+                .iter()
+                .map(serde_json::Value::as_f64)
+                .collect::<Option<_>>()
+                .map(Array::F64))
+        })
+}
+
+fn from_json(value: serde_json::Value, was_list: bool) -> Value {
+    if let (true, serde_json::Value::Array(values)) = (was_list, &value)
+        && let Some(list) = list(values)
+    {
+        return Value::Array(list);
+    }
     match value {
         serde_json::Value::String(text) => text.into(),
         serde_json::Value::Bool(flag) => flag.into(),
@@ -226,10 +280,11 @@ fn read_back(redactor: &Redactor, mut event: Event, masked: RunEvent) -> Event {
         });
         kwargs = field.cloned().unwrap_or_default();
     }
+    let lists = lists_of(&event.attributes);
     event.name = masked.name.into();
     if !kwargs.is_empty() || !event.attributes.is_empty() {
         let kept = kwargs.into_iter().map(|(key, value)| {
-            let value = from_json(value);
+            let value = from_json(value, lists.contains(&key));
             KeyValue::new(Key::from(key), value)
         });
         event.attributes = kept.collect();

@@ -49,6 +49,12 @@ use crate::trace::Sampler;
 ///
 /// With the layer for `tracing`: `tracing_opentelemetry::layer().with_tracer(spans.tracer("docs"))`.
 /// Nothing is installed for the process; `opentelemetry::global` is the program's own to set.
+///
+/// Spans are held in memory alone, by the SDK's queue (`OTEL_BSP_MAX_QUEUE_SIZE`, 2048): there is no spool on disk
+/// for them, as there is for native runs. What LangSmith does not take in the time of
+/// [`DEFAULT_SPAN_TIMEOUT`](super::DEFAULT_SPAN_TIMEOUT) is lost and counted; to get over longer outages put a
+/// collector with a persistent queue between, or make native runs. The last handle that is dropped waits up to five
+/// seconds for each exporter, as the SDK does; [`shutdown`](Self::shutdown) it before, with a time of your own.
 #[derive(Clone)]
 pub struct Pipeline(Arc<Inner>);
 
@@ -56,6 +62,8 @@ struct Inner {
     provider: SdkTracerProvider,
     identity: Identity,
     stats: SpanStats,
+    // How many exporters have to be ended.
+    exporters: u32,
     // Losses that a flush has told of.
     told: AtomicU64,
 }
@@ -134,6 +142,7 @@ impl PipelineBuilder {
             .with_sampler(WholeTraces::new(sampled, &identity))
             .with_span_processor(identity.processor());
         let mut stats = SpanStats::default();
+        let exporters = 1 + u32::try_from(self.further.len()).unwrap_or(u32::MAX - 1);
         if config.tracing {
             let exporter = LangSmithExporter::new(&config)?;
             stats = exporter.stats();
@@ -150,6 +159,7 @@ impl PipelineBuilder {
             provider: provider.build(),
             identity,
             stats,
+            exporters,
             told: AtomicU64::new(0),
         })))
     }
@@ -230,9 +240,10 @@ impl Pipeline {
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), SpanFlushError> {
         let (provider, ended) = (self.0.provider.clone(), self.stats().ended);
+        let each = self.0.share(timeout);
         within(timeout, move || {
             // Its result says less than the books.
-            let _ = provider.shutdown_with_timeout(timeout);
+            let _ = provider.shutdown_with_timeout(each);
         })?;
         self.books(ended)
     }
@@ -302,6 +313,13 @@ fn within(timeout: Duration, work: impl FnOnce() + Send + 'static) -> Result<(),
         .map_err(|_| SpanFlushError::Timeout)
 }
 
+impl Inner {
+    /// Returns what each exporter may take of a time: the SDK ends one after the other, and gives each all of it.
+    fn share(&self, time: Duration) -> Duration {
+        time / self.exporters
+    }
+}
+
 impl Ends for Inner {
     fn hurry(&self) {
         let provider = self.provider.clone();
@@ -310,7 +328,9 @@ impl Ends for Inner {
     }
 
     fn leave(&self, left: Duration, _grace: Duration) {
-        let _ = self.provider.shutdown_with_timeout(left);
+        let (provider, each) = (self.provider.clone(), self.share(left));
+        // The process ends; what there was no time for is lost.
+        let _ = within(left, move || drop(provider.shutdown_with_timeout(each)));
     }
 }
 

@@ -21,9 +21,8 @@ use crate::otel::Identity;
 use crate::trace::Tracer;
 
 /// Targets whose spans and events are not recorded: what sends the runs would be recorded as runs, and
-/// sent.
-pub const IGNORED_TARGETS: [&str; 9] = [
-    env!("CARGO_CRATE_NAME"),
+/// sent. What this crate says itself is not recorded either, by whatever name it is used.
+pub const IGNORED_TARGETS: [&str; 8] = [
     "h2",
     "hyper",
     "hyper_util",
@@ -101,13 +100,27 @@ impl RunLayer {
     }
 }
 
+/// The metadata that holds a name which was recorded when the run had begun under another one.
+const LATE_NAME: &str = "late_name";
+/// The same of its type.
+const LATE_TYPE: &str = "late_run_type";
+
 /// How many layers were made.
 static LAYERS: AtomicU64 = AtomicU64::new(0);
 
 fn is_ignored(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     let root = target.split("::").next().unwrap_or(target);
-    IGNORED_TARGETS.contains(&root)
+    IGNORED_TARGETS.contains(&root) || is_own(metadata)
+}
+
+/// Returns true for what this crate says itself, which it may say while it changes the very run that would record
+/// it. By its files: other crates may be called as this one is.
+fn is_own(metadata: &Metadata<'_>) -> bool {
+    const THIS: &str = file!();
+    let sources = THIS.strip_suffix("tracing_layer/layer.rs").unwrap_or(THIS);
+    let file = metadata.file();
+    file.is_some_and(|file| file.starts_with(sources))
 }
 
 impl<S> Layer<S> for RunLayer
@@ -184,6 +197,9 @@ where
             }
             let failed = failure(&mut told);
             spanned.failure = spanned.failure.take().or(failed);
+            if let Some(pending) = &mut spanned.pending {
+                pending.told.rename(&mut told);
+            }
             spanned.run.clone()
         };
         // What is recorded before it starts is there when it does.
@@ -207,6 +223,13 @@ where
         }
         for tag in told.tags {
             run.add_tag(tag);
+        }
+        // The run has begun under another name, as another type.
+        if let Some(name) = told.name {
+            run.add_metadata(LATE_NAME, name);
+        }
+        if let Some(run_type) = told.run_type {
+            run.add_metadata(LATE_TYPE, run_type.as_str());
         }
     }
 

@@ -98,13 +98,18 @@ impl Told {
     }
 
     /// Takes over what is asked, before the run starts.
-    pub(super) fn absorb(&mut self, later: Self) {
-        self.name = later.name.or(self.name.take());
-        self.run_type = later.run_type.or(self.run_type.take());
+    pub(super) fn absorb(&mut self, mut later: Self) {
+        self.rename(&mut later);
         self.inputs.extend(later.inputs);
         self.parameters.extend(later.parameters);
         self.metadata.extend(later.metadata);
         self.tags.extend(later.tags);
+    }
+
+    /// Takes over the name and the type of what is said later, before the run begins.
+    pub(super) fn rename(&mut self, later: &mut Self) {
+        self.name = later.name.take().or(self.name.take());
+        self.run_type = later.run_type.take().or(self.run_type.take());
     }
 
     fn take(&mut self, key: &str, value: Value, begins: bool) {

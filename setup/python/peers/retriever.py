@@ -30,9 +30,9 @@ from langsmith.run_trees import get_cached_client
 from opentelemetry import propagate
 from pydantic import BaseModel, field_validator
 from serving import FLUSH_SECONDS, serve
-from spans import flush_spans, request_spans
+from spans import ASKED_FLUSH_SECONDS, flush_spans, request_spans
 
-CALLBACK_SECONDS = 10.0
+CALLBACK_SECONDS = 50.0
 Headers = Literal["langsmith-trace", "traceparent", "both"]
 
 app = FastAPI(title="retriever", telemetry=request_spans())
@@ -112,12 +112,17 @@ async def post_retrieve(question: Question) -> dict[str, list[Document]]:
         raise HTTPException(status_code=502, detail=detail) from error
 
 
+def flush(seconds: float) -> bool:
+    """Wait until the SDK has sent what it holds."""
+    get_cached_client().flush(timeout=seconds)
+    # In the modes `otel` and `hybrid` the client only hands spans over, to what exports them.
+    return flush_spans(seconds)
+
+
 @app.post("/flush")
 def post_flush() -> dict[str, bool]:
-    """Wait until the SDK has sent what it holds."""
-    get_cached_client().flush(timeout=FLUSH_SECONDS)
-    # In the modes `otel` and `hybrid` the client only hands spans over, to what exports them.
-    return {"flushed": flush_spans()}
+    """Wait until the SDK has sent what it holds, because somebody asks."""
+    return {"flushed": flush(ASKED_FLUSH_SECONDS)}
 
 
 class WithoutKeys(logging.Formatter):
@@ -135,7 +140,7 @@ def main() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     # Made before the first request: in the modes with spans it also sets up OpenTelemetry.
     get_cached_client()
-    serve(app, "critical", f"langsmith {langsmith.__version__}", post_flush)
+    serve(app, "critical", f"langsmith {langsmith.__version__}", lambda: flush(FLUSH_SECONDS))
 
 
 if __name__ == "__main__":

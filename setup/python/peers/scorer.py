@@ -29,10 +29,10 @@ from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.version import __version__
 from pydantic import BaseModel, field_validator
-from serving import serve
-from spans import flush_spans, request_spans
+from serving import FLUSH_SECONDS, serve
+from spans import ASKED_FLUSH_SECONDS, flush_spans, request_spans
 
-NEXT_SECONDS = 10.0
+NEXT_SECONDS = 50.0
 
 app = FastAPI(title="scorer", telemetry=request_spans())
 tracer = trace.get_tracer("scorer")
@@ -101,7 +101,7 @@ async def ask(address: str, question: str, documents: list[dict[str, Any]]) -> N
 @app.post("/flush")
 def post_flush() -> dict[str, bool]:
     """Wait until the exporter has sent what it holds."""
-    return {"flushed": flush_spans()}
+    return {"flushed": flush_spans(ASKED_FLUSH_SECONDS)}
 
 
 def main() -> None:
@@ -113,7 +113,7 @@ def main() -> None:
     provider.add_span_processor(MembersOnSpans(names))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    serve(app, "critical", f"opentelemetry {__version__}", post_flush)
+    serve(app, "critical", f"opentelemetry {__version__}", lambda: flush_spans(FLUSH_SECONDS))
 
 
 if __name__ == "__main__":

@@ -184,8 +184,9 @@ impl Encoder {
     /// Prepares what the heads of a group's parts begin with.
     fn begin_group(&mut self, boundary: &str, event: &str, id: &str) {
         self.prefix.clear();
-        let name = ["--", boundary, DISPOSITION, event, id];
-        name.map(|piece| self.prefix.extend_from_slice(piece.as_bytes()));
+        for piece in ["--", boundary, DISPOSITION, event, id] {
+            self.prefix.extend_from_slice(piece.as_bytes());
+        }
     }
 
     /// Writes a part of the group that takes about so many bytes; returns where it is.

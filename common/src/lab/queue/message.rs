@@ -50,7 +50,7 @@ impl Message {
 pub(super) enum Receipt {
     /// The entry's id.
     Redis(String),
-    Nats(Acker),
+    Nats(Box<Acker>),
     InProcess,
 }
 

@@ -89,7 +89,7 @@ struct Inner {
 #[derive(Debug)]
 enum Backend {
     Redis(RedisStreams),
-    Nats(Nats),
+    Nats(Box<Nats>),
     InProcess(InProcess),
 }
 
@@ -127,7 +127,9 @@ impl Queue {
             }
             QueueKind::Nats => {
                 let program = find(nats::PROGRAM)?;
-                Backend::Nats(Nats::start(&program, name, redeliver_after).await?)
+                Backend::Nats(Box::new(
+                    Nats::start(&program, name, redeliver_after).await?,
+                ))
             }
             QueueKind::InProcess => Backend::InProcess(InProcess::default()),
         };
@@ -224,7 +226,7 @@ impl Inner {
             }
             Backend::Nats(nats) => {
                 let taken = nats.pull(is_wanted).await?;
-                taken.map(|(message, acker)| (message, Receipt::Nats(acker)))
+                taken.map(|(message, acker)| (message, Receipt::Nats(Box::new(acker))))
             }
             Backend::InProcess(queue) => Some((queue.pull().await, Receipt::InProcess)),
         })

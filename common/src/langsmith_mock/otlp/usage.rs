@@ -5,6 +5,35 @@ use serde_json::Value;
 use super::reading::Reader;
 use crate::model::JsonMap;
 
+/// What the hosted service reads of parts of the counts: its documentation names the first spelling, the Go SDK
+/// writes the second.
+const DETAILS: [(&str, &str, [&str; 2]); 3] = [
+    (
+        "input_token_details",
+        "cache_read",
+        [
+            "gen_ai.usage.details.cache_read_input_tokens",
+            "gen_ai.usage.cache_read_input_tokens",
+        ],
+    ),
+    (
+        "input_token_details",
+        "cache_creation",
+        [
+            "gen_ai.usage.details.cache_creation_input_tokens",
+            "gen_ai.usage.cache_creation_input_tokens",
+        ],
+    ),
+    (
+        "output_token_details",
+        "reasoning",
+        [
+            "gen_ai.usage.details.reasoning_tokens",
+            "gen_ai.usage.reasoning_tokens",
+        ],
+    ),
+];
+
 /// Puts the usage into outputs: whole as JSON, else of single counts.
 pub(super) fn with_usage(reader: &Reader<'_>, outputs: Option<JsonMap>) -> Option<JsonMap> {
     const USAGE: &str = "langsmith.usage_metadata";
@@ -60,6 +89,20 @@ pub(super) fn with_usage(reader: &Reader<'_>, outputs: Option<JsonMap>) -> Optio
             usage.insert(name.to_owned(), count.clone());
             for other in keys {
                 reader.lose(other, &format!("{key} comes first"));
+            }
+        }
+    }
+    if !reader.mapping.is_proxy() {
+        for (details, name, keys) in DETAILS {
+            let is_count = |key: &&&str| reader.peek(key).is_some_and(Value::is_u64);
+            if let Some(key) = keys.iter().find(is_count)
+                && let Some(count) =
+                    reader.take(key, &format!("outputs.usage_metadata.{details}.{name}"))
+            {
+                let entry = usage
+                    .entry(details)
+                    .or_insert_with(|| JsonMap::new().into());
+                entry[name] = count.clone();
             }
         }
     }

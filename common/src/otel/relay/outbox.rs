@@ -28,6 +28,7 @@ use crate::export::{
 };
 use crate::model::DottedOrder;
 use crate::otel::exporter::DEFAULT_SPAN_TIMEOUT;
+use crate::otel::http::on_thread;
 use crate::otel::pipeline::SpanFlushError;
 
 /// Most spans of one request.
@@ -65,10 +66,6 @@ impl Outbox {
         most_bytes: usize,
     ) -> Result<Arc<Self>, StartError> {
         let transport = ReqwestTransport::new(to)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| StartError::HttpClient(error.to_string()))?;
         let outbox = Arc::new(Self {
             state: Mutex::new(State {
                 joining,
@@ -84,15 +81,9 @@ impl Outbox {
             most_bytes,
         });
         let own = outbox.clone();
-        let work = move || {
-            // Whatever is traced about sending would be sent, and traced.
-            let nobody = tracing::Dispatch::none();
-            tracing::dispatcher::with_default(&nobody, || runtime.block_on(own.carry(&transport)));
-        };
-        std::thread::Builder::new()
-            .name("langsmith-relay".to_owned())
-            .spawn(work)
-            .map_err(|error| StartError::HttpClient(error.to_string()))?;
+        on_thread("langsmith-relay", move || async move {
+            own.carry(&transport).await;
+        })?;
         Ok(outbox)
     }
 

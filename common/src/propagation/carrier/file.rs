@@ -111,7 +111,7 @@ pub enum ReadFileError {
     /// It is longer than [`MAX_FILE_BYTES`]: it is a file of somebody else.
     #[error("the file is longer than {MAX_FILE_BYTES} bytes")]
     TooLong,
-    /// It is no JSON with a `trace_context`: it was not written by [`write`].
+    /// It is no JSON with a `trace_context`: it was not written by [`write()`].
     #[error("the file holds no trace context: {0}")]
     Malformed(serde_json::Error),
 }
