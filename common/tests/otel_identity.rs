@@ -447,7 +447,7 @@ fn a_span_that_began_long_ago_is_sampled_by_the_id_that_its_trace_has() {
     let sampler = Sampler::TraceIdRatio(rate);
     let provider = SdkTracerProvider::builder()
         .with_id_generator(TraceIds::default())
-        .with_sampler(WholeTraces::new(sampler.clone(), &identity))
+        .with_sampler(WholeTraces::new(sampler, &identity))
         .with_span_processor(identity.processor());
     let tracer = provider.build().tracer("tests");
     let mut kept = 0;

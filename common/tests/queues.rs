@@ -68,6 +68,8 @@ async fn a_message_carries_the_context_of_its_sender(kind: QueueKind) {
     assert_eq!(bare.body(), "bare");
     assert_eq!(trusting().extract(bare.carrier()).outcome, Outcome::Absent);
     bare.ack().await.expect("settled");
+    run.end();
+    lesson.tree(1).await;
 }
 
 async fn a_second_attempt_is_a_sibling_of_the_first_and_poison_is_put_aside(kind: QueueKind) {

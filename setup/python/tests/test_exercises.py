@@ -117,6 +117,8 @@ class ExerciseTest(RunnerCase):
         other = "run 01b305aa…11ff    112 ms  ✓\nhttp://127.0.0.1:9 took 850 µs"
         self.assertEqual(mask(first), mask(other))
         self.assertNotEqual(mask("3 runs arrived"), mask("4 runs arrived"))
+        traceparent = "00-01a207aea9d57723a79c6c56353fe83c-01a207aea9d57723-01"
+        self.assertEqual(mask(traceparent), "00-<id>-<id>-01")
         output = [new_output("stream", name="stdout", text="12 requests in 3.1 s")]
         again = [new_output("stream", name="stdout", text="14 requests in 2.9 s")]
         self.assertNotEqual(normal_form(output), normal_form(again))

@@ -43,8 +43,16 @@ pub(super) struct Full;
 pub(super) struct Outbox {
     state: Mutex<State>,
     work: Notify,
+    ending: Notify,
     idle: Condvar,
     most_bytes: usize,
+}
+
+/// What the thread waits for that has nothing to send.
+enum Next {
+    Work,
+    Until(Instant),
+    End,
 }
 
 struct State {
@@ -77,6 +85,7 @@ impl Outbox {
                 ends: None,
             }),
             work: Notify::new(),
+            ending: Notify::new(),
             idle: Condvar::new(),
             most_bytes,
         });
@@ -162,6 +171,7 @@ impl Outbox {
     pub(super) fn end(&self) {
         self.state().ends = Some(Instant::now() + FAREWELL);
         self.stop_waiting();
+        self.ending.notify_one();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -172,17 +182,17 @@ impl Outbox {
     async fn carry(&self, transport: &ReqwestTransport) {
         loop {
             let batch = self.next_batch();
-            if batch.is_empty() {
-                let mut state = self.state();
-                if state.ends.is_some() {
-                    return;
-                }
-                let next = state.joining.next_end();
-                drop(state);
-                self.wait_until(next).await;
-            } else {
+            if !batch.is_empty() {
                 let delivered = self.deliver(transport, &batch).await;
                 self.settle(&batch, delivered);
+                continue;
+            }
+            let work = self.work.notified();
+            match self.next() {
+                Next::End => return,
+                Next::Work => work.await,
+                // Either way there is something to look at.
+                Next::Until(end) => drop(tokio::time::timeout_at(end.into(), work).await),
             }
         }
     }
@@ -200,12 +210,12 @@ impl Outbox {
         state.queue.drain(..count).collect()
     }
 
-    async fn wait_until(&self, next: Option<Instant>) {
-        let told = self.work.notified();
-        match next {
-            // Either way there is something to look at.
-            Some(next) => drop(tokio::time::timeout_at(next.into(), told).await),
-            None => told.await,
+    fn next(&self) -> Next {
+        let mut state = self.state();
+        match (state.ends, state.joining.next_end()) {
+            (Some(_), _) => Next::End,
+            (None, Some(end)) => Next::Until(end),
+            (None, None) => Next::Work,
         }
     }
 
@@ -229,8 +239,8 @@ impl Outbox {
                 return false;
             }
             attempt += 1;
-            // The end of the relay is told in the same way as work, and cuts the wait short.
-            self.wait_until(Some(Instant::now() + wait)).await;
+            // The end of the relay cuts the wait short.
+            drop(tokio::time::timeout(wait, self.ending.notified()).await);
         }
     }
 

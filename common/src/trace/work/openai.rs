@@ -23,7 +23,7 @@ use crate::trace::builder::serialized;
 /// use std::convert::Infallible;
 /// use std::sync::Arc;
 /// use common::trace::{MemorySink, OpenAi, OpenAiChat, TraceStreamExt as _, Tracer};
-/// use futures_util::{StreamExt as _, executor::block_on, stream};
+/// use futures_util::{FutureExt as _, StreamExt as _, stream};
 /// use serde_json::json;
 ///
 /// let sink = Arc::new(MemorySink::new());
@@ -35,7 +35,7 @@ use crate::trace::builder::serialized;
 /// let chunks = [delta("Be"), delta("cause."), usage].map(Ok::<_, Infallible>);
 ///
 /// let chunks = stream::iter(chunks).traced_by(run, OpenAiChat::new());
-/// block_on(chunks.count());
+/// assert_eq!(chunks.count().now_or_never(), Some(3));
 /// let run = &sink.runs()[0];
 /// let answer = run.outputs.as_ref().unwrap();
 /// assert_eq!(answer["choices"][0]["message"]["content"], "Because.");

@@ -147,14 +147,14 @@ pub struct Fold<A, F> {
 /// ```
 /// use std::sync::Arc;
 /// use common::trace::{MemorySink, TraceStreamExt as _, Tracer, fold};
-/// use futures_util::{StreamExt as _, executor::block_on, stream};
+/// use futures_util::{FutureExt as _, StreamExt as _, stream};
 ///
 /// let sink = Arc::new(MemorySink::new());
 /// let tracer = Tracer::builder(sink.clone()).build();
 /// let longest = fold(0, |longest, token: &&str| *longest = token.len().max(*longest));
 /// let tokens = stream::iter(["a", "stream", "of", "tokens"]);
 /// let tokens = tokens.traced_values_by(tracer.run("generate"), longest);
-/// assert_eq!(block_on(tokens.count()), 4);
+/// assert_eq!(tokens.count().now_or_never(), Some(4));
 /// assert_eq!(sink.runs()[0].outputs.as_ref().unwrap()["output"], 6);
 /// ```
 pub fn fold<A, T, F: FnMut(&mut A, &T)>(start: A, add: F) -> Fold<A, F> {

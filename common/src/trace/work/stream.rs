@@ -39,13 +39,13 @@ pub trait TraceStreamExt: Stream + Sized {
     /// use std::convert::Infallible;
     /// use std::sync::Arc;
     /// use common::trace::{MemorySink, TraceStreamExt as _, Tracer};
-    /// use futures_util::{StreamExt as _, executor::block_on, stream};
+    /// use futures_util::{FutureExt as _, StreamExt as _, stream};
     ///
     /// let sink = Arc::new(MemorySink::new());
     /// let tracer = Tracer::builder(sink.clone()).build();
     /// let run = tracer.run("generate").run_type("llm");
     /// let tokens = stream::iter(["Be", "cause"].map(Ok::<_, Infallible>)).traced(run);
-    /// assert_eq!(block_on(tokens.count()), 2);
+    /// assert_eq!(tokens.count().now_or_never(), Some(2));
     /// assert_eq!(sink.runs()[0].outputs.as_ref().unwrap()["output"][1], "cause");
     /// ```
     fn traced<T, E>(self, run: impl IntoRun) -> TracedStream<Self, Items, T>
