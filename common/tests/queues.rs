@@ -250,7 +250,7 @@ async fn what_panics_each_time_is_put_aside_after_its_last_attempt(kind: QueueKi
     assert_eq!(handled, Handled::PutAside { attempt: ATTEMPTS });
     assert_eq!(queue.put_aside().await.expect("it answers"), [poison]);
     let tree = lesson.tree(ATTEMPTS as usize).await;
-    assert_eq!(tree.roots().len(), ATTEMPTS as usize);
+    assert_eq!(tree.trace_ids().len(), ATTEMPTS as usize);
 }
 
 async fn what_no_broker_can_hold_is_an_error_and_no_panic(kind: QueueKind) {
@@ -317,7 +317,7 @@ async fn what_handles_a_message_works_below_its_sender_whatever_is_around_the_wo
         let run = tree.find(name).expect(name);
         assert_eq!(run.parent_run_id, Some(attempt), "{name}");
     }
-    assert_eq!(tree.roots().len(), 2);
+    assert_eq!(tree.trace_ids().len(), 2);
 }
 
 #[tokio::test]
