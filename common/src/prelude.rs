@@ -34,7 +34,9 @@ pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]
 pub use crate::lab::check::{Capture, Check, Exercise};
 #[cfg(feature = "lab")]
-pub use crate::lab::llm::{Answer, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming};
+pub use crate::lab::llm::{
+    Answer, ChatEvents, ChatReply, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming, text_of,
+};
 #[cfg(feature = "lab")]
 pub use crate::lab::{
     Browser, Collector, HeaderProxy, Lesson, LessonCard, Misconfiguration, NodeService, PageCall,
@@ -60,4 +62,6 @@ pub use crate::traceable;
 #[cfg(all(feature = "lab", feature = "tracing_layer"))]
 pub use crate::tracing_layer::tracing_subscriber;
 #[cfg(feature = "lab")]
-pub use {axum, genai, reqwest, serde, tokio, tower_http, tracing};
+pub use {
+    axum, futures_util, genai, reqwest, serde, tokio, tokio_tungstenite, tower_http, tracing,
+};

@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
+use common::lab::llm::ChatEvents;
 use common::prelude::*;
 use futures_util::StreamExt as _;
-use genai::chat::{
-    ChatOptions, ChatRequest, ChatStream, ChatStreamEvent, StopReason, StreamEnd, Tool,
-};
+use genai::chat::{ChatOptions, ChatRequest, ChatStreamEvent, StopReason, StreamEnd, Tool};
 
 fn script() -> common::lab::llm::ScriptedLlmBuilder {
     ScriptedLlm::builder().timing(TokenTiming::NONE)
@@ -21,7 +20,7 @@ struct Came {
     error: Option<genai::Error>,
 }
 
-async fn read(mut stream: ChatStream) -> Came {
+async fn read(mut stream: ChatEvents) -> Came {
     let mut came = Came::default();
     while let Some(event) = stream.next().await {
         match event {

@@ -79,6 +79,14 @@ pub(super) fn answer(question: &str) -> String {
     }
 }
 
+/// Searches one source for 20 ms, in a run below the current one; a root, where there is none.
+pub async fn search_source(client: Client, source: &'static str) {
+    let run = client.run(source).parent_from_current();
+    let run = run.run_type(RunType::Retriever).start();
+    pause(20).await;
+    run.end();
+}
+
 /// Writes an answer from passages. Takes about 60 ms, as a fast model would.
 pub async fn generate(question: &str, passages: &[Value]) -> String {
     pause(60).await;

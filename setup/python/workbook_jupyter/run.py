@@ -223,7 +223,7 @@ def sign(notebook: NotebookNode, cells: list[NotebookNode]) -> None:
 
 def is_signed(notebook: NotebookNode, cell: NotebookNode) -> bool:
     """Say whether a cell's saved outputs were made from its present source."""
-    made_from = notebook.metadata.get("workbook", {}).get("made_from", {})
+    made_from = notebook.metadata.get("workbook", {}).get("made_from") or {}
     return bool(made_from.get(cell.get("id")) == fingerprint(cell.source))
 
 

@@ -44,7 +44,7 @@ pub(super) fn plan(
     let reason = answer.reason(limited);
     let delays = timing.delays(seed, deltas.len());
     if request.stream {
-        streamed(answer, deltas, &delays, head, (reason, counted))
+        streamed(answer, &deltas, &delays, head, (reason, counted))
     } else {
         let message = message(&answer.says, &deltas, seed);
         let body = head.whole(&message, reason, counted).to_string();
@@ -54,7 +54,7 @@ pub(super) fn plan(
 
 fn streamed(
     answer: &Answer,
-    deltas: Vec<Value>,
+    deltas: &[Value],
     delays: &[Duration],
     head: &Head,
     (reason, counted): (&str, Counted),

@@ -16,6 +16,7 @@ mod builder;
 mod frames;
 mod model;
 mod received;
+mod reply;
 mod request;
 mod server;
 mod timing;
@@ -24,7 +25,8 @@ mod wire;
 
 pub use answer::Answer;
 pub use builder::ScriptedLlmBuilder;
-pub use model::{Model, ModelError, Provider};
+pub use model::{ChatEvents, Model, ModelError, Provider};
 pub use received::{LlmRequest, Outcome};
+pub use reply::{ChatReply, text_of};
 pub use server::ScriptedLlm;
 pub use timing::TokenTiming;

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use genai::adapter::AdapterKind;
-use genai::chat::{ChatOptions, ChatRequest, ChatResponse, ChatStream};
+use genai::chat::{ChatOptions, ChatRequest, ChatResponse, ChatStreamEvent};
 use genai::resolver::{AuthData, Endpoint};
 use genai::{Client, ModelIden, ServiceTarget};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -41,6 +43,12 @@ impl Provider {
     }
 }
 
+/// A streamed answer as it comes: pieces of text and of tool calls, then its end.
+///
+/// The crate's own stream begins with an event that says no more than that the connection is there. It is left
+/// out, so that the first thing in the stream is the first thing that the model said.
+pub type ChatEvents = BoxStream<'static, genai::Result<ChatStreamEvent>>;
+
 /// A model behind the client crate [`genai`]. A cheap clone.
 ///
 /// ```
@@ -76,7 +84,7 @@ impl Model {
     /// Returns the client of a scripted model.
     pub fn scripted(llm: &ScriptedLlm) -> Self {
         let key = SecretString::from(SCRIPTED_KEY);
-        Self::new(Provider::Scripted, llm.model(), llm.url(), key)
+        Self::new(Provider::Scripted, llm.model(), &llm.url(), key)
     }
 
     /// Returns the client of a scripted model; with `WORKBOOK_LLM=openai` and a key, that of the real one in its
@@ -98,10 +106,10 @@ impl Model {
             .get("OPENAI_BASE_URL")
             .unwrap_or_else(|| DEFAULT_BASE.to_owned());
         let key = SecretString::from(key.trim().to_owned());
-        Ok(Self::new(Provider::OpenAi, name.trim(), base, key))
+        Ok(Self::new(Provider::OpenAi, name.trim(), &base, key))
     }
 
-    fn new(provider: Provider, name: &str, base: String, key: SecretString) -> Self {
+    fn new(provider: Provider, name: &str, base: &str, key: SecretString) -> Self {
         let http = match provider {
             Provider::Scripted => crate::lab::http_client(),
             Provider::OpenAi => crate::lab::http::outside(),
@@ -143,7 +151,7 @@ impl Model {
     ///
     /// # Errors
     /// When the provider refuses, or cannot be reached. What goes wrong later is in the stream.
-    pub async fn stream(&self, prompt: impl Into<String>) -> genai::Result<ChatStream> {
+    pub async fn stream(&self, prompt: impl Into<String>) -> genai::Result<ChatEvents> {
         let options = ChatOptions::default().with_capture_usage(true);
         self.stream_with(ChatRequest::from_user(prompt), &options)
             .await
@@ -157,11 +165,20 @@ impl Model {
         &self,
         request: ChatRequest,
         options: &ChatOptions,
-    ) -> genai::Result<ChatStream> {
+    ) -> genai::Result<ChatEvents> {
         let answer = self
             .client
             .exec_chat_stream(self.target(), request, Some(options));
-        Ok(answer.await?.stream)
+        let says = |event: &genai::Result<ChatStreamEvent>| {
+            !matches!(
+                event,
+                Ok(ChatStreamEvent::Start | ChatStreamEvent::Heartbeat)
+            )
+        };
+        let events = answer.await?.stream;
+        Ok(events
+            .filter(move |event| std::future::ready(says(event)))
+            .boxed())
     }
 
     /// Returns the model's name.
