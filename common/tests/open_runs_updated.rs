@@ -250,11 +250,12 @@ fn updates_and_ends_from_many_threads_keep_their_order() {
 #[test]
 fn the_end_of_a_run_waits_for_an_update_that_is_under_way() {
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-    use std::sync::mpsc;
+    use std::sync::{Mutex, mpsc};
     /// Takes its time for an update, and notes whether the end overtakes it.
     #[derive(Debug)]
     struct Slow {
         begun: mpsc::Sender<()>,
+        go_on: Mutex<mpsc::Receiver<()>>,
         has_ended: AtomicBool,
         was_overtaken: AtomicBool,
     }
@@ -265,6 +266,8 @@ fn the_end_of_a_run_waits_for_an_update_that_is_under_way() {
                 return self.has_ended.store(true, SeqCst);
             }
             self.begun.send(()).expect("awaited");
+            let go_on = self.go_on.lock().expect("not poisoned");
+            go_on.recv_timeout(LONG).expect("nobody waits for an update");
             for _ in 0..200 {
                 std::thread::sleep(Duration::from_millis(1));
                 if self.has_ended.load(SeqCst) {
@@ -274,8 +277,10 @@ fn the_end_of_a_run_waits_for_an_update_that_is_under_way() {
         }
     }
     let (begun, begins) = mpsc::channel();
+    let (go, go_on) = mpsc::channel();
     let sink = Arc::new(Slow {
         begun,
+        go_on: go_on.into(),
         has_ended: AtomicBool::new(false),
         was_overtaken: AtomicBool::new(false),
     });
@@ -284,8 +289,9 @@ fn the_end_of_a_run_waits_for_an_update_that_is_under_way() {
     std::thread::scope(|scope| {
         scope.spawn(|| run.update());
         begins.recv().expect("an update");
-        // Neither does another update wait for it, nor the end come before it.
+        // Another update does not wait for it, and the end does.
         run.update();
+        go.send(()).expect("awaited");
         run.end();
     });
     assert!(sink.has_ended.load(SeqCst));
