@@ -267,7 +267,9 @@ fn the_end_of_a_run_waits_for_an_update_that_is_under_way() {
             }
             self.begun.send(()).expect("awaited");
             let go_on = self.go_on.lock().expect("not poisoned");
-            go_on.recv_timeout(LONG).expect("nobody waits for an update");
+            go_on
+                .recv_timeout(LONG)
+                .expect("nobody waits for an update");
             for _ in 0..200 {
                 std::thread::sleep(Duration::from_millis(1));
                 if self.has_ended.load(SeqCst) {
