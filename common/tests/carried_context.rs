@@ -218,3 +218,74 @@ fn where_nothing_holds_nothing_is_recorded_and_nothing_breaks() {
     let barrier = Arc::new(Barrier::new(1));
     Ambient::current().call(|| barrier.wait());
 }
+
+/// Makes a run when it is dropped, as work does that tidies up after itself.
+struct Tidy(&'static str);
+
+impl Drop for Tidy {
+    fn drop(&mut self) {
+        step(self.0);
+    }
+}
+
+/// Work that never ends, and tidies up.
+async fn work(name: &'static str) {
+    let _tidy = Tidy(name);
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dropped_future_does_belongs_where_its_work_did() {
+    let (sink, tracer) = tracer();
+    let (mine, theirs) = (tracer.run("mine").start(), tracer.run("theirs").start());
+    let scope = Scope::new().parent(&mine);
+    let carried = with_run(&mine, || work("carried").in_current_run());
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let task = async move {
+        begun.send(()).expect("awaited");
+        work("task").await;
+    };
+    let task = with_run(&mine, || spawn(task));
+    begins.await.expect("it begins");
+    async {
+        // Each is polled once, and loses.
+        tokio::select! {
+            biased;
+            () = work("in run").in_run(&mine) => {}
+            () = work("in scope").in_scope(&scope) => {}
+            () = carried => {}
+            () = async {} => {}
+        }
+    }
+    .in_run(&theirs)
+    .await;
+    task.abort();
+    assert!(task.await.expect_err("aborted").is_cancelled());
+    let runs = sink.runs();
+    for name in ["in run", "in scope", "carried", "task"] {
+        assert_eq!(parent_of(&runs, name).as_deref(), Some("mine"), "{name}");
+    }
+}
+
+#[test]
+fn each_way_to_start_work_in_a_set_keeps_the_parent() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime");
+    let (sink, tracer) = tracer();
+    let root = tracer.run("request").start();
+    let local = tokio::task::LocalSet::new();
+    let mut tasks = JoinSet::new();
+    with_run(&root, || {
+        tasks.spawn_on(async { step("on") }, runtime.handle());
+        tasks.spawn_blocking_on(|| step("blocking on"), runtime.handle());
+        tasks.spawn_local_on(async { step("local on") }, &local);
+    });
+    runtime.block_on(local.run_until(async {
+        with_run(&root, || tasks.spawn_local(async { step("local") }));
+        tasks.join_all().await;
+    }));
+    let runs = sink.runs();
+    for name in ["on", "blocking on", "local on", "local"] {
+        assert_eq!(parent_of(&runs, name).as_deref(), Some("request"), "{name}");
+    }
+}

@@ -5,6 +5,7 @@ use std::process::Command;
 use common::model::RunContext;
 use common::propagation::carrier::file::{self, ReadFileError};
 use common::propagation::carrier::links::{LINK_COUNT, LINKED_RUN_IDS, LINKED_TRACE_IDS, Links};
+use common::propagation::carrier::{mcp, stream};
 use common::propagation::limits::{MAX_ENTRIES, MAX_FILE_BYTES, MAX_LINKS};
 use common::propagation::{
     ChildEnv, Entries, Injector as _, Job, LangSmithPropagator, Propagator as _, TrustPolicy,
@@ -137,6 +138,24 @@ fn what_this_process_was_given_is_not_handed_on() {
 }
 
 #[test]
+fn a_command_that_is_used_again_tells_nothing_of_the_run_before() {
+    let mut first = env();
+    first.set("baggage", "langsmith-tags=of-the-first".to_owned());
+    let mut command = copy("child");
+    command.env("OTHER", "stays");
+    first.apply(&mut command);
+    env().for_descendants().apply(&mut command);
+    let set = |command: &Command| -> Vec<String> {
+        let set = command.get_envs().filter(|(_, value)| value.is_some());
+        set.map(|(name, _)| name.to_string_lossy().into_owned())
+            .collect()
+    };
+    assert_eq!(set(&command), [PART, "OTHER", "TRACEPARENT_LANGSMITH"]);
+    ChildEnv::new().apply(&mut command);
+    assert_eq!(set(&command), [PART, "OTHER"]);
+}
+
+#[test]
 fn a_variable_is_never_one_of_the_configuration() {
     let mut env = ChildEnv::new();
     for name in [
@@ -253,6 +272,7 @@ fn a_file_of_somebody_else_is_an_error_that_says_so() {
 
 #[test]
 fn a_job_whose_context_is_broken_is_a_job_all_the_same() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let many: Vec<String> = (0..1000).map(|n| format!(r#""{n}":"x""#)).collect();
     for (context, entries) in [
         ("null", 0),
@@ -264,6 +284,8 @@ fn a_job_whose_context_is_broken_is_a_job_all_the_same() {
         (r#"{"langsmith-trace":7,"baggage":null,"x":{"y":["z"]}}"#, 0),
         (r#"{"langsmith-trace":"a","langsmith-trace":"b"}"#, 2),
         (&format!("{{{}}}", many.join(",")), MAX_ENTRIES),
+        (&format!(r#"{{"x":{deep},"y":{{"z":{deep}}}}}"#), 0),
+        (&deep, 0),
     ] {
         let row = format!(r#"{{"trace_context":{context},"body":"page 7","more":1}}"#);
         let job: Job<String> = serde_json::from_str(&row).expect(context);
@@ -304,4 +326,26 @@ fn a_batch_is_linked_to_a_bounded_number_of_runs_and_counts_them_all() {
         );
     }
     assert!(Links::default().metadata().is_empty());
+}
+
+#[test]
+fn a_first_frame_that_says_more_is_a_message_and_is_not_swallowed() {
+    let job = Job::below(&trusting(), &context(), "page 7");
+    let message = serde_json::to_string(&job).expect("JSON");
+    assert_eq!(stream::read_first_frame(&message), None);
+    let frame = stream::first_frame(&job.trace_context);
+    assert_eq!(stream::read_first_frame(&frame), Some(job.trace_context));
+}
+
+#[test]
+fn an_answer_of_mcp_is_left_as_it_is() {
+    for message in [
+        json!({"jsonrpc": "2.0", "id": 1, "result": {}}),
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": [1]}),
+        json!([{"method": "tools/call"}]),
+    ] {
+        let mut left = message.clone();
+        assert!(mcp::meta_mut(&mut left).is_none());
+        assert_eq!(left, message);
+    }
 }

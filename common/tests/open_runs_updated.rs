@@ -246,3 +246,90 @@ fn updates_and_ends_from_many_threads_keep_their_order() {
     let seen = sink.0.lock().expect("not poisoned");
     assert_eq!((seen.0.len(), seen.1), (500, 0));
 }
+
+#[test]
+fn the_end_of_a_run_waits_for_an_update_that_is_under_way() {
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    use std::sync::{Mutex, mpsc};
+    /// Takes its time for an update, and notes whether the end overtakes it.
+    #[derive(Debug)]
+    struct Slow {
+        begun: mpsc::Sender<()>,
+        go_on: Mutex<mpsc::Receiver<()>>,
+        has_ended: AtomicBool,
+        was_overtaken: AtomicBool,
+    }
+    impl RunSink for Slow {
+        fn submit(&self, op: RunOp) {
+            let RunOp::Patch(run) = op else { return };
+            if run.end_time.is_some() {
+                return self.has_ended.store(true, SeqCst);
+            }
+            self.begun.send(()).expect("awaited");
+            let go_on = self.go_on.lock().expect("not poisoned");
+            go_on
+                .recv_timeout(LONG)
+                .expect("nobody waits for an update");
+            for _ in 0..200 {
+                std::thread::sleep(Duration::from_millis(1));
+                if self.has_ended.load(SeqCst) {
+                    return self.was_overtaken.store(true, SeqCst);
+                }
+            }
+        }
+    }
+    let (begun, begins) = mpsc::channel();
+    let (go, go_on) = mpsc::channel();
+    let sink = Arc::new(Slow {
+        begun,
+        go_on: go_on.into(),
+        has_ended: AtomicBool::new(false),
+        was_overtaken: AtomicBool::new(false),
+    });
+    let tracer = Tracer::builder(sink.clone()).updates(ALWAYS).build();
+    let run = tracer.run("job").start();
+    std::thread::scope(|scope| {
+        scope.spawn(|| run.update());
+        begins.recv().expect("an update");
+        // Another update does not wait for it, and the end does.
+        run.update();
+        go.send(()).expect("awaited");
+        run.end();
+    });
+    assert!(sink.has_ended.load(SeqCst));
+    assert!(!sink.was_overtaken.load(SeqCst));
+}
+
+#[test]
+fn a_sink_that_ends_a_run_while_it_takes_its_update_does_not_wait_for_itself() {
+    use std::sync::Mutex;
+    #[derive(Debug, Default)]
+    struct Impatient {
+        run: Mutex<Option<common::trace::RunTree>>,
+        ops: MemorySink,
+    }
+    impl RunSink for Impatient {
+        fn submit(&self, op: RunOp) {
+            let is_update = matches!(&op, RunOp::Patch(run) if run.end_time.is_none());
+            self.ops.submit(op);
+            let run = self.run.lock().expect("not poisoned").take();
+            match run {
+                Some(run) if is_update => {
+                    run.update();
+                    run.end();
+                }
+                run => *self.run.lock().expect("not poisoned") = run,
+            }
+        }
+    }
+    let sink = Arc::new(Impatient::default());
+    let tracer = Tracer::builder(sink.clone()).updates(ALWAYS).build();
+    let run = tracer.run("job").start();
+    *sink.run.lock().expect("not poisoned") = Some(run.clone());
+    run.update();
+    let [run]: [Run; 1] = sink.ops.runs().try_into().expect("one run");
+    assert_eq!(
+        (run.status(), sink.ops.ops().len()),
+        (RunStatus::Success, 3)
+    );
+}

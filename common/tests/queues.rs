@@ -8,7 +8,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::lab::{Handled, QueueKind};
+use common::lab::{ATTEMPTS, Handled, QueueKind};
 use common::prelude::*;
 use common::propagation::{Entries, Extractor as _, Outcome};
 
@@ -229,6 +229,41 @@ async fn each_of_many_messages_is_handled_by_one_of_several_workers(kind: QueueK
     assert_eq!(handled, (0..100).collect::<Vec<u64>>());
 }
 
+async fn what_panics_each_time_is_put_aside_after_its_last_attempt(kind: QueueKind) {
+    let Some(queue) = start(kind).await else {
+        return;
+    };
+    let lesson = Lesson::start("queue").await;
+    let poison = json!("poison");
+    queue
+        .publish_with(&poison, Entries::new())
+        .await
+        .expect("sent");
+    let worker = Worker::new("index page", &queue, &lesson.client("worker"), trusting());
+    for _ in 0..ATTEMPTS {
+        let worker = worker.clone();
+        let panics = async move { worker.next(async |_, _| panic!("on purpose")).await };
+        assert!(tokio::spawn(panics).await.is_err(), "it panicked");
+    }
+    let handled = worker.next(async |_, _| panic!("nobody tries it again"));
+    let handled = handled.await.expect("the broker answers");
+    assert_eq!(handled, Handled::PutAside { attempt: ATTEMPTS });
+    assert_eq!(queue.put_aside().await.expect("it answers"), [poison]);
+    let tree = lesson.tree(ATTEMPTS as usize).await;
+    assert_eq!(tree.trace_ids().len(), ATTEMPTS as usize);
+}
+
+async fn what_no_broker_can_hold_is_an_error_and_no_panic(kind: QueueKind) {
+    let Some(queue) = start(kind).await else {
+        return;
+    };
+    for (name, value) in [("x", "a\r\nb"), ("größe", "1"), ("a:b", "1")] {
+        let entries = Entries::from_iter([(name, value)]);
+        let sent = queue.publish_with(&json!(1), entries).await;
+        assert_eq!(sent.is_err(), kind == QueueKind::Nats, "{name}: {sent:?}");
+    }
+}
+
 macro_rules! of_each_kind {
     ($($test:ident)*) => {
         of_each_kind! { @kinds redis_streams RedisStreams, nats Nats, in_process InProcess => [$($test)*] }
@@ -252,6 +287,37 @@ of_each_kind! {
     what_is_dropped_comes_back_and_what_nobody_saw_is_no_attempt
     a_message_whose_worker_died_comes_again
     each_of_many_messages_is_handled_by_one_of_several_workers
+    what_panics_each_time_is_put_aside_after_its_last_attempt
+    what_no_broker_can_hold_is_an_error_and_no_panic
+}
+
+#[tokio::test]
+async fn what_handles_a_message_works_below_its_sender_whatever_is_around_the_worker() {
+    let lesson = Lesson::start("queue").await;
+    let queue = Queue::start_on(QueueKind::InProcess, "pages", Duration::from_secs(600)).await;
+    let queue = queue.expect("it starts");
+    let root = lesson.client("gateway").run("ask").start();
+    queue.publish(&json!(7), &root).await.expect("sent");
+    let client = lesson.client("worker");
+    let worker = Worker::new("index page", &queue, &client, trusting());
+    let around = client.run("loop").start();
+    let handled = worker.next(|_, _| {
+        child("before").start().end();
+        async {
+            child("read").start().end();
+            Ok(json!("done"))
+        }
+    });
+    handled.in_run(&around).await.expect("handled");
+    around.end();
+    root.end();
+    let tree = lesson.tree(5).await;
+    let attempt = tree.find("index page").expect("the attempt").id;
+    for name in ["before", "read"] {
+        let run = tree.find(name).expect(name);
+        assert_eq!(run.parent_run_id, Some(attempt), "{name}");
+    }
+    assert_eq!(tree.trace_ids().len(), 2);
 }
 
 #[tokio::test]

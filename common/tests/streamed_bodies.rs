@@ -10,7 +10,7 @@ use bytes::Bytes;
 use common::middleware::{IncomingTrace, TracedBody, TracingLayer};
 use common::model::{NEW_TOKEN, Run, RunOp, RunStatus};
 use common::trace::{CHUNK_COUNT, MemorySink, TraceStreamExt as _, Tracer, child, current};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -340,4 +340,112 @@ async fn a_streams_own_run_and_that_of_its_request_both_end_with_the_client() {
         run.end_time >= generate.end_time,
         "the stream ends before its request"
     );
+}
+
+#[tokio::test]
+async fn a_head_that_promises_no_byte_ends_the_run() {
+    let (sink, tracer) = tracer();
+    let mut response = streamed(&[]);
+    response.headers_mut().insert("content-length", 0.into());
+    // A server reads no body then.
+    drop(answer(&TracingLayer::new(&tracer), "GET", response).await);
+    assert_eq!(request_run(&sink).status(), RunStatus::Success);
+}
+
+/// Data in pieces that shows one at a time.
+struct Rope(Bytes, Bytes);
+
+impl bytes::Buf for Rope {
+    fn remaining(&self) -> usize {
+        self.0.len() + self.1.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self.0.is_empty() {
+            true => &self.1,
+            false => &self.0,
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        let first = count.min(self.0.len());
+        self.0.advance(first);
+        self.1.advance(count - first);
+    }
+}
+
+#[tokio::test]
+async fn what_is_recorded_of_a_body_has_no_gaps() {
+    let (sink, tracer) = tracer();
+    let layer = TracingLayer::new(&tracer).record_body(100);
+    let ropes = [("ab", "cd"), ("ef", "")].map(|(first, second)| {
+        let rope = Rope(first.into(), second.into());
+        Ok::<_, Infallible>(Frame::data(rope))
+    });
+    let response = Response::builder().header("content-type", "text/plain");
+    let response = response.body(StreamBody::new(stream::iter(ropes)));
+    let mut body = answer(&layer, "GET", response.expect("a response"))
+        .await
+        .into_body();
+    while let Some(frame) = body.frame().await {
+        frame.expect("data");
+    }
+    let said = json!({"status": 200, "bytes": 6, "body": "ab [left out: 4 more bytes]"});
+    assert_eq!(outputs(&request_run(&sink)), said);
+}
+
+/// Starts a run when it is dropped, and is a body that never ends.
+struct Tidy;
+
+impl Drop for Tidy {
+    fn drop(&mut self) {
+        child("tidy").start().end();
+    }
+}
+
+impl Body for Tidy {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn what_is_done_while_a_body_or_a_request_is_dropped_belongs_to_it() {
+    for case in ["open", "failed", "unanswered"] {
+        let (sink, tracer) = tracer();
+        let layer = TracingLayer::new(&tracer);
+        if case == "unanswered" {
+            let service = service_fn(|_| async {
+                let _tidy = Tidy;
+                std::future::pending::<Result<Response<Tidy>, Infallible>>().await
+            });
+            let request = Request::get("/stream").body(()).expect("a request");
+            let mut asked = Box::pin(layer.layer(service).oneshot(request));
+            assert!(asked.as_mut().now_or_never().is_none());
+        } else {
+            let mut response = Response::new(Tidy);
+            if case == "failed" {
+                *response.status_mut() = StatusCode::BAD_GATEWAY;
+            }
+            drop(answer(&layer, "GET", response).await);
+        }
+        let run = request_run(&sink);
+        let runs = sink.runs();
+        let tidy = runs.iter().find(|run| run.name == "tidy").expect(case);
+        assert_eq!(tidy.parent_run_id, Some(run.id), "{case}");
+        assert_eq!(run.status(), RunStatus::Error);
+        let ends = sink.ops().into_iter().filter_map(|op| match op {
+            RunOp::Patch(run) => Some(run.name),
+            _ => None,
+        });
+        if case != "failed" {
+            assert_eq!(ends.collect::<Vec<_>>(), ["tidy", &*run.name], "{case}");
+        }
+    }
 }

@@ -201,3 +201,62 @@ async fn an_end_that_the_work_gave_its_run_itself_counts() {
         (RunStatus::Success, json!({"output": "mine"}), None)
     );
 }
+
+/// Panics when it is dropped.
+struct Fragile;
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking() || false_here(), "on purpose");
+    }
+}
+
+#[tokio::test]
+async fn work_that_panics_while_it_is_dropped_ends_its_run_all_the_same() {
+    let (sink, tracer) = tracer();
+    // Somebody else has a handle too: nothing ends with the last one.
+    let run = tracer.run("job").start();
+    let fragile = Fragile;
+    let work = async move {
+        let _fragile = fragile;
+        pending::<()>().await;
+    };
+    let work = work.traced_value(&run);
+    let dropped = std::panic::catch_unwind(AssertUnwindSafe(|| drop(work)));
+    assert!(dropped.is_err(), "the work's own panic goes on");
+    let error = "Panicked: a panic dropped the future before its end";
+    assert_eq!(only(&sink).2.as_deref(), Some(error));
+    assert!(current().is_none());
+}
+
+#[tokio::test]
+async fn an_error_whose_text_cannot_be_written_comes_back_and_ends_its_run() {
+    #[derive(Debug, PartialEq)]
+    struct Mute;
+    impl std::fmt::Display for Mute {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("on purpose");
+        }
+    }
+    let (sink, tracer) = tracer();
+    let run = tracer.run("job").start();
+    let failed = async { Err::<(), _>(Mute) }.traced(&run).await;
+    assert_eq!(failed, Err(Mute));
+    let error = "Panicked: what says how the run ended panicked";
+    assert_eq!(only(&sink).2.as_deref(), Some(error));
+}
+
+#[tokio::test]
+async fn work_that_is_always_ready_runs_out_of_time_too() {
+    let (sink, tracer) = tracer();
+    // It uses up its task's turn each time, before anybody looks at the clock.
+    let busy = async {
+        loop {
+            tokio::task::consume_budget().await;
+        }
+    };
+    let busy = busy.traced_with(tracer.run("busy"), |_, (): &()| {});
+    let late = busy.timeout(Duration::from_millis(5)).await;
+    assert!(late.is_err());
+    assert!(only(&sink).2.expect("an error").starts_with("Timeout: "));
+}

@@ -260,3 +260,82 @@ async fn nothing_below_a_stream_inherits_what_is_said_of_it_alone() {
     assert!(runs[0].extra.metadata.contains_key(CHUNK_COUNT));
     assert!(!runs[1].extra.metadata.contains_key(CHUNK_COUNT));
 }
+
+/// Panics when somebody asks whether it is whole.
+struct Doubtful;
+
+impl<T> Reduce<T> for Doubtful {
+    fn take(&mut self, _chunk: &T) {}
+
+    fn outputs(&self) -> Value {
+        "some".into()
+    }
+
+    fn is_whole(&self) -> bool {
+        panic!("on purpose")
+    }
+}
+
+#[tokio::test]
+async fn dropping_a_stream_never_panics_though_its_reducer_does() {
+    let (sink, tracer) = tracer();
+    let run = tracer.run("stream").start();
+    let mut items = stream::iter(0..3).traced_values_by(&run, Doubtful);
+    assert_eq!(items.next().await, Some(0));
+    drop(items);
+    let run = only(&sink);
+    assert!(
+        run.error
+            .as_deref()
+            .is_some_and(|it| it.starts_with("Cancelled: "))
+    );
+    assert_eq!(outputs(&run), json!({"output": "some"}));
+}
+
+#[tokio::test]
+async fn an_item_that_is_an_error_without_a_text_fails_the_run_and_keeps_the_chunks() {
+    struct Mute;
+    impl std::fmt::Display for Mute {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("on purpose");
+        }
+    }
+    let (sink, tracer) = tracer();
+    let items = stream::iter([Ok("a"), Err(Mute), Ok("b")]);
+    assert_eq!(items.traced(tracer.run("stream")).count().await, 3);
+    let run = only(&sink);
+    assert_eq!(
+        (run.status(), run.error.as_deref()),
+        (
+            RunStatus::Error,
+            Some("Error: its text could not be written")
+        )
+    );
+    assert_eq!(outputs(&run), json!({"output": ["a", "b"]}));
+    assert_eq!(run.extra.metadata[CHUNK_COUNT], 2);
+}
+
+#[tokio::test]
+async fn a_stream_that_panics_while_it_is_dropped_ends_its_run_with_what_came_before() {
+    struct Fragile;
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+    let (sink, tracer) = tracer();
+    let run = tracer.run("stream").start();
+    let fragile = Fragile;
+    let items = stream::iter(0..3).map(move |n| {
+        let _ = &fragile;
+        n
+    });
+    let mut items = items.traced_values(&run);
+    assert_eq!(items.next().await, Some(0));
+    let dropped = std::panic::catch_unwind(AssertUnwindSafe(|| drop(items)));
+    assert!(dropped.is_err(), "its own panic goes on");
+    let run = only(&sink);
+    let error = "Panicked: a panic dropped the stream before its end";
+    assert_eq!(run.error.as_deref(), Some(error));
+    assert_eq!(outputs(&run), json!({"output": [0]}));
+}

@@ -321,7 +321,8 @@ impl ClientBuilder {
     }
 
     /// Sends what open runs have so far, from time to time: for a server that takes more than one update of a
-    /// run, as the hosted LangSmith does not. Off by default; see [`Updates`].
+    /// run, as the hosted LangSmith does not. Replicas get them too, so each has to. Off by default; see
+    /// [`Updates`].
     #[must_use]
     pub fn updates(mut self, updates: Updates) -> Self {
         self.updates = Some(updates);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::queue::QueueError;
 
 /// How long a server may take to start; it needs a tenth of a second on an idle machine.
-const START: Duration = Duration::from_secs(60);
+pub(super) const START: Duration = Duration::from_secs(60);
 /// How long between two looks at whether it has.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -115,9 +115,10 @@ impl Drop for Broker {
             return;
         };
         // It ends by itself, whether somebody waits for it or not.
-        std::thread::spawn(move || {
+        let waiting = std::thread::Builder::new().spawn(move || {
             let _ = keeper.wait();
         });
+        drop(waiting);
     }
 }
 

@@ -8,14 +8,15 @@ use serde_json::Value;
 use super::queue::{Queue, QueueError};
 use crate::client::Client;
 use crate::propagation::{LangSmithPropagator, Propagator as _};
-use crate::trace::RunTree;
+use crate::trace::{RunTree, TraceFutureExt as _, with_run};
 
-/// How often a message is tried: 3 times. Then it is put aside.
+/// How often a message is tried: 3 times, however it ends. Then it is put aside.
 pub const ATTEMPTS: u32 = 3;
 
 /// A worker of a lesson: one message, one attempt, one run below the run that sent the message.
 ///
-/// An attempt that fails is an ended run with an error, and the next one is its sibling, because both belong
+/// The run is [`current`](crate::trace::current()) in what handles the message, in place of whatever is around
+/// the worker. An attempt that fails is an ended run with an error, and the next one is its sibling, because both belong
 /// below the sender. Only when its run has ended is a message acknowledged: whoever dies in between leaves
 /// a message that is tried again, and a run that says so, rather than neither.
 ///
@@ -71,7 +72,8 @@ pub enum Handled {
         /// From 1.
         attempt: u32,
     },
-    /// This attempt failed and was the last: the message is put aside.
+    /// This attempt failed and was the last: the message is put aside. After one that did not come to an end,
+    /// as by a panic, that is done by whoever takes the message next.
     PutAside {
         /// From 1.
         attempt: u32,
@@ -123,6 +125,12 @@ impl Worker {
     {
         let delivery = self.queue.next().await?;
         let attempt = delivery.attempt();
+        if attempt > self.attempts {
+            // The last one panicked, or died with its process: nobody was left to put it aside.
+            delivery.put_aside().await?;
+            let attempt = attempt - 1;
+            return Ok(Handled::PutAside { attempt });
+        }
         let sender = self.propagator.extract(delivery.carrier());
         let run = self
             .client
@@ -143,7 +151,8 @@ impl Worker {
             body: delivery.body(),
             number: attempt,
         };
-        let result = handle(task, run.clone()).await;
+        let handled = with_run(&run, || handle(task, run.clone()));
+        let result = handled.in_run(&run).await;
         let is_done = result.is_ok();
         match result {
             Ok(outputs) => run.end_with(outputs),

@@ -28,12 +28,16 @@ pin_project! {
     impl<B> PinnedDrop for TracedBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Around::Run(open) = this.around {
-                let Open { lasting, streamed } = &mut **open;
-                lasting.give_up(
-                    || this.body.set(None),
-                    |run| streamed.break_off(run, why_dropped("response body")),
-                );
+            match this.around {
+                Around::Nothing => {}
+                Around::Current(here) => here.call(|| this.body.set(None)),
+                Around::Run(open) => {
+                    let Open { lasting, streamed } = &mut **open;
+                    lasting.give_up(
+                        || this.body.set(None),
+                        |run| streamed.break_off(run, why_dropped("response body")),
+                    );
+                }
             }
         }
     }
@@ -69,7 +73,9 @@ impl<B: Body> TracedBody<B> {
     /// Ends `run` with a body, or here and now if it is there already.
     pub(super) fn ends(run: &RunTree, head: &Parts, body: B, plan: BodyPlan) -> Self {
         let mut streamed = Streamed::new(head, plan.keep);
-        let around = if is_there(&body) || !plan.is_sent || Streamed::sends_none(head.status) {
+        let is_sent = plan.is_sent && !Streamed::sends_none(head.status);
+        // A server asks no body for anything whose head promises nothing.
+        let around = if !is_sent || is_there(&body) || streamed.is_whole() {
             streamed.end_with_head(run);
             Around::Nothing
         } else {

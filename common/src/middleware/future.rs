@@ -21,8 +21,9 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
+        // None once it is being dropped: what it holds ends before the run does.
         #[pin]
-        future: F,
+        future: Option<F>,
         current: Option<RunTree>,
         // None once the request was answered.
         incoming: Option<IncomingTrace>,
@@ -31,10 +32,12 @@ pin_project! {
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
-            if let Some(incoming) = this.project().incoming.take()
-                && let Some(run) = incoming.run()
-            {
-                run.fail("Cancelled: the request was dropped before it was answered");
+            let mut this = this.project();
+            let last = Unanswered(this.incoming.take());
+            match this.current {
+                Some(run) if last.0.is_some() => with_run(run, || this.future.set(None)),
+                // One that has answered holds nothing any more.
+                _ => this.future.set(None),
             }
         }
     }
@@ -57,7 +60,7 @@ impl<F> ResponseFuture<F> {
         body: BodyPlan,
     ) -> Self {
         Self {
-            future,
+            future: Some(future),
             current,
             incoming: Some(incoming),
             body,
@@ -74,11 +77,15 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        // Only a pinned drop takes the future out, and nobody polls after that.
+        let Some(future) = this.future.as_pin_mut() else {
+            return Poll::Pending;
+        };
         let polled = {
             let _panic = EndOnPanic(this.incoming.as_ref());
             match this.current {
-                Some(run) => with_run(run, || this.future.poll(cx)),
-                None => this.future.poll(cx),
+                Some(run) => with_run(run, || future.poll(cx)),
+                None => future.poll(cx),
             }
         };
         polled.map(|answer| {
@@ -107,6 +114,17 @@ fn fail(run: &RunTree, status: StatusCode) {
     run.set_outputs(json!({ "status": status.as_u16() }));
     let reason = status.canonical_reason().unwrap_or("server error");
     run.fail(format_args!("HTTP {} {reason}", status.as_u16()));
+}
+
+/// Ends the run of a request, if it was not answered.
+struct Unanswered(Option<IncomingTrace>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some(run) = self.0.as_ref().and_then(IncomingTrace::run) {
+            run.fail("Cancelled: the request was dropped before it was answered");
+        }
+    }
 }
 
 /// Names a panic as such: the runtime catches it and drops the future later, when nobody is panicking.

@@ -69,6 +69,10 @@ impl Streamed {
                 self.kept.extend(part.iter().take(room));
             }
         }
+        // What is kept has no gaps: some types of data hold more pieces than they show at once.
+        if (self.kept.len() as u64) < self.bytes {
+            self.keep = self.keep.min(self.kept.len());
+        }
         run.update_with(|| self.outputs());
     }
 

@@ -264,15 +264,27 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct InScope<F> {
+        // None once it is being dropped: what it does then is done in the scope as well.
         #[pin]
-        future: F,
+        future: Option<F>,
         scope: Scope,
+    }
+
+    impl<F> PinnedDrop for InScope<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _entered = Entered::scope(this.scope.clone());
+            this.future.set(None);
+        }
     }
 }
 
 impl<F> InScope<F> {
     pub(super) fn new(future: F, scope: Scope) -> Self {
-        Self { future, scope }
+        Self {
+            future: Some(future),
+            scope,
+        }
     }
 }
 
@@ -281,7 +293,11 @@ impl<F: Future> Future for InScope<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        // Only a pinned drop takes the future out, and nobody polls after that.
+        let Some(future) = this.future.as_pin_mut() else {
+            return Poll::Pending;
+        };
         let _entered = Entered::scope(this.scope.clone());
-        this.future.poll(cx)
+        future.poll(cx)
     }
 }

@@ -40,6 +40,13 @@ impl Message {
 }
 
 impl Message {
+    /// Counts the attempts of those who took it and never said what became of it.
+    pub(super) fn taken_again(mut self, times: u64) -> Self {
+        let times = u32::try_from(times).unwrap_or(u32::MAX);
+        self.attempt = self.attempt.saturating_add(times);
+        self
+    }
+
     /// Returns the body; what is no JSON, as its text.
     pub(super) fn value(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| Value::from(self.body.as_str()))

@@ -159,7 +159,7 @@ impl Queue {
     /// Sends a message with entries of your own: those of another propagator, or none.
     ///
     /// # Errors
-    /// When the broker is gone.
+    /// When the broker is gone, or cannot hold such an entry: NATS has none with line breaks.
     pub async fn publish_with(&self, body: &Value, entries: Entries) -> Result<(), QueueError> {
         let message = Message {
             body: body.to_string(),

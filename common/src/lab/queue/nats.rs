@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
+use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
@@ -48,9 +48,13 @@ impl Nats {
         let arguments = |_: &Path, config: &Path| vec!["-c".into(), config.display().to_string()];
         let broker = Broker::start(program, config, arguments)?;
         let url = broker.until(async |folder| port(folder)).await?;
-        let options = async_nats::ConnectOptions::with_token(token);
+        // A machine under load answers late.
+        let options = async_nats::ConnectOptions::with_token(token)
+            .connection_timeout(broker::START)
+            .request_timeout(Some(broker::START));
         let client = options.connect(url).await.map_err(failed)?;
-        let jetstream = jetstream::new(client);
+        let mut jetstream = jetstream::new(client);
+        jetstream.set_timeout(broker::START);
         let consumer = broker.until(async |_| {
             // JetStream is ready a little after the port.
             made(&jetstream, subject, redeliver_after).await.ok()
@@ -79,12 +83,9 @@ impl Nats {
             while let Some(next) = batch.next().await {
                 // One that could not be taken comes again.
                 let Ok(taken) = next else { continue };
-                let again = taken
-                    .info()
-                    .map_or(1, |info| info.delivered)
-                    .saturating_sub(1);
-                let mut message = message(taken.headers.as_ref(), &taken.payload);
-                message.attempt += u32::try_from(again).unwrap_or(u32::MAX - 1);
+                let times = taken.info().map_or(1, |info| info.delivered);
+                let again = u64::try_from(times - 1).unwrap_or(0);
+                let message = message(taken.headers.as_ref(), &taken.payload).taken_again(again);
                 let (_, acker) = taken.split();
                 return Ok(Some((message, acker)));
             }
@@ -118,6 +119,9 @@ impl Nats {
         let mut headers = HeaderMap::new();
         headers.insert(ATTEMPT, message.attempt.to_string());
         for (name, value) in message.entries.iter() {
+            // As its parts: a name or a value that cannot stand in a header is an error, and no panic.
+            let name: HeaderName = name.parse().map_err(failed)?;
+            let value: HeaderValue = value.parse().map_err(failed)?;
             headers.append(name, value);
         }
         let body = message.body.clone().into();

@@ -134,7 +134,9 @@ impl RedisStreams {
 
 async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
     // A machine under load answers late, and a question that blocks answers when there is something.
-    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(broker::START))
+        .set_response_timeout(None);
     let mut connection = client
         .get_multiplexed_async_connection_with_config(&config)
         .await?;
@@ -154,21 +156,19 @@ fn add(pipe: &mut Pipeline, stream: &str, message: &Message) {
     add.ignore();
 }
 
-fn taken(id: StreamId, again: u32) -> (Message, String) {
+fn taken(id: StreamId, again: u64) -> (Message, String) {
     let pairs = id.map.into_iter().filter_map(|(name, value)| {
         let bytes: Vec<u8> = redis::from_redis_value(value).ok()?;
         Some((name, String::from_utf8_lossy(&bytes).into_owned()))
     });
-    let mut message = Message::of(pairs);
-    message.attempt += again;
-    (message, id.id)
+    (Message::of(pairs).taken_again(again), id.id)
 }
 
 async fn times_delivered(
     connection: &mut MultiplexedConnection,
     stream: &str,
     id: &str,
-) -> Result<u32, QueueError> {
+) -> Result<u64, QueueError> {
     let mut pending = cmd("XPENDING");
     pending.arg(&[stream, GROUP, id, id, "1"]);
     let pending: StreamPendingCountReply = pending.query_async(connection).await?;
@@ -176,7 +176,7 @@ async fn times_delivered(
         .ids
         .first()
         .map_or(1, |pending| pending.times_delivered);
-    Ok(u32::try_from(times).unwrap_or(u32::MAX))
+    Ok(u64::try_from(times).unwrap_or(u64::MAX))
 }
 
 fn millis(duration: Duration) -> u64 {

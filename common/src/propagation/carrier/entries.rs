@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
 
@@ -113,11 +113,26 @@ impl<'de> Deserialize<'de> for Entries {
 /// Reads an object of texts, and takes whatever else there is for none.
 struct Forbearing;
 
+/// Visits what holds no value of interest, and takes all of it, so that what follows is read. Nothing of it
+/// is kept or nested: a stranger may have made it long and deep.
 macro_rules! nothing_of {
-    ($($visit:ident($kind:ty))*) => {
-        $(fn $visit<E>(self, _: $kind) -> Result<Entries, E> {
-            Ok(Entries::new())
+    ($value:ty: $nothing:expr; $($visit:ident($kind:ty))*) => {
+        $(fn $visit<E>(self, _: $kind) -> Result<$value, E> {
+            Ok($nothing)
         })*
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<$value, A::Error> {
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            Ok($nothing)
+        }
+
+        fn visit_unit<E>(self) -> Result<$value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_none<E>(self) -> Result<$value, E> {
+            Ok($nothing)
+        }
     };
 }
 
@@ -139,24 +154,14 @@ impl<'de> Visitor<'de> for Forbearing {
         Ok(Entries(entries))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Entries, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Entries::new())
-    }
-
-    fn visit_unit<E>(self) -> Result<Entries, E> {
-        Ok(Entries::new())
-    }
-
-    fn visit_none<E>(self) -> Result<Entries, E> {
-        Ok(Entries::new())
-    }
-
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entries, D::Error> {
         Entries::deserialize(deserializer)
     }
 
-    nothing_of! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) }
+    nothing_of! {
+        Entries: Entries::new();
+        visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str)
+    }
 }
 
 /// A value that may be a text.
@@ -167,10 +172,36 @@ impl<'de> Deserialize<'de> for Text {
         if !deserializer.is_human_readable() {
             return String::deserialize(deserializer).map(|text| Self(Some(text)));
         }
-        // The whole value is taken, so that what follows it is read.
-        match serde_json::Value::deserialize(deserializer).map_err(D::Error::custom)? {
-            serde_json::Value::String(text) => Ok(Self(Some(text))),
-            _ => Ok(Self(None)),
-        }
+        deserializer.deserialize_any(MaybeText)
     }
+}
+
+/// Reads a text, and takes whatever else there is for none.
+struct MaybeText;
+
+impl<'de> Visitor<'de> for MaybeText {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(Some(text.to_owned())))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Text, E> {
+        Ok(Text(Some(text)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Text, D::Error> {
+        Text::deserialize(deserializer)
+    }
+
+    nothing_of! { Text: Text(None); visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) }
 }

@@ -25,12 +25,15 @@ use std::process::Command;
 use super::{Extractor, Injector};
 use crate::propagation::{BAGGAGE_HEADER, TRACE_HEADER};
 
+/// The variable of the trace header: nobody else has one of this name.
+const TRACE: &str = "TRACEPARENT_LANGSMITH";
+
 /// Each header and its variable; a header is written under its first.
 const NAMES: [(&str, &str); 5] = [
     ("traceparent", "TRACEPARENT"),
     ("tracestate", "TRACESTATE"),
     (BAGGAGE_HEADER, "BAGGAGE"),
-    (TRACE_HEADER, "TRACEPARENT_LANGSMITH"),
+    (TRACE_HEADER, TRACE),
     (TRACE_HEADER, "LANGSMITH_TRACE"),
 ];
 
@@ -45,7 +48,8 @@ const MAX_VALUE_BYTES: usize = 32_000;
 /// It is for that child alone. The processes that the child starts inherit the variables, as they do all
 /// others, but [`received`](Self::received) tells them apart by their parent's id: what they do belongs
 /// below a run of the child, not beside it. [`for_descendants`](Self::for_descendants) allows them, for a
-/// child that is a shell, a `make` or a container and knows nothing of traces.
+/// child that is a shell, a `make` or a container and knows nothing of traces, and for one that lives on when
+/// its parent has ended: it has another parent then, if it reads so late.
 ///
 /// ```no_run
 /// use std::process::Command;
@@ -88,12 +92,17 @@ impl ChildEnv {
     }
 
     /// Sets the variables of `command`, and takes out of it those that this process was given itself.
-    /// Variables that were set on the command before stay, unless there is a new value.
+    /// Variables that you set on the command before stay, unless there is a new value; where an earlier
+    /// `apply` set some, as on a command that is spawned again, none stays.
     pub fn apply(&self, command: &mut Command) {
+        let was_applied = |(name, value): (&OsStr, Option<&OsStr>)| {
+            (name == FROM || name == TRACE) && value.is_some()
+        };
+        let was_applied = command.get_envs().any(was_applied);
         let own = NAMES.iter().map(|(_, variable)| *variable);
         for variable in own.chain([FROM]) {
             let is_set = |(name, _): (&OsStr, Option<&OsStr>)| name == variable;
-            if !command.get_envs().any(is_set) {
+            if was_applied || !command.get_envs().any(is_set) {
                 command.env_remove(variable);
             }
         }

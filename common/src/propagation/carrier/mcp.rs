@@ -11,7 +11,8 @@ use crate::model::JsonMap;
 const META: &str = "_meta";
 
 /// Returns the `_meta` of an MCP request or notification, to write a context into. It is made if it is
-/// missing; none if the message is no JSON-RPC message with parameters by name.
+/// missing. None, and the message as it was, if it calls no method, as an answer does, or with parameters
+/// that have no names.
 ///
 /// MCP over standard input and output has no headers, so this is the only place there. The names stay
 /// bare, as MCP reserves `traceparent`, `tracestate` and `baggage` (SEP-414): a server with OpenTelemetry
@@ -37,6 +38,7 @@ const META: &str = "_meta";
 /// ```
 pub fn meta_mut(message: &mut Value) -> Option<&mut JsonMap> {
     let message = message.as_object_mut()?;
+    message.get("method")?.as_str()?;
     let params = message
         .entry("params")
         .or_insert_with(|| Value::Object(JsonMap::new()));

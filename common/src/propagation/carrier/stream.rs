@@ -27,7 +27,8 @@ pub fn first_frame(entries: &Entries) -> String {
 }
 
 /// Reads the first text frame of a WebSocket. None if it is no frame of this kind: then it is the first
-/// message, and has to be handled as one. A frame that is of this kind and broken has no entries.
+/// message, and has to be handled as one; so is one that says something else as well, such as a
+/// [`Job`](super::Job). A frame that is of this kind and broken has no entries.
 pub fn read_first_frame(text: &str) -> Option<Entries> {
     // Messages of others may be long; nothing of them is parsed.
     let start = text.trim_ascii_start().strip_prefix('{')?;
@@ -36,7 +37,17 @@ pub fn read_first_frame(text: &str) -> Option<Entries> {
     if !behind.trim_ascii_start().starts_with(':') {
         return None;
     }
-    Some(read_wrapped(text).unwrap_or_default())
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Frame {
+        trace_context: Entries,
+    }
+    match serde_json::from_str::<Frame>(text) {
+        Ok(frame) => Some(frame.trace_context),
+        // JSON, with another member.
+        Err(error) if error.is_data() => None,
+        Err(_) => Some(Entries::new()),
+    }
 }
 
 /// Writes an event of server-sent events, for a reader that is to go on below the run that answers it.

@@ -15,11 +15,11 @@ use crate::trace::work::{End, IntoRun, Traced, end_with_result, end_with_value};
 
 /// Gives a future what is current while it is polled, and runs that end with it.
 pub trait TraceFutureExt: Future + Sized {
-    /// Wraps the future: whatever it does, between its awaits and on any thread, has `run` as current. The
-    /// end of the run is left to you.
+    /// Wraps the future: whatever it does, between its awaits, on any thread and when it is dropped, has
+    /// `run` as current. The end of the run is left to you.
     fn in_run(self, run: &RunTree) -> InRun<Self> {
         InRun {
-            future: self,
+            future: Some(self),
             run: run.clone(),
         }
     }
@@ -33,7 +33,7 @@ pub trait TraceFutureExt: Future + Sized {
     /// [`spawn`](crate::trace::spawn()) does, for other runtimes' `spawn`.
     fn in_current_run(self) -> Carried<Self> {
         Carried {
-            future: self,
+            future: Some(self),
             layers: Layers::here(),
         }
     }
@@ -74,7 +74,7 @@ pub trait TraceFutureExt: Future + Sized {
     }
 
     /// Wraps the future in a run that ends as `end` says, else when `end` returns: for what is no JSON, or
-    /// what should not be sent.
+    /// what should not be sent. If `end` panics, the run says so, and what the work gave back is returned.
     ///
     /// ```
     /// use common::trace::{TraceFutureExt as _, child};
@@ -99,9 +99,18 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct InRun<F> {
+        // None once it is being dropped: what it does then is done in the run as well.
         #[pin]
-        future: F,
+        future: Option<F>,
         run: RunTree,
+    }
+
+    impl<F> PinnedDrop for InRun<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _entered = Entered::run(this.run.clone());
+            this.future.set(None);
+        }
     }
 }
 
@@ -110,8 +119,12 @@ impl<F: Future> Future for InRun<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        // Only a pinned drop takes the future out, and nobody polls after that.
+        let Some(future) = this.future.as_pin_mut() else {
+            return Poll::Pending;
+        };
         let _entered = Entered::run(this.run.clone());
-        this.future.poll(cx)
+        future.poll(cx)
     }
 }
 
@@ -120,9 +133,17 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Carried<F> {
+        // None once it is being dropped, wherever that is.
         #[pin]
-        future: F,
+        future: Option<F>,
         layers: Layers,
+    }
+
+    impl<F> PinnedDrop for Carried<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.layers.within(|| this.future.set(None));
+        }
     }
 }
 
@@ -131,6 +152,9 @@ impl<F: Future> Future for Carried<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        this.layers.within(|| this.future.poll(cx))
+        let Some(future) = this.future.as_pin_mut() else {
+            return Poll::Pending;
+        };
+        this.layers.within(|| future.poll(cx))
     }
 }

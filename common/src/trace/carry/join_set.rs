@@ -4,7 +4,7 @@ use std::future::Future;
 use std::ops::{Deref, DerefMut};
 
 use tokio::runtime::Handle;
-use tokio::task::{AbortHandle, JoinSet as Tasks};
+use tokio::task::{AbortHandle, JoinSet as Tasks, LocalSet};
 
 use super::ambient::carry;
 use super::future::TraceFutureExt as _;
@@ -51,6 +51,16 @@ impl<T: Send + 'static> JoinSet<T> {
         self.0.spawn_blocking(carry(work))
     }
 
+    /// Runs a closure that may block on the runtime of `handle`, likewise.
+    #[track_caller]
+    pub fn spawn_blocking_on(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        handle: &Handle,
+    ) -> AbortHandle {
+        self.0.spawn_blocking_on(carry(work), handle)
+    }
+
     /// Waits for all tasks, and returns what they gave back, in the order of their ends.
     ///
     /// # Panics
@@ -70,6 +80,16 @@ impl<T: 'static> JoinSet<T> {
     #[track_caller]
     pub fn spawn_local(&mut self, task: impl Future<Output = T> + 'static) -> AbortHandle {
         self.0.spawn_local(task.in_current_run())
+    }
+
+    /// Spawns a task on a `LocalSet`, likewise.
+    #[track_caller]
+    pub fn spawn_local_on(
+        &mut self,
+        task: impl Future<Output = T> + 'static,
+        local_set: &LocalSet,
+    ) -> AbortHandle {
+        self.0.spawn_local_on(task.in_current_run(), local_set)
     }
 }
 

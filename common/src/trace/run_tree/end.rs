@@ -77,8 +77,10 @@ impl Inner {
             record.end = Some(now.max(self.live.segment.start));
             size_of_end(&state)
         };
-        // An update came after the beginning: the end joins neither.
-        let place = self.place.filter(|_| !self.stop_updating());
+        // Where an update came after the beginning, the end joins neither. One that is under way goes first,
+        // wherever the beginning is.
+        let was_updated = self.stop_updating();
+        let place = self.place.filter(|_| !was_updated);
         self.tracer.end(self.live.clone(), place, bytes);
     }
 }

@@ -1,10 +1,9 @@
 //! What an open run says before its end.
 
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::Instant;
-
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError, TryLockError};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -13,13 +12,15 @@ use super::{Inner, RunTree};
 /// What is known of a run that may be updated.
 #[derive(Debug, Default)]
 pub(super) struct Updating {
-    // Held while an update is given to the sink, so that none comes after the end.
-    submitting: Mutex<()>,
+    // Whether one was sent. Held while one is given to the sink, so that none comes after the end.
+    sent: Mutex<bool>,
     last: Mutex<Option<Instant>>,
 }
 
-/// How often an end looks whether an update is through that another thread is sending.
-const LOOKS: usize = 1_000;
+thread_local! {
+    // Whether this thread is giving an update to a sink, which may be code of the program's.
+    static SENDING: Cell<bool> = const { Cell::new(false) };
+}
 
 impl RunTree {
     /// Sends what the run says so far, and leaves it open: its outputs, events, metadata and tags.
@@ -57,26 +58,51 @@ impl Inner {
         let Some(update) = self.tracer.mask(self.live.write_so_far()) else {
             return;
         };
-        let submitting = &updating.submitting;
-        let _submitting = submitting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = match updating.sent.try_lock() {
+            Ok(sent) => sent,
+            Err(TryLockError::Poisoned(sent)) => sent.into_inner(),
+            // Another thread is sending one, and nobody waits for an update's sake.
+            Err(TryLockError::WouldBlock) => return,
+        };
         if !self.ended.load(Ordering::Acquire) {
+            *sent = true;
+            let _sending = Sending::begin();
             self.tracer.submit_masked(update);
         }
     }
 
-    /// Waits, boundedly, until an update is through that another thread is sending; says whether there may
-    /// have been one. Called when the run has its end.
+    /// Waits until an update is through that another thread is giving to the sink, as a sink takes an
+    /// operation without waiting; says whether there was one. Called when the run has its end.
     pub(super) fn stop_updating(&self) -> bool {
         let Some(updating) = &self.updating else {
             return false;
         };
-        for _ in 0..LOOKS {
-            if updating.submitting.try_lock().is_ok() {
-                break;
-            }
-            // A sink that ends the run from its `submit` would wait for itself.
-            thread::yield_now();
+        // A sink that ends the run from its `submit` would wait for itself, and a forked process for a
+        // thread that it has not.
+        let waits = self.process.is_current() && SENDING.try_with(Cell::get) == Ok(false);
+        if waits {
+            return *updating.sent.lock().unwrap_or_else(PoisonError::into_inner);
         }
-        true
+        updating.sent.try_lock().map_or(true, |sent| *sent)
+    }
+}
+
+/// Says of this thread that it is sending, also when the sink panics.
+struct Sending {
+    before: bool,
+}
+
+impl Sending {
+    fn begin() -> Self {
+        let before = SENDING.try_with(|sending| sending.replace(true));
+        Self {
+            before: before.unwrap_or(true),
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        let _ = SENDING.try_with(|sending| sending.set(self.before));
     }
 }

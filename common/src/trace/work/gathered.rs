@@ -9,6 +9,9 @@ use super::stream::{CHUNK_COUNT, Look};
 use crate::model::RunType;
 use crate::trace::RunTree;
 
+/// Stands for the text of an error that has none.
+const NO_TEXT: &str = "Error: its text could not be written";
+
 /// The chunks of a stream as far as it was read, added up.
 #[derive(Debug)]
 pub(super) struct Gathered<R> {
@@ -36,24 +39,26 @@ impl<R> Gathered<R> {
             return;
         }
         // The text of an error and the reducer are code of others.
-        let taken = catch_unwind(AssertUnwindSafe(|| match look(item) {
-            Ok(chunk) => {
-                if let Some(reducer) = &mut self.reducer {
-                    reducer.take(chunk);
-                }
-                None
+        let looked = catch_unwind(AssertUnwindSafe(|| look(item)));
+        // Only an error is asked for its text.
+        let looked = looked.unwrap_or_else(|_| Err(NO_TEXT.to_owned()));
+        let chunk = match looked {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                // What follows from an error says less.
+                self.error.get_or_insert(error);
+                return;
             }
-            Err(error) => Some(error),
+        };
+        let taken = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(reducer) = &mut self.reducer {
+                reducer.take(chunk);
+            }
         }));
-        match taken {
-            Ok(None) => self.count(run),
-            // What follows from an error says less.
-            Ok(error) => self.error = self.error.take().or(error),
-            Err(_) => {
-                self.reducer = None;
-                self.count(run);
-            }
+        if taken.is_err() {
+            self.reducer = None;
         }
+        self.count(run);
     }
 
     fn count<T>(&mut self, run: &RunTree)
@@ -95,7 +100,9 @@ impl<R> Gathered<R> {
     where
         R: Reduce<T>,
     {
-        let is_whole = self.reducer.as_ref().is_some_and(Reduce::is_whole);
+        // The stream is being dropped, maybe by a panic: another one would end the program.
+        let is_whole = || self.reducer.as_ref().is_some_and(Reduce::is_whole);
+        let is_whole = catch_unwind(AssertUnwindSafe(is_whole)).unwrap_or(false);
         if !is_whole && self.error.is_none() {
             self.error = Some(why());
         }

@@ -1,6 +1,7 @@
 //! One run, and its one end.
 
 use std::mem::replace;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::trace::current::Layers;
 use crate::trace::{RunBuilder, RunTree};
@@ -78,12 +79,12 @@ impl Lasting {
         panicked: impl FnOnce(&RunTree),
     ) -> T {
         self.start();
-        let mut guard = OnPanic {
+        let mut guard = AtLast {
             lasting: self,
-            panicked: Some(panicked),
+            end: Some(panicked),
         };
         let done = guard.lasting.layers.within(work);
-        guard.panicked = None;
+        guard.end = None;
         done
     }
 
@@ -101,29 +102,38 @@ impl Lasting {
     /// Ends the run as `end` says, unless that was done.
     pub(crate) fn end(&mut self, end: impl FnOnce(&RunTree)) {
         if let Stage::Open(run) = replace(&mut self.stage, Stage::Ended) {
-            self.layers = Layers::NONE;
-            end(&run);
+            // Gone at the end of this block: what is above ends after what is below.
+            let _around = replace(&mut self.layers, Layers::NONE);
+            // Code of the program's says how: an error's text, a closure. The work is none the worse for it.
+            if catch_unwind(AssertUnwindSafe(|| end(&run))).is_err() {
+                run.fail("Panicked: what says how the run ended panicked");
+            }
             // It has its end, unless `end` forgot.
             run.end();
         }
     }
 
-    /// Drops the work with what was around it in place, then ends the run that is left.
+    /// Drops the work with what was around it in place, then ends the run that is left, also if the work
+    /// panics while it is dropped.
     pub(crate) fn give_up(&mut self, drop_work: impl FnOnce(), end: impl FnOnce(&RunTree)) {
-        self.layers.within(drop_work);
-        self.end(end);
+        let guard = AtLast {
+            lasting: self,
+            end: Some(end),
+        };
+        guard.lasting.layers.within(drop_work);
     }
 }
 
-struct OnPanic<'a, P: FnOnce(&RunTree)> {
+/// Ends the run when it is dropped.
+struct AtLast<'a, E: FnOnce(&RunTree)> {
     lasting: &'a mut Lasting,
-    panicked: Option<P>,
+    end: Option<E>,
 }
 
-impl<P: FnOnce(&RunTree)> Drop for OnPanic<'_, P> {
+impl<E: FnOnce(&RunTree)> Drop for AtLast<'_, E> {
     fn drop(&mut self) {
-        if let Some(panicked) = self.panicked.take() {
-            self.lasting.end(panicked);
+        if let Some(end) = self.end.take() {
+            self.lasting.end(end);
         }
     }
 }
