@@ -18,8 +18,16 @@ enum Attempt {
     NoContent,
     /// What the tool gave back is on no span.
     NoResult,
+    /// The tool gave back a list of nothing.
+    EmptyResult,
+    /// Another question than the one that was asked.
+    OtherQuestion,
     /// Nobody counts.
     NoUsage,
+    /// What came out is told as what went in.
+    SwappedUsage,
+    /// Of another provider.
+    OtherProvider,
     /// The thread is not named.
     NoThread,
     /// The chat is an agent's call to LangSmith.
@@ -52,7 +60,10 @@ async fn attempt(attempt: Attempt) -> Check {
         attempt,
         Attempt::AsShipped | Attempt::NamesOnly | Attempt::NoResult
     ) {
-        let result = json!({"documents": found});
+        let result = match attempt {
+            Attempt::EmptyResult => json!({"documents": []}),
+            _ => json!({"documents": found}),
+        };
         Answer::new().result(&result).record(&mut search, &capture);
     }
     if attempt != Attempt::Together {
@@ -64,12 +75,17 @@ async fn attempt(attempt: Attempt) -> Check {
         _ => {
             let mut call = match attempt {
                 Attempt::WrongOperation => Call::new(Operation::InvokeAgent, "gpt-4o-mini"),
+                Attempt::OtherProvider => Call::chat("anthropic", "gpt-4o-mini"),
                 _ => Call::chat("openai", "gpt-4o-mini"),
             };
             if attempt != Attempt::NoThread {
                 call = call.conversation("chat-7");
             }
-            let call = call.messages([Message::text("user", story::QUESTION)]);
+            let question = match attempt {
+                Attempt::OtherQuestion => "What is the weather like?",
+                _ => story::QUESTION,
+            };
+            let call = call.messages([Message::text("user", question)]);
             let start = || call.start(&docs, &capture);
             match attempt {
                 Attempt::Apart => start(),
@@ -81,7 +97,11 @@ async fn attempt(attempt: Attempt) -> Check {
     if !matches!(attempt, Attempt::AsShipped | Attempt::NamesOnly) {
         let mut answer = Answer::new().messages([Message::text("assistant", text)]);
         if attempt != Attempt::NoUsage {
-            answer = answer.usage(Usage::tokens(11, 7));
+            let (input, output) = match attempt {
+                Attempt::SwappedUsage => (7, 11),
+                _ => (11, 7),
+            };
+            answer = answer.usage(Usage::tokens(input, output));
         }
         answer.record(&mut write, &capture);
     }
@@ -142,7 +162,24 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
         ),
         (
             Attempt::NoUsage,
-            "run `chat gpt-4o-mini` has no output `usage_metadata`",
+            "run `chat gpt-4o-mini` does not say how many tokens it used",
+        ),
+        (
+            Attempt::SwappedUsage,
+            "run `chat gpt-4o-mini` used 7 tokens in and 11 out, not 11 and 7",
+        ),
+        (
+            Attempt::EmptyResult,
+            "run `execute_tool search docs` has nothing in its output `documents`",
+        ),
+        (
+            Attempt::OtherQuestion,
+            "run `chat gpt-4o-mini` does not say “How do I keep the trace across a service boundary?” \
+             in its input `messages`",
+        ),
+        (
+            Attempt::OtherProvider,
+            "run `chat gpt-4o-mini` has \"anthropic\" as metadata `ls_provider`, not \"openai\"",
         ),
         (
             Attempt::NoThread,

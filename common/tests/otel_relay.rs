@@ -318,17 +318,6 @@ fn what_waits_is_bounded_and_the_longest_waiting_goes_first() {
 }
 
 #[test]
-fn when_there_is_no_room_the_sender_hears_it_and_nothing_is_taken() {
-    let (_runtime, mock) = mock();
-    let relay = relay(&mock).max_bytes(400).start().expect("a relay");
-    let long = "x".repeat(1_000);
-    let answer = relay.receive(&request(written(vec![span(1, 0, &[("a", &long)])])));
-    assert_eq!(answer.status(), 503);
-    assert_eq!(answer.headers()["retry-after"], "1");
-    assert_eq!(relay.counts(), RelayCounts::default());
-}
-
-#[test]
 fn a_server_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
     let (_runtime, mock) = mock();
     let relay = relay(&mock).start().expect("a relay");

@@ -48,17 +48,20 @@ impl Rejected {
         self.0.swap(0, Ordering::Relaxed)
     }
 
-    /// Reads an answer with 200, which is empty where all were taken.
     fn read(&self, answer: &HttpResponse) {
-        if answer.status != 200 || answer.body.is_empty() {
-            return;
-        }
-        let read = ExportTraceServiceResponse::decode(answer.body.clone());
-        let partial = read.ok().and_then(|read| read.partial_success);
-        let count = partial.map_or(0, |partial| partial.rejected_spans);
-        self.0
-            .fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+        self.0.fetch_add(refused_in(answer), Ordering::Relaxed);
     }
+}
+
+/// Reads from an answer with 200, which is empty where all were taken, how many spans were not.
+pub(super) fn refused_in(answer: &HttpResponse) -> u64 {
+    if answer.status != 200 || answer.body.is_empty() {
+        return 0;
+    }
+    let read = ExportTraceServiceResponse::decode(answer.body.clone());
+    let partial = read.ok().and_then(|read| read.partial_success);
+    let count = partial.map_or(0, |partial| partial.rejected_spans);
+    u64::try_from(count).unwrap_or(0)
 }
 
 /// Does work on a plain thread, with a runtime of its own and without tracing.

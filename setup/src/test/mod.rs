@@ -65,7 +65,6 @@ pub(crate) fn test() -> Result<u8> {
     }
     outcomes.push(installed_brokers(&workshop));
     outcomes.push(cargo(&workshop, "tests", &TESTS)?);
-    outcomes.push(cargo(&workshop, "genai", &GENAI)?);
     outcomes.push(cargo(&workshop, "benchmark", &bench::tests())?);
     outcomes.push(fuzzed(&workshop));
     outcomes.push(python(&workshop)?);
@@ -88,8 +87,8 @@ const LINTS: [&str; 9] = [
 ];
 
 /// The facade has no tests, and building it here would replace the library that kernels load. The
-/// benchmark has a stage of its own, without the peers that it is measured against, and so has genai.
-const TESTS: [&str; 11] = [
+/// benchmark has a stage of its own, without the peers that it is measured against.
+const TESTS: [&str; 9] = [
     "test",
     "--locked",
     "--workspace",
@@ -97,14 +96,9 @@ const TESTS: [&str; 11] = [
     "facade",
     "--exclude",
     "bench",
-    "--exclude",
-    "with_genai",
     "--all-features",
     "--no-fail-fast",
 ];
-
-/// By itself, so that features of `reqwest` that genai wants are not those of all other tests.
-const GENAI: [&str; 4] = ["test", "--locked", "--package", "with_genai"];
 
 fn is_ci() -> bool {
     env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))

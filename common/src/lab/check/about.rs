@@ -114,10 +114,21 @@ impl AboutRun {
         self.fact(|run| Fact::Input { run, key })
     }
 
-    /// Demands that its outputs have this key.
+    /// Demands that its outputs have this key, with something in it: `[]`, `""` and `null` are nothing.
     pub fn with_output(self, key: impl Into<String>) -> Self {
         let key = key.into();
         self.fact(|run| Fact::Output { run, key })
+    }
+
+    /// Demands that its input of this key has these words in it, at whatever depth.
+    pub fn with_words_in_input(self, key: impl Into<String>, words: impl Into<String>) -> Self {
+        let (key, words) = (key.into(), words.into());
+        self.fact(|run| Fact::Said { run, key, words })
+    }
+
+    /// Demands so many tokens in, and so many out.
+    pub fn used_tokens(self, input: u64, output: u64) -> Self {
+        self.fact(|run| Fact::Used { run, input, output })
     }
 
     /// Says something of a header of the requests to its service.

@@ -73,6 +73,16 @@ pub(super) enum Fact {
         run: String,
         key: String,
     },
+    Said {
+        run: String,
+        key: String,
+        words: String,
+    },
+    Used {
+        run: String,
+        input: u64,
+        output: u64,
+    },
     Arrived {
         run: String,
         header: String,
@@ -130,7 +140,9 @@ impl Fact {
             | Self::Tagged { run, .. }
             | Self::Project { run, .. }
             | Self::Input { run, .. }
-            | Self::Output { run, .. } => capture
+            | Self::Output { run, .. }
+            | Self::Said { run, .. }
+            | Self::Used { run, .. } => capture
                 .runs(run)
                 .find_map(|found| of_run::wrong(self, found, capture)),
         }

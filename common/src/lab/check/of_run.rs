@@ -162,16 +162,49 @@ pub(super) fn wrong(fact: &Fact, run: &Run, capture: &Capture) -> Option<Wrong> 
             ),
             None => told("no input", "", format!("has no input `{key}`")),
         },
-        Fact::Output { key, .. } => {
-            let has = run
-                .outputs
-                .as_ref()
-                .is_some_and(|outputs| outputs.contains_key(key));
-            (!has)
-                .then(|| format!("has no output `{key}`"))
-                .and_then(|sentence| told("no output", "", sentence))
+        Fact::Output { key, .. } => match run.outputs.as_ref().and_then(|outputs| outputs.get(key))
+        {
+            Some(output) if is_something(output) => None,
+            Some(_) => told(
+                "nothing out",
+                "",
+                format!("has nothing in its output `{key}`"),
+            ),
+            None => told("no output", "", format!("has no output `{key}`")),
+        },
+        Fact::Said { key, words, .. } => {
+            let input = run.inputs.as_ref().and_then(|inputs| inputs.get(key));
+            (!input.is_some_and(|input| says(input, words)))
+                .then(|| format!("does not say “{words}” in its input `{key}`"))
+                .and_then(|sentence| told("other words", "", sentence))
         }
+        Fact::Used { input, output, .. } => match run.usage() {
+            Some(usage) if (usage.input_tokens, usage.output_tokens) == (*input, *output) => None,
+            Some(usage) => told(
+                "wrong usage",
+                "",
+                format!(
+                    "used {} tokens in and {} out, not {input} and {output}",
+                    usage.input_tokens, usage.output_tokens
+                ),
+            ),
+            None => told(
+                "no usage",
+                "",
+                "does not say how many tokens it used".to_owned(),
+            ),
+        },
         _ => None,
+    }
+}
+
+/// Returns true if a text at whatever depth has these words in it.
+fn says(value: &Value, words: &str) -> bool {
+    match value {
+        Value::String(text) => text.contains(words),
+        Value::Array(items) => items.iter().any(|item| says(item, words)),
+        Value::Object(entries) => entries.values().any(|entry| says(entry, words)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

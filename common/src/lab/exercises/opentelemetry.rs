@@ -1,6 +1,7 @@
 //! Exercises of notebook 02, OpenTelemetry integration.
 
 use super::super::check::Exercise;
+use super::super::story;
 use crate::model::RunType;
 
 /// Returns the exercises in the order of the page.
@@ -59,10 +60,10 @@ fn extend() -> Exercise {
         .why("A run's type, messages, usage and thread come from attributes, and LangSmith's converter reads the words of yesterday's conventions. `Call` and `Answer` write both, so that other backends read the same span.")
         .run("gateway").root().from_service("gateway")
         .run("execute_tool search docs").below("gateway").of_type(RunType::Tool)
-        .with_input("question").with_output("documents")
+        .with_input("question").with_words_in_input("question", story::QUESTION).with_output("documents")
         .run("chat gpt-4o-mini").below("gateway").of_type(RunType::Llm)
-        .with_input("messages").with_output("messages").with_output("usage_metadata")
-        .metadata("thread_id", "chat-7")
+        .with_input("messages").with_words_in_input("messages", story::QUESTION).with_output("messages")
+        .used_tokens(11, 7).metadata("thread_id", "chat-7").metadata("ls_provider", "openai")
         .after("execute_tool search docs")
         .one_trace()
         .nothing_else()

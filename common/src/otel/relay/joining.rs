@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::known::{Is, Known};
 use super::spans::{Key, Loose, Told};
 use crate::model::DottedOrder;
+use crate::propagation::limits::MAX_TRACE_SEGMENTS;
 
 /// How much may wait, and how long.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,9 @@ pub(super) enum As {
     Orphaned,
 }
 
+/// How many places of those who wait no more are not worth the work of freeing them.
+const SLACK: usize = 1_024;
+
 #[derive(Debug)]
 struct Waiter {
     number: u64,
@@ -37,7 +41,7 @@ pub(super) struct Joining {
     project: String,
     known: Known,
     /// By their parents. The numbers are those of arrival.
-    waiting: HashMap<Key, Vec<Waiter>>,
+    waiting: HashMap<Key, VecDeque<Waiter>>,
     /// Who waits, the longest first; those that wait no more are skipped.
     queue: VecDeque<(Instant, u64, Key)>,
     number: u64,
@@ -125,6 +129,11 @@ impl Joining {
     /// Adds a span to `ready` whose parent is known, and returns what it is itself.
     fn settle(&self, span: Loose, parent: Option<Key>, above: Is, ready: &mut Vec<Ready>) -> Is {
         match (above, parent) {
+            // Deeper is no place that anybody reads: the headers end there as well.
+            (Is::Run(above, _), _) if above.depth() + 1 >= MAX_TRACE_SEGMENTS => {
+                ready.push((span, As::Orphaned));
+                Is::AsItCame
+            }
             (Is::Run(above, project), _) => self.place(span, &above, project, As::Joined, ready),
             (Is::Unclear, Some(parent)) => self.give_up(span, parent, ready),
             (Is::AsItCame | Is::Unclear, _) => {
@@ -171,8 +180,9 @@ impl Joining {
             parent,
             span,
         };
-        self.waiting.entry(parent).or_default().push(waiter);
+        self.waiting.entry(parent).or_default().push_back(waiter);
         while self.bytes > self.bounds.bytes && self.give_up_on_first(ready) {}
+        self.tidy();
     }
 
     /// Adds those to `ready` whose window is over by `now`; without it, all.
@@ -191,11 +201,11 @@ impl Joining {
         let Some((_, number, parent)) = self.queue.pop_front() else {
             return false;
         };
-        let mut waiters = self.waiting.remove(&parent).unwrap_or_default();
-        let at = waiters.iter().position(|waiter| waiter.number == number);
-        let first = at.map(|at| waiters.remove(at));
-        if !waiters.is_empty() {
-            self.waiting.insert(parent, waiters);
+        // Those who wait for the same parent are in the order in which they came, too.
+        let waiters = self.waiting.get_mut(&parent);
+        let first = waiters.and_then(|waiters| waiters.pop_front_if(|one| one.number == number));
+        if self.waiting.get(&parent).is_some_and(VecDeque::is_empty) {
+            self.waiting.remove(&parent);
         }
         if let Some(waiter) = first {
             self.count_out(&waiter);
@@ -208,14 +218,27 @@ impl Joining {
 
     /// Takes those off the queue that wait no more.
     fn forget_gone(&mut self) {
-        let waits = |waiting: &HashMap<Key, Vec<Waiter>>, number: u64, parent: &Key| {
-            let waiters = waiting.get(parent);
-            waiters.is_some_and(|list| list.iter().any(|waiter| waiter.number == number))
-        };
         while let Some((_, number, parent)) = self.queue.front()
-            && !waits(&self.waiting, *number, parent)
+            && !self.waits(*number, parent)
         {
             self.queue.pop_front();
+        }
+    }
+
+    /// Returns true if the span of this number still waits for `parent`.
+    fn waits(&self, number: u64, parent: &Key) -> bool {
+        // Whoever waits for a parent stops when it comes, all at once, or in the order of arrival.
+        let first = self.waiting.get(parent).and_then(VecDeque::front);
+        first.is_some_and(|first| first.number <= number)
+    }
+
+    /// Takes all those off the queue that wait no more, once they are most of it: one that waits long must not
+    /// keep the places of all that came after it.
+    fn tidy(&mut self) {
+        if self.queue.len() > 2 * self.count + SLACK {
+            let mut queue = std::mem::take(&mut self.queue);
+            queue.retain(|(_, number, parent)| self.waits(*number, parent));
+            self.queue = queue;
         }
     }
 

@@ -16,6 +16,7 @@ mod known;
 mod otlp;
 mod outbox;
 mod spans;
+mod weigh;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
 use self::joining::{Bounds, Joining};
-use self::outbox::Outbox;
+use self::outbox::{Outbox, Refused};
 use self::spans::Key;
 use super::exporter::{OtelError, destination};
 use super::pipeline::SpanFlushError;
@@ -77,9 +78,13 @@ pub const DEFAULT_RELAY_BYTES: usize = 64 << 20;
 /// passed on as it came, which LangSmith drops. Run ids are made of the span's ids and start, so what arrives
 /// twice is one run.
 ///
-/// What is held is in memory: the relay ends with what is on its way. When it is full it answers 503, and the
-/// exporters of OpenTelemetry try again. Nothing is masked here, so a configuration that masks is refused. A
-/// cheap clone; the last one dropped sends what it holds.
+/// What is held is in memory. When it is full it answers 503, and the exporters of OpenTelemetry try again; a
+/// request that would not fit into an empty relay is answered with 413. Nothing is masked here, so a
+/// configuration that masks is refused.
+///
+/// A cheap clone. The last one that is dropped stops all waiting and gives its thread five seconds to send what
+/// is left, but does not wait for it: a program that ends calls [`stop_waiting`](Self::stop_waiting) and
+/// [`flush`](Self::flush) first.
 #[derive(Clone)]
 pub struct Relay(Arc<Handle>);
 
@@ -113,7 +118,8 @@ pub struct RelayCounts {
     pub orphaned: u64,
     /// Spans that wait for a parent, or are on their way.
     pub held: u64,
-    /// Spans that LangSmith refused, or that were left when the relay ended.
+    /// Spans that LangSmith refused, some of a request that it took among them, or that were left when the
+    /// relay ended.
     pub lost: u64,
 }
 
@@ -184,7 +190,9 @@ impl Relay {
         };
         match self.0.outbox.take(spans, self.0.believes_headers) {
             Ok(()) => otlp::taken(),
-            Err(outbox::Full) => otlp::full(),
+            Err(Refused::Full) => otlp::full(),
+            // It would never fit, so the sender must not try again for ever.
+            Err(Refused::TooLarge) => otlp::TOO_LARGE.answer(),
         }
     }
 

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 
 use super::spans::{Loose, loosen};
+use super::weigh::is_light;
 
 /// Most bytes of one request, unpacked.
 const MAX_REQUEST_BYTES: u64 = 32 << 20;
@@ -47,12 +48,15 @@ pub(super) fn read(headers: &HeaderMap, body: &Bytes) -> Result<Vec<Loose>, Refu
     if body.len() as u64 > MAX_REQUEST_BYTES {
         return Err(TOO_LARGE);
     }
+    if !is_light(&body) {
+        return Err(TOO_LARGE);
+    }
     let request = ExportTraceServiceRequest::decode(body);
     let request = request.map_err(|_| Refusal(StatusCode::BAD_REQUEST, "the body is no OTLP"))?;
     Ok(loosen(request))
 }
 
-const TOO_LARGE: Refusal = Refusal(
+pub(super) const TOO_LARGE: Refusal = Refusal(
     StatusCode::PAYLOAD_TOO_LARGE,
     "send fewer spans at once (OTEL_BSP_MAX_EXPORT_BATCH_SIZE)",
 );

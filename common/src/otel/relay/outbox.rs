@@ -28,16 +28,34 @@ use crate::export::{
 };
 use crate::model::DottedOrder;
 use crate::otel::exporter::DEFAULT_SPAN_TIMEOUT;
-use crate::otel::http::on_thread;
+use crate::otel::http::{on_thread, refused_in};
 use crate::otel::pipeline::SpanFlushError;
 
 /// Most spans of one request.
 const BATCH: usize = 512;
+/// Most bytes of one request, unless a single span has more: what came in several goes on in several.
+const BATCH_BYTES: usize = 4 << 20;
+/// How often a refused request is tried in parts: enough to find a few bad spans among 512.
+const MOST_PARTS: usize = 64;
 /// How long the end of a relay tries to send what is left.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// There is no room.
-pub(super) struct Full;
+/// Why spans are not taken in.
+pub(super) enum Refused {
+    /// There is no room now.
+    Full,
+    /// There is never room for so many at once.
+    TooLarge,
+}
+
+/// What became of a request.
+enum Sent {
+    /// It was taken, but for so many of its spans.
+    But(u64),
+    /// It is refused as it is; a part of it may not be.
+    Refused,
+    Lost,
+}
 
 /// The state of a relay, and what wakes those who wait for it.
 pub(super) struct Outbox {
@@ -97,11 +115,14 @@ impl Outbox {
     }
 
     /// Takes spans in.
-    pub(super) fn take(&self, spans: Vec<Loose>, believes: bool) -> Result<(), Full> {
+    pub(super) fn take(&self, spans: Vec<Loose>, believes: bool) -> Result<(), Refused> {
         let bytes: usize = spans.iter().map(Loose::bytes).sum();
         let mut state = self.state();
         if state.ends.is_some() || state.bytes + bytes > self.most_bytes {
-            return Err(Full);
+            return Err(match bytes > self.most_bytes {
+                true => Refused::TooLarge,
+                false => Refused::Full,
+            });
         }
         let (now, mut ready) = (Instant::now(), Vec::new());
         state.counts.arrived += spans.len() as u64;
@@ -122,10 +143,14 @@ impl Outbox {
 
     /// Gives up on all that wait.
     pub(super) fn stop_waiting(&self) -> usize {
-        let (mut state, mut ready) = (self.state(), Vec::new());
+        self.stop_waiting_in(&mut self.state())
+    }
+
+    fn stop_waiting_in(&self, state: &mut State) -> usize {
+        let mut ready = Vec::new();
         let waited = state.joining.count();
         state.joining.stop_waiting(None, &mut ready);
-        self.put(&mut state, ready);
+        self.put(state, ready);
         waited
     }
 
@@ -169,8 +194,11 @@ impl Outbox {
 
     /// Ends the thread, once it has sent what is left or ran out of time.
     pub(super) fn end(&self) {
-        self.state().ends = Some(Instant::now() + FAREWELL);
-        self.stop_waiting();
+        let mut state = self.state();
+        // In one: a thread that sees the end sees all that is left, too.
+        state.ends = Some(Instant::now() + FAREWELL);
+        self.stop_waiting_in(&mut state);
+        drop(state);
         self.ending.notify_one();
     }
 
@@ -183,8 +211,7 @@ impl Outbox {
         loop {
             let batch = self.next_batch();
             if !batch.is_empty() {
-                let delivered = self.deliver(transport, &batch).await;
-                self.settle(&batch, delivered);
+                self.hand_over(transport, &batch).await;
                 continue;
             }
             let work = self.work.notified();
@@ -205,7 +232,13 @@ impl Outbox {
             state.bytes += span.bytes();
             state.queue.push_back((span, kind));
         }
-        let count = state.queue.len().min(BATCH);
+        let mut bytes = 0;
+        let sizes = state.queue.iter().take(BATCH).map(|(span, _)| span.bytes());
+        let fits = |size: &usize| {
+            bytes += size;
+            bytes <= BATCH_BYTES || bytes == *size
+        };
+        let count = sizes.take_while(fits).count();
         state.in_flight = count;
         state.queue.drain(..count).collect()
     }
@@ -213,30 +246,51 @@ impl Outbox {
     fn next(&self) -> Next {
         let mut state = self.state();
         match (state.ends, state.joining.next_end()) {
-            (Some(_), _) => Next::End,
+            (Some(_), _) if state.queue.is_empty() => Next::End,
+            // What came since the last look has notified.
+            (Some(_), _) => Next::Work,
             (None, Some(end)) => Next::Until(end),
             (None, None) => Next::Work,
         }
     }
 
-    /// Sends a request for as long as it may help; returns whether it was taken.
-    async fn deliver(&self, transport: &ReqwestTransport, batch: &[Ready]) -> bool {
+    /// Sends spans, and in parts what is refused as a whole: a bad span takes no others with it.
+    async fn hand_over(&self, transport: &ReqwestTransport, batch: &[Ready]) {
+        let (mut parts, mut tried) = (vec![batch], 0);
+        while let Some(part) = parts.pop() {
+            let sent = self.deliver(transport, part).await;
+            tried += 1;
+            match sent {
+                Sent::Refused if part.len() > 1 && tried < MOST_PARTS => {
+                    let (first, rest) = part.split_at(part.len() / 2);
+                    parts.extend([rest, first]);
+                }
+                sent => self.settle(part, &sent),
+            }
+        }
+    }
+
+    /// Sends a request for as long as it may help.
+    async fn deliver(&self, transport: &ReqwestTransport, batch: &[Ready]) -> Sent {
         let (policy, body) = (RetryPolicy::default(), packed(batch));
         let mut attempt = 0;
         loop {
             let request = HttpRequest::new(Method::POST, "", DEFAULT_SPAN_TIMEOUT);
             let outcome = transport.exchange(request.body(body.clone())).await;
             let after = match judge(&outcome) {
-                Verdict::Delivered | Verdict::Known => return true,
+                Verdict::Delivered | Verdict::Known => {
+                    return Sent::But(outcome.as_ref().map_or(0, refused_in));
+                }
                 Verdict::Retry(after) => after,
                 // A key may be mended. Until then the room fills, and senders are told so.
                 Verdict::Hold(_) => None,
-                Verdict::NotFound | Verdict::Drop(_) => return false,
+                Verdict::Drop(_) => return Sent::Refused,
+                Verdict::NotFound => return Sent::Lost,
             };
             let end = self.state().ends;
             let wait = policy.wait(attempt, after);
             if end.is_some_and(|end| Instant::now() + wait >= end) {
-                return false;
+                return Sent::Lost;
             }
             attempt += 1;
             // The end of the relay cuts the wait short.
@@ -244,23 +298,29 @@ impl Outbox {
         }
     }
 
-    fn settle(&self, batch: &[Ready], delivered: bool) {
+    fn settle(&self, batch: &[Ready], sent: &Sent) {
+        let lost = match sent {
+            Sent::But(refused) => usize::try_from(*refused).unwrap_or(usize::MAX),
+            Sent::Refused | Sent::Lost => batch.len(),
+        };
+        let lost = lost.min(batch.len());
         let mut state = self.state();
-        for (span, kind) in batch {
+        for (at, (span, kind)) in batch.iter().enumerate() {
             state.bytes -= span.bytes();
             let counts = &mut state.counts;
-            *match (delivered, kind) {
-                (false, _) => &mut counts.lost,
-                (true, As::Joined) => &mut counts.joined,
-                (true, As::Rehung) => &mut counts.rehung,
-                (true, As::Passed) => &mut counts.passed,
-                (true, As::Orphaned) => &mut counts.orphaned,
+            *match kind {
+                // Which ones LangSmith refused among others it does not say.
+                _ if at < lost => &mut counts.lost,
+                As::Joined => &mut counts.joined,
+                As::Rehung => &mut counts.rehung,
+                As::Passed => &mut counts.passed,
+                As::Orphaned => &mut counts.orphaned,
             } += 1;
         }
-        state.in_flight = 0;
+        state.in_flight -= batch.len();
         drop(state);
-        if !delivered {
-            tracing::warn!("{} spans were refused by LangSmith", batch.len());
+        if lost > 0 {
+            tracing::warn!("{lost} spans were refused by LangSmith");
         }
         self.idle.notify_all();
     }

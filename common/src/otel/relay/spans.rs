@@ -15,6 +15,7 @@ use twox_hash::XxHash3_128;
 use crate::model::{DottedOrder, RunId, Segment, Timestamp};
 use crate::otel::attributes::langsmith;
 use crate::propagation::TRACE_HEADER;
+use crate::propagation::limits::MAX_TRACE_SEGMENTS;
 
 /// The trace and the span, which is unique within it only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -178,6 +179,9 @@ impl Loose {
     pub(super) fn told(&self, believes_headers: bool) -> Told {
         let place = self.text(langsmith::DOTTED_ORDER);
         if let Some(order) = place.and_then(|text| text.parse().ok()) {
+            if is_too_deep(&order) {
+                return Told::Enough;
+            }
             let project = self.text(langsmith::PROJECT).map(str::to_owned);
             return Told::Place(order, project);
         }
@@ -188,7 +192,7 @@ impl Loose {
         if believes_headers && (self.is_entry() || self.parent().is_none()) {
             let captured = [CAPTURED_HEADER, TRACE_HEADER].into_iter();
             let mut captured = captured.filter_map(|key| self.text(key)?.parse().ok());
-            if let Some(order) = captured.next() {
+            if let Some(order) = captured.find(|order| !is_too_deep(order)) {
                 return Told::Header(order);
             }
         }
@@ -233,6 +237,11 @@ impl Loose {
         let key = format!("{}{MISSING_PARENT}", langsmith::METADATA);
         self.span.attributes.push(attribute(&key, hex));
     }
+}
+
+/// Returns true if a place is deeper than any that is read from a header.
+fn is_too_deep(order: &DottedOrder) -> bool {
+    order.depth() >= MAX_TRACE_SEGMENTS
 }
 
 /// The attribute under which instrumentations of OpenTelemetry record the header, if they are told to.

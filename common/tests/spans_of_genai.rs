@@ -1,6 +1,7 @@
 //! Calls of genai, the client of models, are `llm` runs with usage and the time of the first token.
 //!
 //! A model that speaks OpenAI's protocol answers on loopback. Nothing here imitates a span of genai's.
+#![cfg(all(feature = "lab", feature = "otel", feature = "tracing_layer"))]
 
 use std::convert::Infallible;
 use std::process::Command;
