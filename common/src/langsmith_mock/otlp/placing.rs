@@ -7,7 +7,7 @@ use super::decode::{ReadSpan, SpanId};
 use super::orphans::{Parent, Placeless};
 use crate::langsmith_mock::core::State;
 use crate::langsmith_mock::decode::{OpKind, ReceivedOp, read_id, weight};
-use crate::langsmith_mock::store::Sender;
+use crate::langsmith_mock::store::{IngestOutcome, Sender};
 use crate::langsmith_mock::violation::{Violation, ViolationCode};
 use crate::model::{DottedOrder, RunId, Segment, Timestamp};
 
@@ -102,9 +102,13 @@ impl State {
         let mut ready = vec![(run, order)];
         while let Some((run, order)) = ready.pop() {
             let (span, id, rehung) = (run.span, run.id, run.rehung);
-            self.store_span(run, &order, at);
-            // What was not taken in is nobody's parent, and of two that were the first one's place counts.
-            let Some(order) = self.place_of_run(id.0) else {
+            // What was not taken in is nobody's parent, though a run of another trace have its id; and of two
+            // that were taken in the first one's place counts.
+            let outcome = self.store_span(run, &order, at);
+            let Some(order) = self
+                .place_of_run(id.0)
+                .filter(|_| outcome != IngestOutcome::Rejected)
+            else {
                 continue;
             };
             let by_span = is_found_by_span(span, id, rehung).then_some(Parent::Span(span));
@@ -129,7 +133,7 @@ impl State {
         }
     }
 
-    fn store_span(&mut self, run: Placeless, order: &DottedOrder, at: Timestamp) {
+    fn store_span(&mut self, run: Placeless, order: &DottedOrder, at: Timestamp) -> IngestOutcome {
         let mut fields = run.fields;
         fields.insert("id".to_owned(), json!(run.id));
         fields.insert("trace_id".to_owned(), json!(order.trace_id()));
@@ -150,7 +154,8 @@ impl State {
             tenant: run.tenant,
             at,
         };
-        self.store.apply(op, &sender, run.request, &self.keys);
+        let (outcome, _) = self.store.apply(op, &sender, run.request, &self.keys);
+        outcome
     }
 
     /// Stores the spans whose parents came by another way.
