@@ -21,6 +21,7 @@ import asyncio
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Literal
 
+import langsmith
 from fastapi import FastAPI
 from langsmith import traceable
 from langsmith.middleware import TracingMiddleware
@@ -90,9 +91,14 @@ async def post_rank(ranking: Ranking) -> dict[str, list[str]]:
 @app.post("/flush")
 def post_flush() -> dict[str, bool]:
     """Wait until the SDK has sent what it holds."""
-    get_cached_client().flush(timeout=FLUSH_SECONDS)
+    flush()
     return {"flushed": True}
 
 
+def flush() -> None:
+    """Let the SDK send what it holds."""
+    get_cached_client().flush(timeout=FLUSH_SECONDS)
+
+
 if __name__ == "__main__":
-    serve(app, "critical")
+    serve(app, "critical", f"langsmith {langsmith.__version__}", flush)
