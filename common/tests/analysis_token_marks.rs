@@ -38,7 +38,7 @@ fn a_stream_has_a_mark_and_a_sentence() {
         svg.contains("write answer · llm · 200 ms · first token after 62 ms"),
         "{svg}"
     );
-    assert!(svg.contains("◆ first token<"), "the legend explains it");
+    assert!(svg.contains(">first token<"), "the legend explains it");
     let words = figure.to_string();
     assert!(
         words.ends_with("\n\n◆ write answer had its first token after 62 ms\n"),

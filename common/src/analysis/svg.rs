@@ -9,7 +9,7 @@
 use maud::{Markup, html};
 
 use super::label;
-use super::palette::{BROKEN, MUTED, PAPER};
+use super::palette::{BROKEN, INK, MUTED, PAPER};
 
 /// The reader's own sans-serif: a picture shown as an image cannot bring a font.
 pub(super) const FONT: &str =
@@ -154,10 +154,16 @@ pub(super) fn stripes(x: f64, y: f64, w: f64, h: f64) -> Markup {
 /// An entry of a legend: a swatch and what it means.
 #[derive(Debug)]
 pub(super) struct Key<'a> {
-    pub(super) fill: &'a str,
-    pub(super) edge: &'a str,
-    pub(super) striped: bool,
+    pub(super) swatch: Swatch<'a>,
     pub(super) words: String,
+}
+
+/// What is drawn beside the words of a legend's entry.
+#[derive(Debug)]
+pub(super) enum Swatch<'a> {
+    Bar { fill: &'a str, edge: &'a str },
+    Striped { fill: &'a str, edge: &'a str },
+    Diamond,
 }
 
 /// Draws a legend in one line from `x` on, as far as it fits up to `right`.
@@ -171,9 +177,24 @@ pub(super) fn legend(x: f64, y: f64, right: f64, keys: &[Key<'_>]) -> Markup {
     });
     html! {
         @for (at, key) in placed {
-            (rect(at, y - 5.0, 12.0, 10.0, 2.5, key.fill, Some(key.edge)))
-            @if key.striped { (stripes(at, y - 5.0, 12.0, 10.0)) }
+            @match key.swatch {
+                Swatch::Bar { fill, edge } => (rect(at, y - 5.0, 12.0, 10.0, 2.5, fill, Some(edge))),
+                Swatch::Striped { fill, edge } => {
+                    (rect(at, y - 5.0, 12.0, 10.0, 2.5, fill, Some(edge)))
+                    (stripes(at, y - 5.0, 12.0, 10.0))
+                },
+                Swatch::Diamond => (diamond(at + 6.0, y, 6.0)),
+            }
             (text(at + 18.0, y, Type::small(), &key.words))
         }
     }
+}
+
+/// Draws a diamond that reaches `half` from its middle.
+pub(super) fn diamond(x: f64, y: f64, half: f64) -> Markup {
+    let (left, right) = (n(x - half), n(x + half));
+    let (top, bottom) = (n(y - half), n(y + half));
+    let (x, y) = (n(x), n(y));
+    let path = format!("M{x} {top}L{right} {y}L{x} {bottom}L{left} {y}Z");
+    html! { path d=(path) fill=(PAPER) stroke=(INK) stroke-width="1.4" {} }
 }

@@ -14,8 +14,10 @@ use super::label::{columns, fit};
 use super::rich_output;
 use super::text::padded;
 
-/// Widest column that is written as text.
+/// Widest column that is written as text. A page wraps what is longer.
 const MAX_COLUMN: usize = 60;
+/// Longest text of a cell.
+const MAX_CELL: usize = 300;
 
 /// A table of short texts. Columns of numbers are aligned to the right.
 ///
@@ -103,12 +105,17 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let right = self.right_aligned();
-        let all = || std::iter::once(&self.header).chain(&self.rows);
+        let narrow = |row: &Vec<String>| -> Vec<String> {
+            row.iter().map(|cell| fit(cell, MAX_COLUMN)).collect()
+        };
+        let (header, rows) = (narrow(&self.header), self.rows.iter().map(narrow));
+        let rows: Vec<Vec<String>> = rows.collect();
+        let all = || std::iter::once(&header).chain(&rows);
         let widths: Vec<usize> = (0..right.len())
             .map(|at| all().map(|row| columns(cell(row, at))).max().unwrap_or(0))
             .collect();
         let rule: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
-        let lines = [&self.header, &rule].into_iter().chain(&self.rows);
+        let lines = [&header, &rule].into_iter().chain(&rows);
         for row in lines {
             let cells = (0..right.len()).map(|at| {
                 let text = cell(row, at);
@@ -126,7 +133,7 @@ impl fmt::Display for Table {
 
 fn cells<S: fmt::Display>(row: impl IntoIterator<Item = S>) -> Vec<String> {
     row.into_iter()
-        .map(|cell| fit(&cell.to_string(), MAX_COLUMN))
+        .map(|cell| fit(&cell.to_string(), MAX_CELL))
         .collect()
 }
 

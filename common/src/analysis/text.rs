@@ -24,13 +24,17 @@ const MAX_ROWS: usize = 1_000;
 const MAX_GUIDES: usize = 24;
 const MAX_NAME: usize = 48;
 const MAX_ERROR: usize = 80;
+/// Columns that a page has room for. A longer line has its error cut, to [`MIN_STATUS`] at the shortest.
+const MAX_LINE: usize = 92;
+const MIN_STATUS: usize = 24;
 const MAX_WORD: usize = 24;
 
 /// Writes the runs as an indented tree.
 ///
 /// A line tells name, run type, latency, status, the first line of an error, the project where it
 /// is not the parent's, and the service (the metadata key `service`). A run whose parent is missing
-/// and a second root are marked above their line. After 1000 runs the rest is counted.
+/// and a second root are marked above their line. Errors are cut where a line would be longer than 92
+/// columns. After 1000 runs the rest is counted.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -186,17 +190,19 @@ impl fmt::Display for TextTree {
                 let blank = latency - columns(&line.latency);
                 text.push_str(&format!("  {}{}", " ".repeat(blank), line.latency));
             }
-            text.push_str(&format!("  {}", line.status));
+            let mut after = String::new();
             if let Some(service) = &line.service {
-                text.push_str(&format!("  ({service})"));
+                after.push_str(&format!("  ({service})"));
             }
             if let Some(project) = &line.project {
-                text.push_str(&format!("  → project {project}"));
+                after.push_str(&format!("  → project {project}"));
             }
             if self.ids {
-                text.push_str(&format!("  {}", line.id));
+                after.push_str(&format!("  {}", line.id));
             }
-            writeln!(f, "{}", text.trim_end())?;
+            let room = MAX_LINE.saturating_sub(columns(&text) + 2 + columns(&after));
+            let status = fit(&line.status, room.max(MIN_STATUS));
+            writeln!(f, "{}", format!("{text}  {status}{after}").trim_end())?;
         }
         match self.more {
             0 => Ok(()),

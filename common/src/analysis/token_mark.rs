@@ -7,12 +7,11 @@
 //! Start at [`first_token`].
 
 use chrono::TimeDelta;
-use maud::{Markup, html};
+use maud::Markup;
 
 use super::label::duration;
-use super::palette::{INK, PAPER};
 use super::rows::Row;
-use super::svg::{Key, n};
+use super::svg::{Key, Swatch, diamond};
 
 /// Returns how long after its start a run had its first token; none if it streamed none.
 pub(super) fn first_token(row: &Row<'_>) -> Option<TimeDelta> {
@@ -23,15 +22,7 @@ pub(super) fn first_token(row: &Row<'_>) -> Option<TimeDelta> {
 
 /// Draws the mark at its place, as high as the bar.
 pub(super) fn mark(x: f64, y: f64, thick: f64) -> Markup {
-    let half = thick / 2.0 + 1.5;
-    let (left, right) = (n(x - half), n(x + half));
-    let (top, bottom) = (n(y - half), n(y + half));
-    let path = format!(
-        "M{x} {top}L{right} {y}L{x} {bottom}L{left} {y}Z",
-        x = n(x),
-        y = n(y)
-    );
-    html! { path d=(path) fill=(PAPER) stroke=(INK) stroke-width="1.4" {} }
+    diamond(x, y, thick / 2.0 + 1.5)
 }
 
 /// Explains the mark, if there is one.
@@ -39,10 +30,8 @@ pub(super) fn key(rows: &[Row<'_>]) -> Option<Key<'static>> {
     rows.iter()
         .any(|row| first_token(row).is_some())
         .then(|| Key {
-            fill: PAPER,
-            edge: INK,
-            striped: false,
-            words: "◆ first token".to_owned(),
+            swatch: Swatch::Diamond,
+            words: "first token".to_owned(),
         })
 }
 

@@ -16,7 +16,7 @@ use super::label::{duration, fit};
 use super::palette::{self, BAND, BROKEN, HAIRLINE, INK, LINE, MUTED, PAPER};
 use super::rows::{Row, finding, inventory, rows};
 use super::svg::{
-    Anchor, Key, NAME, NOTE, SMALL, Type, cross, legend, line, n, rect, stripes, text,
+    Anchor, Key, NAME, NOTE, SMALL, Swatch, Type, cross, legend, line, n, rect, stripes, text,
 };
 use super::text::text_tree;
 use super::time_axis::TimeAxis;
@@ -303,19 +303,17 @@ fn keys(rows: &[Row<'_>]) -> Vec<Key<'static>> {
             known => known.to_string(),
         };
         if keys.iter().all(|key| key.words != words) {
+            let (fill, edge) = (color.fill, color.edge);
             keys.push(Key {
-                fill: color.fill,
-                edge: color.edge,
-                striped: false,
+                swatch: Swatch::Bar { fill, edge },
                 words,
             });
         }
     }
     if rows.iter().any(Row::failed) {
+        let (fill, edge) = (BROKEN, BROKEN);
         keys.push(Key {
-            fill: BROKEN,
-            edge: BROKEN,
-            striped: true,
+            swatch: Swatch::Striped { fill, edge },
             words: "error".to_owned(),
         });
     }

@@ -316,6 +316,18 @@ fn a_figure_without_alternative_is_found() {
 }
 
 #[test]
+fn a_figure_that_is_shown_as_debug_is_found() {
+    let mut damaged = Repository::sound("debug");
+    damaged.cell("code Setup")["outputs"][0]["data"] =
+        json!({"text/plain": "Figure { title: \"Bars\", body: \"<svg>\" }"});
+    one(
+        &damaged.found(),
+        "code Setup",
+        &["as Rust's `Debug`", "a reference or a clone"],
+    );
+}
+
+#[test]
 fn an_absolute_path_is_found() {
     let mut damaged = Repository::sound("path");
     let text = format!(

@@ -19,6 +19,7 @@ mod links;
 mod lint;
 mod outputs;
 pub(crate) mod page;
+mod pictures;
 mod program;
 mod template;
 
