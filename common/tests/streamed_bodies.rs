@@ -154,7 +154,7 @@ async fn what_becomes_of_a_body_becomes_of_its_run() {
     let cases: [(&[Piece], &str); 3] = [
         (
             &[Data("a"), Data("b")],
-            "Cancelled: somebody dropped the response body before its end",
+            "Cancelled: the response body was dropped before its end",
         ),
         (
             &[Data("a"), Fail],

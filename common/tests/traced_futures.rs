@@ -116,7 +116,7 @@ async fn a_future_that_loses_a_race_is_cancelled_and_what_it_holds_ends_before()
         .filter_map(|op| Some(&*op.run()?.name))
         .collect();
     assert_eq!(ends, ["step", "slow"]);
-    let error = "Cancelled: somebody dropped the future before its end";
+    let error = "Cancelled: the future was dropped before its end";
     assert_eq!(runs[0].error.as_deref(), Some(error));
     assert_eq!(runs[0].status(), RunStatus::Error);
 }
@@ -224,7 +224,7 @@ async fn work_that_panics_while_it_is_dropped_ends_its_run_all_the_same() {
     let work = work.traced_value(&run);
     let dropped = std::panic::catch_unwind(AssertUnwindSafe(|| drop(work)));
     assert!(dropped.is_err(), "the work's own panic goes on");
-    let error = "Panicked: a panic dropped the future before its end";
+    let error = "Panicked: the future was dropped by a panic before its end";
     assert_eq!(only(&sink).2.as_deref(), Some(error));
     assert!(current().is_none());
 }

@@ -78,7 +78,7 @@ async fn streams_leave_the_runs_that_the_python_sdk_leaves() {
     drop(early);
     let run = only(&sink);
     assert_eq!(outputs(&run), json!({"text": "one two ", "n": 2}));
-    let error = "Cancelled: somebody dropped the stream before its end";
+    let error = "Cancelled: the stream was dropped before its end";
     assert_eq!(
         (run.status(), run.error.as_deref()),
         (RunStatus::Error, Some(error))
@@ -335,7 +335,7 @@ async fn a_stream_that_panics_while_it_is_dropped_ends_its_run_with_what_came_be
     let dropped = std::panic::catch_unwind(AssertUnwindSafe(|| drop(items)));
     assert!(dropped.is_err(), "its own panic goes on");
     let run = only(&sink);
-    let error = "Panicked: a panic dropped the stream before its end";
+    let error = "Panicked: the stream was dropped by a panic before its end";
     assert_eq!(run.error.as_deref(), Some(error));
     assert_eq!(outputs(&run), json!({"output": [0]}));
 }

@@ -55,8 +55,8 @@ enum Command {
     /// Executes notebooks and saves outputs that say something new in the files.
     #[command(after_help = "Example:\n  cargo workbook refresh 01\n\n\
         An output that differs from the saved one only in ids, times, durations and ports stays as\n\
-        it is, so that a second refresh changes nothing. The numbers of cells tagged `measured` do\n\
-        not count either.")]
+        it is, so that a second refresh changes nothing. The numbers of cells tagged `measured` and\n\
+        the order of lines of cells tagged `unordered` do not count either.")]
     Refresh {
         /// Numbers of notebooks; 00 is the set-up notebook.
         #[arg(value_name = "NN")]

@@ -123,6 +123,12 @@ class ExerciseTest(RunnerCase):
         again = [new_output("stream", name="stdout", text="14 requests in 2.9 s")]
         self.assertNotEqual(normal_form(output), normal_form(again))
         self.assertEqual(normal_form(output, ["measured"]), normal_form(again, ["measured"]))
+        one = [new_output("stream", name="stdout", text="top\n├─ a  3 ms\n└─ b  2 ms")]
+        two = [new_output("stream", name="stdout", text="top\n├─ b  2 ms\n└─ a  4 ms")]
+        three = [new_output("stream", name="stdout", text="top\n├─ b  2 ms\n└─ c  4 ms")]
+        self.assertNotEqual(normal_form(one), normal_form(two))
+        self.assertEqual(normal_form(one, ["unordered"]), normal_form(two, ["unordered"]))
+        self.assertNotEqual(normal_form(one, ["unordered"]), normal_form(three, ["unordered"]))
         there = [new_output("stream", name="stdout", text="✓ kernel  ours\n✓ peer    node 20\nAll is well.")]
         lacks = [new_output("stream", name="stdout", text="✓ kernel  ours\n– peer    none\n          → get one")]
         fewer = [new_output("stream", name="stdout", text="✓ kernel  ours\nAll is well.")]

@@ -4,8 +4,9 @@ Ids, times, durations and ports differ from run to run although nothing has chan
 when they are masked decides whether an output is new: `refresh` keeps the old one if it is not, and
 `check` calls it stale if it is.
 
-A cell tagged `measured` shows a measurement: all of its numbers are masked. A cell tagged `machine` tells
-what is installed here: of each of its lines that begin with a sign, only what the line is about counts.
+A cell tagged `measured` shows a measurement: all of its numbers are masked. One tagged `unordered` shows what
+happened at the same time: the order of its lines does not count. One tagged `machine` tells what is installed
+here: of each of its lines that begin with a sign, only what the line is about counts.
 """
 
 from __future__ import annotations
@@ -52,7 +53,16 @@ def normal_form(outputs: Iterable[NotebookNode], tags: Iterable[str] = ()) -> st
         printed = (output.text for output in merged if output.output_type == "stream")
         return json.dumps(ABOUT.findall("".join(printed)), ensure_ascii=False)
     parts = [normal_output(output, "measured" in tags) for output in merged]
+    if "unordered" in tags:
+        parts = in_any_order(parts)
     return json.dumps(parts, ensure_ascii=False)
+
+
+def in_any_order(part: Any) -> Any:
+    """Sort the lines of all texts; of several children, any may be the one that is drawn as the last."""
+    if isinstance(part, list):
+        return [in_any_order(inner) for inner in part]
+    return "\n".join(sorted(part.replace("└─", "├─").splitlines()))
 
 
 def normal_output(output: NotebookNode, measured: bool) -> list[Any]:

@@ -76,7 +76,8 @@ fn stale(page: &Page, event: &Value) -> Finding {
         excerpt(now)
     );
     let remedy = format!(
-        "cargo workbook refresh {}; tag the cell `measured` if its numbers differ each time",
+        "cargo workbook refresh {}; tag the cell `measured` if its numbers differ each time, `unordered` if \
+         the order of its lines does",
         page.number
     );
     Finding::cell(&page.path, text("cell"), what, remedy)

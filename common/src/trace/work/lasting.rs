@@ -140,10 +140,9 @@ impl<E: FnOnce(&RunTree)> Drop for AtLast<'_, E> {
 
 /// Says why a run ends whose work was dropped before its end.
 pub(crate) fn why_dropped(what: &str) -> String {
-    let why = if std::thread::panicking() {
-        "Panicked: a panic dropped"
+    if std::thread::panicking() {
+        format!("Panicked: the {what} was dropped by a panic before its end")
     } else {
-        "Cancelled: somebody dropped"
-    };
-    format!("{why} the {what} before its end")
+        format!("Cancelled: the {what} was dropped before its end")
+    }
 }
