@@ -25,8 +25,8 @@ use super::received::{LlmRequest, Outcome};
 use super::request::Request;
 use super::timing::TokenTiming;
 use super::wire::{ApiError, Head, pinned};
-use crate::lab::service::Service;
-use crate::lab::watch::WATCHED;
+use crate::lab::Service;
+use crate::lab::lesson::WATCHED;
 
 /// How long [`ScriptedLlm::settled`] waits. A bound: nothing that is scripted takes so long.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -8,11 +8,13 @@
 //! All three keep a message until it is acknowledged, bring one back whose worker died, and count attempts.
 //! Start at [`Queue`].
 
+mod broker;
 mod delivery;
 mod in_process;
 mod message;
 mod nats;
 mod redis_streams;
+mod worker;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use self::in_process::InProcess;
 use self::message::{Fate, Message, Receipt};
 use self::nats::Nats;
 use self::redis_streams::RedisStreams;
-use super::broker;
+pub use self::worker::{ATTEMPTS, Attempt, Handled, Worker};
 use crate::propagation::{Entries, LangSmithPropagator};
 use crate::trace::RunTree;
 
@@ -118,7 +120,7 @@ impl Queue {
         if name.is_empty() || !name.bytes().all(plain) {
             return Err(QueueError::Name);
         }
-        super::kernel::start();
+        crate::lab::kernel::start();
         let find = |program| broker::find(program).ok_or(QueueError::Missing { program });
         let broker = match kind {
             QueueKind::RedisStreams => {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::queue::QueueError;
+use super::QueueError;
 
 /// How long a server may take to start; it needs a tenth of a second on an idle machine.
 pub(super) const START: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The environment of a lesson: the process's variables, then those of the file `.env` at the root.
 #[derive(Clone, Default)]
-pub(super) struct Environment(HashMap<String, String>);
+pub(in crate::lab) struct Environment(HashMap<String, String>);
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -15,14 +15,14 @@ impl std::fmt::Debug for Environment {
 
 impl Environment {
     /// Reads the file `.env`, if there is one. An unreadable line is skipped.
-    pub(super) fn load() -> Self {
+    pub(in crate::lab) fn load() -> Self {
         let file = root().map(|root| root.join(".env"));
         let pairs = file.and_then(|path| dotenvy::from_path_iter(path).ok());
         Self(pairs.into_iter().flatten().filter_map(Result::ok).collect())
     }
 
     /// Looks a variable up; one that is blank counts as unset.
-    pub(super) fn get(&self, name: &str) -> Option<String> {
+    pub(in crate::lab) fn get(&self, name: &str) -> Option<String> {
         let value = std::env::var(name)
             .ok()
             .or_else(|| self.0.get(name).cloned())?;
@@ -32,7 +32,7 @@ impl Environment {
 
 /// Returns the root of the repository: `WORKBOOK_ROOT`, else the nearest folder above with `notebooks/`, else
 /// where this crate was compiled: an example is also started from elsewhere.
-pub(super) fn root() -> Option<PathBuf> {
+pub(in crate::lab) fn root() -> Option<PathBuf> {
     if let Some(root) = std::env::var_os("WORKBOOK_ROOT") {
         return Some(root.into());
     }

@@ -19,14 +19,10 @@ use opentelemetry_http::HeaderInjector;
 use opentelemetry_sdk::trace::SdkTracer;
 use serde_json::{Value, json};
 
-use super::lesson::Lesson;
-use super::peer::PeerError;
-use super::peer_env::PeerEnv;
-use super::python::PythonService;
 use super::relay::SpanRelay;
-use super::service::Service;
 use super::spanned::{below, entered};
 use crate::client::Client;
+use crate::lab::{Lesson, PeerEnv, PeerError, PythonService, Service, http_client};
 use crate::otel::{Pipeline, fail_in};
 use crate::propagation::{LangSmithPropagator, TrustPolicy};
 
@@ -153,7 +149,7 @@ where
 }
 
 async fn ask(address: &str, headers: HeaderMap, body: &Value) -> Result<Value, reqwest::Error> {
-    let request = super::http_client().post(address).headers(headers);
+    let request = http_client().post(address).headers(headers);
     let answer = request.json(body).send().await?;
     answer.error_for_status()?.json().await
 }

@@ -68,7 +68,7 @@ impl Browser {
 
     /// Lets the page's script post JSON below a run.
     pub async fn post(&self, url: &str, body: &Value, run: &RunTree) -> PageCall {
-        let http = super::http_client();
+        let http = super::http::http_client();
         let request = http
             .post(url)
             .json(body)

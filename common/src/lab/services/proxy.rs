@@ -115,7 +115,7 @@ impl HeaderProxyBuilder {
         let name = self.name.clone();
         let route = Route {
             told: self,
-            http: super::http_client(),
+            http: super::http::http_client(),
         };
         let router = Router::new().fallback(forward).with_state(route);
         HeaderProxy {

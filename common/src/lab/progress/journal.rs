@@ -23,11 +23,11 @@ const MOST: u64 = 8 * 1024 * 1024;
 
 /// Where progress is written, if anywhere. A cheap clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Journal(Option<PathBuf>);
+pub(in crate::lab) struct Journal(Option<PathBuf>);
 
 impl Journal {
     /// Takes the path from the environment.
-    pub(super) fn from_env() -> Self {
+    pub(in crate::lab) fn from_env() -> Self {
         let path = std::env::var_os(PROGRESS_VARIABLE).filter(|path| !path.is_empty());
         Self(path.map(PathBuf::from))
     }
@@ -38,7 +38,7 @@ impl Journal {
     }
 
     /// Writes down how a check went, and what the exercise brings along. Says what hinders it.
-    pub(super) fn checked(&self, entry: &Value) -> Option<String> {
+    pub(in crate::lab) fn checked(&self, entry: &Value) -> Option<String> {
         let error = self.add(entry).err()?;
         Some(format!(
             "This is not remembered: the progress file cannot be written ({}).",
@@ -47,7 +47,7 @@ impl Journal {
     }
 
     /// Writes down that so many hints have been shown. The next check tells if it cannot.
-    pub(super) fn hinted(&self, exercise: &str, number: usize) {
+    pub(in crate::lab) fn hinted(&self, exercise: &str, number: usize) {
         let entry = json!({"event": "hint", "exercise": exercise, "number": number});
         if let Err(error) = self.add(&entry) {
             tracing::warn!(%error, "progress cannot be written");
@@ -68,7 +68,7 @@ impl Journal {
     }
 
     /// Reads how the learner stands.
-    pub(super) fn standing(&self) -> Standing {
+    pub(in crate::lab) fn standing(&self) -> Standing {
         let Some(path) = &self.0 else {
             return Standing::default();
         };
@@ -98,7 +98,7 @@ fn ends_in_line(file: &mut File) -> Result<bool> {
 
 /// What is passed and which hints were shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(in crate::lab) struct Standing {
     passed: BTreeSet<String>,
     hints: BTreeMap<String, usize>,
     /// Lines that say nothing.
@@ -128,16 +128,16 @@ impl Standing {
         standing
     }
 
-    pub(super) fn has_passed(&self, exercise: &str) -> bool {
+    pub(in crate::lab) fn has_passed(&self, exercise: &str) -> bool {
         self.passed.contains(exercise)
     }
 
-    pub(super) fn hints_of(&self, exercise: &str) -> usize {
+    pub(in crate::lab) fn hints_of(&self, exercise: &str) -> usize {
         self.hints.get(exercise).copied().unwrap_or(0)
     }
 
     /// Says in a sentence what could not be read; nothing if all could.
-    pub(super) fn damage(&self) -> Option<String> {
+    pub(in crate::lab) fn damage(&self) -> Option<String> {
         if let Some(why) = self.unread {
             return Some(format!("The progress file cannot be read ({why})."));
         }

@@ -13,7 +13,7 @@ use std::fmt;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use super::lesson::{Lesson, STAND_IN_KEY};
+use crate::lab::lesson::{Lesson, STAND_IN_KEY};
 use process::{Running, installed};
 
 /// How often a port is chosen that somebody else then takes first.
@@ -184,7 +184,7 @@ impl CollectorBuilder {
     /// # Errors
     /// When no collector is installed, it does not start, or a header cannot be given to it.
     pub async fn start(self) -> Result<Collector, CollectorError> {
-        super::kernel::start();
+        crate::lab::kernel::start();
         blocking(move || self.start_here()).await
     }
 

@@ -9,13 +9,10 @@
 
 use std::fmt;
 
-use super::kernel;
-use super::node::{NO_NODE, NodeService};
-use super::peer::PeerError;
-use super::peer_env::PeerEnv;
-use super::python::PythonService;
 use super::target::{Environment, Target};
 use crate::client::Client;
+use crate::lab::peers::NO_NODE;
+use crate::lab::{NodeService, PeerEnv, PeerError, PythonService, kernel};
 
 /// The peers that are started to see whether they do: those of notebook 01.
 const PYTHON_PEER: &str = "retriever";

@@ -8,19 +8,18 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 
-use super::card::LessonCard;
-use super::check::{Arrival, Capture, Check, Exercise, HintBook};
-use super::exercises;
-use super::journal::Journal;
-use super::lesson::Lesson;
-use super::service::Service;
+use super::Lesson;
+use crate::lab::check::{Arrival, Capture, Check, Exercise, HintBook};
+use crate::lab::progress::Journal;
+use crate::lab::{LessonCard, Service, exercises};
 use crate::model::TraceTree;
 
 /// How long a check waits for runs that are still on their way. A bound: a solved exercise waits for
 /// nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The headers that checks may ask about. Others may hold secrets and are not kept.
-pub(super) const WATCHED: [&str; 4] = ["langsmith-trace", "baggage", "traceparent", "tracestate"];
+pub(in crate::lab) const WATCHED: [&str; 4] =
+    ["langsmith-trace", "baggage", "traceparent", "tracestate"];
 /// Most requests that are remembered; a lesson under load keeps the first ones.
 const MOST_ARRIVALS: usize = 10_000;
 

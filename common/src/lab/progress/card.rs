@@ -4,10 +4,10 @@ use std::fmt;
 
 use maud::html;
 
-use super::check::Exercise;
-use super::exercises;
 use super::journal::Standing;
 use crate::analysis::rich_output;
+use crate::lab::check::Exercise;
+use crate::lab::exercises;
 
 /// The exercises of one page, and how the learner stands.
 ///
@@ -29,7 +29,7 @@ struct Line {
 
 impl LessonCard {
     /// Makes the card of a lesson, whose name begins with its notebook's number.
-    pub(super) fn new(lesson: &str, standing: &Standing) -> Self {
+    pub(in crate::lab) fn new(lesson: &str, standing: &Standing) -> Self {
         let number: String = lesson.chars().take_while(char::is_ascii_digit).collect();
         Self::of(&exercises::of_notebook(&number), standing)
     }

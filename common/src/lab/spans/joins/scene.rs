@@ -10,13 +10,8 @@ use std::collections::BTreeMap;
 
 use super::row::{Join, Kind, Met, Row, Sends};
 use crate::client::Client;
-use crate::lab::four::spanned_reranker;
-use crate::lab::http_client;
-use crate::lab::lesson::Lesson;
-use crate::lab::peer::PeerError;
-use crate::lab::python::PythonService;
-use crate::lab::service::Service;
-use crate::lab::story;
+use crate::lab::story::{self, spanned_reranker};
+use crate::lab::{Lesson, PeerError, PythonService, Service, http_client};
 use crate::middleware::TracingLayer;
 use crate::model::{Run, TraceTree};
 use crate::otel::Pipeline;

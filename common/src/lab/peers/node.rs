@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::env::PeerEnv;
 use super::peer::{Peer, PeerError};
-use super::peer_env::PeerEnv;
-use super::target::root;
+use crate::lab::lesson::root;
 use crate::trace::RunTree;
 
 /// A Node.js service in a process of its own: Express, and the official SDK.
@@ -111,7 +111,7 @@ impl NodeService {
     }
 }
 
-pub(super) const NO_NODE: PeerError = PeerError::NoNode(
+pub(in crate::lab) const NO_NODE: PeerError = PeerError::NoNode(
     "Node.js is not installed; with version 20 or newer, the next `cargo workbook open` brings the \
      packages of the Express service",
 );

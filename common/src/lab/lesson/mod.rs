@@ -1,13 +1,19 @@
 //! One lesson: a stand-in, the clients of its services, and what was captured.
 
+mod preflight;
+mod target;
+mod watch;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::peer_env::PeerEnv;
-use super::preflight::Preflight;
-use super::target::{Environment, Target};
-use super::watch::Watch;
+pub use self::preflight::{Finding, Preflight, Weight};
+pub use self::target::Target;
+pub(super) use self::target::{Environment, root};
+pub(super) use self::watch::WATCHED;
+use self::watch::Watch;
+use super::PeerEnv;
 use crate::client::{Client, ClientBuilder, Config, ConfigError};
 use crate::export::{Destination, ExportStats};
 use crate::langsmith_mock::LangSmithMock;
@@ -173,7 +179,7 @@ impl Lesson {
     }
 
     /// Returns how many operations did not reach the stand-in, since the lesson began.
-    pub(super) fn lost(&self) -> u64 {
+    fn lost(&self) -> u64 {
         // With a real service, the stand-in is the second destination.
         let lost = |client: &Client| client.stats_by_destination().pop().map(|(_, stats)| stats);
         let books = self.clients().iter().filter_map(lost).collect::<Vec<_>>();
@@ -181,11 +187,11 @@ impl Lesson {
         books.iter().map(sum).sum()
     }
 
-    pub(super) fn watch(&self) -> &Watch {
+    fn watch(&self) -> &Watch {
         &self.inner.watch
     }
 
-    pub(super) fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.inner.name
     }
 

@@ -12,10 +12,9 @@ use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use axum::routing::post;
 
-use super::lesson::{Lesson, STAND_IN_KEY};
-use super::peer_env::PeerEnv;
-use super::service::Service;
 use crate::client::Config;
+use crate::lab::lesson::STAND_IN_KEY;
+use crate::lab::{Lesson, PeerEnv, Service};
 use crate::otel::{Pipeline, Relay, RelayCounts};
 
 /// Most bytes of a request, packed.

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use serde_json::Value;
 
-use super::queue::{Queue, QueueError};
+use super::{Queue, QueueError};
 use crate::client::Client;
 use crate::propagation::{LangSmithPropagator, Propagator as _};
 use crate::trace::{RunTree, TraceFutureExt as _, with_run};

@@ -1,8 +1,7 @@
 //! Spans of a lesson: a pipeline for each service of the story that speaks OpenTelemetry.
 
-use super::lesson::{Lesson, STAND_IN_KEY};
-use super::target::Target;
 use crate::client::Config;
+use crate::lab::lesson::{Lesson, STAND_IN_KEY, Target};
 use crate::otel::{LangSmithExporter, OtelError, Pipeline};
 
 impl Lesson {

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::env::PeerEnv;
 use super::peer::{Peer, PeerError};
-use super::peer_env::PeerEnv;
-use super::target::root;
+use crate::lab::lesson::root;
 use crate::trace::RunTree;
 
 /// A Python service in a process of its own.
@@ -84,7 +84,7 @@ impl PythonService {
 }
 
 /// Returns the interpreter that has the peers: `WORKBOOK_PYTHON`, else the workbook's own environment.
-pub(super) fn python(root: &Path) -> Option<PathBuf> {
+fn python(root: &Path) -> Option<PathBuf> {
     let own = std::env::var_os("WORKBOOK_PYTHON").map(PathBuf::from);
     let path = own.unwrap_or_else(|| root.join(".workbook/python/bin/python"));
     path.exists().then_some(path)

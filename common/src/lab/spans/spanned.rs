@@ -14,10 +14,8 @@ use axum::{Json, Router};
 use opentelemetry_http::HeaderExtractor;
 use serde_json::{Value, json};
 
-use super::http::http_client;
-use super::lesson::Lesson;
-use super::service::Service;
-use super::story::{QUESTION, generate, retrieve};
+use crate::lab::story::{QUESTION, generate, retrieve};
+use crate::lab::{Lesson, Service, http_client};
 use crate::model::{RunType, TraceTree};
 use crate::otel::LangSmithExporter;
 use crate::otel::opentelemetry::propagation::TextMapPropagator;

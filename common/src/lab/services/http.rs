@@ -22,8 +22,8 @@ static TLS: LazyLock<Option<ClientConfig>> = LazyLock::new(|| {
 });
 
 /// Makes an HTTP client for loopback, whatever proxy the environment names.
-pub(super) fn loopback() -> reqwest::ClientBuilder {
-    super::kernel::start();
+pub(in crate::lab) fn loopback() -> reqwest::ClientBuilder {
+    crate::lab::kernel::start();
     let builder = reqwest::Client::builder().no_proxy();
     match TLS.clone() {
         Some(tls) => builder.tls_backend_preconfigured(tls),
@@ -32,8 +32,8 @@ pub(super) fn loopback() -> reqwest::ClientBuilder {
 }
 
 /// Makes an HTTP client for the world outside, through the proxy that the environment names.
-pub(super) fn outside() -> reqwest::Client {
-    super::kernel::start();
+pub(in crate::lab) fn outside() -> reqwest::Client {
+    crate::lab::kernel::start();
     let builder = reqwest::Client::builder();
     let builder = match TLS.clone() {
         Some(tls) => builder.tls_backend_preconfigured(tls),

@@ -54,7 +54,7 @@ impl Peer {
         command: &mut Command,
         missing: PeerError,
     ) -> Result<Self, PeerError> {
-        super::kernel::start();
+        crate::lab::kernel::start();
         let spawned = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -271,7 +271,7 @@ impl std::fmt::Debug for PeerError {
 /// Makes a client for one request: a stock kernel gives every cell an HTTP stack of its own, and one made
 /// in another cell does not find its runtime.
 fn http() -> reqwest::Client {
-    super::http::loopback()
+    crate::lab::services::loopback()
         .timeout(ANSWER)
         .build()
         .unwrap_or_default()

@@ -14,7 +14,7 @@ pub struct PeerEnv(Vec<(String, String)>);
 
 impl PeerEnv {
     /// Makes a peer send to all of `destinations`, under the same ids, filed under `project`.
-    pub(super) fn new(project: &str, destinations: &[Destination]) -> Self {
+    pub(in crate::lab) fn new(project: &str, destinations: &[Destination]) -> Self {
         let mut env = vec![
             ("LANGSMITH_TRACING".to_owned(), "true".to_owned()),
             ("LANGSMITH_PROJECT".to_owned(), project.to_owned()),
@@ -42,7 +42,7 @@ impl PeerEnv {
     /// Makes a service that knows OpenTelemetry alone send its spans to `endpoint`, as `service`: what its SDK
     /// reads of the environment. For LangSmith the endpoint ends in `/otel`.
     #[cfg(feature = "otel")]
-    pub(super) fn spans(service: &str, endpoint: &str, project: &str, key: &str) -> Self {
+    pub(in crate::lab) fn spans(service: &str, endpoint: &str, project: &str, key: &str) -> Self {
         let pairs = [
             ("OTEL_SERVICE_NAME", service.to_owned()),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.to_owned()),

@@ -16,8 +16,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::super::target::root;
 use super::CollectorError;
+use crate::lab::lesson::root;
 
 /// How long a collector may take to listen, and to end. Bounds, not pauses.
 const PATIENCE: Duration = Duration::from_secs(60);
