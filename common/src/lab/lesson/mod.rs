@@ -1,5 +1,13 @@
 //! One lesson: a stand-in, the clients of its services, and what was captured.
+//!
+//! ```text
+//! target · preflight ──► Lesson ──clients──► runs ──► stand-in ──► tree(n) · link · finish
+//!                          └─ watch: headers as they arrive, losses ──► capture(n) · check(id)
+//! ```
+//!
+//! Start at [`Lesson::start`].
 
+mod clients;
 mod preflight;
 mod target;
 mod watch;
@@ -8,14 +16,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use self::clients::Misconfiguration;
 pub use self::preflight::{Finding, Preflight, Weight};
 pub use self::target::Target;
 pub(super) use self::target::{Environment, root};
 pub(super) use self::watch::WATCHED;
 use self::watch::Watch;
-use super::PeerEnv;
-use crate::client::{Client, ClientBuilder, Config, ConfigError};
-use crate::export::{Destination, ExportStats};
+use crate::client::{Client, ConfigError};
+use crate::export::ExportStats;
 use crate::langsmith_mock::LangSmithMock;
 use crate::model::TraceTree;
 use crate::trace::RunTree;
@@ -107,60 +115,6 @@ impl Lesson {
         }
     }
 
-    /// Makes the client of a service of the story. Its runs carry `service` in their metadata.
-    ///
-    /// # Panics
-    /// When `WORKBOOK_TARGET=langsmith` is set and the key or the endpoint cannot be used.
-    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
-    pub fn client(&self, service: &str) -> Client {
-        let client = self.try_client(service);
-        client.expect("WORKBOOK_TARGET=langsmith needs LANGSMITH_API_KEY")
-    }
-
-    fn try_client(&self, service: &str) -> Result<Client, ConfigError> {
-        let inner = &self.inner;
-        let stand_in = Destination::new(inner.mock.url()).api_key(STAND_IN_KEY);
-        let builder = match self.target {
-            Target::StandIn => ClientBuilder::from(Config::default())
-                .endpoint(inner.mock.url())
-                .api_key(STAND_IN_KEY),
-            Target::LangSmith => ClientBuilder::from(self.real_config()?).also_send_to(stand_in),
-        };
-        let client = builder
-            .enabled(true)
-            .project(self.project())
-            .service(service)
-            .build()?;
-        self.clients().push(client.clone());
-        Ok(client)
-    }
-
-    pub(super) fn real_config(&self) -> Result<Config, ConfigError> {
-        Config::from_lookup(|name| self.inner.env.get(name))
-    }
-
-    /// Makes a client that cannot work, to see how it says so.
-    ///
-    /// # Panics
-    /// Never, unless the stand-in's own address is no URL.
-    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
-    pub fn misconfigured_client(&self, how: Misconfiguration) -> Client {
-        let mock = &self.inner.mock;
-        let builder = match how {
-            Misconfiguration::RefusedKey => Client::builder()
-                .endpoint(mock.url())
-                .api_key("revoked-key"),
-            // Port 9 (discard) is reserved and nothing listens on it.
-            Misconfiguration::NothingListens => Client::builder()
-                .endpoint("http://127.0.0.1:9")
-                .api_key(STAND_IN_KEY),
-        };
-        builder
-            .project(self.project())
-            .build()
-            .expect("a complete configuration")
-    }
-
     /// Returns the stand-in.
     pub fn mock(&self) -> &LangSmithMock {
         &self.inner.mock
@@ -209,44 +163,6 @@ impl Lesson {
     /// Returns where the lesson's runs go.
     pub fn target(&self) -> Target {
         self.target
-    }
-
-    /// Returns the environment that makes a Python peer send where this lesson's clients send.
-    ///
-    /// # Panics
-    /// When `WORKBOOK_TARGET=langsmith` is set and the endpoint cannot be used.
-    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
-    pub fn peer_env(&self) -> PeerEnv {
-        let inner = &self.inner;
-        let stand_in = Destination::new(inner.mock.url()).api_key(STAND_IN_KEY);
-        match self.target {
-            Target::StandIn => PeerEnv::new(&self.project(), &[stand_in]),
-            Target::LangSmith => PeerEnv::new(
-                &self.project(),
-                &[
-                    self.real_config()
-                        .expect("the LANGSMITH_… variables can be used")
-                        .destination(),
-                    stand_in,
-                ],
-            ),
-        }
-    }
-
-    /// Checks what a trace needs, and says in words what is missing. It starts the peers in other languages
-    /// to see whether they do, and ends them again.
-    pub async fn preflight(&self) -> Preflight {
-        Preflight::of(&self.client("preflight"), self.target, &self.inner.env).await
-    }
-
-    /// Tells what [`preflight`](Self::preflight) would say if everything were missing. Two clients that
-    /// cannot work are really asked.
-    pub async fn preflight_rehearsal(&self) -> Preflight {
-        Preflight::rehearsed(
-            &self.misconfigured_client(Misconfiguration::RefusedKey),
-            &self.misconfigured_client(Misconfiguration::NothingListens),
-        )
-        .await
     }
 
     /// Says where runs go.
@@ -350,15 +266,6 @@ impl fmt::Debug for Lesson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Lesson({}, {:?})", self.inner.name, self.target)
     }
-}
-
-/// A way in which a client cannot work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Misconfiguration {
-    /// The endpoint answers, but not to this key.
-    RefusedKey,
-    /// No server listens at the endpoint.
-    NothingListens,
 }
 
 /// Prints a line on the notebook's standard output.

@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use super::target::{Environment, Target};
+use super::{Environment, Lesson, Misconfiguration, Target};
 use crate::client::Client;
 use crate::lab::peers::NO_NODE;
 use crate::lab::{NodeService, PeerEnv, PeerError, PythonService, kernel};
@@ -50,7 +50,7 @@ pub struct Preflight {
 }
 
 impl Preflight {
-    pub(super) async fn of(client: &Client, target: Target, env: &Environment) -> Self {
+    async fn of(client: &Client, target: Target, env: &Environment) -> Self {
         // Each peer is a process that takes seconds to start.
         let (python, javascript) = tokio::join!(python_peer(), javascript_peer());
         let findings = vec![
@@ -65,7 +65,7 @@ impl Preflight {
     }
 
     /// Tells what would be found if all of it were missing.
-    pub(super) async fn rehearsed(refused: &Client, unreachable: &Client) -> Self {
+    async fn rehearsed(refused: &Client, unreachable: &Client) -> Self {
         let findings = vec![
             kernel(false),
             destination(Target::StandIn, Some("langsmit")),
@@ -141,6 +141,24 @@ impl fmt::Display for Preflight {
             (1, _) => f.write_str("One thing needs a hand."),
             (many, _) => write!(f, "{many} things need a hand."),
         }
+    }
+}
+
+impl Lesson {
+    /// Checks what a trace needs, and says in words what is missing. It starts the peers in other languages
+    /// to see whether they do, and ends them again.
+    pub async fn preflight(&self) -> Preflight {
+        Preflight::of(&self.client("preflight"), self.target, &self.inner.env).await
+    }
+
+    /// Tells what [`preflight`](Self::preflight) would say if everything were missing. Two clients that
+    /// cannot work are really asked.
+    pub async fn preflight_rehearsal(&self) -> Preflight {
+        Preflight::rehearsed(
+            &self.misconfigured_client(Misconfiguration::RefusedKey),
+            &self.misconfigured_client(Misconfiguration::NothingListens),
+        )
+        .await
     }
 }
 
