@@ -1,80 +1,50 @@
 //! What lessons need and production does not.
 //!
 //! ```text
-//! Lesson ──client("gateway")──► Client ──runs──► stand-in ──tree(n)──► TraceTree ──► pictures, checks
-//!   │                             └────runs──► LangSmith itself, only with WORKBOOK_TARGET=langsmith
-//!   ├─ serve(router) ─► Service whose tracing headers are watched ─► check("01.repair") ─► Check
-//!   ├─ pipeline("retriever") ─► Pipeline ──spans──► the same                  dialects: how spans say it
-//!   └─ Service (axum, port 0) · PythonService, NodeService (real peers with the official SDKs)
-//! Collector (rotel) ──spans──► stand-in        FourServices, Joins ──runs, spans──► the same, through SpanRelay
-//! Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
-//! Browser · HeaderProxy ──what they do to headers──► Service        in_turns ──► what a request costs
-//! llm::Model ──asks, through a real client crate──► llm::ScriptedLlm, or a provider with WORKBOOK_LLM
+//! kernel          the process behind a notebook
+//!   ▼
+//! lesson/         Lesson: a stand-in, and a Client for each service of the story
+//!   │               └─ runs go to LangSmith itself too, only with WORKBOOK_TARGET=langsmith
+//!   ▼ client("gateway") · serve(router) · pipeline("retriever")
+//! story           the docs assistant, which all lessons trace; around it
+//!   ├─ services/    Browser ──► HeaderProxy ──headers──► Service (axum, port 0)
+//!   ├─ peers/       PythonService, NodeService: processes with the official SDKs
+//!   ├─ queue/       Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
+//!   ├─ llm/         Model, through a real client crate ──► ScriptedLlm, or a provider with WORKBOOK_LLM
+//!   └─ spans/       the same by OpenTelemetry: dialects, Collector (rotel), SpanRelay, FourServices, Joins
+//!   ▼ tree(n): TraceTree ──► pictures · capture(n): runs, headers, losses
+//! check/          check("01.repair") ──► Check ◄── exercises/: facts, hints, why it works
+//!   ▼
+//! progress/       Journal ──► LessonCard                      turns: in_turns, what a request costs
 //! ```
 //!
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
 //! [`Lesson`].
 
-mod broker;
-mod browser;
-mod card;
 pub mod check;
-mod collector;
-#[cfg(feature = "otel")]
-mod dialects;
 pub mod exercises;
-#[cfg(feature = "otel")]
-mod four;
-mod http;
-#[cfg(feature = "otel")]
-pub mod joins;
-mod journal;
 pub mod kernel;
 mod lesson;
 pub mod llm;
-mod node;
-mod peer;
-mod peer_env;
-mod preflight;
-mod proxy;
-mod python;
+mod peers;
+mod progress;
 mod queue;
-#[cfg(feature = "otel")]
-mod relay;
-mod service;
-#[cfg(feature = "otel")]
-mod spanned;
-#[cfg(feature = "otel")]
+mod services;
 mod spans;
 pub mod story;
-mod target;
 mod turns;
-mod watch;
-mod worker;
 
-pub use browser::{Browser, PageCall};
-pub use card::LessonCard;
-pub use collector::{Collector, CollectorBuilder, CollectorError};
+pub use lesson::{Finding, Lesson, Misconfiguration, Preflight, Target, Weight};
+pub use peers::{NodeService, PeerEnv, PeerError, PythonService};
+pub use progress::{LessonCard, PROGRESS_VARIABLE};
+pub use queue::{
+    ATTEMPTS, Attempt, Delivery, Handled, Queue, QueueError, QueueKind, REDELIVER_AFTER, Worker,
+};
+pub use services::{Browser, HeaderProxy, HeaderProxyBuilder, PageCall, Service, http_client};
+pub use spans::{Collector, CollectorBuilder, CollectorError};
 #[cfg(feature = "otel")]
-pub use dialects::{Dialect, dialects};
-#[cfg(feature = "otel")]
-pub use four::{FOUR_SERVICES_RUNS, FourServices};
-pub use http::http_client;
-pub use journal::PROGRESS_VARIABLE;
-pub use lesson::{Lesson, Misconfiguration};
-pub use node::NodeService;
-pub use peer::PeerError;
-pub use peer_env::PeerEnv;
-pub use preflight::{Finding, Preflight, Weight};
-pub use proxy::{HeaderProxy, HeaderProxyBuilder};
-pub use python::PythonService;
-pub use queue::{Delivery, Queue, QueueError, QueueKind, REDELIVER_AFTER};
-#[cfg(feature = "otel")]
-pub use relay::SpanRelay;
-pub use service::Service;
-pub use target::Target;
+pub use spans::{Dialect, FOUR_SERVICES_RUNS, FourServices, SpanRelay, dialects, joins};
 pub use turns::{in_rounds, in_turns};
-pub use worker::{ATTEMPTS, Attempt, Handled, Worker};
 
 /// Pauses the present task; in lessons it stands for real work.
 pub async fn pause(millis: u64) {

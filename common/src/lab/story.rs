@@ -15,18 +15,14 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::lesson::Lesson;
-use super::pause;
-use super::service::Service;
+use super::{Lesson, Service, http_client, pause};
 use crate::client::Client;
 use crate::middleware::TracingLayer;
 use crate::model::{RunType, TraceTree};
 use crate::trace::current;
 
 #[cfg(feature = "otel")]
-pub use super::four::spanned_reranker;
-#[cfg(feature = "otel")]
-pub use super::spanned::{spanned_generator, spanned_retriever, spans_below_a_run};
+pub use super::spans::{spanned_generator, spanned_reranker, spanned_retriever, spans_below_a_run};
 
 /// The question that the lessons ask.
 pub const QUESTION: &str = "How do I keep the trace across a service boundary?";
@@ -176,7 +172,7 @@ pub fn generator(layer: TracingLayer) -> Router {
 /// Both do what their authors meant, and the trace is still in two pieces.
 pub async fn two_services_without_headers(lesson: &Lesson) -> TraceTree {
     let retriever = Service::start("retriever", untraced_boundary(lesson.client("retriever")));
-    let (client, http) = (lesson.client("gateway"), super::http_client());
+    let (client, http) = (lesson.client("gateway"), http_client());
     let root = client
         .run("gateway")
         .inputs(json!({"question": QUESTION}))

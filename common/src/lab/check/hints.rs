@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::super::journal::Journal;
 use crate::analysis::rich_output;
+use crate::lab::progress::Journal;
 
 /// The hints of one exercise, and how many of them were asked for.
 #[derive(Debug)]

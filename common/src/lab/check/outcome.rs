@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::exercise::Exercise;
 use super::hints::{Hint, HintBook};
 use crate::analysis::{Figure, Outline, rich_output, side_by_side};
-use crate::lab::journal::Journal;
+use crate::lab::progress::Journal;
 
 /// Two trees beside each other.
 #[derive(Debug, Clone)]

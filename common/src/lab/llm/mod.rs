@@ -18,6 +18,7 @@ mod model;
 mod received;
 mod reply;
 mod request;
+mod routes;
 mod server;
 mod timing;
 mod tokens;

@@ -12,7 +12,7 @@ use genai::{Client, ModelIden, ServiceTarget};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::server::ScriptedLlm;
-use crate::lab::target::Environment;
+use crate::lab::lesson::Environment;
 
 /// The environment variable that says who answers: `openai`, or nobody but the script.
 const WHO: &str = "WORKBOOK_LLM";
@@ -112,7 +112,7 @@ impl Model {
     fn new(provider: Provider, name: &str, base: &str, key: SecretString) -> Self {
         let http = match provider {
             Provider::Scripted => crate::lab::http_client(),
-            Provider::OpenAi => crate::lab::http::outside(),
+            Provider::OpenAi => crate::lab::services::outside(),
         };
         Self {
             provider,

@@ -3,16 +3,20 @@
 //! ```text
 //! run ──publish──► Redis Streams │ NATS JetStream │ a channel in this process ──next──► Delivery
 //!         └ body, and the run's context as fields or headers                      ack · retry · put_aside
+//!                  └──── each a Broker, a process ────┘                    Worker: a run for each attempt
 //! ```
 //!
 //! All three keep a message until it is acknowledged, bring one back whose worker died, and count attempts.
 //! Start at [`Queue`].
 
+mod broker;
 mod delivery;
+mod error;
 mod in_process;
 mod message;
 mod nats;
 mod redis_streams;
+mod worker;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,11 +26,12 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 pub use self::delivery::Delivery;
+pub use self::error::QueueError;
 use self::in_process::InProcess;
 use self::message::{Fate, Message, Receipt};
 use self::nats::Nats;
 use self::redis_streams::RedisStreams;
-use super::broker;
+pub use self::worker::{ATTEMPTS, Attempt, Handled, Worker};
 use crate::propagation::{Entries, LangSmithPropagator};
 use crate::trace::RunTree;
 
@@ -118,7 +123,7 @@ impl Queue {
         if name.is_empty() || !name.bytes().all(plain) {
             return Err(QueueError::Name);
         }
-        super::kernel::start();
+        crate::lab::kernel::start();
         let find = |program| broker::find(program).ok_or(QueueError::Missing { program });
         let broker = match kind {
             QueueKind::RedisStreams => {
@@ -274,41 +279,5 @@ impl fmt::Display for Queue {
                  what it looks for)"
             ),
         }
-    }
-}
-
-/// Why a queue does not work. Its `Debug` is its `Display`, so that `expect` reads well.
-#[derive(thiserror::Error)]
-pub enum QueueError {
-    /// The broker's program is not here: install the package of that name, or take [`Queue::start`], which
-    /// does without.
-    #[error("{program} is not installed; on Debian and Ubuntu, `apt install {program}` brings it")]
-    Missing {
-        /// Which program.
-        program: &'static str,
-    },
-    /// The name has letters that not every broker takes: use letters, digits, `-` and `_`.
-    #[error("the name of a queue is letters, digits, `-` and `_`")]
-    Name,
-    /// The broker does not start: its last words say why.
-    #[error("the broker does not start\n{0}")]
-    Start(String),
-    /// Its process cannot be started, or its folder not made: look at the temporary folder.
-    #[error("the broker cannot be started: {0}")]
-    Io(#[from] std::io::Error),
-    /// Redis refused, or is gone: run the cell that starts it again.
-    #[error("Redis: {0}")]
-    Redis(#[from] redis::RedisError),
-    /// NATS refused, or is gone: run the cell that starts it again.
-    #[error("NATS: {0}")]
-    Nats(String),
-    /// The runtime that asked the broker has ended.
-    #[error("nobody asks the broker any more")]
-    Stopped,
-}
-
-impl fmt::Debug for QueueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }

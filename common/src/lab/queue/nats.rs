@@ -11,9 +11,9 @@ use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
+use super::broker::{self, Broker};
 use super::message::{ATTEMPT, BODY, Fate, Message};
 use super::{QueueError, Wanted};
-use crate::lab::broker::{self, Broker};
 
 pub(super) const PROGRAM: &str = "nats-server";
 

@@ -13,9 +13,9 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
+use super::broker::{self, Broker};
 use super::message::{ATTEMPT, BODY, Fate, Message};
 use super::{QueueError, Wanted};
-use crate::lab::broker::{self, Broker};
 
 pub(super) const PROGRAM: &str = "redis-server";
 

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::fields::holds;
 use super::filter::{self, Filter};
+use super::holds::holds;
 use super::scene::{Scene, Seen};
 use crate::langsmith_mock::decode::{self, read_id};
 use crate::langsmith_mock::request::MockResponse;

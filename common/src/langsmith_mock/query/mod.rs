@@ -11,6 +11,7 @@ mod ahead;
 mod conditions;
 mod fields;
 mod filter;
+mod holds;
 mod page;
 mod render;
 mod scene;

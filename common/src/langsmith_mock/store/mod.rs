@@ -1,25 +1,32 @@
 //! What has arrived: operations merged into runs, in any order of arrival.
+//!
+//! ```text
+//! operation ──arrive──► complete · check · merge ──► Slot ──traces──► joins its trace, looks back at its children
+//!                                                      └─ forget ◄── dropped, deleted, or the oldest
+//! record: what is written down about it
+//! ```
+//!
+//! Here stand what is remembered and how it is read. Start at [`Store`].
 
+mod arrive;
 mod forget;
 mod record;
 mod traces;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::decode::{self, Attachment, OpKind, ReceivedOp, read_id};
+use super::decode::Attachment;
 use super::feedback::FeedbackBook;
 use super::keys::Keys;
-use super::merge::{Merge, StoredRun, Updates};
+use super::merge::{StoredRun, Updates};
 use super::projects::Projects;
 use super::records::Records;
 use super::request::ReceivedRequest;
 use super::shares::Shares;
-use super::validate::{self, Context};
 use super::violation::{Violation, ViolationCode};
-use crate::model::{DottedOrder, JsonMap, Run, RunId, Segment, Timestamp, TraceId};
+use crate::model::{Run, RunId, Timestamp, TraceId};
 
 pub(super) use record::Sender;
 pub use record::{IngestEntry, IngestOutcome, Limits, RejectedOp};
@@ -231,194 +238,6 @@ impl Store {
         stored.attach(attachment);
         self.bytes += stored.bytes();
         self.forget_oldest();
-    }
-
-    /// Checks and stores an operation; returns what became of it and what is wrong with it.
-    pub(super) fn apply(
-        &mut self,
-        mut op: ReceivedOp,
-        sender: &Sender,
-        request: u64,
-        keys: &Keys,
-    ) -> (IngestOutcome, Vec<Violation>) {
-        self.complete(&mut op, sender);
-        let context = self.context(&op, sender);
-        let (mut run, mut violations) = validate::check(&op, &context);
-        op.fields.retain(|_, value| !value.is_null());
-        let rejected = violations.iter().any(Violation::is_error);
-        let stored = validate::id_of(&op).filter(|_| !rejected || (!self.strict && run.is_some()));
-        let outcome = match stored {
-            None => IngestOutcome::Rejected,
-            Some(id) => {
-                let mut fields = std::mem::take(&mut op.fields);
-                if let Some(run) = run.as_mut().filter(|run| run.id != id) {
-                    // Only a lenient stand-in comes here. What is listed under an id must open by it.
-                    run.id = id;
-                    fields.insert("id".to_owned(), id.to_string().into());
-                }
-                let hidden = self.strict
-                    && !sender.spans
-                    && run
-                        .as_ref()
-                        .is_some_and(|run| validate::is_hidden(run.id, run.start_time));
-                match self.merge(id.0, op.kind, fields, op.bytes, run, sender, hidden) {
-                    Merge::Created => IngestOutcome::Created,
-                    Merge::Merged => IngestOutcome::Merged,
-                    Merge::Repeated => IngestOutcome::Repeated,
-                    Merge::Differs => {
-                        violations.push(Violation::new(
-                            ViolationCode::AlreadyReceived,
-                            Some(id),
-                            "payload already received; this one differs, and is ignored",
-                        ));
-                        IngestOutcome::Repeated
-                    }
-                }
-            }
-        };
-        let violations: Vec<Violation> = violations
-            .into_iter()
-            .map(|violation| violation.tidied(keys))
-            .collect();
-        for violation in &violations {
-            self.object(violation.clone());
-        }
-        let limit = self.limits.records;
-        if outcome == IngestOutcome::Rejected {
-            let rejected = RejectedOp {
-                kind: op.kind,
-                id: op.id.clone(),
-                body: Value::Object(op.fields),
-                violations: violations.clone(),
-            };
-            self.rejected.push(rejected, op.bytes, limit);
-            self.forget_oldest();
-        }
-        let entry = IngestEntry {
-            request,
-            kind: op.kind,
-            id: op.id,
-            outcome,
-        };
-        push(&mut self.log, entry, limit);
-        if matches!(outcome, IngestOutcome::Created | IngestOutcome::Merged)
-            && let Some(id) = stored
-        {
-            self.look_back(id.0, request, keys);
-        }
-        (outcome, violations)
-    }
-
-    /// Writes down that something accepted is gone.
-    pub(super) fn log_drop(&mut self, id: String, request: u64) {
-        self.log(id, request, IngestOutcome::Dropped);
-    }
-
-    /// Writes down that a span was accepted without its parent.
-    pub(super) fn log_waiting(&mut self, id: String, request: u64) {
-        self.log(id, request, IngestOutcome::Waiting);
-    }
-
-    fn log(&mut self, id: String, request: u64, outcome: IngestOutcome) {
-        let entry = IngestEntry {
-            request,
-            kind: OpKind::Post,
-            id,
-            outcome,
-        };
-        push(&mut self.log, entry, self.limits.records);
-    }
-
-    /// Gives an unbatched run the place in its trace that it leaves to the server.
-    fn complete(&self, op: &mut ReceivedOp, sender: &Sender) {
-        if sender.batched {
-            return;
-        }
-        if !op.fields.contains_key("id") {
-            op.fields.insert("id".to_owned(), op.id.clone().into());
-        }
-        let placed = op.fields.get("dotted_order").is_some_and(Value::is_string);
-        let Some(id) = validate::id_of(op).filter(|_| op.kind == OpKind::Post && !placed) else {
-            return;
-        };
-        let start = decode::run::time_of(op.fields.get("start_time")).unwrap_or(sender.at);
-        let segment = Segment { start, id };
-        let parent = op.fields.get("parent_run_id").and_then(Value::as_str);
-        let above = parent
-            .and_then(read_id)
-            .and_then(|parent| self.get(parent)?.run());
-        let order = match above {
-            Some(above) => above.dotted_order.child(segment),
-            None => DottedOrder::root(segment),
-        };
-        let trace = order.trace_id().to_string();
-        op.fields.insert("trace_id".to_owned(), trace.into());
-        op.fields
-            .insert("dotted_order".to_owned(), order.as_str().into());
-    }
-
-    fn context(&self, op: &ReceivedOp, sender: &Sender) -> Context {
-        let known = validate::id_of(op).and_then(|id| self.get(id.0));
-        let time = |key| known.and_then(|known| decode::run::time_of(known.field(key)));
-        let id = |key| op.fields.get(key).and_then(Value::as_str).and_then(read_id);
-        let trace = id("trace_id").and_then(|trace| self.traces.get(&trace));
-        let full = trace.is_some_and(|trace| trace.members.len() >= self.limits.runs_per_trace);
-        Context {
-            batched: sender.batched,
-            spans: sender.spans,
-            start: decode::run::time_of(op.fields.get("start_time")).or_else(|| time("start_time")),
-            end: time("end_time"),
-            parent_start: id("parent_run_id")
-                .and_then(|parent| Some(self.get(parent)?.run()?.start_time)),
-            dotted_order: known
-                .and_then(|known| known.field("dotted_order")?.as_str())
-                .map(str::to_owned),
-            project_of_trace: trace.and_then(|trace| trace.project.clone()),
-            tenants: trace
-                .and_then(|trace| Some((trace.tenant.clone()?, sender.tenant.clone()?)))
-                .filter(|(earlier, now)| earlier != now),
-            over: (full && known.is_none()).then_some(self.limits.runs_per_trace),
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the operation, taken apart")]
-    fn merge(
-        &mut self,
-        id: Uuid,
-        kind: OpKind,
-        fields: JsonMap,
-        bytes: usize,
-        run: Option<Run>,
-        sender: &Sender,
-        hidden: bool,
-    ) -> Merge {
-        let at = self.position(id).unwrap_or_else(|| {
-            self.at.insert(id, self.first + self.runs.len());
-            self.runs.push_back(Slot {
-                id,
-                ..Slot::default()
-            });
-            self.runs.len() - 1
-        });
-        let slot = &mut self.runs[at];
-        self.bytes -= slot.run.bytes();
-        let merge = slot.run.take(kind, fields, bytes, self.takes);
-        self.bytes += slot.run.bytes();
-        slot.hidden |= hidden;
-        // One readable operation makes a readable run: it names id, trace and place.
-        if run.is_some() && !slot.readable {
-            slot.readable = true;
-            self.readable += 1;
-        }
-        if slot.readable && !slot.ended && slot.run.field("end_time").is_some() {
-            slot.ended = true;
-            self.ended += 1;
-        }
-        if let Some(run) = run {
-            self.join_trace(at, &run, kind, sender);
-        }
-        self.forget_oldest();
-        merge
     }
 }
 

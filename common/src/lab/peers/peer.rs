@@ -1,0 +1,298 @@
+//! A service of a lesson that is written in another language: a process, and how it is asked and ended.
+//!
+//! ```text
+//! Command ──spawn──► first line {"url", "sdk"} ──► Peer ──call · flush──► its HTTP answers
+//!                                                   └─ drop closes its input, so that it sends and ends
+//! ```
+//!
+//! Start at [`Peer::start`]; lessons use [`PythonService`](super::PythonService) and
+//! [`NodeService`](super::NodeService).
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::middleware::TraceRequestExt as _;
+use crate::trace::RunTree;
+
+/// How long a peer may take to start: it imports FastAPI and the SDK, which takes a busy machine a minute.
+const START: Duration = Duration::from_secs(180);
+/// How long a peer may take to answer.
+const ANSWER: Duration = Duration::from_secs(60);
+/// How long a peer may take to end by itself.
+const END: Duration = Duration::from_secs(10);
+/// How many of its last words are kept to explain its end.
+const LAST_WORDS: usize = 12;
+
+/// A service in a process of its own. It ends with this handle, and with the process that holds it.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// What it is, in words: ``Python service `retriever` ``.
+    what: String,
+    url: String,
+    sdk: String,
+    // Taken when the handle is dropped, by the thread that sees the process out.
+    child: Option<Mutex<Child>>,
+    last_words: LastWords,
+    // Held open: the peer ends when it closes.
+    stdin: Option<ChildStdin>,
+}
+
+type LastWords = Arc<Mutex<VecDeque<String>>>;
+
+impl Peer {
+    /// Starts a process that keeps the manners of the peers, and waits until it answers.
+    ///
+    /// The first line on its standard output is `{"url": …, "sdk": …}`, it sends its runs on `POST /flush`,
+    /// and it ends when its standard input closes.
+    pub(super) async fn start(
+        what: String,
+        command: &mut Command,
+        missing: PeerError,
+    ) -> Result<Self, PeerError> {
+        crate::lab::kernel::start();
+        let spawned = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let Ok(mut child) = spawned else {
+            return Err(missing);
+        };
+        let stdin = child.stdin.take();
+        let last_words = LastWords::default();
+        if let Some(stderr) = child.stderr.take() {
+            listen(stderr, last_words.clone());
+        }
+        let stdout = child.stdout.take();
+        let mut service = Self {
+            what,
+            url: String::new(),
+            sdk: String::new(),
+            child: Some(Mutex::new(child)),
+            last_words,
+            stdin,
+        };
+        let ready = tokio::task::spawn_blocking(move || first_line(stdout?));
+        match tokio::time::timeout(START, ready).await {
+            Ok(Ok(Some(ready))) => {
+                service.url = ready["url"].as_str().unwrap_or_default().to_owned();
+                service.sdk = ready["sdk"].as_str().unwrap_or_default().to_owned();
+                Ok(service)
+            }
+            // Its output closed before it was ready: it is ending, and its last words are on the way.
+            Ok(_) => Err(service.ending().await),
+            Err(_) => Err(PeerError::Slow {
+                peer: service.what.clone(),
+            }),
+        }
+    }
+
+    /// Returns the address of a path of the service.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Returns which SDK the service runs, such as `langsmith 0.15.0`.
+    pub(super) fn sdk(&self) -> &str {
+        &self.sdk
+    }
+
+    /// Posts JSON below `run`, and returns the JSON of the answer.
+    ///
+    /// # Errors
+    /// When the service has ended, takes too long, or answers with an error.
+    pub(super) async fn call(
+        &self,
+        path: &str,
+        body: &Value,
+        run: &RunTree,
+    ) -> Result<Value, PeerError> {
+        self.send(http().post(self.url(path)).json(body).trace(run))
+            .await
+    }
+
+    /// Asks the service to send the runs it has kept back.
+    ///
+    /// # Errors
+    /// When the service has ended, takes too long, or answers with an error.
+    pub(super) async fn flush(&self) -> Result<(), PeerError> {
+        self.send(http().post(self.url("/flush"))).await.map(|_| ())
+    }
+
+    /// Kills the service without warning, as an out-of-memory killer would.
+    pub(super) fn kill(&self) {
+        let Some(child) = &self.child else { return };
+        let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may have ended already, which is what was asked for.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, PeerError> {
+        let peer = || self.what.clone();
+        let failed = |error: reqwest::Error| {
+            self.ended().unwrap_or(if error.is_timeout() {
+                PeerError::Slow { peer: peer() }
+            } else {
+                PeerError::Unreachable {
+                    peer: peer(),
+                    why: error.to_string(),
+                }
+            })
+        };
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        if !status.is_success() {
+            let body = response.text().await.unwrap_or_default();
+            return Err(PeerError::Status {
+                peer: peer(),
+                status: status.as_u16(),
+                body,
+            });
+        }
+        response.json().await.map_err(failed)
+    }
+
+    /// Waits for the end of a process that is about to end, and tells how it ended.
+    async fn ending(&self) -> PeerError {
+        let deadline = Instant::now() + END;
+        while Instant::now() < deadline {
+            if let Some(error) = self.ended() {
+                return error;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        PeerError::Slow {
+            peer: self.what.clone(),
+        }
+    }
+
+    /// Returns an error that tells how the process ended, if it has.
+    fn ended(&self) -> Option<PeerError> {
+        let mut child = self
+            .child
+            .as_ref()?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let status = child.try_wait().ok()??;
+        let words = self
+            .last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Some(PeerError::Ended {
+            peer: self.what.clone(),
+            status: status.to_string(),
+            last_words: words.join("\n"),
+        })
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // The closing of its standard input tells the service to send what it has and end.
+        self.stdin.take();
+        let Some(child) = self.child.take() else {
+            return;
+        };
+        std::thread::spawn(move || {
+            let mut child = child.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let deadline = Instant::now() + END;
+            while Instant::now() < deadline {
+                if !matches!(child.try_wait(), Ok(None)) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            // It does not listen. If the kill fails, it has ended in the meantime.
+            let _ = child.kill();
+            let _ = child.wait();
+        });
+    }
+}
+
+/// Why a service in another language did not answer. Its `Debug` is its `Display`, so that `expect` reads
+/// well.
+#[derive(thiserror::Error)]
+pub enum PeerError {
+    /// No Python with the peers: run `cargo workbook doctor`, it says what to install.
+    #[error("the Python peers are not installed; `cargo workbook doctor` says what is missing")]
+    NotInstalled,
+    /// No Node.js with the packages: install Node.js 20 or newer, and run the command again.
+    #[error("{0}")]
+    NoNode(&'static str),
+    /// The process is gone: run the cell that starts it again.
+    #[error("the {peer} has ended ({status}); run the cell that starts it again\n{last_words}")]
+    Ended {
+        /// Which service.
+        peer: String,
+        /// How it ended.
+        status: String,
+        /// The last lines it wrote to standard error.
+        last_words: String,
+    },
+    /// It runs but took too long: look at the machine's load, then try again.
+    #[error("the {peer} took too long to answer")]
+    Slow {
+        /// Which service.
+        peer: String,
+    },
+    /// It runs but the connection failed.
+    #[error("the {peer} cannot be reached: {why}")]
+    Unreachable {
+        /// Which service.
+        peer: String,
+        /// What the HTTP client says.
+        why: String,
+    },
+    /// It answered with an error.
+    #[error("the {peer} answered {status}: {body}")]
+    Status {
+        /// Which service.
+        peer: String,
+        /// The HTTP status.
+        status: u16,
+        /// The body of the answer.
+        body: String,
+    },
+}
+
+impl std::fmt::Debug for PeerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+/// Makes a client for one request: a stock kernel gives every cell an HTTP stack of its own, and one made
+/// in another cell does not find its runtime.
+fn http() -> reqwest::Client {
+    crate::lab::services::loopback()
+        .timeout(ANSWER)
+        .build()
+        .unwrap_or_default()
+}
+
+fn first_line(stdout: impl Read + Send + 'static) -> Option<Value> {
+    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+    let ready = lines.find_map(|line| serde_json::from_str(&line).ok());
+    // Go on reading: the service would block on a full pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    ready
+}
+
+fn listen(stderr: impl Read + Send + 'static, words: LastWords) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
+            if words.len() == LAST_WORDS {
+                words.pop_front();
+            }
+            words.push_back(line);
+        }
+    });
+}
