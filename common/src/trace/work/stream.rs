@@ -30,8 +30,8 @@ pub const CHUNK_COUNT: &str = "chunk_count";
 /// poll: a stream that nobody reads leaves no run.
 ///
 /// All this is what the Python SDK 0.15 does with generators, which has `GeneratorExit()` for our
-/// `Cancelled: …`, and no count; it keeps the chunks until the end, though, where this keeps what the
-/// [reducer](Reduce) does.
+/// `Cancelled: …`, no count, and what a generator returns as one more chunk; it keeps the chunks until the
+/// end, though, where this keeps what the [reducer](Reduce) does.
 pub trait TraceStreamExt: Stream + Sized {
     /// Traces a stream of results. The run gives back the list of chunks, as far as [`Items`] keeps them.
     ///
