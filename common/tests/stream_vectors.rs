@@ -61,7 +61,7 @@ fn client(mock: &LangSmithMock) -> ClientBuilder {
         })
 }
 
-const CLOSED: &str = "Cancelled: somebody dropped the stream before its end";
+const CLOSED: &str = "Cancelled: the stream was dropped before its end";
 
 /// Which errors differ: what Python says, and what is said here. Python tells of its exception with the
 /// traceback, be it empty, and has an exception of its own for a generator that is closed; we write what the
