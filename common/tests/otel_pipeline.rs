@@ -156,15 +156,17 @@ fn the_environment_of_another_backend_changes_nothing_and_leaks_nothing() {
 
 #[test]
 fn a_project_of_any_name_is_on_the_span() {
-    let mock = LangSmithMock::builder().unmounted();
-    assert!(mock.runs().is_empty());
-    let peer = Peer::start(takes_all);
-    let mut config = config(&peer.url);
-    config.project = "документы".to_owned();
-    let spans = Pipeline::builder(config).build().expect("a pipeline");
-    one_span(&spans);
-    spans.flush(PATIENCE).expect("delivered");
-    assert_eq!(only(&peer).header("langsmith-project"), None);
+    for project in ["документы", "two\nlines", "a\ttab"] {
+        let peer = Peer::start(takes_all);
+        let mut config = config(&peer.url);
+        config.project = project.to_owned();
+        let spans = Pipeline::builder(config).build().expect("a pipeline");
+        one_span(&spans);
+        spans.flush(PATIENCE).expect("delivered");
+        let request = only(&peer);
+        assert_eq!(request.header("langsmith-project"), None);
+        assert!(says(&request, project), "{project:?}");
+    }
 }
 
 #[test]

@@ -136,8 +136,12 @@ pub(super) fn destination(config: &Config) -> Result<Destination, OtelError> {
     if !to.has_key() && crate::client::is_hosted(&to.endpoint) {
         return Err(ConfigError::MissingApiKey.into());
     }
-    // A header holds ASCII; a project of another name is on each span all the same.
-    if config.project.is_ascii() {
+    // A header holds ASCII that can be printed; a project of another name is on each span all the same.
+    if config
+        .project
+        .bytes()
+        .all(|byte| (b' '..=b'~').contains(&byte))
+    {
         let project = config.project.clone();
         to.headers.push(("Langsmith-Project".to_owned(), project));
     }
