@@ -16,7 +16,7 @@ use common::otel::{
     Identity, LangSmithExporter, Pipeline, RunContextExt as _, TraceIds, WholeTraces,
     run_id_of_span,
 };
-use common::trace::{Sampler, SamplingRate, Scope, with_run, with_scope};
+use common::trace::{Parent, Sampler, SamplingRate, Scope, with_run, with_scope};
 use secrecy::SecretString;
 
 const KEY: &str = "a-key-for-tests-only-0001";
@@ -472,4 +472,30 @@ fn a_span_that_began_long_ago_is_sampled_by_the_id_that_its_trace_has() {
         }
     }
     assert!((20..110).contains(&kept), "{kept} of 200 at 0.3");
+}
+
+#[test]
+fn below_a_run_that_is_left_out_no_span_is_recorded() {
+    let (_runtime, mock) = started();
+    let mut config = config(&mock);
+    config.sampling_rate = Some(0.999);
+    let (client, spans) = both(&mock, &config);
+    let run = client.run("left out").parent(Parent::LeftOut).start();
+    with_run(&run, || {
+        assert!(matches!(spans.identity().current(), Parent::LeftOut));
+        let below = spans.tracer("tests");
+        let recorded = (0..20).filter(|_| below.start("below").is_recording());
+        assert_eq!(recorded.count(), 0);
+    });
+    // Where the client records nothing by itself, spans are recorded all the same.
+    let off = Config {
+        tracing: false,
+        ..config
+    };
+    let off = common::client::ClientBuilder::from(off).build();
+    let run = off.expect("a client").run("off").start();
+    with_run(&run, || {
+        let tracer = spans.tracer("tests");
+        assert!((0..20).any(|_| tracer.start("alone").is_recording()));
+    });
 }

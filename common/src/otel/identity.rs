@@ -25,7 +25,7 @@ use crate::model::{
     Baggage, DottedOrder, IdGenerator as _, LazyBaggage, RandomIds, RunContext, RunId, Segment,
     Timestamp,
 };
-use crate::trace::{Parent, Sampler, current};
+use crate::trace::{self, Parent, Sampler, current};
 
 /// How many spans that have ended are still known, for those that start below them later.
 const ENDED_SPANS: usize = 4_096;
@@ -138,7 +138,7 @@ impl Identity {
     /// Returns what runs at this place go below: the run of the active span, or one nearer than that. Give it to
     /// [`RunBuilder::parent`](crate::trace::RunBuilder::parent).
     ///
-    /// Below a span that is not in the sample it is [`Parent::LeftOut`], and the run stays out with the span.
+    /// Below a span that is not in the sample, and below a run that is left out, it is [`Parent::LeftOut`].
     pub fn current(&self) -> Parent {
         Context::map_current(|cx| self.parent(cx))
     }
@@ -147,7 +147,7 @@ impl Identity {
     pub fn parent(&self, cx: &Context) -> Parent {
         match self.above(cx) {
             Some(run) => Parent::Context(run),
-            None if is_left_out(cx) => Parent::LeftOut,
+            None if is_left_out(cx) || trace::is_left_out() => Parent::LeftOut,
             None => Parent::Root,
         }
     }
