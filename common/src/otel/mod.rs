@@ -63,7 +63,7 @@ pub use failure::{fail, fail_in};
 pub use genai::{Answer, Call, ContentCapture, ContentHook, ContentSide, Message, Operation, Part};
 pub use identity::{Identity, IdentityProcessor, RunContextExt};
 pub use ids::{TraceIds, run_id_of_span};
-pub use pipeline::{Pipeline, PipelineBuilder, SpanFlushError, SpanGuard};
+pub use pipeline::{DEFAULT_SPAN_ATTRIBUTES, Pipeline, PipelineBuilder, SpanFlushError, SpanGuard};
 pub use propagator::ContextPropagator;
 pub use relay::{DEFAULT_RELAY_BYTES, DEFAULT_RELAY_WINDOW, Relay, RelayBuilder, RelayCounts};
 pub use sampling::WholeTraces;
