@@ -7,13 +7,13 @@ mod peer;
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use again::{part, say, start, start_with};
 use common::client::{Client, Config, ConfigError};
 use common::langsmith_mock::{Fault, LangSmithMock, Route};
 use common::otel::opentelemetry::KeyValue;
-use common::otel::opentelemetry::trace::{Span as _, Tracer as _};
+use common::otel::opentelemetry::trace::{Span as _, SpanBuilder, Tracer as _};
 use common::otel::{
     LangSmithExporter, OtelError, Pipeline, SpanCounts, SpanFlushError, traces_url,
 };
@@ -37,6 +37,12 @@ fn config(url: &str) -> Config {
 fn pipeline(url: &str) -> Pipeline {
     let builder = Pipeline::builder(config(url)).service("tests");
     builder.build().expect("a pipeline")
+}
+
+fn stand_in() -> (tokio::runtime::Runtime, LangSmithMock) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mock = runtime.block_on(LangSmithMock::start());
+    (runtime, mock)
 }
 
 fn one_span(spans: &Pipeline) {
@@ -480,4 +486,36 @@ fn where_something_is_masked_links_say_nothing() {
         spans.flush(PATIENCE).expect("delivered");
         assert_eq!(says(&only(&peer), "my diary"), said);
     }
+}
+
+#[test]
+fn times_that_no_calendar_has_stop_nothing() {
+    let (_runtime, mock) = stand_in();
+    let mut config = config(mock.url());
+    config.redactor = Redactor::new().hide_inputs(true);
+    let spans = Pipeline::builder(config).build().expect("a pipeline");
+    let tracer = spans.tracer("tests");
+    let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000_000_000);
+    for seconds in [1e15, 1e300, f64::NAN, -1.0] {
+        let mut span = tracer.start("soon");
+        let first = KeyValue::new("gen_ai.response.time_to_first_chunk", seconds);
+        span.set_attribute(first);
+        span.add_event_with_timestamp("late", far, Vec::new());
+        span.end();
+    }
+    let late = SpanBuilder::from_name("late").with_start_time(far);
+    tracer.build(late).end();
+    spans.flush(PATIENCE).expect("delivered");
+    one_span(&spans);
+    spans
+        .flush(PATIENCE)
+        .expect("the thread that sends is still there");
+    let shown = mock.runs();
+    let soon: Vec<_> = shown.iter().filter(|run| run.name == "soon").collect();
+    assert_eq!(soon.len(), 4);
+    for run in soon {
+        let names: Vec<&str> = run.events.iter().map(|event| &*event.name).collect();
+        assert_eq!(names, ["late"], "no first token after the end");
+    }
+    assert!(shown.iter().any(|run| run.name == "work"));
 }

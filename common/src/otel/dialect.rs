@@ -62,6 +62,9 @@ fn keep_last(attributes: &mut Vec<KeyValue>) {
     attributes.retain(|_| kept.pop().unwrap_or(true));
 }
 
+/// How much later than the end of its span a first token may be: clocks differ.
+const TOLERATED: Duration = Duration::from_secs(1);
+
 /// Adds the event of which a run's time to the first token is computed.
 fn show_first_token(span: &mut SpanData) {
     let Some(Value::F64(seconds)) = find(&span.attributes, gen_ai::TIME_TO_FIRST_CHUNK) else {
@@ -69,6 +72,11 @@ fn show_first_token(span: &mut SpanData) {
     };
     let after = Duration::try_from_secs_f64(*seconds).ok();
     let time = after.and_then(|after| span.start_time.checked_add(after));
+    // Who tells of milliseconds would have an answer that began after it had ended.
+    let time = time.filter(|time| match time.duration_since(span.end_time) {
+        Ok(late) => late < TOLERATED,
+        Err(_) => true,
+    });
     if let Some(time) = time
         && !span.events.iter().any(|event| event.name == NEW_TOKEN)
     {

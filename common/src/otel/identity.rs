@@ -20,7 +20,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::attributes::langsmith;
-use super::ids::trace_of;
+use super::ids::{trace_of, whole_micros};
 use crate::model::{
     Baggage, DottedOrder, IdGenerator as _, LazyBaggage, RandomIds, RunContext, RunId, Segment,
     Timestamp,
@@ -252,11 +252,6 @@ fn is_left_out(cx: &Context) -> bool {
 fn is_below(lower: &DottedOrder, upper: &DottedOrder) -> bool {
     let rest = lower.as_str().strip_prefix(upper.as_str());
     rest.is_some_and(|rest| rest.starts_with('.'))
-}
-
-fn whole_micros(time: SystemTime) -> Timestamp {
-    let micros = Timestamp::from(time).timestamp_micros();
-    Timestamp::from_timestamp_micros(micros).unwrap_or_default()
 }
 
 /// Stamps each span with the run it is. Made by [`Identity::processor`].

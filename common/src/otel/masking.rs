@@ -13,6 +13,7 @@ use opentelemetry::{Array, Key, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{langsmith, legacy};
+use super::ids::whole_micros;
 use crate::model::{
     Clock as _, DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunEvent, RunOp, RunType,
     Segment, SystemClock,
@@ -249,7 +250,7 @@ fn written(event: &Event) -> RunEvent {
     let kwargs = told.map(|one| (one.key.to_string(), to_json(&one.value)));
     RunEvent {
         name: event.name.to_string(),
-        time: event.timestamp.into(),
+        time: whole_micros(event.timestamp),
         message: None,
         kwargs: Some(serde_json::Value::Object(kwargs.collect())),
     }
