@@ -91,12 +91,16 @@ fn takes_all(_: &Received, _: usize) -> peer::Answer {
     status(200)
 }
 
-/// Returns true if the text is in the unpacked body.
-fn says(request: &Received, text: &str) -> bool {
+fn unpacked(request: &Received) -> Vec<u8> {
     let mut body = Vec::new();
     let mut unpacked = flate2::read::GzDecoder::new(&*request.body);
     unpacked.read_to_end(&mut body).expect("gzip");
-    (body.windows(text.len())).any(|bytes| bytes == text.as_bytes())
+    body
+}
+
+/// Returns true if the text is in the unpacked body.
+fn says(request: &Received, text: &str) -> bool {
+    (unpacked(request).windows(text.len())).any(|bytes| bytes == text.as_bytes())
 }
 
 fn only(peer: &Peer) -> Received {
@@ -486,6 +490,24 @@ fn where_something_is_masked_links_say_nothing() {
         spans.flush(PATIENCE).expect("delivered");
         assert_eq!(says(&only(&peer), "my diary"), said);
     }
+}
+
+#[test]
+fn a_batch_that_is_larger_than_a_request_may_be_leaves_in_several() {
+    let peer = Peer::start(takes_all);
+    let spans = pipeline(&peer.url);
+    let tracer = spans.tracer("tests");
+    for _ in 0..24 {
+        let mut span = tracer.start("work");
+        span.set_attribute(KeyValue::new("gen_ai.prompt", "why? ".repeat(200_000)));
+        span.end();
+    }
+    spans.flush(PATIENCE).expect("delivered");
+    let requests = peer.requests();
+    let sizes: Vec<usize> = requests.iter().map(|one| unpacked(one).len()).collect();
+    assert!(sizes.iter().all(|size| *size < 20 << 20), "{sizes:?}");
+    assert!(sizes.iter().sum::<usize>() > 24_000_000, "{sizes:?}");
+    assert_eq!(spans.stats().delivered, 24);
 }
 
 #[test]

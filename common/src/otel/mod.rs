@@ -53,6 +53,7 @@ mod masking;
 mod pipeline;
 mod propagator;
 mod relay;
+mod requests;
 mod sampling;
 
 pub use address::traces_url;
