@@ -541,3 +541,35 @@ fn times_that_no_calendar_has_stop_nothing() {
     }
     assert!(shown.iter().any(|run| run.name == "work"));
 }
+
+#[test]
+fn what_is_hidden_is_hidden_on_events_in_metadata_of_others_and_on_the_resource() {
+    let (_runtime, mock) = stand_in();
+    let mut config = config(mock.url());
+    let hiding = Redactor::new().hide_inputs(true).hide_outputs(true);
+    config.redactor = hiding.hide_metadata(true);
+    let told = |key: &'static str| KeyValue::new(key, r#"{"kept": "my diary"}"#);
+    let spans = Pipeline::builder(config).service("diaries");
+    let spans = spans.resource_attribute(told("deployment.note"));
+    let spans = spans.build().expect("a pipeline");
+    let mut span = spans.tracer("tests").start("work");
+    for key in [
+        "metadata",
+        "langsmith.metadata.user",
+        "traceloop.association.properties.user",
+    ] {
+        span.set_attribute(told(key));
+    }
+    let count = KeyValue::new("count", 3);
+    span.add_event("asked", vec![told("gen_ai.prompt"), count]);
+    span.add_event("answered", vec![told("gen_ai.output.messages")]);
+    span.add_event("both", vec![told("events")]);
+    span.end();
+    spans.flush(PATIENCE).expect("delivered");
+    let runs = mock.runs();
+    let shown = format!("{runs:?}");
+    assert!(!shown.contains("my diary"), "{shown}");
+    let asked = runs[0].events[0].kwargs.as_ref().expect("the count");
+    assert_eq!(*asked, serde_json::json!({"count": 3}));
+    assert_eq!(runs[0].extra.metadata["service.name"], "diaries");
+}

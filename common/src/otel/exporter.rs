@@ -21,7 +21,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use super::address::traces_url;
 use super::dialect::complete;
 use super::http::{Courier, Rejected};
-use super::masking::mask;
+use super::masking::{mask, mask_resource};
 use super::requests::requests;
 use crate::client::{Config, ConfigError};
 use crate::export::{Destination, StartError, show_endpoint};
@@ -214,7 +214,10 @@ impl SpanExporter for LangSmithExporter {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.otlp.set_resource(resource);
+        match &self.redactor {
+            Some(redactor) => self.otlp.set_resource(&mask_resource(redactor, resource)),
+            None => self.otlp.set_resource(resource),
+        }
     }
 }
 
