@@ -8,7 +8,9 @@ mod langsmith_mock_support;
 use std::io::Write as _;
 use std::time::Duration;
 
-use common::langsmith_mock::{IngestOutcome, LangSmithMock, MockResponse, ViolationCode as V};
+use common::langsmith_mock::{
+    IngestOutcome, LangSmithMock, MockResponse, SpanMapping, ViolationCode as V, read_spans,
+};
 use common::model::{Run, RunType, SteppingClock, TraceTree};
 use http::Method;
 use langsmith_mock_support::*;
@@ -400,4 +402,22 @@ proptest! {
         prop_assert_eq!(tree(&shuffled), tree(&straight));
         prop_assert!(tree(&shuffled).is_whole());
     }
+}
+
+#[test]
+fn a_large_resource_is_read_once_for_all_its_spans() {
+    let mut body = spans(
+        &(1..=200)
+            .map(|n| span(n, 0, &json!({})))
+            .collect::<Vec<_>>(),
+    );
+    let long = json!({"key": "note", "value": {"stringValue": "x".repeat(200_000)}});
+    let attributes = &mut body["resourceSpans"][0]["resource"]["attributes"];
+    attributes.as_array_mut().unwrap().push(long);
+    let body = body.to_string();
+    let used = allocation_counter::measure(|| {
+        let read = read_spans("application/json", body.as_bytes(), SpanMapping::Hosted);
+        assert_eq!(read.unwrap().len(), 200);
+    });
+    assert!(used.bytes_max < 10_000_000, "{used:?}");
 }

@@ -312,3 +312,22 @@ fn a_status_alone_and_an_event_of_another_name_show_as_errors_too() {
         assert_eq!(sending.run().error.as_deref(), Some(shown));
     }
 }
+
+#[test]
+fn an_attribute_that_is_set_again_has_its_last_value() {
+    let sending = sending();
+    let mut span = sending.provider.tracer("tests").start("chat");
+    // As a stream does, which counts while it is read.
+    for tokens in [1, 20, 42] {
+        span.set_attribute(KeyValue::new("gen_ai.usage.output_tokens", tokens));
+        span.set_attribute(KeyValue::new(
+            "gen_ai.completion",
+            format!("{tokens} words"),
+        ));
+    }
+    span.set_attribute(KeyValue::new("gen_ai.usage.input_tokens", 5));
+    span.end();
+    let run = sending.run();
+    assert_eq!(run.usage(), Some(Usage::tokens(5, 42)));
+    assert_eq!(run.outputs.expect("answered")["text"], "42 words");
+}

@@ -8,15 +8,15 @@ use common::client::{Client, Config};
 use common::langsmith_mock::{LangSmithMock, ViolationCode};
 use common::model::{DottedOrder, RunContext, TraceTree};
 use common::otel::opentelemetry::trace::{
-    Span as _, SpanContext, TraceContextExt as _, Tracer as _, TracerProvider as _,
+    Span as _, SpanBuilder, SpanContext, TraceContextExt as _, Tracer as _, TracerProvider as _,
 };
-use common::otel::opentelemetry::{Context, SpanId, TraceId};
+use common::otel::opentelemetry::{Context, KeyValue, SpanId, TraceId};
 use common::otel::opentelemetry_sdk::trace::SdkTracerProvider;
 use common::otel::{
     Identity, LangSmithExporter, Pipeline, RunContextExt as _, TraceIds, WholeTraces,
     run_id_of_span,
 };
-use common::trace::{Sampler, SamplingRate, Scope, with_run, with_scope};
+use common::trace::{Parent, Sampler, SamplingRate, Scope, with_run, with_scope};
 use secrecy::SecretString;
 
 const KEY: &str = "a-key-for-tests-only-0001";
@@ -472,4 +472,89 @@ fn a_span_that_began_long_ago_is_sampled_by_the_id_that_its_trace_has() {
         }
     }
     assert!((20..110).contains(&kept), "{kept} of 200 at 0.3");
+}
+
+#[test]
+fn below_a_run_that_is_left_out_no_span_is_recorded() {
+    let (_runtime, mock) = started();
+    let mut config = config(&mock);
+    config.sampling_rate = Some(0.999);
+    let (client, spans) = both(&mock, &config);
+    let run = client.run("left out").parent(Parent::LeftOut).start();
+    with_run(&run, || {
+        assert!(matches!(spans.identity().current(), Parent::LeftOut));
+        let below = spans.tracer("tests");
+        let recorded = (0..20).filter(|_| below.start("below").is_recording());
+        assert_eq!(recorded.count(), 0);
+    });
+    // Where the client records nothing by itself, spans are recorded all the same.
+    let off = Config {
+        tracing: false,
+        ..config
+    };
+    let off = common::client::ClientBuilder::from(off).build();
+    let run = off.expect("a client").run("off").start();
+    with_run(&run, || {
+        let tracer = spans.tracer("tests");
+        assert!((0..20).any(|_| tracer.start("alone").is_recording()));
+    });
+}
+
+#[test]
+fn a_span_with_more_attributes_than_are_kept_is_still_in_its_place() {
+    let (_runtime, mock) = started();
+    let (client, spans) = both(&mock, &config(&mock));
+    let root = client.run("root").tag("inherited").start();
+    with_run(&root, || {
+        for (name, count) in [("long", 140), ("too long", 2_000)] {
+            let said = |at| KeyValue::new(format!("gen_ai.prompt.{at}.content"), "why?");
+            let attributes: Vec<_> = (0..count).map(said).collect();
+            let span = SpanBuilder::from_name(name).with_attributes(attributes);
+            let mut span = spans.tracer("tests").build(span);
+            span.set_attribute(KeyValue::new("gen_ai.usage.input_tokens", 7));
+            span.end();
+        }
+    });
+    root.end();
+    delivered(&client, &spans);
+    let tree = mock.tree();
+    assert_eq!(drawn(&tree), "root\n  long\n  too long\n");
+    assert_eq!(tree.find("too long").expect("there").tags, ["inherited"]);
+    let long = tree.find("long").expect("there");
+    assert_eq!(long.usage().expect("the last attribute").input_tokens, 7);
+    assert_eq!(mock.errors(), []);
+}
+
+#[test]
+fn what_a_span_says_itself_counts_before_what_it_inherits() {
+    let (_runtime, mock) = started();
+    let (client, spans) = both(&mock, &config(&mock));
+    let root = client.run("root").metadata("env", "test").tag("inherited");
+    let root = root.metadata("team", "docs").start();
+    let tracer = spans.tracer("tests");
+    with_run(&root, || {
+        let own = SpanBuilder::from_name("span").with_attributes([
+            KeyValue::new("langsmith.metadata.env", "own"),
+            KeyValue::new("langsmith.span.tags", "inherited, mine"),
+            KeyValue::new("langsmith.trace.session_name", "evaluations"),
+        ]);
+        let cx = Context::new().with_span(tracer.build(own));
+        tracer.start_with_context("below", &cx).end();
+        cx.span().end();
+        let native = client.run("native").parent(Parent::from(&root));
+        native.metadata("env", "own").tag("mine").start().end();
+    });
+    root.end();
+    delivered(&client, &spans);
+    let tree = mock.tree();
+    let found = |name: &str| tree.find(name).expect("there");
+    for name in ["span", "native"] {
+        let run = found(name);
+        assert_eq!(run.extra.metadata["env"], "own", "{name}");
+        assert_eq!(run.extra.metadata["team"], "docs", "{name}");
+        assert_eq!(run.tags, ["inherited", "mine"], "{name}");
+    }
+    for name in ["span", "below"] {
+        assert_eq!(found(name).project.as_deref(), Some("evaluations"));
+    }
 }

@@ -7,13 +7,13 @@ mod peer;
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use again::{part, say, start, start_with};
 use common::client::{Client, Config, ConfigError};
 use common::langsmith_mock::{Fault, LangSmithMock, Route};
 use common::otel::opentelemetry::KeyValue;
-use common::otel::opentelemetry::trace::{Span as _, Tracer as _};
+use common::otel::opentelemetry::trace::{Span as _, SpanBuilder, Tracer as _};
 use common::otel::{
     LangSmithExporter, OtelError, Pipeline, SpanCounts, SpanFlushError, traces_url,
 };
@@ -37,6 +37,12 @@ fn config(url: &str) -> Config {
 fn pipeline(url: &str) -> Pipeline {
     let builder = Pipeline::builder(config(url)).service("tests");
     builder.build().expect("a pipeline")
+}
+
+fn stand_in() -> (tokio::runtime::Runtime, LangSmithMock) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mock = runtime.block_on(LangSmithMock::start());
+    (runtime, mock)
 }
 
 fn one_span(spans: &Pipeline) {
@@ -85,12 +91,16 @@ fn takes_all(_: &Received, _: usize) -> peer::Answer {
     status(200)
 }
 
-/// Returns true if the text is in the unpacked body.
-fn says(request: &Received, text: &str) -> bool {
+fn unpacked(request: &Received) -> Vec<u8> {
     let mut body = Vec::new();
     let mut unpacked = flate2::read::GzDecoder::new(&*request.body);
     unpacked.read_to_end(&mut body).expect("gzip");
-    (body.windows(text.len())).any(|bytes| bytes == text.as_bytes())
+    body
+}
+
+/// Returns true if the text is in the unpacked body.
+fn says(request: &Received, text: &str) -> bool {
+    (unpacked(request).windows(text.len())).any(|bytes| bytes == text.as_bytes())
 }
 
 fn only(peer: &Peer) -> Received {
@@ -156,15 +166,17 @@ fn the_environment_of_another_backend_changes_nothing_and_leaks_nothing() {
 
 #[test]
 fn a_project_of_any_name_is_on_the_span() {
-    let mock = LangSmithMock::builder().unmounted();
-    assert!(mock.runs().is_empty());
-    let peer = Peer::start(takes_all);
-    let mut config = config(&peer.url);
-    config.project = "документы".to_owned();
-    let spans = Pipeline::builder(config).build().expect("a pipeline");
-    one_span(&spans);
-    spans.flush(PATIENCE).expect("delivered");
-    assert_eq!(only(&peer).header("langsmith-project"), None);
+    for project in ["документы", "two\nlines", "a\ttab"] {
+        let peer = Peer::start(takes_all);
+        let mut config = config(&peer.url);
+        config.project = project.to_owned();
+        let spans = Pipeline::builder(config).build().expect("a pipeline");
+        one_span(&spans);
+        spans.flush(PATIENCE).expect("delivered");
+        let request = only(&peer);
+        assert_eq!(request.header("langsmith-project"), None);
+        assert!(says(&request, project), "{project:?}");
+    }
 }
 
 #[test]
@@ -478,4 +490,86 @@ fn where_something_is_masked_links_say_nothing() {
         spans.flush(PATIENCE).expect("delivered");
         assert_eq!(says(&only(&peer), "my diary"), said);
     }
+}
+
+#[test]
+fn a_batch_that_is_larger_than_a_request_may_be_leaves_in_several() {
+    let peer = Peer::start(takes_all);
+    let spans = pipeline(&peer.url);
+    let tracer = spans.tracer("tests");
+    for _ in 0..24 {
+        let mut span = tracer.start("work");
+        span.set_attribute(KeyValue::new("gen_ai.prompt", "why? ".repeat(200_000)));
+        span.end();
+    }
+    spans.flush(PATIENCE).expect("delivered");
+    let requests = peer.requests();
+    let sizes: Vec<usize> = requests.iter().map(|one| unpacked(one).len()).collect();
+    assert!(sizes.iter().all(|size| *size < 20 << 20), "{sizes:?}");
+    assert!(sizes.iter().sum::<usize>() > 24_000_000, "{sizes:?}");
+    assert_eq!(spans.stats().delivered, 24);
+}
+
+#[test]
+fn times_that_no_calendar_has_stop_nothing() {
+    let (_runtime, mock) = stand_in();
+    let mut config = config(mock.url());
+    config.redactor = Redactor::new().hide_inputs(true);
+    let spans = Pipeline::builder(config).build().expect("a pipeline");
+    let tracer = spans.tracer("tests");
+    let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000_000_000);
+    for seconds in [1e15, 1e300, f64::NAN, -1.0] {
+        let mut span = tracer.start("soon");
+        let first = KeyValue::new("gen_ai.response.time_to_first_chunk", seconds);
+        span.set_attribute(first);
+        span.add_event_with_timestamp("late", far, Vec::new());
+        span.end();
+    }
+    let late = SpanBuilder::from_name("late").with_start_time(far);
+    tracer.build(late).end();
+    spans.flush(PATIENCE).expect("delivered");
+    one_span(&spans);
+    spans
+        .flush(PATIENCE)
+        .expect("the thread that sends is still there");
+    let shown = mock.runs();
+    let soon: Vec<_> = shown.iter().filter(|run| run.name == "soon").collect();
+    assert_eq!(soon.len(), 4);
+    for run in soon {
+        let names: Vec<&str> = run.events.iter().map(|event| &*event.name).collect();
+        assert_eq!(names, ["late"], "no first token after the end");
+    }
+    assert!(shown.iter().any(|run| run.name == "work"));
+}
+
+#[test]
+fn what_is_hidden_is_hidden_on_events_in_metadata_of_others_and_on_the_resource() {
+    let (_runtime, mock) = stand_in();
+    let mut config = config(mock.url());
+    let hiding = Redactor::new().hide_inputs(true).hide_outputs(true);
+    config.redactor = hiding.hide_metadata(true);
+    let told = |key: &'static str| KeyValue::new(key, r#"{"kept": "my diary"}"#);
+    let spans = Pipeline::builder(config).service("diaries");
+    let spans = spans.resource_attribute(told("deployment.note"));
+    let spans = spans.build().expect("a pipeline");
+    let mut span = spans.tracer("tests").start("work");
+    for key in [
+        "metadata",
+        "langsmith.metadata.user",
+        "traceloop.association.properties.user",
+    ] {
+        span.set_attribute(told(key));
+    }
+    let count = KeyValue::new("count", 3);
+    span.add_event("asked", vec![told("gen_ai.prompt"), count]);
+    span.add_event("answered", vec![told("gen_ai.output.messages")]);
+    span.add_event("both", vec![told("events")]);
+    span.end();
+    spans.flush(PATIENCE).expect("delivered");
+    let runs = mock.runs();
+    let shown = format!("{runs:?}");
+    assert!(!shown.contains("my diary"), "{shown}");
+    let asked = runs[0].events[0].kwargs.as_ref().expect("the count");
+    assert_eq!(*asked, serde_json::json!({"count": 3}));
+    assert_eq!(runs[0].extra.metadata["service.name"], "diaries");
 }

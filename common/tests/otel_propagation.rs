@@ -255,3 +255,26 @@ fn a_run_in_the_baggage_counts_within_its_limits_and_once() {
         assert_eq!(cx.parent_run().is_some(), counts, "{headers:.60?}");
     }
 }
+
+#[test]
+fn a_caller_is_above_whatever_span_is_active_where_the_headers_are_read() {
+    let service = service();
+    let here = service.tracer.start("the loop that takes messages");
+    let here = Context::new().with_span(here);
+    let mut headers = native_headers();
+    for with_traceparent in [false, true] {
+        if with_traceparent {
+            let caller = "00-0102030405060708090a0b0c0d0e0f10-0102030405060708-01";
+            headers.insert("traceparent".to_owned(), caller.to_owned());
+        }
+        let cx = service.propagator.extract_with_context(&here, &headers);
+        let cx = cx.with_span(service.tracer.start_with_context("handler", &cx));
+        let run = service.identity.of(cx.span().span_context());
+        let order = run.expect("a run").dotted_order;
+        assert!(order.as_str().starts_with(ORDER), "{order:?}");
+    }
+    let nothing = service
+        .propagator
+        .extract_with_context(&here, &Headers::new());
+    assert_eq!(nothing.span().span_context(), here.span().span_context());
+}

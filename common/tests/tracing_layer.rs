@@ -7,6 +7,7 @@ use common::model::{Run, RunStatus, RunType, TraceTree, Usage};
 use common::trace::{MemorySink, Redactor, Sampler, TraceFutureExt as _, Tracer, with_run};
 use common::tracing_layer::RunLayer;
 use serde_json::json;
+use tracing::field::Empty;
 use tracing::{Instrument as _, error, error_span, info, info_span, instrument};
 use tracing_subscriber::prelude::*;
 
@@ -426,4 +427,39 @@ fn a_name_that_comes_when_the_run_has_begun_is_in_its_metadata() {
     let metadata = recording.find("span").extra.metadata;
     assert_eq!(metadata["late_name"], "chat gpt-4o-mini");
     assert_eq!(metadata["late_run_type"], "llm");
+}
+
+#[test]
+fn a_failure_is_told_in_any_order() {
+    let recording = recording();
+    let (code, why, kind) = ("otel.status_code", "otel.status_description", "error.type");
+    recording.of(|| {
+        for (name, order) in [
+            ("code first", [code, why, kind]),
+            ("code last", [why, kind, code]),
+            ("kind first", [kind, why, code]),
+        ] {
+            let span = info_span!(
+                "call",
+                otel.name = name,
+                otel.status_code = Empty,
+                otel.status_description = Empty,
+                error.type = Empty
+            );
+            for key in order {
+                match key {
+                    "otel.status_code" => span.record(key, "ERROR"),
+                    "error.type" => span.record(key, "timeout"),
+                    _ => span.record(key, "the model is away"),
+                };
+            }
+        }
+        let fine = info_span!("fine", otel.status_description = Empty);
+        fine.record("otel.status_description", "nothing to tell");
+    });
+    for name in ["code first", "code last", "kind first"] {
+        let run = recording.find(name);
+        assert_eq!(run.error.as_deref(), Some("the model is away"), "{name}");
+    }
+    assert_eq!(recording.find("fine").error, None);
 }

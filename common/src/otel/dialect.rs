@@ -7,9 +7,11 @@
 //! …time_to_first_chunk ──► event `new_token`                 └────────────────► event `exception`
 //! ```
 //!
-//! Nothing is taken away and nothing that LangSmith reads is replaced, so other backends lose nothing.
+//! Nothing is taken away and nothing that LangSmith reads is replaced, so other backends lose nothing. Of an
+//! attribute that was set twice, which the SDK sends twice, the last value counts.
 //! Start at [`complete`].
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{Event, Status};
@@ -22,6 +24,7 @@ use crate::model::{DottedOrder, NEW_TOKEN, RunType, Usage};
 
 /// Adds to a span what LangSmith reads of it. The exporter to LangSmith does so with each span.
 pub fn complete(span: &mut SpanData) {
+    keep_last(&mut span.attributes);
     begin_after_parent(span);
     let operation = text(&span.attributes, gen_ai::OPERATION).and_then(Operation::of);
     let is_tool = text(&span.attributes, gen_ai::TOOL_NAME).is_some();
@@ -51,6 +54,17 @@ pub fn complete(span: &mut SpanData) {
     show_first_token(span);
 }
 
+/// Keeps the last value of each attribute: who sets one again means to replace it.
+fn keep_last(attributes: &mut Vec<KeyValue>) {
+    let mut seen = HashSet::with_capacity(attributes.len());
+    let is_last = |one: &KeyValue| seen.insert(one.key.clone());
+    let mut kept: Vec<bool> = attributes.iter().rev().map(is_last).collect();
+    attributes.retain(|_| kept.pop().unwrap_or(true));
+}
+
+/// How much later than the end of its span a first token may be: clocks differ.
+const TOLERATED: Duration = Duration::from_secs(1);
+
 /// Adds the event of which a run's time to the first token is computed.
 fn show_first_token(span: &mut SpanData) {
     let Some(Value::F64(seconds)) = find(&span.attributes, gen_ai::TIME_TO_FIRST_CHUNK) else {
@@ -58,6 +72,11 @@ fn show_first_token(span: &mut SpanData) {
     };
     let after = Duration::try_from_secs_f64(*seconds).ok();
     let time = after.and_then(|after| span.start_time.checked_add(after));
+    // Who tells of milliseconds would have an answer that began after it had ended.
+    let time = time.filter(|time| match time.duration_since(span.end_time) {
+        Ok(late) => late < TOLERATED,
+        Err(_) => true,
+    });
     if let Some(time) = time
         && !span.events.iter().any(|event| event.name == NEW_TOKEN)
     {

@@ -21,12 +21,13 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use super::address::traces_url;
 use super::dialect::complete;
 use super::http::{Courier, Rejected};
-use super::masking::mask;
+use super::masking::{mask, mask_resource};
+use super::requests::requests;
 use crate::client::{Config, ConfigError};
 use crate::export::{Destination, StartError, show_endpoint};
 use crate::trace::Redactor;
 
-/// How long a batch of spans is tried again, and how long each attempt may take: twice as long in all, if
+/// How long a request with spans is tried again, and how long each attempt may take: twice as long in all, if
 /// the last one hangs.
 pub const DEFAULT_SPAN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -68,7 +69,9 @@ pub enum OtelError {
 /// # Ok::<(), common::otel::OtelError>(())
 /// ```
 ///
-/// [`Pipeline`](super::Pipeline) adds what belongs around it. A batch of spans that is not taken in the time of
+/// A batch of more than 20 MiB leaves in several requests, so that it is not refused whole.
+///
+/// [`Pipeline`](super::Pipeline) adds what belongs around it. A request that is not taken in the time of
 /// [`DEFAULT_SPAN_TIMEOUT`] is lost and counted: unlike native runs, spans are held by nobody else.
 pub struct LangSmithExporter {
     otlp: opentelemetry_otlp::SpanExporter,
@@ -136,8 +139,12 @@ pub(super) fn destination(config: &Config) -> Result<Destination, OtelError> {
     if !to.has_key() && crate::client::is_hosted(&to.endpoint) {
         return Err(ConfigError::MissingApiKey.into());
     }
-    // A header holds ASCII; a project of another name is on each span all the same.
-    if config.project.is_ascii() {
+    // A header holds ASCII that can be printed; a project of another name is on each span all the same.
+    if config
+        .project
+        .bytes()
+        .all(|byte| (b' '..=b'~').contains(&byte))
+    {
         let project = config.project.clone();
         to.headers.push(("Langsmith-Project".to_owned(), project));
     }
@@ -190,8 +197,35 @@ impl SpanExporter for LangSmithExporter {
                 mask(redactor, span);
             }
         }
-        let spans = batch.len() as u64;
-        let result = self.otlp.export(batch).await;
+        let mut result = Ok(());
+        for request in requests(batch) {
+            let sent = self.send(request).await;
+            result = result.and(sent);
+        }
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.otlp.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.otlp.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        match &self.redactor {
+            Some(redactor) => self.otlp.set_resource(&mask_resource(redactor, resource)),
+            None => self.otlp.set_resource(resource),
+        }
+    }
+}
+
+impl LangSmithExporter {
+    /// Sends spans in one request, and enters in the books what became of them.
+    async fn send(&self, request: Vec<SpanData>) -> OTelSdkResult {
+        let spans = request.len() as u64;
+        let result = self.otlp.export(request).await;
         let (counting, rejected) = (&self.stats.0, self.rejected.take());
         let (failed, why) = match &result {
             Ok(()) => (
@@ -211,18 +245,6 @@ impl SpanExporter for LangSmithExporter {
             .delivered
             .fetch_add(spans - failed, Ordering::Relaxed);
         result
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.otlp.shutdown_with_timeout(timeout)
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.otlp.force_flush()
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.otlp.set_resource(resource);
     }
 }
 

@@ -20,12 +20,12 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::attributes::langsmith;
-use super::ids::trace_of;
+use super::ids::{trace_of, whole_micros};
 use crate::model::{
     Baggage, DottedOrder, IdGenerator as _, LazyBaggage, RandomIds, RunContext, RunId, Segment,
     Timestamp,
 };
-use crate::trace::{Parent, Sampler, current};
+use crate::trace::{self, Parent, Sampler, current};
 
 /// How many spans that have ended are still known, for those that start below them later.
 const ENDED_SPANS: usize = 4_096;
@@ -138,7 +138,7 @@ impl Identity {
     /// Returns what runs at this place go below: the run of the active span, or one nearer than that. Give it to
     /// [`RunBuilder::parent`](crate::trace::RunBuilder::parent).
     ///
-    /// Below a span that is not in the sample it is [`Parent::LeftOut`], and the run stays out with the span.
+    /// Below a span that is not in the sample, and below a run that is left out, it is [`Parent::LeftOut`].
     pub fn current(&self) -> Parent {
         Context::map_current(|cx| self.parent(cx))
     }
@@ -147,7 +147,7 @@ impl Identity {
     pub fn parent(&self, cx: &Context) -> Parent {
         match self.above(cx) {
             Some(run) => Parent::Context(run),
-            None if is_left_out(cx) => Parent::LeftOut,
+            None if is_left_out(cx) || trace::is_left_out() => Parent::LeftOut,
             None => Parent::Root,
         }
     }
@@ -219,6 +219,16 @@ impl Identity {
         self.with_known(|known| known.sampler = Some(*sampler));
     }
 
+    /// Says again which run a span is, where the SDK's limit of attributes left no room for it.
+    pub(super) fn restore(&self, span: &mut SpanData) {
+        if span.dropped_attributes_count > 0
+            && let Some(run) = self.of(&span.span_context)
+        {
+            let stamps = stamps(&run, &span.attributes);
+            span.attributes.extend(stamps);
+        }
+    }
+
     fn with_service(&self, mut baggage: LazyBaggage) -> LazyBaggage {
         if let Some(service) = &self.service {
             let metadata = Arc::make_mut(&mut baggage.metadata);
@@ -244,25 +254,26 @@ fn is_below(lower: &DottedOrder, upper: &DottedOrder) -> bool {
     rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
-fn whole_micros(time: SystemTime) -> Timestamp {
-    let micros = Timestamp::from(time).timestamp_micros();
-    Timestamp::from_timestamp_micros(micros).unwrap_or_default()
-}
-
 /// Stamps each span with the run it is. Made by [`Identity::processor`].
 #[derive(Debug, Clone)]
 pub struct IdentityProcessor(Identity);
 
 impl SpanProcessor for IdentityProcessor {
     fn on_start(&self, span: &mut Span, cx: &Context) {
-        let Some(start) = span.exported_data().map(|data| data.start_time) else {
+        let Some(data) = span.exported_data() else {
             return;
         };
         let context = span.span_context().clone();
-        let Some(run) = self.0.name(context.trace_id(), start, cx) else {
+        let Some(mut run) = self.0.name(context.trace_id(), data.start_time, cx) else {
             return;
         };
-        span.set_attributes(stamps(&run));
+        // What is below goes to the project that the span names, too.
+        if let Some(project) = last_text(&data.attributes, langsmith::PROJECT)
+            && run.baggage.project.as_deref() != Some(project)
+        {
+            run.baggage.project = Some(project.to_owned());
+        }
+        span.set_attributes(stamps(&run, &data.attributes));
         let key = (context.trace_id(), context.span_id());
         self.0.with_known(|known| known.runs.insert(key, run));
     }
@@ -290,8 +301,22 @@ impl SpanProcessor for IdentityProcessor {
     }
 }
 
-/// Returns the attributes that say which run a span is, and what it inherits.
-fn stamps(run: &RunContext) -> Vec<KeyValue> {
+/// Returns the text that an attribute has; the last one counts.
+fn last_text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
+    match &attributes
+        .iter()
+        .rfind(|one| one.key.as_str() == key)?
+        .value
+    {
+        opentelemetry::Value::String(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+/// Returns the attributes that say which run a span is, and what it inherits: what it says itself stays, as with
+/// native runs.
+fn stamps(run: &RunContext, own: &[KeyValue]) -> Vec<KeyValue> {
+    let is_own = |key: &str| own.iter().any(|one| one.key.as_str() == key);
     let order = &run.dotted_order;
     let mut stamps = vec![
         KeyValue::new(langsmith::TRACE_ID, order.trace_id().to_string()),
@@ -307,13 +332,26 @@ fn stamps(run: &RunContext) -> Vec<KeyValue> {
         tags,
         project,
     } = &*run.baggage;
-    if let Some(project) = project {
+    if let Some(project) = project
+        && !is_own(langsmith::PROJECT)
+    {
         stamps.push(KeyValue::new(langsmith::PROJECT, project.clone()));
     }
     if !tags.is_empty() {
+        let mut tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        let said = last_text(own, langsmith::TAGS).unwrap_or_default();
+        for tag in said.split(',').map(str::trim) {
+            if !tag.is_empty() && !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
         stamps.push(KeyValue::new(langsmith::TAGS, tags.join(",")));
     }
     for (key, value) in &**metadata {
+        let key = format!("{}{key}", langsmith::METADATA);
+        if is_own(&key) {
+            continue;
+        }
         let value = match value {
             serde_json::Value::String(text) => text.clone().into(),
             serde_json::Value::Bool(flag) => (*flag).into(),
@@ -325,10 +363,7 @@ fn stamps(run: &RunContext) -> Vec<KeyValue> {
             // LangSmith reads lists and maps of OpenTelemetry otherwise than they were meant.
             other => opentelemetry::Value::from(other.to_string()),
         };
-        stamps.push(KeyValue::new(
-            format!("{}{key}", langsmith::METADATA),
-            value,
-        ));
+        stamps.push(KeyValue::new(key, value));
     }
     stamps
 }

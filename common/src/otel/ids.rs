@@ -13,7 +13,7 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use uuid::Uuid;
 
 use crate::model::{
-    Clock as _, IdGenerator as _, RandomIds, RunContext, RunId, SystemClock, TraceId,
+    Clock as _, IdGenerator as _, RandomIds, RunContext, RunId, SystemClock, Timestamp, TraceId,
 };
 
 /// How far the time within a UUIDv7 may be from a run's start: farther apart, LangSmith lists a run and
@@ -53,6 +53,17 @@ pub fn run_id_of_span(span: SpanId) -> Option<RunId> {
     let mut bytes = [0; 16];
     bytes[8..].copy_from_slice(&span.to_bytes());
     (span != SpanId::INVALID).then(|| RunId(Uuid::from_bytes(bytes)))
+}
+
+/// Returns a time in whole microseconds; for one that no calendar has, the beginning of 1970. The conversion of
+/// `chrono` panics there.
+pub(super) fn whole_micros(time: SystemTime) -> Timestamp {
+    let since = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_micros()),
+        Err(before) => i64::try_from(before.duration().as_micros()).map(|micros| -micros),
+    };
+    let time = since.ok().and_then(Timestamp::from_timestamp_micros);
+    time.unwrap_or_default()
 }
 
 /// Returns the id of the trace that a root span begins at `start`: that of OpenTelemetry, as [`marked`] has it.

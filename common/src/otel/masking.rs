@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use opentelemetry::trace::{Event, Status};
 use opentelemetry::{Array, Key, KeyValue, Value};
+use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{langsmith, legacy};
+use super::ids::whole_micros;
 use crate::model::{
     Clock as _, DottedOrder, IdGenerator as _, JsonMap, RandomIds, Run, RunEvent, RunOp, RunType,
     Segment, SystemClock,
@@ -57,6 +59,14 @@ const ANSWERED: [&str; 13] = [
     "traceloop.entity.output",
 ];
 
+/// Attributes that become metadata of a run; also with more behind a dot.
+const DESCRIBING: [&str; 4] = [
+    "ai.telemetry.metadata",
+    "langsmith.metadata",
+    "metadata",
+    "traceloop.association.properties",
+];
+
 /// Attributes that hold both: they leave only as far as either may.
 const BOTH: [&str; 2] = ["all_messages_events", "events"];
 
@@ -82,7 +92,7 @@ pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
     let lists = lists_of(&span.attributes);
     for KeyValue { key, value, .. } in std::mem::take(&mut span.attributes) {
         let name = key.as_str();
-        let own = name.strip_prefix(langsmith::METADATA).is_some();
+        let own = starts(name, &DESCRIBING);
         let map = if starts(name, &GIVEN) {
             &mut inputs
         } else if starts(name, &ANSWERED) {
@@ -99,7 +109,7 @@ pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
     (run.inputs, run.outputs) = (Some(inputs), Some(outputs));
     let (own, other): (JsonMap, JsonMap) = metadata
         .into_iter()
-        .partition(|(key, _)| key.starts_with(langsmith::METADATA));
+        .partition(|(key, _)| starts(key, &DESCRIBING));
     run.extra.metadata = Arc::new(own);
     run.extra.other = other;
     // LangSmith reads no links, so what they say need not be masked to be kept.
@@ -131,6 +141,36 @@ pub(super) fn mask(redactor: &Redactor, span: &mut SpanData) {
         .map(|(event, masked)| read_back(redactor, event, masked))
         .collect();
 }
+
+/// Masks a resource, of which LangSmith makes metadata. The service keeps its name, as spans need one.
+pub(super) fn mask_resource(redactor: &Redactor, resource: &Resource) -> Resource {
+    let (mut kept, mut lists, mut told) = (Vec::new(), HashSet::new(), JsonMap::new());
+    for (key, value) in resource {
+        if key.as_str() == SERVICE_NAME {
+            kept.push(KeyValue::new(key.clone(), value.clone()));
+            continue;
+        }
+        if matches!(value, Value::Array(_)) {
+            lists.insert(key.to_string());
+        }
+        told.insert(key.to_string(), to_json(value));
+    }
+    let mut run = blank();
+    run.extra.metadata = Arc::new(told);
+    if let RunOp::Post(masked) = redactor.redact(RunOp::Post(Box::new(run))) {
+        for (key, value) in (*masked.extra.metadata).clone() {
+            let value = from_json(value, lists.contains(&key));
+            kept.push(KeyValue::new(key, value));
+        }
+    }
+    let builder = Resource::builder_empty();
+    match resource.schema_url() {
+        Some(url) => builder.with_schema_url(kept, url.to_owned()).build(),
+        None => builder.with_attributes(kept).build(),
+    }
+}
+
+const SERVICE_NAME: &str = "service.name";
 
 /// Masks as inputs, once more, what holds inputs and outputs in one.
 fn given_too(redactor: &Redactor, outputs: JsonMap) -> JsonMap {
@@ -249,7 +289,7 @@ fn written(event: &Event) -> RunEvent {
     let kwargs = told.map(|one| (one.key.to_string(), to_json(&one.value)));
     RunEvent {
         name: event.name.to_string(),
-        time: event.timestamp.into(),
+        time: whole_micros(event.timestamp),
         message: None,
         kwargs: Some(serde_json::Value::Object(kwargs.collect())),
     }
@@ -261,24 +301,29 @@ fn read_back(redactor: &Redactor, mut event: Event, masked: RunEvent) -> Event {
         Some(serde_json::Value::Object(kwargs)) => kwargs,
         _ => JsonMap::new(),
     };
-    let given = GIVEN_EVENTS.contains(&&*event.name);
-    if given || ANSWERED_EVENTS.contains(&&*event.name) {
+    let of_given = GIVEN_EVENTS.contains(&&*event.name);
+    let of_answered = ANSWERED_EVENTS.contains(&&*event.name);
+    let is_given = |name: &str| of_given || !of_answered && starts(name, &GIVEN);
+    let is_answered = |name: &str| of_answered || !of_given && starts(name, &ANSWERED);
+    let holds = |name: &String| is_given(name) || is_answered(name);
+    if kwargs.keys().any(holds) {
+        let (mut inputs, mut outputs) = (JsonMap::new(), JsonMap::new());
+        for (name, value) in std::mem::take(&mut kwargs) {
+            let side = if is_given(&name) {
+                &mut inputs
+            } else if is_answered(&name) {
+                &mut outputs
+            } else {
+                &mut kwargs
+            };
+            side.insert(name, value);
+        }
         let mut run = blank();
-        let field = if given {
-            &mut run.inputs
-        } else {
-            &mut run.outputs
-        };
-        *field = Some(kwargs);
-        let masked = redactor.redact(RunOp::Post(Box::new(run)));
-        let run = masked.run();
-        let field = run.and_then(|run| {
-            run.inputs
-                .as_ref()
-                .filter(|_| given)
-                .or(run.outputs.as_ref())
-        });
-        kwargs = field.cloned().unwrap_or_default();
+        (run.inputs, run.outputs) = (Some(inputs), Some(outputs));
+        if let RunOp::Post(masked) = redactor.redact(RunOp::Post(Box::new(run))) {
+            let outputs = masked.outputs.map(|outputs| given_too(redactor, outputs));
+            kwargs.extend([masked.inputs, outputs].into_iter().flatten().flatten());
+        }
     }
     let lists = lists_of(&event.attributes);
     event.name = masked.name.into();

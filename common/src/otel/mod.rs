@@ -36,6 +36,8 @@
 //! | 14 | a parent that is set too late is refused | not needed: [`Identity`] finds the run; put it into the context before |
 //! | 15 | spans about sending spans are sent | impossible: the thread that sends traces nothing |
 //! | 16 | large metadata is cut in baggage | the budget of the native propagator holds, and says what it left out |
+//! | 17 | what comes after 128 attributes of a span is dropped, and an attribute that is set again is sent twice | [`DEFAULT_SPAN_ATTRIBUTES`], identity in any case, and the last value alone |
+//! | 18 | 512 spans with long prompts are too large for one request | several requests |
 //!
 //! What LangSmith reads of any span, and what it loses, says the stand-in: `langsmith_mock::read_spans`.
 
@@ -53,6 +55,7 @@ mod masking;
 mod pipeline;
 mod propagator;
 mod relay;
+mod requests;
 mod sampling;
 
 pub use address::traces_url;
@@ -63,7 +66,7 @@ pub use failure::{fail, fail_in};
 pub use genai::{Answer, Call, ContentCapture, ContentHook, ContentSide, Message, Operation, Part};
 pub use identity::{Identity, IdentityProcessor, RunContextExt};
 pub use ids::{TraceIds, run_id_of_span};
-pub use pipeline::{Pipeline, PipelineBuilder, SpanFlushError, SpanGuard};
+pub use pipeline::{DEFAULT_SPAN_ATTRIBUTES, Pipeline, PipelineBuilder, SpanFlushError, SpanGuard};
 pub use propagator::ContextPropagator;
 pub use relay::{DEFAULT_RELAY_BYTES, DEFAULT_RELAY_WINDOW, Relay, RelayBuilder, RelayCounts};
 pub use sampling::WholeTraces;

@@ -31,6 +31,14 @@ use crate::client::{Config, Ends, TerminationError, Watched, sampler};
 use crate::propagation::LangSmithPropagator;
 use crate::trace::Sampler;
 
+/// How many attributes a span of a [`Pipeline`] may have, if `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` does not say it.
+///
+/// The SDK's own default is 128. Where each message is an attribute or two, a long conversation has more, and
+/// the usage, which comes last, would be dropped.
+pub const DEFAULT_SPAN_ATTRIBUTES: u32 = 1_024;
+
+const ATTRIBUTES_VARIABLE: &str = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT";
+
 /// Sends the spans of a program to LangSmith, in one tree with its runs. A cheap clone.
 ///
 /// ```no_run
@@ -49,6 +57,9 @@ use crate::trace::Sampler;
 ///
 /// With the layer for `tracing`: `tracing_opentelemetry::layer().with_tracer(spans.tracer("docs"))`.
 /// Nothing is installed for the process; `opentelemetry::global` is the program's own to set.
+///
+/// A span keeps [`DEFAULT_SPAN_ATTRIBUTES`] attributes. Which run it is does not count among them for LangSmith: a
+/// span that is full is still in its place.
 ///
 /// Spans are held in memory alone, by the SDK's queue (`OTEL_BSP_MAX_QUEUE_SIZE`, 2048): there is no spool on disk
 /// for them, as there is for native runs. What LangSmith does not take in the time of
@@ -141,6 +152,9 @@ impl PipelineBuilder {
             .with_id_generator(TraceIds::default())
             .with_sampler(WholeTraces::new(sampled, &identity))
             .with_span_processor(identity.processor());
+        if std::env::var_os(ATTRIBUTES_VARIABLE).is_none() {
+            provider = provider.with_max_attributes_per_span(DEFAULT_SPAN_ATTRIBUTES);
+        }
         let mut stats = SpanStats::default();
         let exporters = 1 + u32::try_from(self.further.len()).unwrap_or(u32::MAX - 1);
         if config.tracing {
@@ -149,6 +163,7 @@ impl PipelineBuilder {
             let batches = BatchSpanProcessor::builder(exporter).build();
             provider = provider.with_span_processor(Counted {
                 batches,
+                identity: identity.clone(),
                 stats: stats.clone(),
             });
             for add in self.further {
@@ -365,10 +380,11 @@ impl fmt::Debug for SpanGuard {
     }
 }
 
-/// The batches of the exporter to LangSmith, with a count of what goes in.
+/// The batches of the exporter to LangSmith, with a count of what goes in, each span with its identity.
 #[derive(Debug)]
 struct Counted {
     batches: BatchSpanProcessor,
+    identity: Identity,
     stats: SpanStats,
 }
 
@@ -377,7 +393,8 @@ impl SpanProcessor for Counted {
         self.batches.on_start(span, cx);
     }
 
-    fn on_end(&self, span: SpanData) {
+    fn on_end(&self, mut span: SpanData) {
+        self.identity.restore(&mut span);
         if span.span_context.is_sampled() {
             self.stats.ended();
         }

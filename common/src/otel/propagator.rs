@@ -135,18 +135,15 @@ impl TextMapPropagator for ContextPropagator {
         if !is_believed {
             return cx.clone();
         }
-        let cx = TraceContextPropagator::new().extract_with_context(cx, extractor);
-        let cx = with_foreign_baggage(&cx, extractor);
+        // Read into nothing: a span that is active here is not the caller's.
+        let read = TraceContextPropagator::new().extract_with_context(&Context::new(), extractor);
+        let span = Some(read.span().span_context().clone()).filter(SpanContext::is_valid);
+        let cx = with_foreign_baggage(cx, extractor);
         let Some(run) = found.context else {
-            return cx;
+            return span.map_or(cx.clone(), |span| cx.with_remote_span_context(span));
         };
-        let has_span = cx.has_active_span() && cx.span().span_context().is_valid();
-        let cx = if has_span {
-            cx
-        } else {
-            cx.with_remote_span_context(placeholder(&run))
-        };
-        cx.with_parent_run(run)
+        let span = span.unwrap_or_else(|| placeholder(&run));
+        cx.with_remote_span_context(span).with_parent_run(run)
     }
 
     fn fields(&self) -> FieldIter<'_> {

@@ -6,7 +6,7 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use super::identity::Identity;
 use super::ids::marked;
-use crate::trace::{Sampler, is_switched_off};
+use crate::trace::{Sampler, is_left_out, is_switched_off};
 
 /// Decides for whole traces, as the native runs of the same program do.
 ///
@@ -16,6 +16,7 @@ use crate::trace::{Sampler, is_switched_off};
 /// | a span of this process | what was decided for it |
 /// | a run, of this process or of a caller's header | [`Sampler`], by the id of its trace |
 /// | a span of a caller who sent no run | the `sampled` flag of `traceparent` |
+/// | a run of [`Parent::LeftOut`](crate::trace::Parent::LeftOut) | it: no span is kept |
 /// | nothing | [`Sampler`], by the id of the new trace |
 ///
 /// So a trace of which a part is native is kept whole or not at all, in every service with the same rate.
@@ -54,7 +55,7 @@ impl WholeTraces {
         match (run, span) {
             (Some(run), _) => self.sampler.keeps(run.trace_id().0),
             (None, Some(remote)) => remote.is_sampled(),
-            (None, None) => self.sampler.keeps(marked(trace).0),
+            (None, None) => !is_left_out() && self.sampler.keeps(marked(trace).0),
         }
     }
 }

@@ -112,6 +112,12 @@ pub(crate) fn is_switched_off() -> bool {
     surroundings().is_off()
 }
 
+/// Returns true below a run that is left out: its tracer records, and the run has no place in any trace.
+#[cfg(feature = "otel")]
+pub(crate) fn is_left_out() -> bool {
+    current().is_some_and(|run| !run.has_place() && run.tracer().is_enabled())
+}
+
 /// Calls `work` with `run` as the current run of this thread.
 pub fn with_run<T>(run: &RunTree, work: impl FnOnce() -> T) -> T {
     let _entered = Entered::run(run.clone());

@@ -48,13 +48,13 @@ pub use builder::{CLOCK_SKEW, RunBuilder};
 pub use carry::{Ambient, Carried, InRun, TraceFutureExt, carry};
 #[cfg(feature = "client")]
 pub use carry::{JoinSet, spawn, spawn_blocking};
-#[cfg(feature = "otel")]
-pub(crate) use current::is_switched_off;
 #[cfg(feature = "macros")]
 pub(crate) use current::tracer_here;
 #[cfg(feature = "tracing_layer")]
 pub(crate) use current::{Entered, enter};
 pub use current::{add_metadata, current, with_run};
+#[cfg(feature = "otel")]
+pub(crate) use current::{is_left_out, is_switched_off};
 pub use gate::GateCounts;
 pub use process::{AlreadyInstalled, DefaultGuard, configure, default_tracer, install_default};
 pub use provider::{Anthropic, Gemini, OpenAi, Provider};

@@ -12,8 +12,9 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::entered;
+use super::failure::Failure;
 use super::fields::Fields;
-use super::reading::{Told, read};
+use super::reading::read;
 use super::start::{Above, Pending, Spanned};
 use crate::model::{Clock as _, JsonMap, NEW_TOKEN, SystemClock};
 #[cfg(feature = "otel")]
@@ -158,11 +159,13 @@ where
             // Extensions hold one of a type, and inserting a second one panics.
             return;
         }
+        let mut failure = Failure::default();
+        failure.absorb(&mut told);
         span.extensions_mut().insert(Spanned {
             layer: self.number,
             run: None,
             usage: std::mem::take(&mut told.usage),
-            failure: failure(&mut told),
+            failure,
             pending: Some(Pending {
                 name: attributes.metadata().name(),
                 told,
@@ -195,8 +198,7 @@ where
                 pending.told.absorb(told);
                 return;
             }
-            let failed = failure(&mut told);
-            spanned.failure = spanned.failure.take().or(failed);
+            spanned.failure.absorb(&mut told);
             if let Some(pending) = &mut spanned.pending {
                 pending.told.rename(&mut told);
             }
@@ -268,7 +270,7 @@ where
             let why = told_error(message.as_deref(), &fields);
             let mut extensions = span.extensions_mut();
             if let Some(spanned) = self.own(&mut extensions) {
-                spanned.failure.get_or_insert(why);
+                spanned.failure.by_event(why);
             }
         }
         let level = event.metadata().level().as_str();
@@ -299,21 +301,11 @@ where
         if let Some(usage) = usage.usage() {
             run.set_usage(usage);
         }
-        match failure {
+        match failure.why() {
             Some(why) => run.fail(why),
             None => run.end(),
         }
     }
-}
-
-/// Returns why a span failed, if its fields say that it did.
-fn failure(told: &mut Told) -> Option<String> {
-    if !told.failed {
-        return None;
-    }
-    let kind = told.metadata.get("error.type").and_then(Value::as_str);
-    let why = told.failure.take().or_else(|| kind.map(str::to_owned));
-    Some(why.unwrap_or_else(|| "the span's status is an error".to_owned()))
 }
 
 /// Returns what an event at the level of errors says.

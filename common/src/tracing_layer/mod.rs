@@ -35,6 +35,7 @@
 //! error.
 
 mod entered;
+mod failure;
 mod fields;
 mod layer;
 mod reading;

@@ -6,6 +6,7 @@ use tracing::span::Id;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{ExtensionsMut, LookupSpan};
 
+use super::failure::Failure;
 use super::layer::RunLayer;
 use super::reading::{Counts, Told};
 #[cfg(feature = "otel")]
@@ -22,7 +23,7 @@ pub(super) struct Spanned {
     // What it starts with.
     pub(super) pending: Option<Pending>,
     pub(super) usage: Counts,
-    pub(super) failure: Option<String>,
+    pub(super) failure: Failure,
 }
 
 pub(super) struct Pending {

@@ -1,5 +1,7 @@
 //! Bytes into spans.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use chrono::DateTime;
 use prost::Message as _;
@@ -80,7 +82,8 @@ pub(super) struct ReadSpan {
     pub(super) start: Timestamp,
     pub(super) end: Option<Timestamp>,
     pub(super) attributes: JsonMap,
-    pub(super) resource: JsonMap,
+    // One for all spans of a resource, of which there may be many.
+    pub(super) resource: Arc<JsonMap>,
     pub(super) events: Vec<SpanEvent>,
     /// The status's message, if the status is an error.
     pub(super) failed: Option<String>,
@@ -105,14 +108,14 @@ pub(super) fn spans(form: Form, body: &Bytes) -> Result<Vec<Result<ReadSpan, Str
     let mut read = Vec::new();
     for group in request.resource_spans {
         let resource = group.resource.unwrap_or_default().attributes;
-        let resource = map(resource);
+        let resource = Arc::new(map(resource));
         let spans = group.scope_spans.into_iter().flat_map(|scope| scope.spans);
         read.extend(spans.map(|span| one(span, &resource)));
     }
     Ok(read)
 }
 
-fn one(span: Span, resource: &JsonMap) -> Result<ReadSpan, String> {
+fn one(span: Span, resource: &Arc<JsonMap>) -> Result<ReadSpan, String> {
     let name = span.name;
     let trace: [u8; 16] = filled(&span.trace_id)
         .ok_or_else(|| format!("span {name:?} has no trace id of 16 bytes"))?;

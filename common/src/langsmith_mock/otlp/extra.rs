@@ -9,7 +9,7 @@ use crate::model::JsonMap;
 pub(super) fn metadata(reader: &Reader<'_>) -> JsonMap {
     let span = reader.span;
     let mut metadata = match reader.mapping {
-        SpanMapping::Hosted => span.resource.clone(),
+        SpanMapping::Hosted => (*span.resource).clone(),
         SpanMapping::CollectorProxy { .. } => JsonMap::new(),
     };
     metadata.remove("langsmith.internal_provider");
