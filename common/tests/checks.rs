@@ -117,7 +117,8 @@ fn what_is_demanded_of_a_run_is_told_in_the_order_of_the_demands() {
         ),
         (
             answer().below("retrieve"),
-            "run `answer` has no parent: it was started as a root; begin it with `child` of `retrieve`",
+            "run `answer` has no parent: it was started as a root; begin it with `child` of `retrieve`, \
+             or carry that run to where it starts",
         ),
         (
             answer().within_parent(),

@@ -38,7 +38,8 @@ async fn as_shipped_it_fails_and_shows_both_trees() {
     assert_eq!(
         check.first_wrong(),
         Some(
-            "run `look up` has no parent: it was started as a root; begin it with `child` of `answer`"
+            "run `look up` has no parent: it was started as a root; begin it with `child` of `answer`, \
+             or carry that run to where it starts"
         )
     );
     let text = check.to_string();

@@ -177,7 +177,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
         (
             Attempt::AnswerApart,
             "run `write answer` has no parent: it was started as a root; begin it with `child` of \
-             `generator`",
+             `generator`, or carry that run to where it starts",
         ),
     ];
     for (tried, sentence) in wrong {

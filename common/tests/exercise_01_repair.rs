@@ -165,7 +165,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
                 call: Calling::UnderCall,
             },
             "run `search docs` has no parent: it was started as a root; begin it with `child` of \
-             `retriever`",
+             `retriever`, or carry that run to where it starts",
         ),
         (
             Attempt {

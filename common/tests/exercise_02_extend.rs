@@ -158,7 +158,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
         (
             Attempt::Apart,
             "run `chat gpt-4o-mini` has no parent: it was started as a root; begin it with `child` \
-             of `gateway`",
+             of `gateway`, or carry that run to where it starts",
         ),
         (
             Attempt::NoUsage,

@@ -18,6 +18,8 @@ enum Attempt {
     FailureHidden,
     /// The second attempt begins before the first has ended.
     AtTheSameTime,
+    /// It is tried again at once, past the queue.
+    InPlace,
     /// It is tried a third time, though the second was good.
     OnceMore,
     /// The worker's runs are the gateway's.
@@ -50,6 +52,13 @@ async fn attempt(attempt: Attempt) -> Check {
         Attempt::WithoutContext => None,
         _ => asked.clone(),
     };
+    let third = || async {
+        begin("page 3, attempt 1", asked.clone()).end();
+        pause(1).await;
+    };
+    if attempt != Attempt::InPlace {
+        third().await;
+    }
     if attempt != Attempt::AsShipped {
         let second = begin("page 2, attempt 2", parent);
         pause(1).await;
@@ -61,7 +70,9 @@ async fn attempt(attempt: Attempt) -> Check {
     if attempt == Attempt::OnceMore {
         begin("page 2, attempt 3", asked.clone()).end();
     }
-    begin("page 3, attempt 1", asked.clone()).end();
+    if attempt == Attempt::InPlace {
+        third().await;
+    }
     enqueue.end();
     lesson.check("03.extend").await
 }
@@ -99,6 +110,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
             "run `page 2, attempt 1` ended without an error",
         ),
         (Attempt::AtTheSameTime, "run `page 2, attempt 2` began "),
+        (Attempt::InPlace, "run `page 2, attempt 2` began "),
         (Attempt::OnceMore, "run `page 2, attempt 3` arrived as well"),
         (
             Attempt::InTheGateway,

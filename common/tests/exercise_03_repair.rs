@@ -20,6 +20,8 @@ enum Attempt {
     Cancelled,
     /// The stream is traced below the run of the whole service's caller.
     BesideTheGenerator,
+    /// The text is gathered before it is sent.
+    InOnePiece,
     /// Each token is a run.
     TokenByToken,
 }
@@ -34,6 +36,9 @@ async fn attempt(attempt: Attempt) -> Check {
         _ => generator.child("search docs"),
     };
     search.run_type(RunType::Retriever).start().end();
+    if attempt != Attempt::InOnePiece {
+        generator.new_token();
+    }
     let above = match attempt {
         Attempt::BesideTheGenerator => client.run("write answer").parent(root.context()),
         _ => generator.child("write answer"),
@@ -86,6 +91,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
             Attempt::EndsTooEarly,
             "run `write answer` has no output `content`",
         ),
+        (Attempt::InOnePiece, "run `generator` answered in one piece"),
         (Attempt::AtOnce, "run `write answer` took "),
         (Attempt::Cancelled, "run `write answer` should succeed"),
         (

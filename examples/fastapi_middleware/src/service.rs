@@ -134,7 +134,8 @@ async fn fail(Extension(incoming): Extension<IncomingTrace>) -> StatusCode {
     StatusCode::INTERNAL_SERVER_ERROR
 }
 
-/// Streams. The request's run would end with the head of the response, so the body takes it along.
+/// Streams. The layer keeps the request's run open until the last byte; the body takes it along to say what came
+/// out.
 async fn streamed(Extension(incoming): Extension<IncomingTrace>) -> Body {
     let run = incoming.keep_open();
     let words = stream::iter(["one ", "trace, ", "to ", "the ", "last ", "word\n"]);

@@ -57,6 +57,11 @@ impl AboutRun {
         self.fact(|run| Fact::Type { run, run_type })
     }
 
+    /// Demands that it streamed: that it says when its first token came.
+    pub fn streamed(self) -> Self {
+        self.fact(|run| Fact::Streamed { run })
+    }
+
     /// Demands that it began after its parent and ended before it.
     pub fn within_parent(self) -> Self {
         self.fact(|run| Fact::Within { run })

@@ -9,7 +9,7 @@ pub(super) fn no_parent(run: &Run, parent: &Run, capture: &Capture) -> String {
     let crosses = service_of(run).filter(|service| Some(*service) != service_of(parent));
     let Some(service) = crosses else {
         return format!(
-            "it was started as a root; begin it with `child` of `{}`",
+            "it was started as a root; begin it with `child` of `{}`, or carry that run to where it starts",
             parent.name
         );
     };

@@ -45,6 +45,9 @@ pub(super) enum Fact {
         run: String,
         millis: u32,
     },
+    Streamed {
+        run: String,
+    },
     Succeeded {
         run: String,
     },
@@ -134,6 +137,7 @@ impl Fact {
             | Self::After { run, .. }
             | Self::Alongside { run, .. }
             | Self::AtLeast { run, .. }
+            | Self::Streamed { run }
             | Self::Succeeded { run }
             | Self::Failed { run, .. }
             | Self::Metadata { run, .. }

@@ -102,6 +102,14 @@ pub(super) fn wrong(fact: &Fact, run: &Run, capture: &Capture) -> Option<Wrong> 
                     .then(|| format!("took {}, and should take {wanted} ms at least: it ended before its work did", millis(took)))
                     .and_then(|sentence| told("too short", "", sentence))
         }
+        Fact::Streamed { .. } => match run.first_token_time() {
+            Some(_) => None,
+            None => told(
+                "in one piece",
+                "a first token",
+                "answered in one piece: its users wait for all of it".to_owned(),
+            ),
+        },
         Fact::Succeeded { .. } => match run.status() {
             RunStatus::Success => None,
             status => told(
