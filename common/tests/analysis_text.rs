@@ -10,13 +10,13 @@ use common::model::{Run, TraceTree};
 #[test]
 fn a_tree_tells_name_type_latency_status_and_service() {
     let expected = "\
-answer                 chain      412 ms  ✗ error: GenerateError: the model gave…  (gateway)
+answer                 chain      412 ms  ✗ error: GenerateError: the model ga…  (gateway)
 ├─ plan the answer     prompt      22 ms  ✓  (gateway)
 ├─ POST /search        chain      150 ms  ✓  (retriever)
 │  ├─ embed query      embedding   38 ms  ✓  (retriever)
 │  └─ find pages       retriever   96 ms  ✓  (retriever)
 └─ POST /write         chain      212 ms  ✗ error: 502 Bad Gateway  (generator)
-   ├─ gpt-5-mini       llm        182 ms  ✗ error: RateLimitError: 429 Too Man…  (generator)
+   ├─ gpt-5-mini       llm        182 ms  ✗ error: RateLimitError: 429 Too M…  (generator)
    └─ parse citations  parser             … pending  (generator)
 ";
     assert_eq!(text_tree(&tree(failing())).to_string(), expected);

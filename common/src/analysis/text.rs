@@ -27,6 +27,8 @@ const MAX_ERROR: usize = 80;
 /// Columns that a page has room for. A longer line has its error cut, to [`MIN_STATUS`] at the shortest.
 const MAX_LINE: usize = 92;
 const MIN_STATUS: usize = 24;
+/// Columns that a latency is counted with, whatever it is: where an error is cut must not depend on it.
+const LATENCY: usize = 8;
 const MAX_WORD: usize = 24;
 
 /// Writes the runs as an indented tree.
@@ -200,7 +202,8 @@ impl fmt::Display for TextTree {
             if self.ids {
                 after.push_str(&format!("  {}", line.id));
             }
-            let room = MAX_LINE.saturating_sub(columns(&text) + 2 + columns(&after));
+            let before = label + run_type + if self.times { LATENCY + 6 } else { 4 };
+            let room = MAX_LINE.saturating_sub(before + columns(&after));
             let status = fit(&line.status, room.max(MIN_STATUS));
             writeln!(f, "{}", format!("{text}  {status}{after}").trim_end())?;
         }
