@@ -99,6 +99,34 @@ fn find(mock: &LangSmithMock, name: &str) -> Run {
 }
 
 #[test]
+fn a_chain_of_spans_is_as_deep_as_512_levels_and_no_deeper() {
+    let id = |n: u64| format!("{:016x}", n + 1);
+    let chain = |deep: u64| -> Vec<Value> {
+        let at = |n: u64| (1_795_342_674_000_000_000 + n * 1_000_000).to_string();
+        (0..deep)
+            .map(|n| {
+                json!({
+                    "traceId": "0102030405060708090a0b0c0d0e0f10", "spanId": id(n),
+                    "parentSpanId": n.checked_sub(1).map_or_else(String::new, id),
+                    "name": format!("level {n}"), "startTimeUnixNano": at(n), "endTimeUnixNano": at(deep),
+                })
+            })
+            .collect()
+    };
+    let (root_first, mut leaf_first) = (chain(600), chain(600));
+    leaf_first.reverse();
+    for sent in [root_first, leaf_first] {
+        let mock = LangSmithMock::builder().unmounted();
+        assert_eq!(post_json(&mock, &spans(&sent)).status, 200);
+        assert_eq!(mock.runs().len(), 512);
+        assert!(mock.tree().find("level 511").is_some());
+        let dropped = mock.violations();
+        assert_eq!(dropped[0].code, V::SpanOrphan);
+        assert!(dropped[0].message.contains("512 levels"), "{}", dropped[0]);
+    }
+}
+
+#[test]
 fn protobuf_and_json_become_the_same_runs() {
     for file in [
         "otel_01_llm_legacy_indexed",

@@ -11,6 +11,10 @@ use crate::langsmith_mock::store::{IngestOutcome, Sender};
 use crate::langsmith_mock::violation::{Violation, ViolationCode};
 use crate::model::{DottedOrder, RunId, Segment, Timestamp};
 
+/// Most levels of a trace of spans. Each level makes the dotted orders below it longer, so that a chain without
+/// a bound would take memory by the square of its length; agents nest some dozens deep.
+const MOST_LEVELS: usize = 512;
+
 /// Where a span stands.
 pub(super) enum Place {
     Known(DottedOrder),
@@ -101,6 +105,10 @@ impl State {
     pub(super) fn settle(&mut self, run: Placeless, order: DottedOrder, at: Timestamp) {
         let mut ready = vec![(run, order)];
         while let Some((run, order)) = ready.pop() {
+            if order.depth() >= MOST_LEVELS {
+                self.drop_orphan(&run, "it is more than 512 levels deep");
+                continue;
+            }
             let (span, id, rehung) = (run.span, run.id, run.rehung);
             // What was not taken in is nobody's parent, though a run of another trace have its id; and of two
             // that were taken in the first one's place counts.
