@@ -1,5 +1,4 @@
-//! The brokers of the lessons' queues, from the system's packages. A lesson does without them and says so;
-//! its tests do not.
+//! The brokers of the lessons' queues, from the system's packages. Lessons and tests do without them and say so.
 
 use std::env;
 use std::fs;
@@ -16,12 +15,20 @@ use crate::progress::Meter;
 /// The programs, named as the packages of Debian and Ubuntu that bring them are.
 const PROGRAMS: [&str; 2] = ["redis-server", "nats-server"];
 
+/// A registry that does not answer costs a minute, not a quarter of an hour.
+const PATIENCE: [&str; 4] = [
+    "--option",
+    "Acquire::http::Timeout=30",
+    "--option",
+    "Acquire::Retries=1",
+];
+
 /// Tells the scripts of packages not to start what they install.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs what is missing, where it may: as root, with apt. Returns why something is still missing.
 pub(crate) fn ensure(workshop: &Workshop) -> Result<Option<String>> {
-    if missing().is_empty() {
+    if are_here() {
         return Ok(None);
     }
     let may_install = rustix::process::geteuid().is_root() && find("apt-get").is_some();
@@ -36,6 +43,11 @@ pub(crate) fn ensure(workshop: &Workshop) -> Result<Option<String>> {
             "{packages} not installed; on Debian and Ubuntu, `sudo apt install {packages}` does it"
         )
     }))
+}
+
+/// Returns true if all brokers are here, so that tests may demand them.
+pub(crate) fn are_here() -> bool {
+    missing().is_empty()
 }
 
 fn missing() -> Vec<&'static str> {
@@ -84,6 +96,7 @@ fn install_arguments() -> Vec<&'static str> {
 fn apt(workshop: &Workshop, meter: &Meter, arguments: &[&str]) -> Result<()> {
     let mut command = child::command("apt-get");
     command
+        .args(PATIENCE)
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive");
     Logged::new("apt-get", workshop.places.log("apt")).run(&mut command, |line| meter.say(line))
