@@ -11,6 +11,7 @@
 //!   ├─ peers/       PythonService, NodeService: processes with the official SDKs
 //!   ├─ queue/       Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
 //!   ├─ llm/         Model, through a real client crate ──► ScriptedLlm, or a provider with WORKBOOK_LLM
+//!   ├─ graph/       Graph: agents as nodes, supersteps, questions; a run for each step, as LangGraph's
 //!   └─ spans/       the same by OpenTelemetry: dialects, Collector (rotel), SpanRelay, FourServices, Joins
 //!   ▼ tree(n): TraceTree ──► pictures · capture(n): runs, headers, losses
 //! check/          check("01.repair") ──► Check ◄── exercises/: facts, hints, why it works
@@ -23,6 +24,7 @@
 
 pub mod check;
 pub mod exercises;
+pub mod graph;
 pub mod kernel;
 mod lesson;
 pub mod llm;
