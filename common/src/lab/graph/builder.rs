@@ -50,6 +50,10 @@ impl GraphBuilder {
 
     /// Adds a node: what it is given is the state, what it gives back an [`Update`], such as a JSON object of the
     /// channels that it changes.
+    ///
+    /// `async |state: State, context: NodeContext| { … }` is one, and so is an `async fn`. One that uses something
+    /// from outside clones it for each call: `move |state: State, context: NodeContext| { let model =
+    /// model.clone(); async move { … } }`.
     pub fn node<W, F, U>(mut self, name: impl Into<String>, work: W) -> Self
     where
         W: Fn(State, NodeContext) -> F + Send + Sync + 'static,
@@ -70,7 +74,8 @@ impl GraphBuilder {
     /// Adds a graph as a node. It begins with the state of this one; what it has changed when it finishes is the
     /// node's update, of channels with [`append`](Reducer::append) or [`sum`](Reducer::sum) what it has added.
     pub fn subgraph(mut self, name: impl Into<String>, graph: &Graph) -> Self {
-        self.nodes.push((name.into(), Work::Subgraph(graph.clone())));
+        self.nodes
+            .push((name.into(), Work::Subgraph(graph.clone())));
         self
     }
 
@@ -169,7 +174,10 @@ impl GraphBuilder {
             let triggers = std::iter::once(format!("branch:to:{name}"))
                 .chain(joins.map(Join::trigger))
                 .collect();
-            if nodes.insert(name.clone(), Node { work, triggers }).is_some() {
+            if nodes
+                .insert(name.clone(), Node { work, triggers })
+                .is_some()
+            {
                 return Err(CompileError::Duplicate(name));
             }
         }
@@ -195,7 +203,9 @@ impl Plan {
         let knows = |node: &str, by: &dyn Fn() -> String| {
             let known = named.contains(node) || node == START || node == END;
             let (node, by) = (node.to_owned(), by());
-            known.then_some(()).ok_or(CompileError::Unknown { node, by })
+            known
+                .then_some(())
+                .ok_or(CompileError::Unknown { node, by })
         };
         let runs = |from: &str, to: &str, by: &dyn Fn() -> String| {
             knows(from, by)?;

@@ -202,24 +202,32 @@ impl NodeContext {
                 json!({"model_name": call.model, "finish_reason": finish});
             Ok(reply)
         };
-        let reply = work.traced_with(run, |run, reply: &Result<ModelReply, NodeError>| match reply {
-            Ok(reply) => {
-                if let Some(usage) = &reply.usage {
-                    run.set_usage(usage.clone());
+        // As in LangChain, nothing is known of a stream as a whole.
+        let output = match self.is_streamed() {
+            true => Value::Null,
+            false => json!({"model_name": call.model}),
+        };
+        let reply = work.traced_with(
+            run,
+            |run, reply: &Result<ModelReply, NodeError>| match reply {
+                Ok(reply) => {
+                    if let Some(usage) = &reply.usage {
+                        run.set_usage(usage.clone());
+                    }
+                    run.end_with(json!({
+                        "generations": [[{
+                            "text": reply.message["content"], "generation_info": null,
+                            "type": "ChatGeneration",
+                            "message": message::constructor(&reply.message),
+                        }]],
+                        "llm_output": output,
+                        "run": null,
+                        "type": "LLMResult",
+                    }));
                 }
-                run.end_with(json!({
-                    "generations": [[{
-                        "text": reply.message["content"], "generation_info": null,
-                        "type": "ChatGeneration",
-                        "message": message::constructor(&reply.message),
-                    }]],
-                    "llm_output": {"model_name": call.model},
-                    "run": null,
-                    "type": "LLMResult",
-                }));
-            }
-            Err(error) => end_with(run, error, self.namespace()),
-        });
+                Err(error) => end_with(run, error, self.namespace()),
+            },
+        );
         reply.await.map(|reply| reply.message)
     }
 }

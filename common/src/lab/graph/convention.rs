@@ -85,9 +85,8 @@ pub(super) fn python(value: &Value) -> String {
         Value::String(text) => quoted(text),
         Value::Array(items) => format!("[{}]", list(&mut items.iter().map(python))),
         Value::Object(map) => {
-            let pair = |(key, value): (&String, &Value)| {
-                format!("{}: {}", quoted(key), python(value))
-            };
+            let pair =
+                |(key, value): (&String, &Value)| format!("{}: {}", quoted(key), python(value));
             format!("{{{}}}", list(&mut map.iter().map(pair)))
         }
     }

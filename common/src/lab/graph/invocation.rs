@@ -142,8 +142,10 @@ impl Invocation {
     }
 
     /// Runs the graph, and tells what happens while it happens.
+    ///
+    /// What is current here is current in the graph, wherever the stream is polled.
     pub fn stream(self) -> GraphEvents {
-        GraphEvents::of(|events| self.start(Some(events)))
+        GraphEvents::of(|events| self.start(Some(events)).in_current_run().boxed())
     }
 
     fn start(self, events: Option<Events>) -> BoxFuture<'static, Result<Outcome, GraphError>> {
@@ -161,8 +163,7 @@ impl Invocation {
                 .traced_with(run, end_of_graph)
                 .await
         };
-        // What is current here, wherever it is polled.
-        run.in_current_run().boxed()
+        run.boxed()
     }
 
     fn run(&self) -> RunBuilder {

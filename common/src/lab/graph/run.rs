@@ -14,7 +14,7 @@ use super::convention::task_id;
 use super::error::{GraphError, NodeError, Why};
 use super::event::{Events, GraphEvent};
 use super::invocation::{Begin, Outcome};
-use super::route::{END, SendTo, START, Target};
+use super::route::{END, START, SendTo, Target};
 use super::state::State;
 use super::superstep::{enter, superstep};
 use crate::trace::RunTree;
@@ -89,7 +89,12 @@ async fn steps(
             };
             let targets = enter(&graph, &run, &point, &around);
             let targets = targets.map_err(|error| failed(START, step - 1, error))?;
-            plan_next(&graph, &mut point, &around, vec![(START.to_owned(), targets)]);
+            plan_next(
+                &graph,
+                &mut point,
+                &around,
+                vec![(START.to_owned(), targets)],
+            );
             point
         }
         Begin::Answer(answer) => {
@@ -131,11 +136,7 @@ fn updates(point: &Checkpoint) -> Vec<(&str, &Value)> {
     done.collect()
 }
 
-fn interrupted(
-    graph: &Graph,
-    around: &Around,
-    point: &Checkpoint,
-) -> Result<Outcome, GraphError> {
+fn interrupted(graph: &Graph, around: &Around, point: &Checkpoint) -> Result<Outcome, GraphError> {
     let asks = point.tasks.iter().find(|task| task.question().is_some());
     let (Some(task), Some(thread)) = (asks, &around.thread) else {
         let node = asks.map_or_else(String::new, |task| task.node.clone());
@@ -195,7 +196,13 @@ fn plan_next(
     pulled.remove(END);
     sent.retain(|send| send.node != END);
     let task = |node: String, sent: Option<(usize, Value)>| Task {
-        id: task_id(point.seed, &around.ns, point.step, &node, sent.as_ref().map(|it| it.0)),
+        id: task_id(
+            point.seed,
+            &around.ns,
+            point.step,
+            &node,
+            sent.as_ref().map(|it| it.0),
+        ),
         node,
         sent,
         answers: Vec::new(),

@@ -66,7 +66,9 @@ impl GraphShape {
                 (Some(label), true) => {
                     writeln!(text, "\t{from} -. \"{}\" .-> {to};", shown(label))
                 }
-                (Some(label), false) => writeln!(text, "\t{from} -- \"{}\" --> {to};", shown(label)),
+                (Some(label), false) => {
+                    writeln!(text, "\t{from} -- \"{}\" --> {to};", shown(label))
+                }
                 (None, true) => writeln!(text, "\t{from} -.-> {to};"),
                 (None, false) => writeln!(text, "\t{from} --> {to};"),
             };

@@ -39,7 +39,12 @@ pub(super) async fn superstep(
     let is_due = |task: &&Task| task.progress == Progress::Due;
     around.tell(|| GraphEvent::StepBegan {
         step,
-        nodes: point.tasks.iter().filter(is_due).map(|task| task.node.clone()).collect(),
+        nodes: point
+            .tasks
+            .iter()
+            .filter(is_due)
+            .map(|task| task.node.clone())
+            .collect(),
         within: around.within.clone(),
     });
     let tasks = point.tasks.iter().enumerate();
@@ -52,11 +57,14 @@ pub(super) async fn superstep(
         .collect();
     let mut progress = Vec::new();
     while let Some((index, done)) = running.next().await {
-        progress.push((index, match done {
-            Ok(Done { values, next, .. }) => Progress::Done { values, next },
-            Err(NodeError(Why::Asks(question))) => Progress::Asks(question),
-            Err(error) => return Err(failed(&point.tasks[index].node, step, error)),
-        }));
+        progress.push((
+            index,
+            match done {
+                Ok(Done { values, next, .. }) => Progress::Done { values, next },
+                Err(NodeError(Why::Asks(question))) => Progress::Asks(question),
+                Err(error) => return Err(failed(&point.tasks[index].node, step, error)),
+            },
+        ));
     }
     drop(running);
     for (index, progress) in progress {
@@ -170,7 +178,9 @@ fn leave(
         let said = catch_unwind(AssertUnwindSafe(decide)).map_err(|panic| panicked(&*panic));
         let said = said.and_then(|route| {
             let told = json!({"output": route.told()});
-            router.read(route, &graph.plan).map(|targets| (told, targets))
+            router
+                .read(route, &graph.plan)
+                .map(|targets| (told, targets))
         });
         match said {
             Ok((told, targets)) => {
