@@ -58,22 +58,10 @@ async fn a_call_over_stdio_is_one_trace_through_two_processes() {
     let tree = lesson.mock().tree();
     assert!(tree.is_whole());
     let run = |name| tree.find(name).expect("arrived");
-    assert_eq!(run("search_docs").inputs, Some(question.clone().into()));
-    assert_eq!(
-        run("search_docs")
-            .outputs
-            .as_ref()
-            .map(|outputs| json!(outputs)),
-        Some(json!({"output": found}))
-    );
-    assert_eq!(
-        run("read_page")
-            .outputs
-            .as_ref()
-            .map(|outputs| json!(outputs)),
-        Some(json!({"output": page}))
-    );
-    assert_eq!(run("tools/call search_docs").inputs, Some(question.into()));
+    assert_eq!(json!(run("search_docs").inputs), question);
+    assert_eq!(json!(run("search_docs").outputs), json!({"output": found}));
+    assert_eq!(json!(run("read_page").outputs), json!({"output": page}));
+    assert_eq!(json!(run("tools/call search_docs").inputs), question);
     for run in tree.nodes().iter().map(|node| &node.run) {
         assert_eq!(run.project.as_deref(), Some("workbook-mcp"), "{}", run.name);
         assert_eq!(run.extra.metadata["user"], "ada", "{}", run.name);
@@ -473,11 +461,11 @@ async fn on_sigterm_the_server_gives_up_its_calls_and_sends_their_ends() {
 }
 
 /// Starts a server in this process and says `initialize` to it, by hand.
-async fn by_hand(server: &McpServer) -> (tokio::io::WriteHalf<tokio::io::DuplexStream>, Lines) {
+async fn by_hand(server: &McpServer) -> (Writing, Lines, tokio::task::JoinHandle<()>) {
     let (ours, theirs) = tokio::io::duplex(1 << 22);
     let (read, write) = tokio::io::split(theirs);
     let server = server.clone();
-    tokio::spawn(async move { server.serve(read, write).await });
+    let serving = tokio::spawn(async move { server.serve(read, write).await });
     let (read, mut write) = tokio::io::split(ours);
     let mut lines = tokio::io::BufReader::new(read).lines();
     for line in &HURRIED[..2] {
@@ -487,9 +475,10 @@ async fn by_hand(server: &McpServer) -> (tokio::io::WriteHalf<tokio::io::DuplexS
             .expect("written");
     }
     lines.next_line().await.expect("a line").expect("an answer");
-    (write, lines)
+    (write, lines, serving)
 }
 
+type Writing = tokio::io::WriteHalf<tokio::io::DuplexStream>;
 type Lines = tokio::io::Lines<tokio::io::BufReader<tokio::io::ReadHalf<tokio::io::DuplexStream>>>;
 
 #[tokio::test]
@@ -498,7 +487,7 @@ async fn whatever_stands_in_meta_the_call_is_answered_and_what_is_not_believed_i
     let ours = trusting();
     let server = McpServer::new("tools", &lesson.client("tools"), ours.clone());
     let server = docs_tools(server, Duration::ZERO);
-    let (mut write, mut lines) = by_hand(&server).await;
+    let (mut write, mut lines, serving) = by_hand(&server).await;
     let order = "20261122T100538926531Z01a202b7-f0ee-7646-9e7b-a245c1fc89c2";
     let megabyte = "x".repeat(1 << 20);
     let metas = [
@@ -510,7 +499,7 @@ async fn whatever_stands_in_meta_the_call_is_answered_and_what_is_not_believed_i
         json!({"langsmith-trace": order, "Langsmith-Trace": order}),
         json!({"langsmith-trace": order, "baggage": format!("langsmith-metadata={megabyte}")}),
         json!({"langsmith-trace": order, "baggage": "langsmith-project=payroll,langsmith-api_url=http%3A%2F%2Fevil"}),
-        json!({(megabyte): megabyte}),
+        json!({(megabyte.clone()): megabyte}),
     ];
     for (id, meta) in metas.iter().enumerate() {
         let call = json!({
@@ -577,6 +566,9 @@ async fn whatever_stands_in_meta_the_call_is_answered_and_what_is_not_believed_i
             break;
         }
     }
+    drop((write, lines));
+    serving.await.expect("it ends when the pipe does");
+    assert_eq!(lesson.tree(metas.len() + 1).await.len(), metas.len() + 1);
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 
 mod mcp_support;
 
+use std::time::Duration;
+
 use common::prelude::*;
 use common::propagation::Egress;
 use mcp_support::{begun, drawn, trusting};
@@ -118,8 +120,10 @@ async fn fifty_calls_at_once_over_http_each_keep_their_own_parent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_of_http_that_is_killed_in_the_middle_of_a_call_ends_the_tool_run_once() {
     let lesson = Lesson::start("mcp-http-killed").await;
-    let server = ToolServer::start_with(&lesson.peer_env(), std::time::Duration::from_secs(600));
-    let server = server.await.expect("it starts");
+    let (env, for_ever) = (lesson.peer_env(), Duration::from_secs(600));
+    let server = ToolServer::start_with(&env, for_ever)
+        .await
+        .expect("it starts");
     let tools = McpTools::http(&server.url()).await.expect("it answers");
     let agent = lesson.client("agent").run("agent").start();
     let mut call = tools

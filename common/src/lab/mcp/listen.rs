@@ -18,6 +18,10 @@ pub const MCP_PATH: &str = "/mcp";
 /// child waits three, and three more after SIGTERM, before it kills.
 pub const SERVER_FLUSH: Duration = Duration::from_secs(5);
 
+/// How long a client is told to wait before it asks again for an answer that broke off. With rmcp's three
+/// seconds, it would notice late that the server is gone.
+const RETRY: Duration = Duration::from_millis(200);
+
 /// How long a server that ends waits for calls that were given up to notice it.
 const GIVEN_UP: Duration = Duration::from_millis(500);
 
@@ -53,7 +57,7 @@ impl McpServer {
         let service = StreamableHttpService::new(
             move || Ok(server.clone()),
             LocalSessionManager::default().into(),
-            StreamableHttpServerConfig::default(),
+            StreamableHttpServerConfig::default().with_sse_retry(Some(RETRY)),
         );
         Router::new().nest_service(MCP_PATH, service)
     }

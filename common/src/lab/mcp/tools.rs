@@ -9,6 +9,7 @@ use http::Uri;
 use rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use rmcp::service::{Peer, RunningService};
 use rmcp::transport::async_rw::AsyncRwTransport;
+use rmcp::transport::common::client_side_sse::ExponentialBackoff;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess, Transport};
 use rmcp::{RoleClient, ServiceExt as _};
@@ -137,7 +138,8 @@ impl McpTools {
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| McpError::Connect(error.to_string()))?;
-        let config = StreamableHttpClientTransportConfig::with_uri(url);
+        let mut config = StreamableHttpClientTransportConfig::with_uri(url);
+        config.retry_config = Arc::new(reconnecting());
         let transport = StreamableHttpClientTransport::with_client(http, config);
         Self::connect(transport, None, Way::Http { host, port }).await
     }
@@ -259,6 +261,15 @@ impl McpTools {
             Way::Http { host, port } => self.rules.egress.decide(host.as_deref(), *port),
         }
     }
+}
+
+/// An answer whose stream broke off is asked for again: three times, within a second. rmcp alone would go on
+/// for ever, and a server that is gone would be noticed when time is up.
+fn reconnecting() -> ExponentialBackoff {
+    let mut policy = ExponentialBackoff::default();
+    policy.max_times = Some(3);
+    policy.base_duration = Duration::from_millis(100);
+    policy
 }
 
 impl fmt::Display for McpTools {
