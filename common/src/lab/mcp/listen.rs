@@ -54,9 +54,11 @@ impl McpServer {
     /// hosts of this machine are answered, so that no web page of elsewhere can ask.
     pub fn router(&self) -> Router {
         let server = self.clone();
+        let mut sessions = LocalSessionManager::default();
+        sessions.session_config.sse_retry = Some(RETRY);
         let service = StreamableHttpService::new(
             move || Ok(server.clone()),
-            LocalSessionManager::default().into(),
+            sessions.into(),
             StreamableHttpServerConfig::default().with_sse_retry(Some(RETRY)),
         );
         Router::new().nest_service(MCP_PATH, service)
