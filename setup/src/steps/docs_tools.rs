@@ -86,7 +86,8 @@ mod tests {
     fn the_program_is_named_by_cargo_not_guessed() {
         let line = r#"{"reason":"compiler-artifact","target":{"name":"docs-tools"},"executable":"/t/debug/docs-tools"}"#;
         assert_eq!(executable(line), Some("/t/debug/docs-tools".into()));
-        let library = r#"{"reason":"compiler-artifact","target":{"name":"common"},"executable":null}"#;
+        let library =
+            r#"{"reason":"compiler-artifact","target":{"name":"common"},"executable":null}"#;
         assert_eq!(executable(library), None);
     }
 }
