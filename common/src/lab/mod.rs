@@ -10,6 +10,7 @@
 //!   ├─ services/    Browser ──► HeaderProxy ──headers──► Service (axum, port 0)
 //!   ├─ peers/       PythonService, NodeService: processes with the official SDKs
 //!   ├─ queue/       Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
+//!   ├─ mcp/         McpTools: a tool run for each call ──`_meta`──► McpServer, in this process or ToolServer's
 //!   ├─ llm/         Model, through a real client crate ──► ScriptedLlm, or a provider with WORKBOOK_LLM
 //!   ├─ graph/       Graph: agents as nodes, supersteps, questions; a run for each step, as LangGraph's
 //!   └─ spans/       the same by OpenTelemetry: dialects, Collector (rotel), SpanRelay, FourServices, Joins
@@ -28,6 +29,7 @@ pub mod graph;
 pub mod kernel;
 mod lesson;
 pub mod llm;
+mod mcp;
 mod peers;
 mod progress;
 mod queue;
@@ -37,6 +39,10 @@ pub mod story;
 mod turns;
 
 pub use lesson::{Finding, Lesson, Misconfiguration, Preflight, Target, Weight};
+pub use mcp::{
+    CALL_TIMEOUT, MCP_PATH, McpError, McpServer, McpTools, SERVER_FLUSH, TOOLS_VARIABLE, ToolCall,
+    ToolError, ToolInfo, ToolServer, docs_tools,
+};
 pub use peers::{NodeService, PeerEnv, PeerError, PythonService};
 pub use progress::{LessonCard, PROGRESS_VARIABLE};
 pub use queue::{

@@ -14,5 +14,6 @@ mod python;
 pub use env::PeerEnv;
 pub(super) use node::NO_NODE;
 pub use node::NodeService;
+pub(super) use peer::Peer;
 pub use peer::PeerError;
 pub use python::PythonService;

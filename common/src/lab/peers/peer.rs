@@ -30,7 +30,7 @@ const LAST_WORDS: usize = 12;
 
 /// A service in a process of its own. It ends with this handle, and with the process that holds it.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(in crate::lab) struct Peer {
     /// What it is, in words: ``Python service `retriever` ``.
     what: String,
     url: String,
@@ -49,7 +49,7 @@ impl Peer {
     ///
     /// The first line on its standard output is `{"url": …, "sdk": …}`, it sends its runs on `POST /flush`,
     /// and it ends when its standard input closes.
-    pub(super) async fn start(
+    pub(in crate::lab) async fn start(
         what: String,
         command: &mut Command,
         missing: PeerError,
@@ -93,12 +93,12 @@ impl Peer {
     }
 
     /// Returns the address of a path of the service.
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(in crate::lab) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 
     /// Returns which SDK the service runs, such as `langsmith 0.15.0`.
-    pub(super) fn sdk(&self) -> &str {
+    pub(in crate::lab) fn sdk(&self) -> &str {
         &self.sdk
     }
 
@@ -106,7 +106,7 @@ impl Peer {
     ///
     /// # Errors
     /// When the service has ended, takes too long, or answers with an error.
-    pub(super) async fn call(
+    pub(in crate::lab) async fn call(
         &self,
         path: &str,
         body: &Value,
@@ -120,12 +120,12 @@ impl Peer {
     ///
     /// # Errors
     /// When the service has ended, takes too long, or answers with an error.
-    pub(super) async fn flush(&self) -> Result<(), PeerError> {
+    pub(in crate::lab) async fn flush(&self) -> Result<(), PeerError> {
         self.send(http().post(self.url("/flush"))).await.map(|_| ())
     }
 
     /// Kills the service without warning, as an out-of-memory killer would.
-    pub(super) fn kill(&self) {
+    pub(in crate::lab) fn kill(&self) {
         let Some(child) = &self.child else { return };
         let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
         // It may have ended already, which is what was asked for.
