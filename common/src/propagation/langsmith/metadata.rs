@@ -3,11 +3,10 @@
 //! The object is first cut into its entries without being parsed, so that an entry that is too deep or
 //! too long costs a look at its bytes and never a recursion, and spoils no other entry.
 
-use std::collections::BTreeSet;
-
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::MetadataRules;
 use crate::model::JsonMap;
 use crate::propagation::extracted::IgnoredEntries;
 use crate::propagation::limits::{
@@ -17,7 +16,7 @@ use crate::propagation::limits::{
 
 pub(super) fn read(
     text: &str,
-    allowed: &BTreeSet<String>,
+    rules: &MetadataRules,
     ignored: &mut IgnoredEntries,
 ) -> JsonMap {
     // Python writes `null` for no metadata.
@@ -25,7 +24,7 @@ pub(super) fn read(
         return JsonMap::new();
     }
     let mut found = IgnoredEntries::default();
-    match read_object(text, allowed, &mut found) {
+    match read_object(text, rules, &mut found) {
         Some(metadata) => {
             ignored.bad_metadata += found.bad_metadata;
             ignored.metadata_limit += found.metadata_limit;
@@ -41,7 +40,7 @@ pub(super) fn read(
 
 fn read_object(
     text: &str,
-    allowed: &BTreeSet<String>,
+    rules: &MetadataRules,
     ignored: &mut IgnoredEntries,
 ) -> Option<JsonMap> {
     let mut metadata = JsonMap::new();
@@ -51,7 +50,10 @@ fn read_object(
             ignored.bad_metadata += 1;
             continue;
         };
-        if is_reserved_metadata(&key) && !allowed.contains(&key) {
+        if rules.leaves_out(&key) {
+            continue;
+        }
+        if is_reserved_metadata(&key) && !rules.allowed.contains(&key) {
             ignored.reserved_metadata += u64::from(!SDK_METADATA.contains(&key.as_str()));
             continue;
         }
@@ -213,7 +215,7 @@ mod tests {
 
     fn read_all(text: &str) -> (Value, IgnoredEntries) {
         let mut ignored = IgnoredEntries::default();
-        let metadata = read(text, &BTreeSet::new(), &mut ignored);
+        let metadata = read(text, &MetadataRules::default(), &mut ignored);
         (Value::Object(metadata), ignored)
     }
 
