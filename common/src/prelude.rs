@@ -39,9 +39,10 @@ pub use crate::lab::llm::{
 };
 #[cfg(feature = "lab")]
 pub use crate::lab::{
-    Browser, Collector, HeaderProxy, Lesson, LessonCard, Misconfiguration, NodeService, PageCall,
-    PeerEnv, PeerError, Preflight, PythonService, Queue, Service, Worker, as_json, http_client,
-    in_rounds, in_turns, kernel::versions, pause, story,
+    AgentEvent, AgentQuestion, Browser, Collector, HeaderProxy, LangGraphAgent, Lesson, LessonCard,
+    Misconfiguration, NodeService, PageCall, PeerEnv, PeerError, Preflight, PythonService, Queue,
+    Recorded, Service, Worker, as_json, called_by_agent, http_client, in_rounds, in_turns,
+    kernel::versions, pause, story,
 };
 #[cfg(all(feature = "lab", feature = "otel"))]
 pub use crate::lab::{Dialect, FourServices, SpanRelay, dialects};

@@ -8,7 +8,7 @@
 //!   ▼ client("gateway") · serve(router) · pipeline("retriever")
 //! story           the docs assistant, which all lessons trace; around it
 //!   ├─ services/    Browser ──► HeaderProxy ──headers──► Service (axum, port 0)
-//!   ├─ peers/       PythonService, NodeService: processes with the official SDKs
+//!   ├─ peers/       PythonService, NodeService: processes with the official SDKs; LangGraphAgent, a real one
 //!   ├─ queue/       Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
 //!   ├─ llm/         Model, through a real client crate ──► ScriptedLlm, or a provider with WORKBOOK_LLM
 //!   └─ spans/       the same by OpenTelemetry: dialects, Collector (rotel), SpanRelay, FourServices, Joins
@@ -35,7 +35,10 @@ pub mod story;
 mod turns;
 
 pub use lesson::{Finding, Lesson, Misconfiguration, Preflight, Target, Weight};
-pub use peers::{NodeService, PeerEnv, PeerError, PythonService};
+pub use peers::{
+    AgentDraft, AgentEvent, AgentEvents, AgentQuestion, LangGraphAgent, NodeService, PeerEnv,
+    PeerError, PythonService, Recorded, called_by_agent,
+};
 pub use progress::{LessonCard, PROGRESS_VARIABLE};
 pub use queue::{
     ATTEMPTS, Attempt, Delivery, Handled, Queue, QueueError, QueueKind, REDELIVER_AFTER, Worker,

@@ -50,7 +50,7 @@ class Told:
 @tool
 async def search_docs(query: str) -> str:
     """Search the documentation."""
-    told = get_runtime(Told).context
+    told = get_runtime(Told).context or Told()
     if told.retriever is None:
         found = find(query)
     elif told.detached:
@@ -79,7 +79,7 @@ with_tools = model.bind_tools(tools)
 async def agent(state: MessagesState, runtime: Runtime[Told]) -> dict[str, list[BaseMessage]]:
     """Ask the model what comes next."""
     ask: Callable[[Any], Awaitable[AIMessage]] = with_tools.ainvoke
-    if runtime.context.doubled:
+    if (runtime.context or Told()).doubled:
         ask = ask_in_a_wrapper
     return {"messages": [await ask(state["messages"])]}
 

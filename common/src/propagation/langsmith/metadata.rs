@@ -14,11 +14,7 @@ use crate::propagation::limits::{
     is_reserved_metadata,
 };
 
-pub(super) fn read(
-    text: &str,
-    rules: &MetadataRules,
-    ignored: &mut IgnoredEntries,
-) -> JsonMap {
+pub(super) fn read(text: &str, rules: &MetadataRules, ignored: &mut IgnoredEntries) -> JsonMap {
     // Python writes `null` for no metadata.
     if text.trim_ascii() == "null" {
         return JsonMap::new();
@@ -38,11 +34,7 @@ pub(super) fn read(
     }
 }
 
-fn read_object(
-    text: &str,
-    rules: &MetadataRules,
-    ignored: &mut IgnoredEntries,
-) -> Option<JsonMap> {
+fn read_object(text: &str, rules: &MetadataRules, ignored: &mut IgnoredEntries) -> Option<JsonMap> {
     let mut metadata = JsonMap::new();
     let mut scan = Scan::new(text)?;
     while let Some(entry) = scan.entry()? {
