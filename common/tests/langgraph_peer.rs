@@ -8,7 +8,7 @@ mod asking_agents;
 
 use std::collections::BTreeSet;
 
-use asking_agents::{Asked, python_is_here, rows, tags};
+use asking_agents::{Asked, assert_sound, python_is_here, rows, tags};
 use common::prelude::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +32,7 @@ async fn rust_asks_a_langgraph_agent_and_the_agent_asks_rust_in_one_trace() {
 
     let tree = asked.lesson.tree(12).await;
     assert!(tree.is_whole(), "{}", text_tree(&tree));
-    assert_eq!(asked.lesson.mock().violations(), []);
+    assert_sound(&asked.lesson);
     assert_eq!(
         rows(&tree),
         [
@@ -139,9 +139,9 @@ async fn the_tools_headers_say_where_in_the_graph_it_is_and_a_service_that_does_
         .name(|_| "retriever".into());
     let credulous = asked.lesson.serve("credulous", story::retriever(layer));
     let mut places = Vec::new();
-    for address in [credulous.url("/retrieve"), asked.retriever.url("/retrieve")] {
+    for service in [&credulous, &asked.retriever] {
         asked.lesson.clear();
-        let question = AgentQuestion::new(story::QUESTION).retriever(address);
+        let question = AgentQuestion::new(story::QUESTION).retriever(service.url("/retrieve"));
         asked
             .ask(
                 &question,
@@ -149,8 +149,8 @@ async fn the_tools_headers_say_where_in_the_graph_it_is_and_a_service_that_does_
             )
             .await;
         let capture = asked.lesson.capture(12).await;
-        let arrival = capture.arrivals().first().expect("a call").clone();
-        let baggage = arrival.header("baggage").expect("told").to_owned();
+        let arrivals = capture.arrivals_at(service.name());
+        let baggage = arrivals[0].header("baggage").expect("told");
         assert!(baggage.contains("langgraph_node"), "{baggage}");
         let run = capture
             .tree()
@@ -325,7 +325,7 @@ async fn a_flow_that_waits_for_a_person_is_two_traces_with_one_thread_and_no_err
             waiting[1].extra.metadata[key]
         );
     }
-    assert_eq!(asked.lesson.mock().violations(), []);
+    assert_sound(&asked.lesson);
 
     let root = asked.supervisor().start();
     let nothing = asked.agent.resume("th-9", true, &root).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use common::model::{Baggage, DottedOrder, JsonMap, LazyBaggage, RunContext};
 use common::propagation::limits::{
-    LANGGRAPH_METADATA, MAX_BAGGAGE_BYTES, MAX_BAGGAGE_MEMBERS, MAX_METADATA_KEYS,
+    LANGGRAPH_METADATA, LANGGRAPH_TAGS, MAX_BAGGAGE_BYTES, MAX_BAGGAGE_MEMBERS, MAX_METADATA_KEYS,
 };
 use common::propagation::{
     Extracted, Extractor, INCOMING_RUN_ID, INCOMING_TRACE_ID, Injector, LangSmithPropagator,
@@ -280,6 +280,29 @@ fn metadata_that_is_left_out_by_its_beginning_is_not_read_and_is_no_event() {
     // What is left out is left out, though it be allowed elsewhere.
     let neither = open_to_all().leave_out_metadata(["thread_", "lang", "check"]);
     assert_eq!(metadata_by(neither), json!({"user": "u1"}));
+}
+
+#[test]
+fn tags_that_are_left_out_by_their_beginning_are_not_read_and_are_no_event() {
+    let told = context(
+        json!({}),
+        &["graph:step:2", "beta", "seq:step:1", "graph"],
+        None,
+    );
+    let headers = open_to_all().headers(&told);
+    let read = |propagator: LangSmithPropagator| {
+        let extracted = propagator.extract(&headers);
+        assert_eq!(extracted.ignored().total(), 0, "{extracted}");
+        extracted.context.expect("valid").baggage.tags.clone()
+    };
+    assert_eq!(
+        read(open_to_all()),
+        ["graph:step:2", "beta", "seq:step:1", "graph"]
+    );
+    assert_eq!(
+        read(open_to_all().leave_out_tags(LANGGRAPH_TAGS)),
+        ["beta", "graph"]
+    );
 }
 
 #[test]

@@ -105,6 +105,15 @@ impl TracingLayer {
         })
     }
 
+    /// Does not read tags that begin like one of these, such as
+    /// [`LANGGRAPH_TAGS`](crate::propagation::limits::LANGGRAPH_TAGS). See
+    /// [`LangSmithPropagator::leave_out_tags`].
+    pub fn leave_out_tags(self, beginnings: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.change(|make| {
+            make.propagator = make.propagator.clone().leave_out_tags(beginnings);
+        })
+    }
+
     /// Reads headers with this propagator, its policy and its allow-lists; call it before the methods
     /// that change those. Its counters are then yours to read.
     pub fn propagator(self, propagator: LangSmithPropagator) -> Self {

@@ -61,6 +61,10 @@ pub const SDK_METADATA: [&str; 1] = ["ls_method"];
 /// Read like any other metadata unless left out.
 pub const LANGGRAPH_METADATA: [&str; 2] = ["langgraph_", "checkpoint_ns"];
 
+/// Beginnings of LangGraph's tags for steps of a graph, for
+/// [`leave_out_tags`](super::LangSmithPropagator::leave_out_tags). Read like any other tag unless left out.
+pub const LANGGRAPH_TAGS: [&str; 2] = ["graph:step:", "seq:step:"];
+
 /// Returns true if metadata of that name is read only when allow-listed.
 pub fn is_reserved_metadata(key: &str) -> bool {
     RESERVED_METADATA.contains(&key)

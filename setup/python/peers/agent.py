@@ -53,6 +53,15 @@ flow = approval_flow()
 kept: dict[str, list[BaseMessage]] = {}
 
 
+# What a caller says of itself is inherited, and this would be the caller's name.
+SERVICE: dict[str, Any] = {"metadata": {"service": "python agent"}}
+
+
+def of_thread(thread_id: str) -> dict[str, Any]:
+    """Name the thread to LangGraph, which makes it metadata of every run."""
+    return SERVICE | {"configurable": {"thread_id": thread_id}}
+
+
 def some_thread() -> str:
     """Name a thread that nobody else has."""
     return str(uuid.uuid4())
@@ -84,7 +93,7 @@ class Question(BaseModel):
 
     def config(self) -> dict[str, Any]:
         """Name the thread to LangGraph, which makes it metadata of every run."""
-        return {"configurable": {"thread_id": self.thread_id}}
+        return of_thread(self.thread_id)
 
     def messages(self) -> dict[str, list[BaseMessage]]:
         """Give the new message."""
@@ -115,7 +124,7 @@ async def post_ask(question: Question) -> dict[str, Any]:
     """Answer a question."""
     if question.unnamed:
         messages = [*kept.get(question.thread_id, []), *question.messages()["messages"]]
-        state = await forgetful.ainvoke({"messages": messages}, context=question.told())
+        state = await forgetful.ainvoke({"messages": messages}, SERVICE, context=question.told())
         kept[question.thread_id] = state["messages"]
     else:
         state = await agent.ainvoke(question.messages(), question.config(), context=question.told())
@@ -155,7 +164,7 @@ async def post_draft(question: Question) -> dict[str, Any]:
 @app.post("/resume")
 async def post_resume(review: Review) -> dict[str, Any]:
     """Go on where the thread waits. It is a trace of its own, and may come days later."""
-    config = {"configurable": {"thread_id": review.thread_id}}
+    config = of_thread(review.thread_id)
     if not (await flow.aget_state(config)).next:
         raise HTTPException(status_code=409, detail=f"nothing waits in thread {review.thread_id}")
     return waiting(await flow.ainvoke(Command(resume=review.approved), config))

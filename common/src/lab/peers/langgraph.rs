@@ -16,7 +16,7 @@ use super::python::PythonService;
 use crate::client::Client;
 use crate::middleware::TracingLayer;
 use crate::propagation::TrustPolicy;
-use crate::propagation::limits::LANGGRAPH_METADATA;
+use crate::propagation::limits::{LANGGRAPH_METADATA, LANGGRAPH_TAGS};
 use crate::trace::RunTree;
 
 /// The header by which the agent's tool says who is calling, and what it says.
@@ -229,6 +229,7 @@ pub fn called_by_agent(client: &Client, project: &str) -> TracingLayer {
         .allow_projects([project])
         .allow_metadata(["thread_id"])
         .leave_out_metadata(LANGGRAPH_METADATA)
+        .leave_out_tags(LANGGRAPH_TAGS)
         .name(|_| "retriever".into())
 }
 

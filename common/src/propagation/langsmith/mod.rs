@@ -61,6 +61,8 @@ struct ReadRules {
     policy: TrustPolicy,
     projects: ProjectAllowList,
     metadata: MetadataRules,
+    // Beginnings of tags that are not read.
+    left_out_tags: BTreeSet<String>,
     // Whoever reads by these rules counts here, though it be later.
     counting: Arc<Counting>,
 }
@@ -76,9 +78,13 @@ struct MetadataRules {
 
 impl MetadataRules {
     fn leaves_out(&self, key: &str) -> bool {
-        let mut beginnings = self.left_out.iter();
-        beginnings.any(|beginning| key.starts_with(beginning.as_str()))
+        begins_like_one_of(&self.left_out, key)
     }
+}
+
+fn begins_like_one_of(beginnings: &BTreeSet<String>, name: &str) -> bool {
+    let mut beginnings = beginnings.iter();
+    beginnings.any(|beginning| name.starts_with(beginning.as_str()))
 }
 
 impl LangSmithPropagator {
@@ -126,11 +132,13 @@ impl LangSmithPropagator {
     /// graph it was, and a service that inherits it looks like a node of the graph, which it is not:
     ///
     /// ```
-    /// use common::propagation::{LangSmithPropagator, TrustPolicy, limits::LANGGRAPH_METADATA};
+    /// use common::propagation::limits::{LANGGRAPH_METADATA, LANGGRAPH_TAGS};
+    /// use common::propagation::{LangSmithPropagator, TrustPolicy};
     ///
     /// let called_by_agents = LangSmithPropagator::new()
     ///     .policy(TrustPolicy::Continue)
-    ///     .leave_out_metadata(LANGGRAPH_METADATA);
+    ///     .leave_out_metadata(LANGGRAPH_METADATA)
+    ///     .leave_out_tags(LANGGRAPH_TAGS);
     /// ```
     #[must_use]
     pub fn leave_out_metadata(
@@ -140,6 +148,19 @@ impl LangSmithPropagator {
         let rules = Arc::make_mut(&mut self.rules);
         let beginnings = beginnings.into_iter().map(Into::into);
         rules.metadata.left_out.extend(beginnings);
+        self
+    }
+
+    /// Does not read tags that begin like one of these, such as
+    /// [`LANGGRAPH_TAGS`](super::limits::LANGGRAPH_TAGS). None by default. What is left out is not counted.
+    #[must_use]
+    pub fn leave_out_tags(
+        mut self,
+        beginnings: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let rules = Arc::make_mut(&mut self.rules);
+        let beginnings = beginnings.into_iter().map(Into::into);
+        rules.left_out_tags.extend(beginnings);
         self
     }
 
