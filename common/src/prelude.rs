@@ -39,9 +39,7 @@ pub use crate::lab::llm::{
 };
 #[cfg(feature = "lab")]
 pub use crate::lab::{
-    Browser, Collector, HeaderProxy, Lesson, LessonCard, McpError, McpServer, McpTools,
-    Misconfiguration, NodeService, PageCall, PeerEnv, PeerError, Preflight, PythonService, Queue,
-    Service, ToolError, ToolServer, Worker, as_json, docs_tools, http_client, in_rounds, in_turns,
+    AgentEvent, AgentQuestion, Browser, Collector, HeaderProxy, LangGraphAgent, Lesson, LessonCard, McpError, McpServer, McpTools, Misconfiguration, NodeService, PageCall, PeerEnv, PeerError, Preflight, PythonService, Queue, Recorded, Service, ToolError, ToolServer, Worker, as_json, called_by_agent, docs_tools, http_client, in_rounds, in_turns,
     kernel::versions, pause, story,
 };
 #[cfg(all(feature = "lab", feature = "otel"))]

@@ -116,6 +116,22 @@ impl Peer {
             .await
     }
 
+    /// Posts JSON below `run`, and returns the answer as soon as it begins.
+    pub(super) async fn open(
+        &self,
+        path: &str,
+        body: &Value,
+        run: &RunTree,
+    ) -> Result<reqwest::Response, PeerError> {
+        self.answer(http().post(self.url(path)).json(body).trace(run))
+            .await
+    }
+
+    /// Gets JSON, below no run.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, PeerError> {
+        self.send(http().get(self.url(path))).await
+    }
+
     /// Asks the service to send the runs it has kept back.
     ///
     /// # Errors
@@ -134,28 +150,35 @@ impl Peer {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, PeerError> {
-        let peer = || self.what.clone();
-        let failed = |error: reqwest::Error| {
-            self.ended().unwrap_or(if error.is_timeout() {
-                PeerError::Slow { peer: peer() }
-            } else {
-                PeerError::Unreachable {
-                    peer: peer(),
-                    why: error.to_string(),
-                }
-            })
-        };
-        let response = request.send().await.map_err(failed)?;
+        let answer = self.answer(request).await?.json().await;
+        answer.map_err(|error| self.failed(&error))
+    }
+
+    async fn answer(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, PeerError> {
+        let response = request.send().await.map_err(|error| self.failed(&error))?;
         let status = response.status();
         if !status.is_success() {
             let body = response.text().await.unwrap_or_default();
             return Err(PeerError::Status {
-                peer: peer(),
+                peer: self.what.clone(),
                 status: status.as_u16(),
                 body,
             });
         }
-        response.json().await.map_err(failed)
+        Ok(response)
+    }
+
+    fn failed(&self, error: &reqwest::Error) -> PeerError {
+        let peer = self.what.clone();
+        self.ended().unwrap_or(if error.is_timeout() {
+            PeerError::Slow { peer }
+        } else {
+            let why = error.to_string();
+            PeerError::Unreachable { peer, why }
+        })
     }
 
     /// Waits for the end of a process that is about to end, and tells how it ended.
