@@ -66,3 +66,42 @@ pub fn decide(
         told: told.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(input: &str, reviewed: bool) -> bool {
+        decide(
+            Approver::Human,
+            reviewed,
+            &mut input.as_bytes(),
+            &mut Vec::new(),
+        )
+        .approved
+    }
+
+    #[test]
+    fn a_human_says_yes_by_return_and_no_by_anything_else_or_by_leaving() {
+        assert!(asked("\n", true) && asked("Yes\n", true));
+        assert!(!asked("n\n", true) && !asked("what?\n", true) && !asked("", true));
+    }
+
+    #[test]
+    fn what_the_reviewer_rejected_goes_out_by_nobodys_word() {
+        assert!(!asked("y\n", false));
+        for approver in [Approver::Flag, Approver::Nobody] {
+            let decision = decide(approver, false, &mut "".as_bytes(), &mut Vec::new());
+            assert!(!decision.approved);
+        }
+    }
+
+    #[test]
+    fn a_human_is_asked_only_if_wanted_and_there() {
+        assert_eq!(Approver::of(false, true, true), Approver::Human);
+        assert_eq!(Approver::of(true, true, true), Approver::Flag);
+        for (interactive, terminal) in [(true, false), (false, true), (false, false)] {
+            assert_eq!(Approver::of(false, interactive, terminal), Approver::Nobody);
+        }
+    }
+}

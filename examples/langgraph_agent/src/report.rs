@@ -43,9 +43,10 @@ pub fn trace(tree: &TraceTree) -> String {
     let input: u64 = used.iter().map(|usage| usage.input_tokens).sum();
     let output: u64 = used.iter().map(|usage| usage.output_tokens).sum();
     format!(
-        "{}\n{} calls of a model: {input} tokens in, {output} out",
+        "{}\n{} {} of a model: {input} tokens in, {output} out",
         text_tree(tree),
-        used.len()
+        used.len(),
+        if used.len() == 1 { "call" } else { "calls" }
     )
 }
 

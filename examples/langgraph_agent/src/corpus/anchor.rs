@@ -1,9 +1,9 @@
 //! Headings as people read them, and as GitHub names them in addresses.
 
-/// Returns a heading as people read it: without the Markdown of links, code and emphasis.
-fn plain(heading: &str) -> String {
-    let mut text = String::with_capacity(heading.len());
-    let mut rest = heading;
+/// Returns a line of Markdown with the words of its links in place of the links.
+pub fn without_links(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut rest = line;
     while let Some(open) = rest.find('[') {
         let link = rest[open + 1..].split_once("](");
         let link = link.and_then(|(label, after)| Some((label, after.split_once(')')?.1)));
@@ -20,7 +20,12 @@ fn plain(heading: &str) -> String {
         }
     }
     text.push_str(rest);
-    text.replace(['`', '*'], "")
+    text
+}
+
+/// Returns a heading as people read it: without the Markdown of links, code and emphasis.
+fn plain(heading: &str) -> String {
+    without_links(heading).replace(['`', '*'], "")
 }
 
 /// Returns a heading for the index and for people: without Markdown, and without emoji, which nobody asks for.

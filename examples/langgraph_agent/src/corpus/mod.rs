@@ -14,7 +14,7 @@ mod section;
 
 use std::path::Path;
 
-pub use self::anchor::{anchor, without_emoji};
+pub use self::anchor::{anchor, without_emoji, without_links};
 pub use self::files::{CorpusError, root};
 pub use self::passage::{Passage, Place, Source};
 pub use self::section::{MOST_CHARACTERS, markdown, notebook};

@@ -4,10 +4,13 @@
 //! the passages that it is given, as *reviewer* it holds the words of each sentence against the passage that the
 //! sentence cites. The program says so. Start at [`scripted`].
 
+mod sentences;
+
 use std::collections::BTreeSet;
 
 use common::lab::llm::{Answer, LlmRequest, ScriptedLlm, TokenTiming};
 
+use self::sentences::{sentences, stems};
 use crate::agents::{Asked, Given, citations};
 use crate::index::Terms;
 
@@ -39,6 +42,8 @@ const ROUTES: [(&str, &[&str]); 3] = [
 const MOST_SENTENCES: usize = 3;
 /// Most that come from one passage.
 const MOST_OF_ONE: usize = 2;
+/// The least score of a sentence, as a share of the best one's.
+const LEAST_OF_BEST: f64 = 0.65;
 /// The least share of a sentence's words that the cited passage must have.
 const LEAST_SHARE: f64 = 0.8;
 
@@ -72,31 +77,51 @@ fn route(asked: &Asked) -> String {
 
 fn write(asked: &Asked) -> String {
     let wanted = stems(&asked.question);
-    let mut scored = Vec::new();
+    let mut found = Vec::new();
     for given in &asked.given {
-        for (place, sentence) in sentences(&given.text).into_iter().enumerate() {
-            let shared = stems(&sentence).intersection(&wanted).count();
-            scored.push((shared, given.number, place, sentence));
-        }
+        let said = sentences(&given.text).into_iter().enumerate();
+        found.extend(said.map(|(place, text)| (given.number, place, stems(&text), text)));
     }
-    // The most words of the question first; of equal ones, the better passage, and what it says first.
-    scored.sort_by_key(|(shared, number, place, _)| (usize::MAX - shared, *number, *place));
-    let mut chosen: Vec<(usize, usize, String)> = Vec::new();
-    for (shared, number, place, sentence) in scored {
+    // A word counts for how rare it is in what was given: `spawn` tells more than `trace`.
+    let weight = |word: &String| {
+        let having = found
+            .iter()
+            .filter(|(_, _, words, _)| words.contains(word))
+            .count();
+        (1.0 + found.len() as f64 / (having as f64 + 0.5)).ln()
+    };
+    let score = |number: usize, words: &BTreeSet<String>| {
+        let shared: f64 = words.intersection(&wanted).map(weight).sum();
+        // A long sentence has any word sooner or later; a passage that was found later fits less.
+        shared / (8.0 + words.len() as f64).sqrt() / (1.0 + 0.2 * number as f64)
+    };
+    let mut scored: Vec<_> = found
+        .iter()
+        .map(|(number, place, words, text)| (score(*number, words), *number, *place, text))
+        .collect();
+    scored.sort_by(|a, b| {
+        b.0.total_cmp(&a.0)
+            .then_with(|| (a.1, a.2).cmp(&(b.1, b.2)))
+    });
+    let best = scored.first().map_or(0.0, |scored| scored.0);
+    let mut chosen: Vec<(usize, usize, &String)> = Vec::new();
+    for (score, number, place, text) in scored {
         let of_one = chosen.iter().filter(|(other, ..)| *other == number).count();
-        if shared > 0 && chosen.len() < MOST_SENTENCES && of_one < MOST_OF_ONE {
-            chosen.push((number, place, sentence));
+        let fits = score > 0.0 && score >= best * LEAST_OF_BEST;
+        if fits && chosen.len() < MOST_SENTENCES && of_one < MOST_OF_ONE {
+            chosen.push((number, place, text));
         }
     }
     chosen.sort();
-    match chosen.is_empty() {
-        true => match asked.given.first() {
+    match (chosen.is_empty(), asked.given.first()) {
+        (
+            true,
             Some(Given {
                 number, citation, ..
-            }) => format!("This is explained in {citation} [{number}]."),
-            None => "The passages do not answer the question.".to_owned(),
-        },
-        false => {
+            }),
+        ) => format!("This is explained in {citation} [{number}]."),
+        (true, None) => "The passages do not answer the question.".to_owned(),
+        (false, _) => {
             let cited = chosen
                 .iter()
                 .map(|(number, _, sentence)| format!("{sentence} [{number}]"));
@@ -132,61 +157,4 @@ fn review(asked: &Asked) -> String {
         true => "REJECTED: it cites nothing".to_owned(),
         false => "APPROVED".to_owned(),
     }
-}
-
-/// Returns the words of a text without their endings, about as the index does.
-fn stems(text: &str) -> BTreeSet<String> {
-    let words: Vec<String> = text
-        .split(|letter: char| !letter.is_alphanumeric())
-        .flat_map(|word| Terms::of(word).words().to_vec())
-        .collect();
-    words.iter().map(|word| stem(word)).collect()
-}
-
-fn stem(word: &str) -> String {
-    let endings = ["ing", "ed", "es", "s"];
-    let cut = endings
-        .iter()
-        .find_map(|ending| word.strip_suffix(ending).filter(|rest| rest.len() > 2));
-    cut.unwrap_or(word).to_owned()
-}
-
-/// Cuts the prose of a passage into sentences: no code, no tables, no Markdown of emphasis, no numbers in brackets.
-fn sentences(text: &str) -> Vec<String> {
-    let mut prose = String::new();
-    let mut in_fence = false;
-    for line in text.lines() {
-        let start = line.trim_start();
-        if start.starts_with("```") || start.starts_with("~~~") {
-            in_fence = !in_fence;
-            prose.push('\n');
-        } else if !in_fence && start.starts_with('|') {
-            prose.push('\n');
-        } else if !in_fence {
-            let item = start.trim_start_matches(['-', '>', '*', ' ']);
-            // An item of a list is a sentence by itself.
-            prose.push(if start.is_empty() || item.len() < start.len() {
-                '\n'
-            } else {
-                ' '
-            });
-            prose.push_str(item);
-        }
-    }
-    let prose = prose.replace("**", "").replace('[', "(").replace(']', ")");
-    let mut found = Vec::new();
-    for paragraph in prose.lines() {
-        let mut rest = paragraph.trim();
-        while !rest.is_empty() {
-            let end = rest
-                .match_indices(['.', '?', '!'])
-                .find(|(at, _)| rest[at + 1..].starts_with(' '));
-            let (sentence, after) = rest.split_at(end.map_or(rest.len(), |(at, _)| at + 1));
-            rest = after.trim_start();
-            // A question answers nothing; what ends with a colon introduces what is cut off here.
-            let tells = sentence.split(' ').count() > 3 && !sentence.ends_with(['?', ':']);
-            found.extend(tells.then(|| sentence.to_owned()));
-        }
-    }
-    found
 }
