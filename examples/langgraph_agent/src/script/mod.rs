@@ -71,7 +71,7 @@ fn route(asked: &Asked) -> String {
     let begins = |start: &&str| terms.words().iter().any(|word| word.starts_with(*start));
     let wanted = ROUTES
         .iter()
-        .filter(|(_, starts)| starts.is_empty() || starts.iter().any(|start| begins(&start)));
+        .filter(|(_, starts)| starts.is_empty() || starts.iter().any(begins));
     wanted.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
