@@ -1,0 +1,53 @@
+//! Write an answer from passages, and from nothing else.
+
+use common::lab::llm::Model;
+
+use super::ask::{AgentError, ask};
+use super::prompt::prompt;
+use super::review::citations;
+use crate::state::{Draft, State, Update};
+
+/// What is said where the documentation has nothing.
+pub const NOTHING: &str = "The documentation has no answer to this.";
+
+const SYSTEM: &str = "You are the writer of a documentation assistant. Answer the question from the passages and \
+    from nothing else, in at most four sentences. Behind each sentence write the number of the passage that it is \
+    from, such as [1]. If the passages do not answer the question, say so.";
+
+/// Writes a draft. Without a good passage no model is asked, and the draft says that there is no answer.
+///
+/// # Errors
+/// If the model does not answer.
+pub async fn write(model: &Model, state: &State) -> Result<Update, AgentError> {
+    let passages = state.passages();
+    let draft = if passages.is_empty() {
+        Draft {
+            text: NOTHING.to_owned(),
+            citations: Vec::new(),
+        }
+    } else {
+        let text = ask(
+            model,
+            "writer",
+            SYSTEM,
+            &prompt(&passages, &state.question, None),
+        )
+        .await?;
+        let cited = citations(&text).into_iter();
+        let place = |number: usize| {
+            passages
+                .get(number.checked_sub(1)?)
+                .map(|hit| hit.passage.citation())
+        };
+        Draft {
+            citations: cited
+                .filter_map(|number| Some((number, place(number)?)))
+                .collect(),
+            text,
+        }
+    };
+    Ok(Update {
+        draft: Some(draft),
+        ..Update::default()
+    })
+}

@@ -1,0 +1,160 @@
+//! What the scripted model says in place of a real one: a function of its prompt, and of nothing else.
+//!
+//! It cannot know answers. As *router* it goes by words, as *writer* it puts an answer together from sentences of
+//! the passages that it is given, as *reviewer* it holds the words of each sentence against the passage that the
+//! sentence cites. The program says so. Start at [`scripted`].
+
+mod sentences;
+
+use std::collections::BTreeSet;
+
+use common::lab::llm::{Answer, LlmRequest, ScriptedLlm, TokenTiming};
+
+use self::sentences::{sentences, stems};
+use crate::agents::{Asked, Given, citations};
+use crate::index::Terms;
+
+/// What the program says of answers from the script.
+pub const NOTE: &str =
+    "The model is scripted: its answers are put together from sentences of the passages.";
+
+/// Words by which the router goes, each the beginning of a word of the question.
+const ROUTES: [(&str, &[&str]); 3] = [
+    ("docs", &[]),
+    ("notebooks", &[]),
+    (
+        "packages",
+        &[
+            "crate",
+            "module",
+            "import",
+            "feature",
+            "example",
+            "fastapi",
+            "express",
+            "middleware",
+            "cargo",
+            "run",
+        ],
+    ),
+];
+/// Most sentences of an answer.
+const MOST_SENTENCES: usize = 3;
+/// Most that come from one passage.
+const MOST_OF_ONE: usize = 2;
+/// The least score of a sentence, as a share of the best one's.
+const LEAST_OF_BEST: f64 = 0.65;
+/// The least share of a sentence's words that the cited passage must have.
+const LEAST_SHARE: f64 = 0.8;
+
+/// Starts a model with this script.
+pub fn scripted(timing: TokenTiming) -> ScriptedLlm {
+    ScriptedLlm::builder().timing(timing).choose(answer).start()
+}
+
+/// Answers a request of one of the agents; of anybody else's, nothing.
+fn answer(request: &LlmRequest) -> Option<Answer> {
+    let system = request.body["messages"][0]["content"].as_str()?;
+    let asked = Asked::read(&request.prompt);
+    let agent = system.strip_prefix("You are the ")?.split(' ').next()?;
+    let text = match agent {
+        "router" => route(&asked),
+        "writer" => write(&asked),
+        "reviewer" => review(&asked),
+        _ => return None,
+    };
+    Some(Answer::text(text))
+}
+
+fn route(asked: &Asked) -> String {
+    let terms = Terms::of(&asked.question);
+    let begins = |start: &&str| terms.words().iter().any(|word| word.starts_with(*start));
+    let wanted = ROUTES
+        .iter()
+        .filter(|(_, starts)| starts.is_empty() || starts.iter().any(begins));
+    wanted.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+fn write(asked: &Asked) -> String {
+    let wanted = stems(&asked.question);
+    let mut found = Vec::new();
+    for given in &asked.given {
+        let said = sentences(&given.text).into_iter().enumerate();
+        found.extend(said.map(|(place, text)| (given.number, place, stems(&text), text)));
+    }
+    // A word counts for how rare it is in what was given: `spawn` tells more than `trace`.
+    let weight = |word: &String| {
+        let having = found
+            .iter()
+            .filter(|(_, _, words, _)| words.contains(word))
+            .count();
+        (1.0 + found.len() as f64 / (having as f64 + 0.5)).ln()
+    };
+    let score = |number: usize, words: &BTreeSet<String>| {
+        let shared: f64 = words.intersection(&wanted).map(weight).sum();
+        // A long sentence has any word sooner or later; a passage that was found later fits less.
+        shared / (8.0 + words.len() as f64).sqrt() / (1.0 + 0.2 * number as f64)
+    };
+    let mut scored: Vec<_> = found
+        .iter()
+        .map(|(number, place, words, text)| (score(*number, words), *number, *place, text))
+        .collect();
+    scored.sort_by(|a, b| {
+        b.0.total_cmp(&a.0)
+            .then_with(|| (a.1, a.2).cmp(&(b.1, b.2)))
+    });
+    let best = scored.first().map_or(0.0, |scored| scored.0);
+    let mut chosen: Vec<(usize, usize, &String)> = Vec::new();
+    for (score, number, place, text) in scored {
+        let of_one = chosen.iter().filter(|(other, ..)| *other == number).count();
+        let fits = score > 0.0 && score >= best * LEAST_OF_BEST;
+        if fits && chosen.len() < MOST_SENTENCES && of_one < MOST_OF_ONE {
+            chosen.push((number, place, text));
+        }
+    }
+    chosen.sort();
+    match (chosen.is_empty(), asked.given.first()) {
+        (
+            true,
+            Some(Given {
+                number, citation, ..
+            }),
+        ) => format!("This is explained in {citation} [{number}]."),
+        (true, None) => "The passages do not answer the question.".to_owned(),
+        (false, _) => {
+            let cited = chosen
+                .iter()
+                .map(|(number, _, sentence)| format!("{sentence} [{number}]"));
+            cited.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn review(asked: &Asked) -> String {
+    let answer = asked.answer.as_deref().unwrap_or_default();
+    // Each piece ends where its citation begins: `sentence [1] sentence [2]`.
+    let mut rest = answer;
+    while let Some((sentence, after)) = rest.split_once('[') {
+        let (number, after) = after.split_once(']').unwrap_or((after, ""));
+        rest = after;
+        let words = stems(sentence);
+        let Some(number) = number.parse::<usize>().ok().filter(|_| !words.is_empty()) else {
+            continue;
+        };
+        let given = asked.given.iter().find(|given| given.number == number);
+        let known = given
+            .map(|given| stems(&format!("{} {}", given.text, given.citation)))
+            .unwrap_or_default();
+        let share = words.intersection(&known).count() as f64 / words.len() as f64;
+        if share < LEAST_SHARE {
+            return format!(
+                "REJECTED: passage [{number}] does not say: {}",
+                sentence.trim()
+            );
+        }
+    }
+    match citations(answer).is_empty() {
+        true => "REJECTED: it cites nothing".to_owned(),
+        false => "APPROVED".to_owned(),
+    }
+}
