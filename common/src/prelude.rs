@@ -39,8 +39,10 @@ pub use crate::lab::llm::{
 };
 #[cfg(feature = "lab")]
 pub use crate::lab::{
-    AgentEvent, AgentQuestion, Browser, Collector, HeaderProxy, LangGraphAgent, Lesson, LessonCard, McpError, McpServer, McpTools, Misconfiguration, NodeService, PageCall, PeerEnv, PeerError, Preflight, PythonService, Queue, Recorded, Service, ToolError, ToolServer, Worker, as_json, called_by_agent, docs_tools, http_client, in_rounds, in_turns,
-    kernel::versions, pause, story,
+    AgentEvent, AgentQuestion, Browser, Collector, HeaderProxy, LangGraphAgent, Lesson, LessonCard,
+    McpError, McpServer, McpTools, Misconfiguration, NodeService, PageCall, PeerEnv, PeerError,
+    Preflight, PythonService, Queue, Recorded, Service, ToolError, ToolServer, Worker, as_json,
+    called_by_agent, docs_tools, http_client, in_rounds, in_turns, kernel::versions, pause, story,
 };
 #[cfg(all(feature = "lab", feature = "otel"))]
 pub use crate::lab::{Dialect, FourServices, SpanRelay, dialects};

@@ -565,7 +565,7 @@ async fn a_hand_off_goes_where_the_node_says_and_shows_as_langgraphs_command() {
         Some(&command)
     );
     assert_eq!(
-        graph.mermaid(),
+        graph.shape().to_mermaid(),
         "graph TD;\n\t__start__([__start__]):::first\n\tfront(\"front\")\n\tbilling(\"billing\")\n\t\
          __end__([__end__]):::last\n\t__start__ --> front;\n\tfront -.-> billing;\n\tfront -.-> __end__;\n\t\
          billing --> __end__;\n"

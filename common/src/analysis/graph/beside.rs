@@ -96,7 +96,9 @@ struct Runs<'a> {
 impl<'a> Runs<'a> {
     fn new(visits: &'a Visits<'a>, overlay: &Overlay, shown: &[Row<'_>]) -> Self {
         let graph = visits.graphs().into_iter().map(|(graph, _)| graph);
-        let graph = graph.into_iter().find(|graph| super::name(graph) == overlay.graph);
+        let graph = graph
+            .into_iter()
+            .find(|graph| super::name(graph) == overlay.graph);
         let mark = |row: &Row<'_>| {
             let visit = visits.around_in(row.at, graph?)?;
             let own = (visit.at == row.at).then_some(visit.step);
@@ -105,7 +107,9 @@ impl<'a> Runs<'a> {
         let calls = Calls::of(visits.tree).counted.into_iter();
         Self {
             marks: shown.iter().filter_map(mark).collect(),
-            tokens: calls.map(|call| (call.at, call.spend.total_tokens)).collect(),
+            tokens: calls
+                .map(|call| (call.at, call.spend.total_tokens))
+                .collect(),
             visits,
         }
     }
@@ -114,7 +118,10 @@ impl<'a> Runs<'a> {
         let x = DIVIDE + 14.0 + INDENT * row.depth.min(MAX_INDENT) as f64;
         let mark = self.marks.get(&row.at);
         let is_own = mark.is_some_and(|(_, step)| step.is_some());
-        let inner = self.visits.around(row.at).filter(|visit| visit.at == row.at);
+        let inner = self
+            .visits
+            .around(row.at)
+            .filter(|visit| visit.at == row.at);
         let note = match (mark, inner, self.tokens.get(&row.at)) {
             (Some((_, Some(step))), ..) => format!("step {step}"),
             (_, Some(visit), _) => format!("inner step {}", visit.step),
@@ -126,8 +133,18 @@ impl<'a> Runs<'a> {
         let has_failed = row.failed() && !is_paused;
         let color = if has_failed { BROKEN } else { INK };
         let look = Type::new(if is_own { NAME } else { NOTE }, color);
-        let look = if is_own || row.is_top { look.bold() } else { look };
-        let begin = x + if is_own { 21.0 } else if mark.is_some() { 9.0 } else { 0.0 };
+        let look = if is_own || row.is_top {
+            look.bold()
+        } else {
+            look
+        };
+        let begin = x + if is_own {
+            21.0
+        } else if mark.is_some() {
+            9.0
+        } else {
+            0.0
+        };
         let right = WIDTH - MARGIN;
         let room = right - begin - small.px(&note) - 8.0;
         let sign = match (has_failed, is_paused) {

@@ -120,7 +120,10 @@ impl GraphDiagram {
     }
 
     pub(super) fn has_kinds(&self) -> bool {
-        self.shape.nodes.iter().any(|node| !node.kind.words().is_empty())
+        self.shape
+            .nodes
+            .iter()
+            .any(|node| !node.kind.words().is_empty())
     }
 
     pub(super) fn room(&self, width: f64, has_notes: bool) -> Room {
@@ -160,11 +163,20 @@ impl GraphDiagram {
     }
 
     fn inventory(&self) -> String {
-        let chosen = self.shape.edges.iter().filter(|edge| edge.conditional).count();
+        let chosen = self
+            .shape
+            .edges
+            .iter()
+            .filter(|edge| edge.conditional)
+            .count();
         let nodes = count(names(&self.shape).len(), "node");
         let edges = count(self.shape.edges.len(), "edge");
         let graph = self.overlay.as_ref().map(|overlay| overlay.graph.as_str());
-        let mut parts: Vec<String> = graph.filter(|graph| !graph.is_empty()).map(str::to_owned).into_iter().collect();
+        let mut parts: Vec<String> = graph
+            .filter(|graph| !graph.is_empty())
+            .map(str::to_owned)
+            .into_iter()
+            .collect();
         parts.extend([nodes, edges]);
         if chosen > 0 {
             parts.push(format!("{chosen} of them chosen"));

@@ -70,9 +70,15 @@ pub(super) struct Layout<'a> {
 impl<'a> Layout<'a> {
     pub(super) fn of(shape: &'a GraphShape, room: Room) -> Self {
         let all = names(shape);
-        let place: HashMap<&str, usize> =
-            all.iter().enumerate().map(|(at, node)| (node.0, at)).collect();
-        let ends = shape.edges.iter().map(|edge| (place[&*edge.from], place[&*edge.to]));
+        let place: HashMap<&str, usize> = all
+            .iter()
+            .enumerate()
+            .map(|(at, node)| (node.0, at))
+            .collect();
+        let ends = shape
+            .edges
+            .iter()
+            .map(|edge| (place[&*edge.from], place[&*edge.to]));
         let ends: Vec<(usize, usize)> = ends.collect();
         let start = place.get(START).copied();
         let backward = backward(all.len(), &ends, start);
@@ -92,7 +98,13 @@ impl<'a> Layout<'a> {
             rows[row].push(Item::new(Some(spots.len())));
             let y = room.node_height / 2.0 + room.pitch * row as f64;
             let (name, kind) = (*name, *kind);
-            spots.push(Spot { name, kind, x: 0.0, y, layer: row });
+            spots.push(Spot {
+                name,
+                kind,
+                x: 0.0,
+                y,
+                layer: row,
+            });
         }
         let mut wires: Vec<(usize, usize, usize, bool)> = Vec::new();
         for (edge, (from, to)) in ends.iter().enumerate() {
@@ -139,7 +151,10 @@ impl<'a> Layout<'a> {
         let mut widths = vec![room.width; rows.len()];
         let backs = wires.iter().filter(|wire| wire.3).count().min(MAX_LANES) as f64;
         for (edge, from, to, _) in wires.iter().filter(|wire| wire.3) {
-            let label = shape.edges[*edge].label.as_deref().map(|label| Type::small().px(label));
+            let label = shape.edges[*edge]
+                .label
+                .as_deref()
+                .map(|label| Type::small().px(label));
             let label = label.map_or(0.0, |label| label.min(room.label) + 4.0);
             let beside = LANE * backs + 8.0 + label;
             for width in &mut widths[spots[*to].layer..=spots[*from].layer] {
@@ -160,7 +175,13 @@ impl<'a> Layout<'a> {
         let wires = wires.map(|((edge, from, to, goes_back), passed)| {
             let points = if goes_back {
                 lane += 1;
-                way_back(&rows, &spots, (from, to), (lane - 1) % MAX_LANES, (node_width, room))
+                way_back(
+                    &rows,
+                    &spots,
+                    (from, to),
+                    (lane - 1) % MAX_LANES,
+                    (node_width, room),
+                )
             } else {
                 let (from, to) = (&spots[from], &spots[to]);
                 let passed = passed.iter().map(|(row, item)| {
@@ -171,7 +192,11 @@ impl<'a> Layout<'a> {
                 let last = (to.x, to.y - to.half(room));
                 [first].into_iter().chain(passed).chain([last]).collect()
             };
-            Wire { edge, points, goes_back }
+            Wire {
+                edge,
+                points,
+                goes_back,
+            }
         });
         Self {
             wires: wires.collect(),
@@ -241,7 +266,11 @@ struct Item {
 
 impl Item {
     fn new(spot: Option<usize>) -> Self {
-        Self { spot, x: 0.0, rank: 0 }
+        Self {
+            spot,
+            x: 0.0,
+            rank: 0,
+        }
     }
 
     fn width(&self, node: f64) -> f64 {
@@ -283,7 +312,12 @@ fn backward(count: usize, ends: &[(usize, usize)], start: Option<usize>) -> Vec<
 
 /// Puts each node below all that lead to it.
 fn layers(count: usize, ends: &[(usize, usize)], backward: &[bool]) -> Vec<usize> {
-    let forward = || ends.iter().zip(backward).filter(|(_, back)| !**back).map(|(ends, _)| *ends);
+    let forward = || {
+        ends.iter()
+            .zip(backward)
+            .filter(|(_, back)| !**back)
+            .map(|(ends, _)| *ends)
+    };
     let mut out: Vec<Vec<usize>> = vec![Vec::new(); count];
     let mut waiting = vec![0_usize; count];
     for (from, to) in forward() {
@@ -336,7 +370,9 @@ fn arrange(rows: &mut [Vec<Item>], links: &[Vec<(usize, usize)>], widths: &[f64]
             if round < 6 {
                 let mut order: Vec<usize> = (0..rows[at].len()).collect();
                 order.sort_by(|a, b| {
-                    wished[*a].total_cmp(&wished[*b]).then(rows[at][*a].rank.cmp(&rows[at][*b].rank))
+                    wished[*a]
+                        .total_cmp(&wished[*b])
+                        .then(rows[at][*a].rank.cmp(&rows[at][*b].rank))
                 });
                 for (rank, item) in order.into_iter().enumerate() {
                     rows[at][item].rank = rank;
@@ -355,14 +391,19 @@ fn wishes(rows: &[Vec<Item>], links: &[Vec<(usize, usize)>], at: usize, above: b
         sums[item].1 += 1.0;
     };
     match above {
-        true if at > 0 => links[at - 1].iter().for_each(|(up, own)| add(*own, rows[at - 1][*up].x)),
+        true if at > 0 => links[at - 1]
+            .iter()
+            .for_each(|(up, own)| add(*own, rows[at - 1][*up].x)),
         false if at + 1 < rows.len() => {
-            links[at].iter().for_each(|(own, down)| add(*own, rows[at + 1][*down].x));
+            links[at]
+                .iter()
+                .for_each(|(own, down)| add(*own, rows[at + 1][*down].x));
         }
         _ => {}
     }
     let own = rows[at].iter().map(|item| item.x);
-    let mean = |((sum, count), own): (&(f64, f64), f64)| if *count > 0.0 { sum / count } else { own };
+    let mean =
+        |((sum, count), own): (&(f64, f64), f64)| if *count > 0.0 { sum / count } else { own };
     sums.iter().zip(own).map(mean).collect()
 }
 
@@ -398,7 +439,11 @@ fn settle(row: &mut [Item], wished: &[f64], width: f64, node: f64) {
     // Each of the two keeps its distances, so their mean does.
     let right = pushed_right(&wished, f64::NEG_INFINITY);
     let left = pushed_left(&wished, f64::INFINITY);
-    let mean: Vec<f64> = right.iter().zip(&left).map(|(a, b)| (a + b) / 2.0).collect();
+    let mean: Vec<f64> = right
+        .iter()
+        .zip(&left)
+        .map(|(a, b)| (a + b) / 2.0)
+        .collect();
     let places = pushed_right(&pushed_left(&mean, width), 0.0);
     for (item, x) in order.into_iter().zip(places) {
         row[item].x = x;

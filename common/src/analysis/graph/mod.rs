@@ -27,8 +27,8 @@ use super::label::{fit, or_else};
 pub use diagram::GraphDiagram;
 pub(super) use loops::thousands;
 pub use loops::{Cycle, Loops, NodeVisits, RUNS_PER_TRACE, TraceSize};
-pub(super) use walked::together;
 pub use shape::{END, GraphEdge, GraphNode, GraphNodeKind, GraphShape, START};
+pub(super) use walked::together;
 
 /// Returns a node's name as all texts have it.
 fn name(name: &str) -> String {

@@ -240,7 +240,9 @@ fn kind_of(visits: &Visits<'_>, visit: usize) -> GraphNodeKind {
         return GraphNodeKind::Human;
     }
     if let Some(inner) = visits.called_by(visit) {
-        let is_elsewhere = inner.run.is_some_and(|inner| process(inner) != process(own));
+        let is_elsewhere = inner
+            .run
+            .is_some_and(|inner| process(inner) != process(own));
         return match is_elsewhere {
             true => GraphNodeKind::Remote,
             false => GraphNodeKind::Subgraph,
@@ -256,7 +258,11 @@ fn kind_of(visits: &Visits<'_>, visit: usize) -> GraphNodeKind {
 /// Returns what tells processes apart: the service, and the SDK that wrote the run.
 fn process(run: &Run) -> [Option<&Value>; 3] {
     let metadata = &run.extra.metadata;
-    let sdk = run.extra.runtime.as_ref().and_then(|runtime| runtime.get("sdk"));
+    let sdk = run
+        .extra
+        .runtime
+        .as_ref()
+        .and_then(|runtime| runtime.get("sdk"));
     [metadata.get("service"), metadata.get("service.name"), sdk]
 }
 
@@ -278,9 +284,8 @@ impl fmt::Display for GraphShape {
         }
         let ends = self.edges.iter().flat_map(|edge| [&*edge.from, &*edge.to]);
         let joined: HashSet<&str> = ends.collect();
-        let told = |node: &&GraphNode| {
-            node.kind != GraphNodeKind::Node || !joined.contains(&*node.name)
-        };
+        let told =
+            |node: &&GraphNode| node.kind != GraphNodeKind::Node || !joined.contains(&*node.name);
         for node in self.nodes.iter().filter(told).take(MAX_LINES) {
             let kind = node.kind.words();
             let kind = if kind.is_empty() { "no edge" } else { kind };

@@ -11,9 +11,10 @@ use super::checkpoint::{Checkpoints, MemoryCheckpoints};
 use super::compiled::{Graph, Join, Node, Plan, Router, Work};
 use super::context::NodeContext;
 use super::error::{CompileError, NodeError};
-use super::route::{END, Route, START};
+use super::route::Route;
 use super::state::{Reducer, State};
 use super::update::Update;
+use crate::analysis::{END, GraphNodeKind, START};
 
 /// Puts a graph together. Made by [`Graph::builder`]; [`compile`](Self::compile) says what is wrong with it.
 #[must_use = "a graph is made by `.compile()`"]
@@ -25,6 +26,7 @@ pub struct GraphBuilder {
     joins: Vec<Join>,
     routers: Vec<Router>,
     destinations: Vec<(String, String)>,
+    kinds: HashMap<String, GraphNodeKind>,
     checkpoints: Arc<dyn Checkpoints>,
 }
 
@@ -38,6 +40,7 @@ impl GraphBuilder {
             joins: Vec::new(),
             routers: Vec::new(),
             destinations: Vec::new(),
+            kinds: HashMap::new(),
             checkpoints: Arc::new(MemoryCheckpoints::default()),
         }
     }
@@ -153,6 +156,12 @@ impl GraphBuilder {
         self
     }
 
+    /// Says what works at a node, for pictures: tools, another process, a person.
+    pub fn kind(mut self, node: impl Into<String>, kind: GraphNodeKind) -> Self {
+        self.kinds.insert(node.into(), kind);
+        self
+    }
+
     /// Sets where checkpoints are kept: in memory, as long as the graph lives, by default.
     pub fn checkpoints(mut self, checkpoints: Arc<dyn Checkpoints>) -> Self {
         self.checkpoints = checkpoints;
@@ -190,6 +199,7 @@ impl GraphBuilder {
             joins: self.joins,
             routers: self.routers,
             destinations: self.destinations,
+            kinds: self.kinds,
             checkpoints: self.checkpoints,
         };
         plan.check()?;
@@ -230,6 +240,9 @@ impl Plan {
                 runs(&router.from, to, &by)?;
             }
             knows(&router.from, &by)?;
+        }
+        for node in self.kinds.keys() {
+            knows(node, &|| "its kind".to_owned())?;
         }
         for (from, to) in &self.destinations {
             runs(from, to, &|| format!("a destination of `{from}`"))?;

@@ -12,10 +12,10 @@ use super::checkpoint::{Checkpoint, CheckpointError, Checkpoints};
 use super::context::NodeContext;
 use super::error::{GraphError, NodeError};
 use super::invocation::{Begin, Invocation};
-use super::route::{END, Route, START, Target};
-use super::shape::{GraphEdge, GraphNode, GraphNodeKind, GraphShape};
+use super::route::{Route, Target};
 use super::state::{Reducer, State};
 use super::update::Update;
+use crate::analysis::{END, GraphEdge, GraphNode, GraphNodeKind, GraphShape, START};
 use crate::model::JsonMap;
 
 /// How many supersteps an invocation takes at most, unless it says another number.
@@ -59,6 +59,7 @@ pub(super) struct Plan {
     pub(super) joins: Vec<Join>,
     pub(super) routers: Vec<Router>,
     pub(super) destinations: Vec<(String, String)>,
+    pub(super) kinds: HashMap<String, GraphNodeKind>,
     pub(super) checkpoints: Arc<dyn Checkpoints>,
 }
 
@@ -219,6 +220,7 @@ impl Graph {
     pub fn shape(&self) -> GraphShape {
         let plan = &self.plan;
         let kind = |name: &String| match plan.nodes.get(name).map(|node| &node.work) {
+            _ if plan.kinds.contains_key(name) => plan.kinds[name],
             Some(Work::Subgraph(_)) => GraphNodeKind::Subgraph,
             _ => GraphNodeKind::Node,
         };
@@ -226,9 +228,9 @@ impl Graph {
             name: name.to_owned(),
             kind,
         };
-        let mut nodes = vec![node(START, GraphNodeKind::Start)];
+        let mut nodes = vec![node(START, GraphNodeKind::Node)];
         nodes.extend(plan.order.iter().map(|name| node(name, kind(name))));
-        nodes.push(node(END, GraphNodeKind::End));
+        nodes.push(node(END, GraphNodeKind::Node));
         let mut edges = Vec::new();
         let mut add = |from: &str, to: &str, label: Option<&str>, conditional| {
             let edge = GraphEdge {
@@ -269,11 +271,6 @@ impl Graph {
             }
         }
         GraphShape { nodes, edges }
-    }
-
-    /// Returns the graph as a Mermaid diagram, as LangGraph's `draw_mermaid`.
-    pub fn mermaid(&self) -> String {
-        self.shape().mermaid()
     }
 }
 

@@ -1,7 +1,7 @@
 //! A state graph of agents, each step of it a run, as LangGraph's are.
 //!
 //! ```text
-//! GraphBuilder: channels · nodes · edges · routers ──compile()──► Graph ──► shape(), mermaid()
+//! GraphBuilder: channels · nodes · edges · routers ──compile()──► Graph ──► shape()
 //!                                                                   │
 //!        invoke(input) · resume(thread, answer) ──► Invocation ─────┘
 //!                                                     │ .await ──► Outcome: Finished · Interrupted
@@ -30,7 +30,6 @@ pub mod message;
 mod model;
 mod route;
 mod run;
-mod shape;
 mod state;
 mod subgraph;
 mod superstep;
@@ -44,7 +43,8 @@ pub use context::NodeContext;
 pub use error::{CompileError, GraphError, NodeError};
 pub use event::{GraphEvent, GraphEvents};
 pub use invocation::{Invocation, Outcome};
-pub use route::{END, Route, START, SendTo, tools_condition};
-pub use shape::{GraphEdge, GraphNode, GraphNodeKind, GraphShape};
+pub use route::{Route, SendTo, tools_condition};
 pub use state::{Reducer, State};
 pub use update::Update;
+
+pub use crate::analysis::{END, GraphNodeKind, GraphShape, START};

@@ -5,11 +5,7 @@ use serde_json::{Value, json};
 
 use super::convention::python;
 use super::state::State;
-
-/// Where every graph begins; LangGraph's name for it.
-pub const START: &str = "__start__";
-/// Where a branch ends; LangGraph's name for it.
-pub const END: &str = "__end__";
+use crate::analysis::END;
 
 /// What a router says: the nodes that run in the next superstep.
 ///

@@ -14,9 +14,10 @@ use super::convention::task_id;
 use super::error::{GraphError, NodeError, Why};
 use super::event::{Events, GraphEvent};
 use super::invocation::{Begin, Outcome};
-use super::route::{END, START, SendTo, Target};
+use super::route::{SendTo, Target};
 use super::state::State;
 use super::superstep::{enter, superstep};
+use crate::analysis::{END, START};
 use crate::trace::RunTree;
 
 /// What a graph runs in.

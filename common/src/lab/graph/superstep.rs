@@ -15,10 +15,11 @@ use super::convention::{
 };
 use super::error::{GraphError, NodeError, Why};
 use super::event::GraphEvent;
-use super::route::{START, Target};
+use super::route::Target;
 use super::run::{Around, fail, failed};
 use super::state::State;
 use super::subgraph::as_node;
+use crate::analysis::START;
 use crate::trace::{RunTree, Scope, TraceFutureExt as _, with_run};
 
 /// What a node gave back, and what its edges and routers make of it.
