@@ -4,17 +4,17 @@ use serde_json::{Value, json};
 
 /// Writes what a person says.
 pub fn human(text: impl Into<String>) -> Value {
-    message("human", text.into())
+    message("human", text)
 }
 
 /// Writes what the program tells the model about its task.
 pub fn system(text: impl Into<String>) -> Value {
-    message("system", text.into())
+    message("system", text)
 }
 
 /// Writes what a model says.
 pub fn ai(text: impl Into<String>) -> Value {
-    let mut said = message("ai", text.into());
+    let mut said = message("ai", text);
     said["tool_calls"] = json!([]);
     said["invalid_tool_calls"] = json!([]);
     said
@@ -22,7 +22,7 @@ pub fn ai(text: impl Into<String>) -> Value {
 
 /// Writes what a tool gives back; the id is that of the call.
 pub fn tool(name: &str, call_id: &str, text: impl Into<String>) -> Value {
-    let mut said = message("tool", text.into());
+    let mut said = message("tool", text);
     said["name"] = name.into();
     said["tool_call_id"] = call_id.into();
     said["status"] = "success".into();
@@ -34,7 +34,8 @@ pub fn tool_call(name: &str, call_id: &str, args: impl Into<Value>) -> Value {
     json!({"name": name, "args": args.into(), "id": call_id, "type": "tool_call"})
 }
 
-fn message(kind: &str, text: String) -> Value {
+fn message(kind: &str, text: impl Into<String>) -> Value {
+    let text: String = text.into();
     json!({"content": text, "additional_kwargs": {}, "response_metadata": {}, "type": kind})
 }
 

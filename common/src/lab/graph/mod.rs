@@ -13,6 +13,11 @@
 //!                                                                       │  └─ router       chain, seq:step:3
 //! ```
 //!
+//! The engine is our own and small, because the shape of the trace is the point: a router belongs to the run of the
+//! node that it leaves, `Send` makes several runs of a node in one superstep, and a superstep that waits for an
+//! answer stays the same one. `adk-graph` 2.3 runs a router after the whole superstep, each node at most once in
+//! it, and after a pause the successors of those that were done beside the node that asked.
+//!
 //! Nodes of a superstep are awaited together in the task of whoever awaits the graph, none is spawned: what is
 //! current there is current in them, and dropping the graph's future ends them all. Work that keeps a processor
 //! busy belongs in [`spawn_blocking`](crate::trace::spawn_blocking). Start at [`Graph::builder`].
