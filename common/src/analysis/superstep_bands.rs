@@ -25,7 +25,7 @@ use crate::model::{Timestamp, TraceTree};
 pub(super) const STRIP: f64 = 15.0;
 /// Most supersteps that are drawn, and most that are said in words.
 const MAX_BANDS: usize = 120;
-const MAX_WORDS: usize = 40;
+const MAX_WORDS: usize = 24;
 
 /// The bands of all graphs in a waterfall.
 #[derive(Debug, Default)]
@@ -83,7 +83,12 @@ impl SuperstepBands {
                     Some((from, to)) if is_shown && drawn < MAX_BANDS => {
                         let names: Vec<&str> = now.iter().map(|visit| visit.node).collect();
                         drawn += 1;
-                        bands.push(Band { step: *step, nodes: together(&names), from, to });
+                        bands.push(Band {
+                            step: *step,
+                            nodes: together(&names),
+                            from,
+                            to,
+                        });
                     }
                     _ => found.left_out += 1,
                 }
@@ -134,7 +139,7 @@ impl SuperstepBands {
                     @let (left, right) = (axis.x(micros(band.from)), axis.x(micros(band.to)));
                     @let opacity = if at % 2 == 0 { "0.09" } else { "0.2" };
                     g {
-                        title { (band.in_words(&graph.name)) }
+                        title { "superstep " (band.step) }
                         rect x=(n(left)) y=(n(top)) width=(n((right - left).max(2.0)))
                             height=(n(bottom - top)) fill=(BLUE) fill-opacity=(opacity) {}
                     }
@@ -151,14 +156,21 @@ impl SuperstepBands {
     /// Explains the bands, if there are any.
     pub(super) fn key(&self) -> Option<Key<'static>> {
         (!self.is_empty()).then(|| Key {
-            swatch: Swatch::Bar { fill: "#dbe3ea", edge: LINE },
+            swatch: Swatch::Bar {
+                fill: "#dbe3ea",
+                edge: LINE,
+            },
             words: "superstep".to_owned(),
         })
     }
 
     /// Says the same in words, a line for each superstep.
     pub(super) fn in_words(&self) -> String {
-        let all = || self.graphs.iter().flat_map(|graph| graph.bands.iter().map(move |band| (graph, band)));
+        let all = || {
+            self.graphs
+                .iter()
+                .flat_map(|graph| graph.bands.iter().map(move |band| (graph, band)))
+        };
         let lines = all().take(MAX_WORDS);
         let mut words: String = lines
             .map(|(graph, band)| format!("{}\n", band.in_words(&graph.name)))
@@ -176,7 +188,12 @@ impl SuperstepBands {
 
 impl Band {
     fn in_words(&self, graph: &str) -> String {
-        format!("superstep {} of {}: {}", self.step, fit(graph, 40), fit(&self.nodes, 80))
+        format!(
+            "superstep {} of {}: {}",
+            self.step,
+            fit(graph, 40),
+            fit(&self.nodes, 80)
+        )
     }
 }
 

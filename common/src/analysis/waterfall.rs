@@ -17,10 +17,10 @@ use super::figure::{Figure, MARGIN, WIDTH};
 use super::label::{duration, fit};
 use super::palette::{self, BAND, BROKEN, HAIRLINE, INK, LINE, MUTED, PAPER};
 use super::rows::{Row, finding, inventory, rows};
+use super::superstep_bands::SuperstepBands;
 use super::svg::{
     Anchor, Key, NAME, NOTE, SMALL, Swatch, Type, cross, legend, line, n, rect, stripes, text,
 };
-use super::superstep_bands::SuperstepBands;
 use super::text::text_tree;
 use super::time_axis::TimeAxis;
 use super::token_mark::{self, first_token};

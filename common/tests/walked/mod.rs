@@ -81,22 +81,40 @@ pub fn team() -> Vec<Run> {
     let root = run(1, None, "docs_team", "chain", 0, 900);
     let router = run(2, Some(&root), "router", "chain", 4, 110).node(1);
     let route = run(3, Some(&router), "gpt-5-mini", "llm", 8, 90);
-    let route = route.within(&router).used(Usage::tokens(210, 12).cost(0.0002, 0.0001));
+    let route = route
+        .within(&router)
+        .used(Usage::tokens(210, 12).cost(0.0002, 0.0001));
     let ways = run(4, Some(&router), "where_to", "chain", 104, 4).within(&router);
-    let ways = ways.tagged("seq:step:3").gave(json!({"output": ["search_docs", "search_code"]}));
+    let ways = ways
+        .tagged("seq:step:3")
+        .gave(json!({"output": ["search_docs", "search_code"]}));
     let docs = run(5, Some(&root), "search_docs", "chain", 120, 120).node(2);
     let code = run(6, Some(&root), "search_code", "chain", 122, 60).node(2);
     let find = run(7, Some(&docs), "fts5", "retriever", 126, 100).within(&docs);
     let grep = run(8, Some(&code), "grep", "tool", 126, 50).within(&code);
     let mut runs = vec![root.clone(), router, route, ways, docs, code, find, grep];
     for lap in 0..2_i64 {
-        let (at, number, step) = (260 + 300 * lap, 10 + 20 * (lap as u128), 3 + 2 * (lap as u64));
+        let (at, number, step) = (
+            260 + 300 * lap,
+            10 + 20 * (lap as u128),
+            3 + 2 * (lap as u64),
+        );
         let write = run(number, Some(&root), "writer", "chain", at, 220).node(step);
-        let agent = run(number + 1, Some(&write), "writer_agent", "chain", at + 4, 210);
+        let agent = run(
+            number + 1,
+            Some(&write),
+            "writer_agent",
+            "chain",
+            at + 4,
+            210,
+        );
         let agent = agent.within(&write);
         runs.push(write.clone());
         runs.push(agent.clone());
-        for (turn, (name, kind)) in [("agent", "llm"), ("tools", "tool"), ("agent", "llm")].into_iter().enumerate() {
+        for (turn, (name, kind)) in [("agent", "llm"), ("tools", "tool"), ("agent", "llm")]
+            .into_iter()
+            .enumerate()
+        {
             let number = number + 2 + 3 * (turn as u128);
             let at = at + 8 + 68 * (turn as i64);
             let inner = run(number, Some(&agent), name, "chain", at, 64).within(&write);
@@ -109,18 +127,41 @@ pub fn team() -> Vec<Run> {
             let work = work.within(&inner);
             if kind == "llm" {
                 let to = if turn == 0 { "tools" } else { "__end__" };
-                let next = run(number + 2, Some(&inner), "tools_condition", "chain", at + 56, 3);
-                let next = next.within(&inner).tagged("seq:step:3").gave(json!({"output": to}));
+                let next = run(
+                    number + 2,
+                    Some(&inner),
+                    "tools_condition",
+                    "chain",
+                    at + 56,
+                    3,
+                );
+                let next = next
+                    .within(&inner)
+                    .tagged("seq:step:3")
+                    .gave(json!({"output": to}));
                 runs.push(next);
             }
             runs.extend([inner, work]);
         }
-        let review = run(number + 16, Some(&root), "reviewer", "chain", at + 226, 60).node(step + 1);
-        let said = run(number + 17, Some(&review), "gpt-5-mini", "llm", at + 230, 40);
-        let said = said.within(&review).used(Usage::tokens(700, 30).cost(0.0007, 0.0002));
+        let review =
+            run(number + 16, Some(&root), "reviewer", "chain", at + 226, 60).node(step + 1);
+        let said = run(
+            number + 17,
+            Some(&review),
+            "gpt-5-mini",
+            "llm",
+            at + 230,
+            40,
+        );
+        let said = said
+            .within(&review)
+            .used(Usage::tokens(700, 30).cost(0.0007, 0.0002));
         let to = if lap == 0 { "writer" } else { "__end__" };
         let verdict = run(number + 18, Some(&review), "verdict", "chain", at + 274, 4);
-        let verdict = verdict.within(&review).tagged("seq:step:3").gave(json!({"output": to}));
+        let verdict = verdict
+            .within(&review)
+            .tagged("seq:step:3")
+            .gave(json!({"output": to}));
         runs.extend([review, said, verdict]);
     }
     runs

@@ -19,7 +19,7 @@ use super::layout::{Layout, Room};
 use super::overlay::Overlay;
 use super::shape::GraphShape;
 use super::visits::Visits;
-use super::{beside, names};
+use super::{MAX_SAID, beside, names};
 use crate::analysis::Figure;
 use crate::analysis::figure::{MARGIN, WIDTH};
 use crate::analysis::label::count;
@@ -120,7 +120,10 @@ impl GraphDiagram {
     }
 
     pub(super) fn has_kinds(&self) -> bool {
-        self.shape.nodes.iter().any(|node| !node.kind.words().is_empty())
+        self.shape
+            .nodes
+            .iter()
+            .any(|node| !node.kind.words().is_empty())
     }
 
     pub(super) fn room(&self, width: f64, has_notes: bool) -> Room {
@@ -136,12 +139,13 @@ impl GraphDiagram {
             wish: widest.clamp(if has_notes { 128.0 } else { 84.0 }, 168.0),
             least: 40.0,
             label: 84.0,
+            gap: 14.0,
         }
     }
 
     /// Says edges and way in words.
     fn in_words(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.shape.to_string().lines().map(str::to_owned).collect();
+        let mut lines = self.shape.lines(MAX_SAID);
         if let Some(overlay) = &self.overlay {
             lines.push(String::new());
             lines.extend(overlay.in_words(&self.shape));
@@ -160,11 +164,20 @@ impl GraphDiagram {
     }
 
     fn inventory(&self) -> String {
-        let chosen = self.shape.edges.iter().filter(|edge| edge.conditional).count();
+        let chosen = self
+            .shape
+            .edges
+            .iter()
+            .filter(|edge| edge.conditional)
+            .count();
         let nodes = count(names(&self.shape).len(), "node");
         let edges = count(self.shape.edges.len(), "edge");
         let graph = self.overlay.as_ref().map(|overlay| overlay.graph.as_str());
-        let mut parts: Vec<String> = graph.filter(|graph| !graph.is_empty()).map(str::to_owned).into_iter().collect();
+        let mut parts: Vec<String> = graph
+            .filter(|graph| !graph.is_empty())
+            .map(str::to_owned)
+            .into_iter()
+            .collect();
         parts.extend([nodes, edges]);
         if chosen > 0 {
             parts.push(format!("{chosen} of them chosen"));

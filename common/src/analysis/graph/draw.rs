@@ -9,8 +9,8 @@
 use maud::{Markup, html};
 
 use super::layout::{Layout, Room, Spot, Wire};
-use super::overlay::Overlay;
 use super::loops::thousands;
+use super::overlay::Overlay;
 use super::shape::{END, GraphEdge, GraphNodeKind, GraphShape, START};
 use crate::analysis::label::trimmed;
 use crate::analysis::palette::{self, BLUE, HAIRLINE, INK, LINE, MUTED, PAPER};
@@ -86,7 +86,13 @@ fn curve(points: &[(f64, f64)]) -> (String, String) {
             path.push_str(&format!("M{} {}", n(x0), n(y0)));
         }
         let middle = n((y0 + y1) / 2.0);
-        path.push_str(&format!("C{} {middle} {} {middle} {} {}", n(x0), n(x1), n(x1), n(y1)));
+        path.push_str(&format!(
+            "C{} {middle} {} {middle} {} {}",
+            n(x0),
+            n(x1),
+            n(x1),
+            n(y1)
+        ));
     }
     let (x, y) = points.last().copied().unwrap_or_default();
     (path, format!("M{} {}l-4 -8h8z", n(x), n(y - 0.5)))
@@ -102,12 +108,23 @@ fn corners(points: &[(f64, f64)]) -> (String, String) {
     };
     let mut path = String::new();
     for (at, point) in points.iter().enumerate() {
-        let neighbors = at.checked_sub(1).and_then(|before| points.get(before)).zip(points.get(at + 1));
+        let neighbors = at
+            .checked_sub(1)
+            .and_then(|before| points.get(before))
+            .zip(points.get(at + 1));
         match neighbors {
             Some((before, after)) => {
                 let (a, b) = (toward(*point, *before, 7.0), toward(*point, *after, 7.0));
                 let (x, y) = *point;
-                path.push_str(&format!("L{} {}Q{} {} {} {}", n(a.0), n(a.1), n(x), n(y), n(b.0), n(b.1)));
+                path.push_str(&format!(
+                    "L{} {}Q{} {} {} {}",
+                    n(a.0),
+                    n(a.1),
+                    n(x),
+                    n(y),
+                    n(b.0),
+                    n(b.1)
+                ));
             }
             None if at == 0 => path.push_str(&format!("M{} {}", n(point.0), n(point.1))),
             None => {
@@ -131,10 +148,10 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
     let bold = Type::new(NAME, INK).bold();
     if spot.name == START || spot.name == END {
         let words = Type::new(NOTE, MUTED).anchor(Anchor::Middle);
-        let w = (words.px(spot.name) + 18.0).min(width);
+        let w = words.px(spot.name) + 16.0;
         return html! {
             (rect(spot.x - w / 2.0, spot.y - 11.0, w, 22.0, 11.0, PAPER, Some(LINE)))
-            (text(spot.x, spot.y, words, &words.fit(spot.name, w - 8.0)))
+            (text(spot.x, spot.y, words, &words.fit(spot.name, w)))
         };
     }
     let visits = look.overlay.map(|overlay| overlay.visits(spot.name));
@@ -142,14 +159,42 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
     let edge = if is_met { BLUE } else { LINE };
     let dash = (spot.kind == GraphNodeKind::Remote).then_some("4 3");
     let small = Type::small().anchor(Anchor::Middle);
-    let number = look.is_numbered.then(|| look.overlay?.number(spot.name)).flatten();
-    let left = if number.is_some() { 22.0 } else { 0.0 };
+    let number = look
+        .is_numbered
+        .then(|| look.overlay?.number(spot.name))
+        .flatten();
+    // Where a node is narrow its number sits on its corner, and the name has the whole width.
+    let is_compact = width < 96.0;
+    let left = if number.is_some() && !is_compact {
+        22.0
+    } else {
+        0.0
+    };
+    let bold = if is_compact {
+        Type {
+            size: SMALL,
+            ..bold
+        }
+    } else {
+        bold
+    };
     let name = bold.anchor(Anchor::Middle);
-    let name = if is_met { name } else { Type { color: MUTED, ..name } };
+    let name = if is_met {
+        name
+    } else {
+        Type {
+            color: MUTED,
+            ..name
+        }
+    };
     let middle = spot.x + left / 2.0;
-    let room = width - left - 12.0;
-    let note = note(spot, look, room + 6.0);
-    let corner = if spot.kind == GraphNodeKind::Human { height / 2.0 } else { 7.0 };
+    let room = width - left - if is_compact { 5.0 } else { 12.0 };
+    let note = note(spot, look, room + if is_compact { 0.0 } else { 6.0 });
+    let corner = if spot.kind == GraphNodeKind::Human {
+        height / 2.0
+    } else {
+        7.0
+    };
     let up = if note.is_empty() { 0.0 } else { 7.5 };
     html! {
         g {
@@ -161,11 +206,12 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
                     rx="5" fill="none" stroke=(edge) stroke-width="0.8" {}
             }
             @if let Some(number) = number {
-                (self::number(x + 7.0, spot.y, number))
+                @if is_compact { (self::number((x - 6.0).max(0.0), y - 2.0, number)) }
+                @else { (self::number(x + 7.0, spot.y, number)) }
             }
             (text(middle, spot.y - up, name, &name.fit(&super::name(spot.name), room)))
             @if !note.is_empty() {
-                (text(middle, spot.y + 8.5, small, &small.fit(&note, room + 6.0)))
+                (text(middle, spot.y + 8.5, small, &small.fit(&note, room + if is_compact { 0.0 } else { 6.0 })))
             }
         }
     }
@@ -188,6 +234,8 @@ fn note(spot: &Spot<'_>, look: Look<'_>, room: f64) -> String {
         return kind.to_owned();
     };
     let visits = match overlay.visits(spot.name) {
+        // Between a number and words: what has no room for the words has the sign.
+        0 if room < 60.0 => "0×".to_owned(),
         0 => "not visited".to_owned(),
         visits => format!("{visits}×"),
     };
@@ -206,7 +254,11 @@ fn note(spot: &Spot<'_>, look: Look<'_>, room: f64) -> String {
         parts.collect::<Vec<_>>().join(" · ")
     };
     // The edge of a node tells its kind as well, so that goes first.
-    let forms = [[kind, &visits, &long], ["", &visits, &long], ["", &visits, &short]];
+    let forms = [
+        [kind, &visits, &long],
+        ["", &visits, &long],
+        ["", &visits, &short],
+    ];
     let forms = forms.map(joined);
     let fitting = forms.iter().find(|form| Type::small().px(form) <= room);
     fitting.unwrap_or(&forms[2]).clone()
@@ -235,22 +287,39 @@ fn labels(shape: &GraphShape, layout: &Layout<'_>, look: Look<'_>) -> Vec<Label>
         let edge = &shape.edges[wire.edge];
         let times = times(edge, look);
         let mut words: Vec<String> = edge.label.iter().map(|label| super::name(label)).collect();
-        words.extend(times.filter(|times| *times > 1).map(|times| format!("{times}×")));
+        words.extend(
+            times
+                .filter(|times| *times > 1)
+                .map(|times| format!("{times}×")),
+        );
         if words.is_empty() {
             continue;
         }
         let color = if times == Some(0) { MUTED } else { INK };
         let small = Type::new(SMALL, color);
-        let most = if wire.goes_back { look.room.label.max(24.0) } else { 104.0 };
+        let most = if wire.goes_back {
+            look.room.label.max(24.0)
+        } else {
+            104.0
+        };
         let words = small.fit(&words.join(" "), most);
         let width = small.px(&words) * 0.92 + 4.0;
         let places: Vec<(f64, f64)> = match (wire.goes_back, &wire.points[..]) {
             (true, points) => {
                 // The lane is where the way stands farthest to the right.
                 let x = points.iter().map(|point| point.0).fold(0.0, f64::max);
-                let on_lane = || points.iter().filter(|point| point.0 == x).map(|point| point.1);
-                let (top, bottom) = on_lane().fold((f64::MAX, 0.0_f64), |(low, high), y| (low.min(y), high.max(y)));
-                [0.5, 0.3, 0.7, 0.15, 0.85].map(|t| (x + 5.0, top + (bottom - top) * t)).to_vec()
+                let on_lane = || {
+                    points
+                        .iter()
+                        .filter(|point| point.0 == x)
+                        .map(|point| point.1)
+                };
+                let (top, bottom) = on_lane().fold((f64::MAX, 0.0_f64), |(low, high), y| {
+                    (low.min(y), high.max(y))
+                });
+                [0.5, 0.3, 0.7, 0.15, 0.85]
+                    .map(|t| (x + 5.0, top + (bottom - top) * t))
+                    .to_vec()
             }
             (false, points) => points
                 .windows(2)
@@ -270,7 +339,13 @@ fn labels(shape: &GraphShape, layout: &Layout<'_>, look: Look<'_>) -> Vec<Label>
         let inside = |(x, y): (f64, f64)| (x.clamp(4.0, (look.right - width).max(4.0)), y);
         if let Some((x, y)) = places.into_iter().map(inside).find(fits) {
             taken.push((x, y - 6.0, width, 12.0));
-            labels.push(Label { x, y, width, words, look: small });
+            labels.push(Label {
+                x,
+                y,
+                width,
+                words,
+                look: small,
+            });
         }
     }
     labels

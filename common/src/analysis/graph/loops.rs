@@ -212,7 +212,8 @@ impl Loops {
                 continue;
             }
             let steps = trace.supersteps_left();
-            let steps = steps.map(|steps| format!("room for {} supersteps like these", thousands(steps)));
+            let steps =
+                steps.map(|steps| format!("room for {} supersteps like these", thousands(steps)));
             let time = trace.time_left().filter(|_| self.times);
             let time = time.map(|time| format!("full in {} at this rate", duration(time)));
             let left: Vec<String> = steps.into_iter().chain(time).collect();
@@ -221,7 +222,10 @@ impl Loops {
             }
         }
         if self.traces.len() > 3 {
-            lines.push(format!("… {}", count(self.traces.len() - 3, "smaller trace")));
+            lines.push(format!(
+                "… {}",
+                count(self.traces.len() - 3, "smaller trace")
+            ));
         }
         lines
     }

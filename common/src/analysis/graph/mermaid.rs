@@ -15,8 +15,18 @@ use super::{name, names};
 
 /// Words that mean something to Mermaid where a node's id would stand.
 const RESERVED: [&str; 12] = [
-    "end", "graph", "flowchart", "subgraph", "style", "linkStyle", "class", "classDef", "click",
-    "default", "direction", "call",
+    "end",
+    "graph",
+    "flowchart",
+    "subgraph",
+    "style",
+    "linkStyle",
+    "class",
+    "classDef",
+    "click",
+    "default",
+    "direction",
+    "call",
 ];
 
 /// Writes nodes, then edges. Plain names are their own ids; all others get a number.

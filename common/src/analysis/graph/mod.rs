@@ -27,8 +27,11 @@ use super::label::{fit, or_else};
 pub use diagram::GraphDiagram;
 pub(super) use loops::thousands;
 pub use loops::{Cycle, Loops, NodeVisits, RUNS_PER_TRACE, TraceSize};
-pub(super) use walked::together;
 pub use shape::{END, GraphEdge, GraphNode, GraphNodeKind, GraphShape, START};
+pub(super) use walked::together;
+
+/// Most edges that the text alternative of a picture lists.
+const MAX_SAID: usize = 60;
 
 /// Returns a node's name as all texts have it.
 fn name(name: &str) -> String {

@@ -45,11 +45,15 @@ impl Overlay {
             let number = overlay.numbers.len() + 1;
             overlay.numbers.insert(name.to_owned(), number);
         }
-        let alike = visits.graphs().into_iter().enumerate().map(|(at, (graph, calls))| {
-            let nodes = calls.iter().flat_map(|call| call.nodes.iter().copied());
-            let same: HashSet<&str> = nodes.filter(|node| known.contains(node)).collect();
-            (same.len(), std::cmp::Reverse(at), graph, calls)
-        });
+        let alike = visits
+            .graphs()
+            .into_iter()
+            .enumerate()
+            .map(|(at, (graph, calls))| {
+                let nodes = calls.iter().flat_map(|call| call.nodes.iter().copied());
+                let same: HashSet<&str> = nodes.filter(|node| known.contains(node)).collect();
+                (same.len(), std::cmp::Reverse(at), graph, calls)
+            });
         let best = alike.max_by_key(|(same, at, ..)| (*same, *at));
         let Some((_, _, graph, calls)) = best.filter(|(same, ..)| *same > 0) else {
             return overlay;
@@ -69,8 +73,11 @@ impl Overlay {
                 *tokens = tokens.saturating_add(call.spend.total_tokens);
             }
         }
-        let edges: HashSet<(&str, &str)> =
-            shape.edges.iter().map(|edge| (&*edge.from, &*edge.to)).collect();
+        let edges: HashSet<(&str, &str)> = shape
+            .edges
+            .iter()
+            .map(|edge| (&*edge.from, &*edge.to))
+            .collect();
         for taken in walked(visits, graph, |from, to| edges.contains(&(from, to))) {
             let way = (taken.from, taken.to);
             if !edges.contains(&(&*way.0, &*way.1)) {
@@ -120,7 +127,11 @@ impl Overlay {
         let mut said: Vec<String> = Vec::new();
         for (at, (node, visits)) in met.iter().take(3).enumerate() {
             let ran = if at == 0 { " ran" } else { "" };
-            said.push(format!("{}{ran} {}", crate::analysis::label::fit(node, 24), times(*visits)));
+            said.push(format!(
+                "{}{ran} {}",
+                crate::analysis::label::fit(node, 24),
+                times(*visits)
+            ));
         }
         if met.len() > 3 {
             said.push(count(met.len() - 3, "other node"));
@@ -140,7 +151,12 @@ impl Overlay {
     pub(super) fn in_words(&self, shape: &GraphShape) -> Vec<String> {
         let mut lines = Vec::new();
         for course in self.courses.iter().take(8) {
-            let mut way = course.iter().take(MAX_WORDS).cloned().collect::<Vec<_>>().join(" → ");
+            let mut way = course
+                .iter()
+                .take(MAX_WORDS)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" → ");
             if course.len() > MAX_WORDS {
                 way.push_str(&format!(" → … {} more", course.len() - MAX_WORDS));
             }

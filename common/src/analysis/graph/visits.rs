@@ -87,7 +87,10 @@ impl<'a> Visits<'a> {
                         nodes: HashSet::new(),
                     });
                     if let Some(outer) = outer {
-                        found.called.entry(outer).or_insert(found.invocations.len() - 1);
+                        found
+                            .called
+                            .entry(outer)
+                            .or_insert(found.invocations.len() - 1);
                     }
                     found.invocations.len() - 1
                 });
@@ -147,7 +150,10 @@ impl<'a> Visits<'a> {
 
     /// Returns the name of the first graph that no other graph called.
     pub(in crate::analysis) fn outermost(&self) -> Option<&'a str> {
-        let outermost = self.invocations.iter().find(|called| called.outer.is_none());
+        let outermost = self
+            .invocations
+            .iter()
+            .find(|called| called.outer.is_none());
         outermost.map(|called| called.graph)
     }
 
@@ -179,8 +185,12 @@ fn step_of(tag: &str) -> Option<u64> {
 }
 
 fn place(run: &Run) -> [Option<&Value>; 3] {
-    ["langgraph_checkpoint_ns", "langgraph_node", "langgraph_step"]
-        .map(|key| run.extra.metadata.get(key))
+    [
+        "langgraph_checkpoint_ns",
+        "langgraph_node",
+        "langgraph_step",
+    ]
+    .map(|key| run.extra.metadata.get(key))
 }
 
 /// Returns a text of a run's metadata.

@@ -135,7 +135,9 @@ impl<'v> Leads<'v> {
                     ways.extend(sources.split('+').map(|from| (from, None, false)));
                 }
                 // Versions before 0.3; later ones write `branch:to:` and leave the source out.
-                ["branch", from, router, _] if from != "to" => ways.push((from, Some(router), true)),
+                ["branch", from, router, _] if from != "to" => {
+                    ways.push((from, Some(router), true))
+                }
                 _ => {}
             }
         }
@@ -169,7 +171,10 @@ fn routers<'v>(visits: &'v Visits<'_>, visit: &Visit<'_>) -> Vec<Router<'v>> {
     below
         .filter(|run| run.run_type == RunType::Chain)
         .filter_map(|run| {
-            let output = run.outputs.as_ref().and_then(|outputs| outputs.get("output"));
+            let output = run
+                .outputs
+                .as_ref()
+                .and_then(|outputs| outputs.get("output"));
             let told = match output {
                 Some(Value::Array(all)) => all.iter().filter_map(target).collect(),
                 Some(one) => target(one).into_iter().collect(),

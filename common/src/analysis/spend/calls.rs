@@ -142,9 +142,13 @@ fn read(usage: &JsonMap) -> Spend {
     };
     let input = count(&["input_tokens", "prompt_tokens"]).unwrap_or(0);
     let output = count(&["output_tokens", "completion_tokens"]).unwrap_or(0);
-    let parts = [cost("input_cost"), cost("output_cost")].into_iter().flatten();
+    let parts = [cost("input_cost"), cost("output_cost")]
+        .into_iter()
+        .flatten();
     let sum = parts.reduce(|a, b| a + b);
-    let total = cost("total_cost").or(sum).filter(|cost: &f64| cost.is_finite());
+    let total = cost("total_cost")
+        .or(sum)
+        .filter(|cost: &f64| cost.is_finite());
     Spend {
         calls: 1,
         input_tokens: input,
@@ -165,12 +169,15 @@ fn response_id(run: &Run) -> Option<&str> {
         let first = first.get(0).unwrap_or(first);
         first.get("message")?.get("kwargs")
     };
-    let told = metadata.get("gen_ai.response.id").or_else(|| metadata.get("response_id"));
+    let told = metadata
+        .get("gen_ai.response.id")
+        .or_else(|| metadata.get("response_id"));
     let told = told
         .or_else(|| outputs?.get("id"))
         .or_else(|| message()?.get("response_metadata")?.get("id"))
         .or_else(|| message()?.get("id"));
     // LangChain makes up an id where the provider gave none.
-    let is_given = |id: &&str| !id.is_empty() && !id.starts_with("lc_run-") && !id.starts_with("run-");
+    let is_given =
+        |id: &&str| !id.is_empty() && !id.starts_with("lc_run-") && !id.starts_with("run-");
     told.and_then(Value::as_str).filter(is_given)
 }

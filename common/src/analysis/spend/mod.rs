@@ -171,7 +171,14 @@ impl SpendByAgent {
         Self::by(tree, |at| {
             let visit = visits.around(at)?;
             let called = &visits.invocations[visit.invocation];
-            Some(if called.outer.is_some() { called.graph } else { visit.node }.to_owned())
+            Some(
+                if called.outer.is_some() {
+                    called.graph
+                } else {
+                    visit.node
+                }
+                .to_owned(),
+            )
         })
     }
 
@@ -241,12 +248,20 @@ impl SpendByAgent {
         };
         let mut table = Table::new(header);
         for agent in self.agents.iter().take(MAX_ROWS) {
-            table = row(table, &or_else(fit(&agent.agent, 40), "(no name)"), &agent.spend);
+            table = row(
+                table,
+                &or_else(fit(&agent.agent, 40), "(no name)"),
+                &agent.spend,
+            );
         }
         if let Some(more) = self.agents.get(MAX_ROWS..).filter(|more| !more.is_empty()) {
             let mut rest = Spend::default();
             more.iter().for_each(|agent| rest.add(&agent.spend));
-            table = row(table, &format!("… {}", count(more.len(), "more agent")), &rest);
+            table = row(
+                table,
+                &format!("… {}", count(more.len(), "more agent")),
+                &rest,
+            );
         }
         table = row(table, "the trace, each call once", &self.total);
         match self.sum_of_llm_runs == self.total {
@@ -272,9 +287,12 @@ impl SpendByAgent {
                 format!("{} spent all {total} tokens", fit(&most.agent, 32))
             }
             Some(most) => {
-                let share = 100.0 * most.spend.total_tokens as f64
-                    / self.total.total_tokens.max(1) as f64;
-                format!("{} spent {share:.0} % of {total} tokens", fit(&most.agent, 32))
+                let share =
+                    100.0 * most.spend.total_tokens as f64 / self.total.total_tokens.max(1) as f64;
+                format!(
+                    "{} spent {share:.0} % of {total} tokens",
+                    fit(&most.agent, 32)
+                )
             }
         };
         match self.doubled.len() {
@@ -300,8 +318,13 @@ impl SpendByAgent {
             notes.push(format!("… {} more", self.doubled.len() - MAX_ROWS));
         }
         if self.echoes > 0 {
-            let (runs, carry) = (count(self.echoes, "run"), if self.echoes == 1 { "carries" } else { "carry" });
-            notes.push(format!("{runs} of other types {carry} a usage as well; only llm runs count"));
+            let (runs, carry) = (
+                count(self.echoes, "run"),
+                if self.echoes == 1 { "carries" } else { "carry" },
+            );
+            notes.push(format!(
+                "{runs} of other types {carry} a usage as well; only llm runs count"
+            ));
         }
         notes
     }
