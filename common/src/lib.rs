@@ -29,7 +29,7 @@
 //! | [`otel`] | OpenTelemetry to LangSmith: spans and runs in one tree | `otel` |
 //! | [`tracing_layer`] | a layer that makes runs of `tracing`'s spans | `tracing_layer` |
 //! | [`langsmith_mock`] | a strict LangSmith on loopback | `langsmith_mock` |
-//! | [`analysis`] | trees, waterfalls, tables | `analysis` |
+//! | [`analysis`] | trees, waterfalls, tables, graphs of agents | `analysis` |
 //! | [`lab`] | lessons | `lab` |
 //! | [`traceable`](macro@traceable) | the attribute that makes a run of every call | `macros` |
 //! | [`prelude`] | what most programs import | always |

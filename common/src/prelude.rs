@@ -26,8 +26,9 @@ pub use serde_json::{Value, json};
 
 #[cfg(feature = "analysis")]
 pub use crate::analysis::{
-    Asked, Cut, Figure, HeaderState, Hop, Ledger, Outline, Scorecard, Series, Shape, Table,
-    bar_chart, line_chart, scorecard, sequence, side_by_side, text_tree, tree_diagram, waterfall,
+    Asked, Cut, Figure, GraphDiagram, GraphNodeKind, GraphShape, HeaderState, Hop, Ledger, Loops,
+    Outline, Scorecard, Series, Shape, SpendByAgent, Table, Waterfall, bar_chart, line_chart,
+    scorecard, sequence, side_by_side, text_tree, tree_diagram, waterfall,
 };
 #[cfg(feature = "client")]
 pub use crate::client::{Client, FlushGuard, Replica, RunQuery};

@@ -25,7 +25,7 @@ use crate::model::{Timestamp, TraceTree};
 pub(super) const STRIP: f64 = 15.0;
 /// Most supersteps that are drawn, and most that are said in words.
 const MAX_BANDS: usize = 120;
-const MAX_WORDS: usize = 40;
+const MAX_WORDS: usize = 24;
 
 /// The bands of all graphs in a waterfall.
 #[derive(Debug, Default)]
@@ -139,7 +139,7 @@ impl SuperstepBands {
                     @let (left, right) = (axis.x(micros(band.from)), axis.x(micros(band.to)));
                     @let opacity = if at % 2 == 0 { "0.09" } else { "0.2" };
                     g {
-                        title { (band.in_words(&graph.name)) }
+                        title { "superstep " (band.step) }
                         rect x=(n(left)) y=(n(top)) width=(n((right - left).max(2.0)))
                             height=(n(bottom - top)) fill=(BLUE) fill-opacity=(opacity) {}
                     }

@@ -14,12 +14,12 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 
-use super::GraphDiagram;
 use super::draw::{self, Look};
 use super::layout::Layout;
 use super::overlay::Overlay;
 use super::shape::GraphShape;
 use super::visits::{Visits, is_paused};
+use super::{GraphDiagram, MAX_SAID};
 use crate::analysis::figure::{Figure, MARGIN, WIDTH};
 use crate::analysis::label::count;
 use crate::analysis::palette::{self, BROKEN, HAIRLINE, INK, MUTED};
@@ -34,44 +34,52 @@ const MAX_ROWS: usize = 34;
 const ROW: f64 = 20.0;
 const INDENT: f64 = 12.0;
 const MAX_INDENT: usize = 7;
-/// Where the graph ends and the tree begins.
-const DIVIDE: f64 = 330.0;
+/// Where the graph ends and the tree begins: of a narrow graph, and of a wide one.
+const DIVIDE: [f64; 2] = [330.0, 390.0];
+/// Width of a node below which the graph counts as wide.
+const NARROW: f64 = 104.0;
 
 /// Draws both, with the same number and color for a node and its runs.
 pub(super) fn drawn(shape: &GraphShape, tree: &TraceTree) -> Figure {
     let visits = Visits::of(tree);
     let overlay = Overlay::of(shape, &visits);
     let diagram = GraphDiagram::of(shape);
-    let mut room = diagram.room(DIVIDE - MARGIN - 14.0, true);
-    room.wish = room.wish.min(132.0);
-    room.label = 58.0;
-    let layout = Layout::of(shape, room);
+    let within = |divide: f64| {
+        let mut room = diagram.room(divide - MARGIN - 14.0, true);
+        room.wish = room.wish.min(132.0);
+        (room.label, room.gap) = (58.0, 9.0);
+        (room, Layout::of(shape, room), divide)
+    };
+    let (room, layout, divide) = match within(DIVIDE[0]) {
+        narrow if narrow.1.node_width >= NARROW => narrow,
+        _ => within(DIVIDE[1]),
+    };
     let look = Look {
         overlay: Some(&overlay),
         is_numbered: true,
         room,
-        right: DIVIDE - MARGIN - 10.0,
+        right: divide - MARGIN - 10.0,
     };
     let rows = rows(tree);
     let shown = &rows[..rows.len().min(MAX_ROWS)];
     let more = rows.len() - shown.len();
     let lines = shown.len() + usize::from(more > 0);
     let height = (layout.height + 8.0).max(ROW * lines as f64).max(ROW) + 6.0;
-    let runs = Runs::new(&visits, &overlay, shown);
+    let runs = Runs::new(&visits, &overlay, shown, divide);
     let body = html! {
         g transform=(format!("translate({MARGIN} 4)")) { (draw::graph(shape, &layout, look)) }
-        (line((DIVIDE, 0.0), (DIVIDE, height), HAIRLINE, 1.0, None))
+        (line((divide, 0.0), (divide, height), HAIRLINE, 1.0, None))
         @for (at, row) in shown.iter().enumerate() {
             (runs.row(row, ROW * (at as f64 + 0.5)))
         }
         @let y = ROW * (shown.len() as f64 + 0.5);
         @if more > 0 {
-            (text(DIVIDE + 14.0, y, Type::new(NOTE, MUTED), &format!("… {more} more")))
+            (text(divide + 14.0, y, Type::new(NOTE, MUTED), &format!("… {more} more")))
         }
-        @if rows.is_empty() { (text(DIVIDE + 14.0, y, Type::new(NOTE, MUTED), "(no runs)")) }
+        @if rows.is_empty() { (text(divide + 14.0, y, Type::new(NOTE, MUTED), "(no runs)")) }
         (draw::foot(shape, &layout, MARGIN, height + 14.0))
     };
-    let mut alt: Vec<String> = shape.to_string().lines().map(str::to_owned).collect();
+    let mut alt = shape.lines(MAX_SAID);
     alt.push(String::new());
     alt.extend(overlay.in_words(shape));
     alt.extend(draw::left_out(&layout).map(|words| format!("{words} than drawn")));
@@ -91,10 +99,11 @@ struct Runs<'a> {
     marks: HashMap<usize, (usize, Option<u64>)>,
     tokens: HashMap<usize, u64>,
     visits: &'a Visits<'a>,
+    divide: f64,
 }
 
 impl<'a> Runs<'a> {
-    fn new(visits: &'a Visits<'a>, overlay: &Overlay, shown: &[Row<'_>]) -> Self {
+    fn new(visits: &'a Visits<'a>, overlay: &Overlay, shown: &[Row<'_>], divide: f64) -> Self {
         let graph = visits.graphs().into_iter().map(|(graph, _)| graph);
         let graph = graph
             .into_iter()
@@ -111,11 +120,12 @@ impl<'a> Runs<'a> {
                 .map(|call| (call.at, call.spend.total_tokens))
                 .collect(),
             visits,
+            divide,
         }
     }
 
     fn row(&self, row: &Row<'_>, y: f64) -> Markup {
-        let x = DIVIDE + 14.0 + INDENT * row.depth.min(MAX_INDENT) as f64;
+        let x = self.divide + 14.0 + INDENT * row.depth.min(MAX_INDENT) as f64;
         let mark = self.marks.get(&row.at);
         let is_own = mark.is_some_and(|(_, step)| step.is_some());
         let inner = self
@@ -124,7 +134,8 @@ impl<'a> Runs<'a> {
             .filter(|visit| visit.at == row.at);
         let note = match (mark, inner, self.tokens.get(&row.at)) {
             (Some((_, Some(step))), ..) => format!("step {step}"),
-            (_, Some(visit), _) => format!("inner step {}", visit.step),
+            (Some(_), Some(visit), _) => format!("inner step {}", visit.step),
+            (None, Some(visit), _) => format!("step {}", visit.step),
             (_, _, Some(tokens)) => count(usize::try_from(*tokens).unwrap_or(usize::MAX), "token"),
             _ => row.run_type(12),
         };

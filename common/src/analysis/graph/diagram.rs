@@ -19,7 +19,7 @@ use super::layout::{Layout, Room};
 use super::overlay::Overlay;
 use super::shape::GraphShape;
 use super::visits::Visits;
-use super::{beside, names};
+use super::{MAX_SAID, beside, names};
 use crate::analysis::Figure;
 use crate::analysis::figure::{MARGIN, WIDTH};
 use crate::analysis::label::count;
@@ -139,12 +139,13 @@ impl GraphDiagram {
             wish: widest.clamp(if has_notes { 128.0 } else { 84.0 }, 168.0),
             least: 40.0,
             label: 84.0,
+            gap: 14.0,
         }
     }
 
     /// Says edges and way in words.
     fn in_words(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.shape.to_string().lines().map(str::to_owned).collect();
+        let mut lines = self.shape.lines(MAX_SAID);
         if let Some(overlay) = &self.overlay {
             lines.push(String::new());
             lines.extend(overlay.in_words(&self.shape));

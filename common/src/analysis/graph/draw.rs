@@ -148,10 +148,10 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
     let bold = Type::new(NAME, INK).bold();
     if spot.name == START || spot.name == END {
         let words = Type::new(NOTE, MUTED).anchor(Anchor::Middle);
-        let w = (words.px(spot.name) + 18.0).min(width);
+        let w = words.px(spot.name) + 16.0;
         return html! {
             (rect(spot.x - w / 2.0, spot.y - 11.0, w, 22.0, 11.0, PAPER, Some(LINE)))
-            (text(spot.x, spot.y, words, &words.fit(spot.name, w - 8.0)))
+            (text(spot.x, spot.y, words, &words.fit(spot.name, w)))
         };
     }
     let visits = look.overlay.map(|overlay| overlay.visits(spot.name));
@@ -163,7 +163,21 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
         .is_numbered
         .then(|| look.overlay?.number(spot.name))
         .flatten();
-    let left = if number.is_some() { 22.0 } else { 0.0 };
+    // Where a node is narrow its number sits on its corner, and the name has the whole width.
+    let is_compact = width < 96.0;
+    let left = if number.is_some() && !is_compact {
+        22.0
+    } else {
+        0.0
+    };
+    let bold = if is_compact {
+        Type {
+            size: SMALL,
+            ..bold
+        }
+    } else {
+        bold
+    };
     let name = bold.anchor(Anchor::Middle);
     let name = if is_met {
         name
@@ -174,8 +188,8 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
         }
     };
     let middle = spot.x + left / 2.0;
-    let room = width - left - 12.0;
-    let note = note(spot, look, room + 6.0);
+    let room = width - left - if is_compact { 5.0 } else { 12.0 };
+    let note = note(spot, look, room + if is_compact { 0.0 } else { 6.0 });
     let corner = if spot.kind == GraphNodeKind::Human {
         height / 2.0
     } else {
@@ -192,11 +206,12 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
                     rx="5" fill="none" stroke=(edge) stroke-width="0.8" {}
             }
             @if let Some(number) = number {
-                (self::number(x + 7.0, spot.y, number))
+                @if is_compact { (self::number((x - 6.0).max(0.0), y - 2.0, number)) }
+                @else { (self::number(x + 7.0, spot.y, number)) }
             }
             (text(middle, spot.y - up, name, &name.fit(&super::name(spot.name), room)))
             @if !note.is_empty() {
-                (text(middle, spot.y + 8.5, small, &small.fit(&note, room + 6.0)))
+                (text(middle, spot.y + 8.5, small, &small.fit(&note, room + if is_compact { 0.0 } else { 6.0 })))
             }
         }
     }
@@ -219,6 +234,8 @@ fn note(spot: &Spot<'_>, look: Look<'_>, room: f64) -> String {
         return kind.to_owned();
     };
     let visits = match overlay.visits(spot.name) {
+        // Between a number and words: what has no room for the words has the sign.
+        0 if room < 60.0 => "0×".to_owned(),
         0 => "not visited".to_owned(),
         visits => format!("{visits}×"),
     };

@@ -21,7 +21,8 @@ const MAX_PASSING: usize = 6;
 /// Most edges that go back at a place of their own.
 const MAX_LANES: usize = 6;
 const LANE: f64 = 13.0;
-const GAP: f64 = 14.0;
+/// Width of the places where the graph begins and ends.
+const PILL: f64 = 66.0;
 
 /// What the picture leaves for the graph.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,8 @@ pub(super) struct Room {
     pub(super) least: f64,
     /// For the labels of edges that go back.
     pub(super) label: f64,
+    /// Between two nodes of a layer.
+    pub(super) gap: f64,
 }
 
 /// A node with its place.
@@ -95,7 +98,11 @@ impl<'a> Layout<'a> {
                 continue;
             }
             spot_of[at] = Some(spots.len());
-            rows[row].push(Item::new(Some(spots.len())));
+            rows[row].push(Item {
+                spot: Some(spots.len()),
+                is_pill: *name == START || *name == END,
+                ..Item::default()
+            });
             let y = room.node_height / 2.0 + room.pitch * row as f64;
             let (name, kind) = (*name, *kind);
             spots.push(Spot {
@@ -135,7 +142,7 @@ impl<'a> Layout<'a> {
                 let mut last = (above, item_of[from]);
                 if between.clone().all(is_free) {
                     for row in between {
-                        rows[row].push(Item::new(None));
+                        rows[row].push(Item::default());
                         let item = rows[row].len() - 1;
                         links[last.0].push((last.1, item));
                         last = (row, item);
@@ -147,9 +154,23 @@ impl<'a> Layout<'a> {
             passes.push(passed);
         }
 
+        // Edges without a label that go back to one node share a lane.
+        let mut lanes: Vec<(usize, Option<usize>)> = Vec::new();
+        let mut lane_of: HashMap<usize, usize> = HashMap::new();
+        for (edge, _, to, _) in wires.iter().filter(|wire| wire.3) {
+            let key = (*to, shape.edges[*edge].label.as_ref().map(|_| *edge));
+            let lane = lanes
+                .iter()
+                .position(|known| *known == key)
+                .unwrap_or_else(|| {
+                    lanes.push(key);
+                    lanes.len() - 1
+                });
+            lane_of.insert(*edge, lane % MAX_LANES);
+        }
         // Layers that an edge passes on its way back leave room for it at their right.
         let mut widths = vec![room.width; rows.len()];
-        let backs = wires.iter().filter(|wire| wire.3).count().min(MAX_LANES) as f64;
+        let backs = lanes.len().min(MAX_LANES) as f64;
         for (edge, from, to, _) in wires.iter().filter(|wire| wire.3) {
             let label = shape.edges[*edge]
                 .label
@@ -162,7 +183,7 @@ impl<'a> Layout<'a> {
             }
         }
         let node_width = fitting_width(&rows, &widths, room);
-        arrange(&mut rows, &links, &widths, node_width);
+        arrange(&mut rows, &links, &widths, (node_width, room.gap));
         for row in &rows {
             for item in row {
                 if let Some(spot) = item.spot {
@@ -170,18 +191,11 @@ impl<'a> Layout<'a> {
                 }
             }
         }
-        let mut lane = 0;
         let wires = wires.into_iter().zip(passes);
         let wires = wires.map(|((edge, from, to, goes_back), passed)| {
             let points = if goes_back {
-                lane += 1;
-                way_back(
-                    &rows,
-                    &spots,
-                    (from, to),
-                    (lane - 1) % MAX_LANES,
-                    (node_width, room),
-                )
+                let lane = lane_of.get(&edge).copied().unwrap_or(0);
+                way_back(&rows, &spots, (from, to), lane, (node_width, room))
             } else {
                 let (from, to) = (&spots[from], &spots[to]);
                 let passed = passed.iter().map(|(row, item)| {
@@ -256,25 +270,22 @@ fn way_back(
 }
 
 /// Something that takes a place in a layer: a node, or an edge on its way.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Item {
     spot: Option<usize>,
+    is_pill: bool,
     x: f64,
     /// Position within its layer, from left to right.
     rank: usize,
 }
 
 impl Item {
-    fn new(spot: Option<usize>) -> Self {
-        Self {
-            spot,
-            x: 0.0,
-            rank: 0,
-        }
-    }
-
     fn width(&self, node: f64) -> f64 {
-        if self.spot.is_some() { node } else { 10.0 }
+        match (self.spot, self.is_pill) {
+            (None, _) => 10.0,
+            (_, true) => PILL.min(node.max(50.0)),
+            _ => node,
+        }
     }
 }
 
@@ -340,16 +351,27 @@ fn layers(count: usize, ends: &[(usize, usize)], backward: &[bool]) -> Vec<usize
 
 /// Returns the width of a node with which the fullest layer has room.
 fn fitting_width(rows: &[Vec<Item>], widths: &[f64], room: Room) -> f64 {
-    let fitting = rows.iter().zip(widths).map(|(row, width)| {
-        let nodes = row.iter().filter(|item| item.spot.is_some()).count().max(1) as f64;
-        let passing = row.len() as f64 - nodes;
-        (width - GAP * (row.len() as f64 - 1.0) - 10.0 * passing.max(0.0)) / nodes
+    let fitting = rows.iter().zip(widths).filter_map(|(row, width)| {
+        let is_node = |item: &&Item| item.spot.is_some() && !item.is_pill;
+        let nodes = row.iter().filter(is_node).count();
+        let others: f64 = row
+            .iter()
+            .filter(|item| !is_node(item))
+            .map(|item| item.width(PILL))
+            .sum();
+        let gaps = room.gap * (row.len() as f64 - 1.0);
+        (nodes > 0).then(|| (width - gaps - others) / nodes as f64)
     });
     fitting.fold(room.wish, f64::min).max(room.least)
 }
 
 /// Orders the layers so that fewer edges cross, then moves each item towards its neighbors.
-fn arrange(rows: &mut [Vec<Item>], links: &[Vec<(usize, usize)>], widths: &[f64], node: f64) {
+fn arrange(
+    rows: &mut [Vec<Item>],
+    links: &[Vec<(usize, usize)>],
+    widths: &[f64],
+    (node, gap): (f64, f64),
+) {
     for (row, width) in rows.iter_mut().zip(widths) {
         // Even spread: the first guess from which all moves.
         let pitch = width / row.len().max(1) as f64;
@@ -378,7 +400,7 @@ fn arrange(rows: &mut [Vec<Item>], links: &[Vec<(usize, usize)>], widths: &[f64]
                     rows[at][item].rank = rank;
                 }
             }
-            settle(&mut rows[at], &wished, widths[at], node);
+            settle(&mut rows[at], &wished, widths[at], (node, gap));
         }
     }
 }
@@ -408,10 +430,10 @@ fn wishes(rows: &[Vec<Item>], links: &[Vec<(usize, usize)>], at: usize, above: b
 }
 
 /// Gives each item of a layer the place that it wishes, as far as its neighbors leave it.
-fn settle(row: &mut [Item], wished: &[f64], width: f64, node: f64) {
+fn settle(row: &mut [Item], wished: &[f64], width: f64, (node, gap): (f64, f64)) {
     let mut order: Vec<usize> = (0..row.len()).collect();
     order.sort_by_key(|item| row[*item].rank);
-    let apart = |a: usize, b: usize| (row[a].width(node) + row[b].width(node)) / 2.0 + GAP;
+    let apart = |a: usize, b: usize| (row[a].width(node) + row[b].width(node)) / 2.0 + gap;
     let half = |item: usize| row[item].width(node) / 2.0;
     let pushed_right = |wished: &[f64], from: f64| {
         let mut places: Vec<f64> = Vec::with_capacity(order.len());

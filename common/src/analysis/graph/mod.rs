@@ -30,6 +30,9 @@ pub use loops::{Cycle, Loops, NodeVisits, RUNS_PER_TRACE, TraceSize};
 pub use shape::{END, GraphEdge, GraphNode, GraphNodeKind, GraphShape, START};
 pub(super) use walked::together;
 
+/// Most edges that the text alternative of a picture lists.
+const MAX_SAID: usize = 60;
+
 /// Returns a node's name as all texts have it.
 fn name(name: &str) -> String {
     or_else(fit(name, 48), "(no name)")

@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::visits::{Visits, is_paused};
 use super::walked::walked;
 use super::{mermaid, name};
+use crate::analysis::label::count;
 use crate::analysis::rich_output;
 use crate::model::{Run, RunType, TraceTree};
 
@@ -217,6 +218,42 @@ impl GraphShape {
         Self { nodes, edges }
     }
 
+    /// Says edges and kinds in words, so many lines of each at most.
+    pub(super) fn lines(&self, most: usize) -> Vec<String> {
+        if self.nodes.is_empty() && self.edges.is_empty() {
+            return vec!["(no graph)".to_owned()];
+        }
+        let mut lines = Vec::new();
+        for edge in self.edges.iter().take(most) {
+            let arrow = if edge.conditional { '⇢' } else { '→' };
+            let label = edge.label.as_deref().map(name);
+            let label = label.map_or_else(String::new, |label| format!(": {label}"));
+            lines.push(format!(
+                "{} {arrow} {}{label}",
+                name(&edge.from),
+                name(&edge.to)
+            ));
+        }
+        if self.edges.len() > most {
+            lines.push(format!("… {}", count(self.edges.len() - most, "more edge")));
+        }
+        let ends = self.edges.iter().flat_map(|edge| [&*edge.from, &*edge.to]);
+        let joined: HashSet<&str> = ends.collect();
+        let is_told =
+            |node: &&GraphNode| node.kind != GraphNodeKind::Node || !joined.contains(&*node.name);
+        let mut told = self.nodes.iter().filter(is_told);
+        for node in told.by_ref().take(most) {
+            let kind = node.kind.words();
+            let kind = if kind.is_empty() { "no edge" } else { kind };
+            lines.push(format!("{}: {kind}", name(&node.name)));
+        }
+        match told.count() {
+            0 => {}
+            more => lines.push(format!("… {}", count(more, "more node"))),
+        }
+        lines
+    }
+
     /// Returns the graph in Mermaid's language, as pages on GitHub and JupyterLab draw it.
     pub fn to_mermaid(&self) -> String {
         mermaid::written(self)
@@ -270,27 +307,8 @@ impl fmt::Display for GraphShape {
     /// Writes a line for each edge, `→` if it is always taken and `⇢` if something chooses, then
     /// the kinds of nodes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.nodes.is_empty() && self.edges.is_empty() {
-            return writeln!(f, "(no graph)");
-        }
-        for edge in self.edges.iter().take(MAX_LINES) {
-            let arrow = if edge.conditional { '⇢' } else { '→' };
-            let label = edge.label.as_deref().map(name);
-            let label = label.map_or_else(String::new, |label| format!(": {label}"));
-            writeln!(f, "{} {arrow} {}{label}", name(&edge.from), name(&edge.to))?;
-        }
-        if self.edges.len() > MAX_LINES {
-            writeln!(f, "… {} more", self.edges.len() - MAX_LINES)?;
-        }
-        let ends = self.edges.iter().flat_map(|edge| [&*edge.from, &*edge.to]);
-        let joined: HashSet<&str> = ends.collect();
-        let told =
-            |node: &&GraphNode| node.kind != GraphNodeKind::Node || !joined.contains(&*node.name);
-        for node in self.nodes.iter().filter(told).take(MAX_LINES) {
-            let kind = node.kind.words();
-            let kind = if kind.is_empty() { "no edge" } else { kind };
-            writeln!(f, "{}: {kind}", name(&node.name))?;
-        }
-        Ok(())
+        self.lines(MAX_LINES)
+            .iter()
+            .try_for_each(|line| writeln!(f, "{line}"))
     }
 }
