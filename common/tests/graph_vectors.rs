@@ -19,7 +19,7 @@ use common::langsmith_mock::LangSmithMock;
 use common::model::{Baggage, JsonMap, LazyBaggage, RunContext, Usage};
 use common::trace::current;
 use futures_util::StreamExt as _;
-use graphs::{assert_same, ours, recorded, tree};
+use graphs::{assert_same, ours, recorded, tree, tree_without_values};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -316,4 +316,102 @@ async fn tags_metadata_name_and_thread_of_an_invocation_are_on_all_its_runs() {
     client.flush_async(PATIENCE).await.expect("delivered");
     let ours = tree(&ours(&mock.runs()));
     assert_same(&ours, &tree(&recorded("22_langgraph_two_nodes_tool")));
+}
+
+/// One of the two agents of the team: it calls its tool, and repeats what that says.
+fn worker(name: &'static str, tool: &'static str, says: &'static str) -> Graph {
+    let agent = move |state: State, context: NodeContext| async move {
+        let offered = json!({"type": "function", "function": {"name": tool}});
+        let model = ModelCall::new("ScriptedChat", "openai", "mock-gpt-4o-mini");
+        let model = model.temperature(0.0).tools([offered]);
+        let said = context.llm(&model, state.list("messages").to_vec(), async |messages| {
+            let last = messages.last().cloned().unwrap_or_default();
+            let reply = match last["type"] == "tool" {
+                true => ModelReply::text(last["content"].as_str().unwrap_or_default()),
+                false => ModelReply::text("").and_tool_call(
+                    tool,
+                    "call_1",
+                    json!({"text": messages[0]["content"]}),
+                ),
+            };
+            Ok(reply.usage(Usage::tokens(42, 17)))
+        });
+        let mut said = said.await?;
+        if said["tool_calls"].as_array().is_none_or(Vec::is_empty) {
+            said["name"] = name.into();
+        }
+        Ok(json!({"messages": [said]}))
+    };
+    let tools = move |state: State, context: NodeContext| async move {
+        let call = &state.list("messages")[state.list("messages").len() - 1]["tool_calls"][0];
+        let said = context.tool_call(call, async |_| Ok(says)).await?;
+        Ok(json!({"messages": [said]}))
+    };
+    Graph::builder(name)
+        .channel("messages", Reducer::append())
+        .node("agent", agent)
+        .node("tools", tools)
+        .start("agent")
+        .route("agent", "tools_condition", tools_condition, ["tools", END])
+        .edge("tools", "agent")
+        .compile()
+        .expect("a graph")
+}
+
+/// Asks who is next; says so from who has spoken.
+async fn supervisor(state: State, context: NodeContext) -> Result<Value, NodeError> {
+    let model = ModelCall::new("ScriptedChat", "openai", "mock-gpt-4o-mini").temperature(0.0);
+    let said = context.llm(&model, state.list("messages").to_vec(), async |messages| {
+        let has_spoken = |name: &str| messages.iter().any(|message| message["name"] == name);
+        let next = match (has_spoken("research_agent"), has_spoken("writing_agent")) {
+            (false, _) => "research",
+            (true, false) => "write",
+            (true, true) => "done",
+        };
+        Ok(ModelReply::text(next).usage(Usage::tokens(42, 17)))
+    });
+    Ok(json!({"next": said.await?["content"]}))
+}
+
+/// The update of a node that is a graph is what that has added; LangGraph hands back all messages, and joins them
+/// by their ids. So values are not compared here.
+#[tokio::test]
+async fn a_supervisor_and_two_agents_that_are_graphs_leave_the_runs_of_langgraphs() {
+    let (mock, client) = stand_in().await;
+    let research = worker(
+        "research_agent",
+        "search_docs",
+        "langsmith-trace carries the dotted order",
+    );
+    let write = worker(
+        "writing_agent",
+        "write_draft",
+        "The header langsmith-trace carries the dotted order.",
+    );
+    let team = Graph::builder("team")
+        .channel("messages", Reducer::append())
+        .node("supervisor", supervisor)
+        .subgraph("research", &research)
+        .subgraph("write", &write)
+        .start("supervisor")
+        .route(
+            "supervisor",
+            "route",
+            |state: &State| match state.text("next") {
+                next @ ("research" | "write") => next.to_owned(),
+                _ => END.to_owned(),
+            },
+            ["research", "write", END],
+        )
+        .edge("research", "supervisor")
+        .edge("write", "supervisor")
+        .compile()
+        .expect("a graph");
+    let invocation = team.invoke(question()).client(&client).thread("th-7");
+    let state = finished(invocation.await);
+    assert_eq!(state.list("messages").len(), 7);
+    client.flush_async(PATIENCE).await.expect("delivered");
+    let ours = tree_without_values(&ours(&mock.runs()));
+    let theirs = tree_without_values(&recorded("langgraph_supervisor_subgraphs"));
+    assert_same(&ours, &theirs);
 }

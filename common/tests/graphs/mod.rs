@@ -59,6 +59,15 @@ pub(crate) fn ours(runs: &[Run]) -> Vec<Value> {
 /// Draws what is compared: names, types, parents, order, tags as sets, metadata's keys, the values of
 /// `langgraph_*`, inputs and outputs, first tokens, and that there is an error. Ids are masked.
 pub(crate) fn tree(runs: &[Value]) -> String {
+    drawn(runs, |run| !is_caller(run))
+}
+
+/// Draws it without inputs and outputs.
+pub(crate) fn tree_without_values(runs: &[Value]) -> String {
+    drawn(runs, |_| false)
+}
+
+fn drawn(runs: &[Value], shows_values: impl Fn(&Value) -> bool) -> String {
     let mut runs: Vec<&Value> = runs.iter().collect();
     runs.sort_by_key(|run| run["dotted_order"].as_str().map(str::to_owned));
     let mut text = String::new();
@@ -93,7 +102,7 @@ pub(crate) fn tree(runs: &[Value]) -> String {
             })
             .collect();
         line(format!("  metadata {}", json!(told)));
-        if !is_caller(run) {
+        if shows_values(run) {
             for side in ["inputs", "outputs"] {
                 line(format!("  {side} {}", sorted(&run[side])));
             }
