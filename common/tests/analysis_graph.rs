@@ -168,9 +168,11 @@ fn a_diagram_is_said_in_words() {
             "{expected}: {words:?}"
         );
     }
-    assert!(
-        svg.contains("stroke-dasharray=\"5 4\""),
-        "chosen edges are dashed"
+    let dashed = svg.matches("stroke-dasharray=\"5 4\"").count();
+    assert_eq!(
+        dashed,
+        4 + 1,
+        "the four chosen edges, and the line that explains them"
     );
 }
 

@@ -16,9 +16,8 @@ use serde_json::Value;
 
 use super::visits::{Visits, is_paused};
 use super::walked::walked;
-use super::{mermaid, name};
+use super::{GraphDiagram, mermaid, name};
 use crate::analysis::label::count;
-use crate::analysis::rich_output;
 use crate::model::{Run, RunType, TraceTree};
 
 /// The name of the node where each graph begins; LangGraph's.
@@ -259,12 +258,9 @@ impl GraphShape {
         mermaid::written(self)
     }
 
-    /// Shows the graph as the result of a notebook cell: Mermaid, and the edges in text.
+    /// Shows the graph as the result of a notebook cell: as a [`GraphDiagram`].
     pub fn evcxr_display(&self) {
-        rich_output::show(&[
-            ("text/vnd.mermaid", &self.to_mermaid()),
-            ("text/plain", &self.to_string()),
-        ]);
+        GraphDiagram::of(self).evcxr_display();
     }
 }
 
