@@ -29,6 +29,10 @@ const ANSWER: &str = "The langsmith-trace header carries the dotted order.";
 
 /// Calls graphs from a run of a gateway, which hands down what the recorded caller did, and returns the tree.
 async fn called(call: impl AsyncFnOnce(&dyn Fn(Invocation) -> Invocation)) -> String {
+    tree(&runs_of(call).await)
+}
+
+async fn runs_of(call: impl AsyncFnOnce(&dyn Fn(Invocation) -> Invocation)) -> Vec<Value> {
     let (mock, client) = stand_in().await;
     let gateway = client.run("rust_gateway").metadata("service", "gateway");
     let gateway = gateway.start();
@@ -44,7 +48,7 @@ async fn called(call: impl AsyncFnOnce(&dyn Fn(Invocation) -> Invocation)) -> St
     call(&|invocation| invocation.client(&client).parent(context.clone())).await;
     gateway.end();
     client.flush_async(PATIENCE).await.expect("delivered");
-    tree(&ours(&mock.runs()))
+    ours(&mock.runs())
 }
 
 async fn stand_in() -> (LangSmithMock, Client) {
@@ -377,7 +381,6 @@ async fn supervisor(state: State, context: NodeContext) -> Result<Value, NodeErr
 /// by their ids. So values are not compared here.
 #[tokio::test]
 async fn a_supervisor_and_two_agents_that_are_graphs_leave_the_runs_of_langgraphs() {
-    let (mock, client) = stand_in().await;
     let research = worker(
         "research_agent",
         "search_docs",
@@ -407,11 +410,13 @@ async fn a_supervisor_and_two_agents_that_are_graphs_leave_the_runs_of_langgraph
         .edge("write", "supervisor")
         .compile()
         .expect("a graph");
-    let invocation = team.invoke(question()).client(&client).thread("th-7");
-    let state = finished(invocation.await);
-    assert_eq!(state.list("messages").len(), 7);
-    client.flush_async(PATIENCE).await.expect("delivered");
-    let ours = tree_without_values(&ours(&mock.runs()));
-    let theirs = tree_without_values(&recorded("langgraph_supervisor_subgraphs"));
-    assert_same(&ours, &theirs);
+    let ours = runs_of(async |from_gateway| {
+        let state = finished(from_gateway(team.invoke(question()).thread("th-7")).await);
+        assert_eq!(state.list("messages").len(), 7);
+    });
+    let theirs = recorded("langgraph_supervisor_subgraphs");
+    assert_same(
+        &tree_without_values(&ours.await),
+        &tree_without_values(&theirs),
+    );
 }
