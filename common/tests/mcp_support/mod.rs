@@ -56,3 +56,11 @@ pub(crate) async fn begun(lesson: &Lesson, name: &str) {
     let waited = mock.wait_until(is_there, PATIENCE).await;
     waited.expect("the server sends the beginning of its run");
 }
+
+/// What a client writes that closes the pipe right after its last call.
+pub(crate) const HURRIED: [&str; 4] = [
+    r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"hurried","version":"1"}}}"#,
+    r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search_docs","arguments":{"question":"what travels in baggage?"}}}"#,
+    r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"count_words","arguments":{"text":"a b c"}}}"#,
+];

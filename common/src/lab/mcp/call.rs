@@ -94,7 +94,7 @@ impl ToolCall {
             params.meta = Some(RequestMetaObject(MetaObject(self.meta)));
         }
         match self.tools.peer().call_tool_once(params).await? {
-            CallToolResponse::Complete(result) => read(result),
+            CallToolResponse::Complete(result) => read(&result),
             CallToolResponse::InputRequired(_) => Err(McpError::Transport(
                 "the server asks for more input, and this client has nobody to ask".to_owned(),
             )),
@@ -135,7 +135,7 @@ fn write_span(meta: &mut JsonMap) {
 }
 
 /// Reads what a tool gave back: its structured content, else its text, else its blocks.
-fn read(result: CallToolResult) -> Result<Value, McpError> {
+fn read(result: &CallToolResult) -> Result<Value, McpError> {
     let text = || {
         let texts = result.content.iter().map(|block| block.as_text());
         let texts: Option<Vec<&str>> = texts.map(|text| Some(text?.text.as_str())).collect();

@@ -181,9 +181,8 @@ impl ServerHandler for McpServer {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let mut listed = ListToolsResult::default();
-        listed.tools = self.tools.iter().map(|one| one.tool.clone()).collect();
-        Ok(listed)
+        let tools = self.tools.iter().map(|one| one.tool.clone());
+        Ok(ListToolsResult::with_all_items(tools.collect()))
     }
 
     async fn call_tool(
