@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use chrono::TimeDelta;
+use chrono::{Datelike as _, TimeDelta};
 
 use super::{RunBuilder, Told};
 use crate::model::{JsonMap, RunId, Segment, Timestamp, withhold_deep_in, withhold_deep_in_shared};
 use crate::trace::current::surroundings;
 use crate::trace::inherited::{Above, Inherited};
-use crate::trace::run_tree::{Fields, Live, Record, RunTree, State};
+use crate::trace::run_tree::{Fields, Live, More, Record, RunTree, State};
 
 /// The key of metadata under which a run says by how many milliseconds this machine's clock was behind the
 /// start of its parent, if by more than one. Runs below do not inherit it.
@@ -43,8 +43,12 @@ impl RunBuilder {
         // A parent elsewhere may go by a clock that is ahead of ours.
         let earliest = parent.as_ref().and_then(|parent| parent.order.start_time());
         let start = earliest.map_or(told, |earliest| told.max(earliest));
-        let behind = (start - told).num_milliseconds();
-        let skew = (self.start.is_none() && start - told > TOLERATED_SKEW).then_some(behind);
+        let skew = match self.start {
+            // As it is nearly always: to subtract times takes longer than to compare them.
+            _ if start == told => None,
+            Some(_) => None,
+            None => Some(start - told).filter(|behind| *behind > TOLERATED_SKEW),
+        };
         let (above, inherited) = match parent {
             Some(Above {
                 order,
@@ -65,39 +69,16 @@ impl RunBuilder {
             usable
         });
         let id = given.unwrap_or_else(|| self.tracer.new_id(start, free));
-        let Told {
-            metadata,
-            tags,
-            project,
-            of_run,
-        } = self.told.map_or_else(Told::default, |told| *told);
         let mut inherited = around.join(inherited, self.tracer.service());
-        if tags.len() <= FEW {
-            for tag in tags {
-                if !inherited.tags.contains(&tag) {
-                    inherited.tags.push(tag);
-                }
-            }
-        } else {
-            let mut known: HashSet<String> = inherited.tags.iter().cloned().collect();
-            let new = tags.into_iter().filter(|tag| known.insert(tag.clone()));
-            inherited.tags.extend(new);
-        }
-        if inherited.metadata.is_empty() && !metadata.is_empty() {
-            inherited.metadata = Arc::new(metadata);
-        } else if !metadata.is_empty() {
-            Arc::make_mut(&mut inherited.metadata).extend(metadata);
-        }
-        if let Some(milliseconds) = skew {
+        let mut more = self.told.and_then(|told| told.add_to(&mut inherited));
+        if let Some(behind) = skew {
             let metadata = Arc::make_mut(&mut inherited.metadata);
+            let milliseconds = behind.num_milliseconds();
             metadata.insert(CLOCK_SKEW.to_owned(), milliseconds.into());
         }
-        if let Some(project) = project {
-            inherited.project = Some(project.into());
-        } else if inherited.project.is_none() {
+        if inherited.project.is_none() {
             inherited.project = self.tracer.own_project();
         }
-        let mut more = of_run;
         let mut deep = 0;
         if let Some(more) = &mut more {
             // `extra` has a place for these two, and a key written twice is no JSON object.
@@ -133,15 +114,45 @@ impl RunBuilder {
     }
 }
 
+impl Told {
+    /// Adds what is handed down; returns what is of this run alone.
+    fn add_to(self, inherited: &mut Inherited) -> Option<Box<More>> {
+        let Self {
+            metadata,
+            tags,
+            project,
+            of_run,
+        } = self;
+        if tags.len() <= FEW {
+            for tag in tags {
+                if !inherited.tags.contains(&tag) {
+                    inherited.tags.push(tag);
+                }
+            }
+        } else {
+            let mut known: HashSet<String> = inherited.tags.iter().cloned().collect();
+            let new = tags.into_iter().filter(|tag| known.insert(tag.clone()));
+            inherited.tags.extend(new);
+        }
+        if inherited.metadata.is_empty() && !metadata.is_empty() {
+            inherited.metadata = Arc::new(metadata);
+        } else if !metadata.is_empty() {
+            Arc::make_mut(&mut inherited.metadata).extend(metadata);
+        }
+        if let Some(project) = project {
+            inherited.project = Some(project.into());
+        }
+        of_run
+    }
+}
+
 /// Returns the time as a dotted order can say it: in whole microseconds, in a year of four digits.
 pub(super) fn writable(time: Timestamp) -> Timestamp {
-    let micros = time.timestamp_micros();
-    if (EARLIEST_MICROS..=LATEST_MICROS).contains(&micros)
-        && time.timestamp_subsec_nanos() < 1_000_000_000
-        && time.timestamp_subsec_nanos().is_multiple_of(1_000)
-    {
+    let (year, nanos) = (time.naive_utc().year(), time.timestamp_subsec_nanos());
+    if (1..=9_999).contains(&year) && nanos < 1_000_000_000 && nanos.is_multiple_of(1_000) {
         return time;
     }
+    let micros = time.timestamp_micros();
     let possible = micros.clamp(EARLIEST_MICROS, LATEST_MICROS);
     if possible != micros {
         static WARNED: AtomicBool = AtomicBool::new(false);
