@@ -30,14 +30,22 @@ enum Ancestor {
 }
 
 impl Surroundings {
-    /// Reads layers, the outermost first. No code of others runs here.
-    pub(super) fn of(layers: &[Layer], scopes: usize) -> Self {
-        let mut found = Self {
-            process: configured(),
+    /// Finds nothing, not even something that the process says.
+    pub(super) const fn nothing() -> Self {
+        Self {
+            process: None,
             enabled: None,
             above: Ancestor::Nothing,
             around: Vec::new(),
             within: Vec::new(),
+        }
+    }
+
+    /// Reads layers, the outermost first. No code of others runs here.
+    pub(super) fn of(layers: &[Layer], scopes: usize) -> Self {
+        let mut found = Self {
+            process: configured(),
+            ..Self::nothing()
         };
         // Deep recursion makes many runs and few scopes: without any, the innermost run says it all.
         let read = if scopes == 0 { 1 } else { layers.len() };

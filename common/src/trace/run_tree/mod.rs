@@ -96,6 +96,7 @@ impl RunTree {
     }
 
     /// Starts a run whose values are all shallow: `tracer` has withheld what is nested too deep.
+    #[inline]
     pub(super) fn begin(tracer: Tracer, mut live: Live) -> Self {
         let sampled = tracer.admits(live.trace_id());
         let bytes = if sampled {
@@ -125,7 +126,9 @@ impl RunTree {
     /// Begins a run below this one.
     pub fn child(&self, name: impl Into<String>) -> RunBuilder {
         let off = !self.has_place() && no_scope_entered();
-        RunBuilder::new(self.tracer().clone(), name, off).below(self)
+        let mut child = RunBuilder::new(self.tracer().clone(), name, off);
+        child.put_below(self);
+        child
     }
 
     /// Returns the tracer that started the run.
@@ -247,6 +250,10 @@ impl RunTree {
 
 /// Returns what runs below a run at that place inherit.
 fn below(order: Arc<DottedOrder>, mut inherited: Inherited) -> Above {
+    // As it is nearly always.
+    if inherited.metadata.is_empty() {
+        return Above { order, inherited };
+    }
     for own in OWN_METADATA {
         if inherited.metadata.contains_key(own) {
             Arc::make_mut(&mut inherited.metadata).shift_remove(own);
