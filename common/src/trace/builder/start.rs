@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use chrono::{Datelike as _, TimeDelta};
 
 use super::{RunBuilder, Told};
-use crate::model::{JsonMap, RunId, Segment, Timestamp, withhold_deep_in, withhold_deep_in_shared};
+use crate::model::{JsonMap, RunId, Segment, Timestamp, withhold_deep_in};
 use crate::trace::current::surroundings;
 use crate::trace::inherited::{Above, Inherited};
 use crate::trace::run_tree::{Fields, Live, More, Record, RunTree, State};
@@ -54,11 +54,12 @@ impl RunBuilder {
                 order,
                 mut inherited,
             }) => {
-                let deep = withhold_deep_in_shared(&mut inherited.metadata);
+                let deep = Inherited::withhold_deep(&mut inherited);
                 self.tracer.withheld_deep(deep);
                 (Some(order), inherited)
             }
-            None => (None, Inherited::default()),
+            None if around.says_nothing() => (None, self.tracer.handed_down().clone()),
+            None => (None, Arc::default()),
         };
         let free = |id: &RunId| !id.is_nil() && !above.as_ref().is_some_and(|it| it.names(*id));
         let given = self.id.filter(|id| {
@@ -70,14 +71,16 @@ impl RunBuilder {
         });
         let id = given.unwrap_or_else(|| self.tracer.new_id(start, free));
         let mut inherited = around.join(inherited, self.tracer.service());
-        let mut more = self.told.and_then(|told| told.add_to(&mut inherited));
+        let mut more = self
+            .told
+            .and_then(|told| told.add_to(Arc::make_mut(&mut inherited)));
         if let Some(behind) = skew {
-            let metadata = Arc::make_mut(&mut inherited.metadata);
+            let metadata = Inherited::own_metadata(&mut inherited);
             let milliseconds = behind.num_milliseconds();
             metadata.insert(CLOCK_SKEW.to_owned(), milliseconds.into());
         }
-        if inherited.project.is_none() {
-            inherited.project = self.tracer.own_project();
+        if let (None, Some(project)) = (&inherited.project, &self.tracer.handed_down().project) {
+            Arc::make_mut(&mut inherited).project = Some(project.clone());
         }
         let mut deep = 0;
         if let Some(more) = &mut more {
@@ -92,7 +95,7 @@ impl RunBuilder {
             said => said,
         };
         // Before any of it is copied.
-        deep += inputs.withhold_deep() + withhold_deep_in_shared(&mut inherited.metadata);
+        deep += inputs.withhold_deep() + Inherited::withhold_deep(&mut inherited);
         self.tracer.withheld_deep(deep);
         let live = Live {
             own: self.tracer.own().clone(),

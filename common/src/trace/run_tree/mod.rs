@@ -157,7 +157,7 @@ impl RunTree {
         let inner = self.inner()?;
         let order = inner.live.order().clone();
         let state = inner.lock();
-        let inherited = state.map_or_else(Inherited::default, |state| state.inherited.clone());
+        let inherited = state.map_or_else(Arc::default, |state| state.inherited.clone());
         Some(below(order, inherited))
     }
 
@@ -249,14 +249,14 @@ impl RunTree {
 }
 
 /// Returns what runs below a run at that place inherit.
-fn below(order: Arc<DottedOrder>, mut inherited: Inherited) -> Above {
+fn below(order: Arc<DottedOrder>, mut inherited: Arc<Inherited>) -> Above {
     // As it is nearly always.
     if inherited.metadata.is_empty() {
         return Above { order, inherited };
     }
     for own in OWN_METADATA {
         if inherited.metadata.contains_key(own) {
-            Arc::make_mut(&mut inherited.metadata).shift_remove(own);
+            Inherited::own_metadata(&mut inherited).shift_remove(own);
         }
     }
     Above { order, inherited }
@@ -291,7 +291,7 @@ impl Inner {
     fn change_inherited(&self, change: impl FnOnce(&mut Inherited)) {
         let Some(mut state) = self.lock() else { return };
         if !self.ended.load(Ordering::Relaxed) {
-            change(&mut state.inherited);
+            change(Arc::make_mut(&mut state.inherited));
         }
     }
 }
