@@ -1,11 +1,12 @@
 //! Where start and end times come from.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 /// A point in time, UTC. LangSmith orders runs by microseconds; anything finer is cut.
 pub type Timestamp = DateTime<Utc>;
@@ -41,8 +42,31 @@ impl Clock for SystemClock {
             let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             wall.map_or(0, micros)
         });
-        from_micros(ANCHORED.time(wall, steady))
+        by_calendar(ANCHORED.time(wall, steady))
     }
+}
+
+const SECOND_MICROS: i64 = 1_000_000;
+const DAY_MICROS: i64 = 24 * 60 * 60 * SECOND_MICROS;
+
+thread_local! {
+    // The day of the last look, counted from 1970.
+    static TODAY: Cell<(i64, NaiveDate)> = const { Cell::new((i64::MIN, NaiveDate::MIN)) };
+}
+
+/// Returns that time as [`from_micros`] does, and works out the date, which takes longest, once a day.
+fn by_calendar(micros: i64) -> Timestamp {
+    let (day, within) = (micros.div_euclid(DAY_MICROS), micros.rem_euclid(DAY_MICROS));
+    let known = TODAY.try_with(Cell::get).ok();
+    let Some((_, date)) = known.filter(|(known, _)| *known == day) else {
+        let time = from_micros(micros);
+        // Where the thread is ending, it is worked out each time.
+        let _ = TODAY.try_with(|today| today.set((day, time.date_naive())));
+        return time;
+    };
+    let (seconds, micros) = (within / SECOND_MICROS, within % SECOND_MICROS);
+    let time = NaiveTime::from_num_seconds_from_midnight_opt(seconds as u32, micros as u32 * 1_000);
+    date.and_time(time.unwrap_or_default()).and_utc()
 }
 
 /// How long the wall clock is believed not to have been set.
@@ -157,7 +181,15 @@ mod tests {
         assert!(times.windows(2).all(|pair| pair[0] < pair[1]));
     }
 
-    const SECOND: i64 = 1_000_000;
+    #[test]
+    fn a_day_that_is_known_gives_the_same_time_as_one_that_is_not() {
+        for micros in [0, -1, 1, DAY_MICROS - 1, DAY_MICROS, 1_795_342_674_123_456] {
+            let [first, again] = [micros, micros].map(by_calendar);
+            assert_eq!([first, again], [from_micros(micros); 2]);
+        }
+    }
+
+    const SECOND: i64 = SECOND_MICROS;
 
     /// Returns what `Anchored` makes of pairs of readings: wall clock, monotonic clock.
     fn times(readings: &[(i64, i64)]) -> Vec<i64> {

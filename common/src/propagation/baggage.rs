@@ -110,6 +110,13 @@ const STANDS_FOR_ITSELF: [bool; 256] = {
     table
 };
 
+/// Returns true if nothing of a value has to be escaped.
+pub(super) fn is_word(value: &[u8]) -> bool {
+    value
+        .iter()
+        .all(|byte| STANDS_FOR_ITSELF[usize::from(*byte)])
+}
+
 /// Writes a value, escaped.
 pub(super) fn escape(text: &mut Vec<u8>, value: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";

@@ -147,6 +147,9 @@ pub(crate) fn tracer_here() -> Option<Tracer> {
 
 /// Reads what is around this place.
 pub(super) fn surroundings() -> Surroundings {
+    if nothing_entered() {
+        return Surroundings::nothing();
+    }
     // `with` would panic in the destructor of another thread-local, and abort the process.
     ENTERED
         .try_with(|entered| {

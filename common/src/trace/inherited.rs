@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::model::{Baggage, DottedOrder, JsonMap, RunContext};
+use crate::model::{Baggage, DottedOrder, JsonMap, RunContext, withhold_deep_in_shared};
 
 /// A place to start runs below: what [`RunContext`] is between processes.
 #[derive(Debug, Clone)]
 pub(super) struct Above {
-    // Shared by all runs below.
+    // Both are shared by all runs below.
     pub(super) order: Arc<DottedOrder>,
-    pub(super) inherited: Inherited,
+    pub(super) inherited: Arc<Inherited>,
 }
 
-/// What [`Baggage`] is between processes. Here all runs of a trace share their project's name.
+/// What [`Baggage`] is between processes. Here runs that say nothing of their own share what they inherit.
 #[derive(Debug, Clone)]
 pub(super) struct Inherited {
     pub(super) metadata: Arc<JsonMap>,
@@ -31,6 +31,28 @@ impl Inherited {
 
     pub(super) fn is_empty(&self) -> bool {
         self.metadata.is_empty() && self.tags.is_empty() && self.project.is_none()
+    }
+
+    /// Returns the metadata, to change it for one run alone.
+    pub(super) fn own_metadata(shared: &mut Arc<Self>) -> &mut JsonMap {
+        Arc::make_mut(&mut Arc::make_mut(shared).metadata)
+    }
+
+    /// Cuts what is nested too deep, for one run alone; returns how many parts were cut off.
+    pub(super) fn withhold_deep(shared: &mut Arc<Self>) -> u64 {
+        if shared.metadata.is_empty() {
+            return 0;
+        }
+        // What nobody else holds is cut where it is: to drop it whole would overflow the stack.
+        if let Some(own) = Arc::get_mut(shared) {
+            return withhold_deep_in_shared(&mut own.metadata);
+        }
+        let mut metadata = shared.metadata.clone();
+        let deep = withhold_deep_in_shared(&mut metadata);
+        if deep > 0 {
+            Arc::make_mut(shared).metadata = metadata;
+        }
+        deep
     }
 }
 
@@ -65,7 +87,7 @@ impl From<RunContext> for Above {
     fn from(context: RunContext) -> Self {
         Self {
             order: Arc::new(context.dotted_order),
-            inherited: context.baggage.into_inner().into(),
+            inherited: Arc::new(context.baggage.into_inner().into()),
         }
     }
 }
@@ -74,7 +96,7 @@ impl From<Above> for RunContext {
     fn from(above: Above) -> Self {
         Self {
             dotted_order: DottedOrder::clone(&above.order),
-            baggage: Baggage::from(above.inherited).into(),
+            baggage: Baggage::from(Arc::unwrap_or_clone(above.inherited)).into(),
         }
     }
 }

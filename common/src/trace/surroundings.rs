@@ -30,14 +30,22 @@ enum Ancestor {
 }
 
 impl Surroundings {
-    /// Reads layers, the outermost first. No code of others runs here.
-    pub(super) fn of(layers: &[Layer], scopes: usize) -> Self {
-        let mut found = Self {
-            process: configured(),
+    /// Finds nothing, not even something that the process says.
+    pub(super) const fn nothing() -> Self {
+        Self {
+            process: None,
             enabled: None,
             above: Ancestor::Nothing,
             around: Vec::new(),
             within: Vec::new(),
+        }
+    }
+
+    /// Reads layers, the outermost first. No code of others runs here.
+    pub(super) fn of(layers: &[Layer], scopes: usize) -> Self {
+        let mut found = Self {
+            process: configured(),
+            ..Self::nothing()
         };
         // Deep recursion makes many runs and few scopes: without any, the innermost run says it all.
         let read = if scopes == 0 { 1 } else { layers.len() };
@@ -155,16 +163,19 @@ impl Surroundings {
     /// Joins what scopes around say, what a run inherits, and what scopes within say.
     ///
     /// `service` is the tracer's own, which replaces an inherited one.
-    pub(super) fn join(&self, inherited: Inherited, service: Option<&Value>) -> Inherited {
-        let mut joined = inherited;
+    pub(super) fn join(
+        &self,
+        inherited: Arc<Inherited>,
+        service: Option<&Value>,
+    ) -> Arc<Inherited> {
         let has_service = |joined: &Inherited| {
             service.is_none_or(|name| joined.metadata.get(SERVICE) == Some(name))
         };
         // As it is nearly always.
-        let scopes = self.around.len() + self.within.len() + usize::from(self.process.is_some());
-        if scopes == 0 && has_service(&joined) {
-            return joined;
+        if self.says_nothing() && has_service(&inherited) {
+            return inherited;
         }
+        let mut joined = Arc::unwrap_or_clone(inherited);
         let mut outer = Inherited::default();
         for says in self.process.iter().chain(&self.around).map(Scope::says) {
             says.add_to(&mut outer);
@@ -192,6 +203,11 @@ impl Surroundings {
         for says in self.within.iter().map(Scope::says) {
             says.add_to(&mut joined);
         }
-        joined
+        Arc::new(joined)
+    }
+
+    /// Returns true if no scope says anything of what runs are given.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.process.is_none() && self.around.is_empty() && self.within.is_empty()
     }
 }

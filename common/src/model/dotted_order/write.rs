@@ -14,7 +14,8 @@ impl Segment {
     /// written digit by digit: the machinery of `write!` takes ten times as long.
     pub(crate) fn text(&self) -> [u8; Self::LEN] {
         let mut text = *b"00000000T000000000000Z00000000-0000-0000-0000-000000000000";
-        let (date, time) = (self.start.date_naive(), self.start.time());
+        let start = self.start.naive_utc();
+        let (date, time) = (start.date(), start.time());
         // The builder of runs sees to it that a year has four digits.
         put(&mut text[..4], u32::try_from(date.year()).unwrap_or(0));
         put(&mut text[4..6], date.month());

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{METADATA, OURS, PROJECT, TAGS};
 use crate::model::{Baggage, RunContext};
-use crate::propagation::baggage::{Budget, escape, members};
+use crate::propagation::baggage::{Budget, escape, is_word, members};
 use crate::propagation::carrier::Injector;
 use crate::propagation::limits::{MAX_BAGGAGE_BYTES, MAX_TRACE_BYTES, MAX_TRACE_SEGMENTS};
 use crate::propagation::{BAGGAGE_HEADER, TRACE_HEADER};
@@ -186,7 +186,12 @@ fn write_metadata(text: &mut Vec<u8>, baggage: &Baggage) {
 fn write_text(text: &mut Vec<u8>, value: &str) {
     let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
     let value = head(value);
-    if value.bytes().all(plain) {
+    // Nearly all are words, which stand for themselves in either form and are looked at once.
+    if is_word(value.as_bytes()) {
+        text.extend_from_slice(b"%22");
+        text.extend_from_slice(value.as_bytes());
+        text.extend_from_slice(b"%22");
+    } else if value.bytes().all(plain) {
         text.extend_from_slice(b"%22");
         escape(text, value.as_bytes());
         text.extend_from_slice(b"%22");

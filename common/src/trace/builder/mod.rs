@@ -203,9 +203,9 @@ impl RunBuilder {
         self.above(around.current_context())
     }
 
-    pub(super) fn below(mut self, run: &RunTree) -> Self {
+    pub(super) fn put_below(&mut self, run: &RunTree) {
         self.below = Some(run.has_place());
-        self.above(run.inherited())
+        self.parent = Some(run.inherited());
     }
 
     /// Returns false if it is known by now that the run's trace is not in the sample.

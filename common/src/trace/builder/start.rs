@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use chrono::TimeDelta;
+use chrono::{Datelike as _, TimeDelta};
 
 use super::{RunBuilder, Told};
-use crate::model::{JsonMap, RunId, Segment, Timestamp, withhold_deep_in, withhold_deep_in_shared};
+use crate::model::{JsonMap, RunId, Segment, Timestamp, withhold_deep_in};
 use crate::trace::current::surroundings;
 use crate::trace::inherited::{Above, Inherited};
-use crate::trace::run_tree::{Fields, Live, Record, RunTree, State};
+use crate::trace::run_tree::{Fields, Live, More, Record, RunTree, State};
 
 /// The key of metadata under which a run says by how many milliseconds this machine's clock was behind the
 /// start of its parent, if by more than one. Runs below do not inherit it.
@@ -43,18 +43,23 @@ impl RunBuilder {
         // A parent elsewhere may go by a clock that is ahead of ours.
         let earliest = parent.as_ref().and_then(|parent| parent.order.start_time());
         let start = earliest.map_or(told, |earliest| told.max(earliest));
-        let behind = (start - told).num_milliseconds();
-        let skew = (self.start.is_none() && start - told > TOLERATED_SKEW).then_some(behind);
+        let skew = match self.start {
+            // As it is nearly always: to subtract times takes longer than to compare them.
+            _ if start == told => None,
+            Some(_) => None,
+            None => Some(start - told).filter(|behind| *behind > TOLERATED_SKEW),
+        };
         let (above, inherited) = match parent {
             Some(Above {
                 order,
                 mut inherited,
             }) => {
-                let deep = withhold_deep_in_shared(&mut inherited.metadata);
+                let deep = Inherited::withhold_deep(&mut inherited);
                 self.tracer.withheld_deep(deep);
                 (Some(order), inherited)
             }
-            None => (None, Inherited::default()),
+            None if around.says_nothing() => (None, self.tracer.handed_down().clone()),
+            None => (None, Arc::default()),
         };
         let free = |id: &RunId| !id.is_nil() && !above.as_ref().is_some_and(|it| it.names(*id));
         let given = self.id.filter(|id| {
@@ -65,14 +70,63 @@ impl RunBuilder {
             usable
         });
         let id = given.unwrap_or_else(|| self.tracer.new_id(start, free));
-        let Told {
+        let mut inherited = around.join(inherited, self.tracer.service());
+        let mut more = self
+            .told
+            .and_then(|told| told.add_to(Arc::make_mut(&mut inherited)));
+        if let Some(behind) = skew {
+            let metadata = Inherited::own_metadata(&mut inherited);
+            let milliseconds = behind.num_milliseconds();
+            metadata.insert(CLOCK_SKEW.to_owned(), milliseconds.into());
+        }
+        if let (None, Some(project)) = (&inherited.project, &self.tracer.handed_down().project) {
+            Arc::make_mut(&mut inherited).project = Some(project.clone());
+        }
+        let mut deep = 0;
+        if let Some(more) = &mut more {
+            // `extra` has a place for these two, and a key written twice is no JSON object.
+            for taken in ["metadata", "runtime"] {
+                more.other.shift_remove(taken);
+            }
+            deep += withhold_deep_in(&mut more.other);
+        }
+        let mut inputs = match self.inputs {
+            Fields::Unsaid => Fields::Map(JsonMap::new()),
+            said => said,
+        };
+        // Before any of it is copied.
+        deep += inputs.withhold_deep() + Inherited::withhold_deep(&mut inherited);
+        self.tracer.withheld_deep(deep);
+        let live = Live {
+            own: self.tracer.own().clone(),
+            above,
+            segment: Segment { start, id },
+            order: OnceLock::new(),
+            name: self.name.into(),
+            run_type: self.run_type,
+            state: Mutex::new(State {
+                inherited,
+                record: Record {
+                    inputs,
+                    more,
+                    ..Record::default()
+                },
+            }),
+        };
+        RunTree::begin(self.tracer, live)
+    }
+}
+
+impl Told {
+    /// Adds what is handed down; returns what is of this run alone.
+    fn add_to(self, inherited: &mut Inherited) -> Option<Box<More>> {
+        let Self {
             metadata,
             tags,
             local_tags,
             project,
             of_run,
-        } = self.told.map_or_else(Told::default, |told| *told);
-        let mut inherited = around.join(inherited, self.tracer.service());
+        } = self;
         if tags.len() <= FEW {
             for tag in tags {
                 if !inherited.tags.contains(&tag) {
@@ -99,60 +153,20 @@ impl RunBuilder {
         } else if !metadata.is_empty() {
             Arc::make_mut(&mut inherited.metadata).extend(metadata);
         }
-        if let Some(milliseconds) = skew {
-            let metadata = Arc::make_mut(&mut inherited.metadata);
-            metadata.insert(CLOCK_SKEW.to_owned(), milliseconds.into());
-        }
         if let Some(project) = project {
             inherited.project = Some(project.into());
-        } else if inherited.project.is_none() {
-            inherited.project = self.tracer.own_project();
         }
-        let mut more = of_run;
-        let mut deep = 0;
-        if let Some(more) = &mut more {
-            // `extra` has a place for these two, and a key written twice is no JSON object.
-            for taken in ["metadata", "runtime"] {
-                more.other.shift_remove(taken);
-            }
-            deep += withhold_deep_in(&mut more.other);
-        }
-        let mut inputs = match self.inputs {
-            Fields::Unsaid => Fields::Map(JsonMap::new()),
-            said => said,
-        };
-        // Before any of it is copied.
-        deep += inputs.withhold_deep() + withhold_deep_in_shared(&mut inherited.metadata);
-        self.tracer.withheld_deep(deep);
-        let live = Live {
-            own: self.tracer.own().clone(),
-            above,
-            segment: Segment { start, id },
-            order: OnceLock::new(),
-            name: self.name.into(),
-            run_type: self.run_type,
-            state: Mutex::new(State {
-                inherited,
-                record: Record {
-                    inputs,
-                    more,
-                    ..Record::default()
-                },
-            }),
-        };
-        RunTree::begin(self.tracer, live)
+        of_run
     }
 }
 
 /// Returns the time as a dotted order can say it: in whole microseconds, in a year of four digits.
 pub(super) fn writable(time: Timestamp) -> Timestamp {
-    let micros = time.timestamp_micros();
-    if (EARLIEST_MICROS..=LATEST_MICROS).contains(&micros)
-        && time.timestamp_subsec_nanos() < 1_000_000_000
-        && time.timestamp_subsec_nanos().is_multiple_of(1_000)
-    {
+    let (year, nanos) = (time.naive_utc().year(), time.timestamp_subsec_nanos());
+    if (1..=9_999).contains(&year) && nanos < 1_000_000_000 && nanos.is_multiple_of(1_000) {
         return time;
     }
+    let micros = time.timestamp_micros();
     let possible = micros.clamp(EARLIEST_MICROS, LATEST_MICROS);
     if possible != micros {
         static WARNED: AtomicBool = AtomicBool::new(false);

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::live::size_of_end;
-use super::{Fields, Inner, Record, RunTree, State};
-use crate::model::{JsonMap, RunType, USAGE_METADATA};
+use super::{Fields, Inherited, Inner, Record, RunTree, State};
+use crate::model::{RunType, USAGE_METADATA};
 use crate::trace::builder::serialized;
 
 impl RunTree {
@@ -72,7 +72,7 @@ impl Inner {
             let State { inherited, record } = &mut *state;
             last(record);
             if self.live.run_type == RunType::Llm {
-                keep_usage(record, &mut inherited.metadata);
+                keep_usage(record, inherited);
             }
             record.end = Some(now.max(self.live.segment.start));
             size_of_end(&state)
@@ -110,12 +110,12 @@ impl Drop for Inner {
 ///
 /// The Python SDK does so for a run of any type; then a chain that returns its model's answer counts
 /// the tokens again.
-fn keep_usage(record: &Record, metadata: &mut Arc<JsonMap>) {
-    if metadata.contains_key(USAGE_METADATA) {
+fn keep_usage(record: &Record, inherited: &mut Arc<Inherited>) {
+    if inherited.metadata.contains_key(USAGE_METADATA) {
         return;
     }
     let told = record.outputs.get(USAGE_METADATA);
     if let Some(usage) = told.filter(|usage| usage.is_object()) {
-        Arc::make_mut(metadata).insert(USAGE_METADATA.to_owned(), usage.clone());
+        Inherited::own_metadata(inherited).insert(USAGE_METADATA.to_owned(), usage.clone());
     }
 }

@@ -43,6 +43,7 @@ impl From<Fields> for Option<JsonMap> {
 
 impl Fields {
     /// Takes the object that `value` is, or one that holds it under `key`.
+    #[inline]
     pub(in crate::trace) fn of(value: Value, key: &str) -> Self {
         match value {
             Value::Object(map) => map.into(),

@@ -68,7 +68,7 @@ impl Live {
         let (inherited, record) = {
             let state = self.lock();
             let record = state.record.so_far(self.own.inputs_on_patch);
-            (state.inherited.clone(), record)
+            (Inherited::clone(&state.inherited), record)
         };
         Said::of(self, Part::End, inherited, record).write(self)
     }
@@ -137,7 +137,7 @@ impl Said {
         let (inherited, record) = {
             let mut state = live.lock();
             let record = state.record.part(part, live.own.inputs_on_patch);
-            (state.inherited.clone(), record)
+            (Inherited::clone(&state.inherited), record)
         };
         Self::of(live, part, inherited, record)
     }

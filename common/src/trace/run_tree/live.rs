@@ -37,7 +37,7 @@ pub(in crate::trace) struct Live {
 /// What of it changes.
 pub(in crate::trace) struct State {
     /// What runs below inherit. It stays when the run has ended.
-    pub(in crate::trace) inherited: Inherited,
+    pub(in crate::trace) inherited: Arc<Inherited>,
     pub(in crate::trace) record: Record,
 }
 

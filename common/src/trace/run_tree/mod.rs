@@ -96,6 +96,7 @@ impl RunTree {
     }
 
     /// Starts a run whose values are all shallow: `tracer` has withheld what is nested too deep.
+    #[inline]
     pub(super) fn begin(tracer: Tracer, mut live: Live) -> Self {
         let sampled = tracer.admits(live.trace_id());
         let bytes = if sampled {
@@ -125,7 +126,9 @@ impl RunTree {
     /// Begins a run below this one.
     pub fn child(&self, name: impl Into<String>) -> RunBuilder {
         let off = !self.has_place() && no_scope_entered();
-        RunBuilder::new(self.tracer().clone(), name, off).below(self)
+        let mut child = RunBuilder::new(self.tracer().clone(), name, off);
+        child.put_below(self);
+        child
     }
 
     /// Returns the tracer that started the run.
@@ -154,7 +157,7 @@ impl RunTree {
         let inner = self.inner()?;
         let order = inner.live.order().clone();
         let state = inner.lock();
-        let inherited = state.map_or_else(Inherited::default, |state| state.inherited.clone());
+        let inherited = state.map_or_else(Arc::default, |state| state.inherited.clone());
         Some(below(order, inherited))
     }
 
@@ -246,13 +249,19 @@ impl RunTree {
 }
 
 /// Returns what runs below a run at that place inherit.
-fn below(order: Arc<DottedOrder>, mut inherited: Inherited) -> Above {
+fn below(order: Arc<DottedOrder>, mut inherited: Arc<Inherited>) -> Above {
+    if inherited.local_tags > 0 {
+        Arc::make_mut(&mut inherited).drop_local_tags();
+    }
+    // As it is nearly always.
+    if inherited.metadata.is_empty() {
+        return Above { order, inherited };
+    }
     for own in OWN_METADATA {
         if inherited.metadata.contains_key(own) {
-            Arc::make_mut(&mut inherited.metadata).shift_remove(own);
+            Inherited::own_metadata(&mut inherited).shift_remove(own);
         }
     }
-    inherited.drop_local_tags();
     Above { order, inherited }
 }
 
@@ -285,7 +294,7 @@ impl Inner {
     fn change_inherited(&self, change: impl FnOnce(&mut Inherited)) {
         let Some(mut state) = self.lock() else { return };
         if !self.ended.load(Ordering::Relaxed) {
-            change(&mut state.inherited);
+            change(Arc::make_mut(&mut state.inherited));
         }
     }
 }

@@ -24,7 +24,7 @@ impl TracerBuilder {
                 sink,
                 clock: Arc::new(SystemClock),
                 ids: None,
-                project: None,
+                handed_down: Arc::default(),
                 service: None,
                 own: Arc::new(Own {
                     runtime: Some(Arc::new(describe_sender())),
@@ -58,7 +58,7 @@ impl TracerBuilder {
     /// Sets the project that new traces go to; without one the server chooses.
     #[must_use]
     pub fn project(mut self, project: Option<String>) -> Self {
-        self.shared.project = project.map(Into::into);
+        Arc::make_mut(&mut self.shared.handed_down).project = project.map(Into::into);
         self
     }
 

@@ -19,6 +19,7 @@ pub use self::builder::TracerBuilder;
 pub(super) use self::own::Own;
 use super::builder::RunBuilder;
 use super::current::{nothing_entered, surroundings};
+use super::inherited::Inherited;
 use super::run_tree::RunTree;
 use super::sink::{NoSink, RunSink};
 use super::updates::Throttle;
@@ -55,7 +56,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     // None for the default, which repeats no id.
     ids: Option<Arc<dyn IdGenerator>>,
-    project: Option<Arc<str>>,
+    // What runs are given that have nobody to inherit from: the project.
+    handed_down: Arc<Inherited>,
     service: Option<Value>,
     own: Arc<Own>,
     recording: Recording,
@@ -156,11 +158,11 @@ impl Tracer {
 
     /// Returns the project that new traces go to.
     pub fn project(&self) -> Option<&str> {
-        self.shared.project.as_deref()
+        self.shared.handed_down.project.as_deref()
     }
 
-    pub(super) fn own_project(&self) -> Option<Arc<str>> {
-        self.shared.project.clone()
+    pub(super) fn handed_down(&self) -> &Arc<Inherited> {
+        &self.shared.handed_down
     }
 
     pub(super) fn service(&self) -> Option<&Value> {
