@@ -26,13 +26,19 @@ pub use serde_json::{Value, json};
 
 #[cfg(feature = "analysis")]
 pub use crate::analysis::{
-    Asked, Cut, Figure, HeaderState, Hop, Ledger, Outline, Scorecard, Series, Shape, Table,
-    bar_chart, line_chart, scorecard, sequence, side_by_side, text_tree, tree_diagram, waterfall,
+    Asked, Cut, Figure, GraphDiagram, GraphNodeKind, GraphShape, HeaderState, Hop, Ledger, Loops,
+    Outline, Scorecard, Series, Shape, SpendByAgent, Table, Waterfall, bar_chart, line_chart,
+    scorecard, sequence, side_by_side, text_tree, tree_diagram, waterfall,
 };
 #[cfg(feature = "client")]
 pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]
 pub use crate::lab::check::{Capture, Check, Exercise};
+#[cfg(feature = "lab")]
+pub use crate::lab::graph::{
+    Graph, GraphError, ModelCall, ModelReply, NodeContext, NodeError, Outcome as GraphOutcome,
+    Reducer, SendTo, State, Update,
+};
 #[cfg(feature = "lab")]
 pub use crate::lab::llm::{
     Answer, ChatEvents, ChatReply, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming, text_of,
