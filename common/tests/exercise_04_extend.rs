@@ -32,7 +32,8 @@ async fn count(arguments: Value) -> Result<usize, NodeError> {
 
 async fn attempt(attempt: Attempt) -> Check {
     let lesson = Lesson::start("04-exercises").await;
-    let search = async |_: State, _: NodeContext| Ok(json!({"notes": ["a layer reads the header"]}));
+    let search =
+        async |_: State, _: NodeContext| Ok(json!({"notes": ["a layer reads the header"]}));
     let write = move |_: State, context: NodeContext| async move {
         let draft = json!({"draft": "written from what was found"});
         let mut update = json!({"answer": draft["draft"]});
@@ -61,7 +62,11 @@ async fn attempt(attempt: Attempt) -> Check {
             _ => update,
         })
     };
-    let least = if attempt == Attempt::NeverContent { 50 } else { 5 };
+    let least = if attempt == Attempt::NeverContent {
+        50
+    } else {
+        5
+    };
     let team = Graph::builder("docs team")
         .channel("notes", Reducer::append())
         .node("search", search)
@@ -121,10 +126,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
             Attempt::BesideTheWriter,
             "run `review` has no tag `graph:step:3`",
         ),
-        (
-            Attempt::CalledAsAFunction,
-            "no run is named `count_words`",
-        ),
+        (Attempt::CalledAsAFunction, "no run is named `count_words`"),
         (
             Attempt::CountedByTheWriter,
             "run `count_words` is below `write`, not below `review`",

@@ -63,7 +63,11 @@ async fn as_shipped_it_asks_for_a_prediction_and_does_not_tell_it() {
 async fn the_right_prediction_passes_and_says_why() {
     let check = predicted("write answer", 590, 940, 2).await;
     assert_eq!(check.first_wrong(), None);
-    assert!(check.to_string().contains("siblings are calls of their own"));
+    assert!(
+        check
+            .to_string()
+            .contains("siblings are calls of their own")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,10 @@ async fn attempt(attempt: Attempt) -> Check {
     };
     let team = Graph::builder("docs team").node("research", research);
     let team = team.start("research").compile().expect("a graph");
-    team.invoke(json!({})).client(&client).await.expect("an end");
+    team.invoke(json!({}))
+        .client(&client)
+        .await
+        .expect("an end");
     let check = lesson.check("04.repair").await;
     tools.close().await;
     check
