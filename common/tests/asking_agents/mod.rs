@@ -75,7 +75,7 @@ pub fn assert_sound(lesson: &Lesson) {
 pub fn rows(tree: &TraceTree) -> Vec<String> {
     let row = |at: usize| {
         let run = &tree.nodes()[at].run;
-        let blanks = "  ".repeat(run.dotted_order.depth() - 1);
+        let blanks = "  ".repeat(run.dotted_order.depth());
         let mark = run.error.as_ref().map_or("", |_| " ✗");
         format!("{blanks}{} {}{mark}", run.name, run.run_type)
     };
