@@ -35,6 +35,11 @@ pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]
 pub use crate::lab::check::{Capture, Check, Exercise};
 #[cfg(feature = "lab")]
+pub use crate::lab::graph::{
+    Graph, GraphError, ModelCall, ModelReply, NodeContext, NodeError, Outcome as GraphOutcome,
+    Reducer, SendTo, State, Update,
+};
+#[cfg(feature = "lab")]
 pub use crate::lab::llm::{
     Answer, ChatEvents, ChatReply, LlmRequest, Model, Outcome, ScriptedLlm, TokenTiming, text_of,
 };

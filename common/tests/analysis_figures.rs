@@ -4,14 +4,17 @@
 mod captured;
 mod pictured;
 
+use std::sync::Arc;
+
 use captured::{
     Change as _, HOSTILE, broken, cut_in_two, failing, hostile, many, run, tree, whole,
 };
 use common::analysis::{
-    Asked, Failure, Figure, HeaderState, Hop, Ledger, Series, bar_chart, line_chart, scorecard,
-    sequence, tree_diagram, waterfall,
+    Asked, Failure, Figure, HeaderState, Hop, Ledger, Series, Waterfall, bar_chart, line_chart,
+    scorecard, sequence, tree_diagram, waterfall,
 };
 use common::model::{Run, TraceTree};
+use common::trace::{MemorySink, Tracer};
 use pictured::{check, drawn_words};
 use roxmltree::Document;
 
@@ -123,6 +126,37 @@ fn broken_places_are_marked_in_words_and_not_by_color_alone() {
 
 fn waterfall_of(runs: Vec<Run>) -> String {
     check(&waterfall(&tree(runs)))
+}
+
+#[test]
+fn the_mark_of_a_service_reaches_its_last_lane_also_where_supersteps_stand_between() {
+    let sink = Arc::new(MemorySink::new());
+    let tracer = Tracer::builder(sink.clone()).build();
+    let graph = tracer.run("team").metadata("service", "agent").start();
+    for step in 1..=4 {
+        let node = format!("node {step}");
+        let run = graph.child(&node).local_tag(format!("graph:step:{step}"));
+        let run = run.metadata("langgraph_node", node);
+        run.metadata("langgraph_step", step).start().end();
+    }
+    graph.end();
+    let tree = TraceTree::build(sink.runs());
+    let svg = Waterfall::of(&tree).supersteps().svg();
+    let number = |of: &str, name: &str| -> f64 {
+        let value = of.split_once(&format!(" {name}=\"")).expect(name).1;
+        let value = value.split('"').next().expect("a value");
+        value.parse().expect("a number")
+    };
+    let marks = svg
+        .split("<rect")
+        .filter(|rect| rect.contains(" width=\"2\""));
+    let ends: Vec<f64> = marks
+        .map(|rect| number(rect, "y") + number(rect, "height"))
+        .collect();
+    let last = svg.split("<text").find(|text| text.contains(">node 4<"));
+    let last = number(last.expect("the last lane's name"), "y");
+    assert_eq!(ends.len(), 1, "{svg}");
+    assert!(ends[0] > last, "{ends:?} does not reach {last}");
 }
 
 #[test]

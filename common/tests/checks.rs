@@ -328,3 +328,31 @@ fn hostile_names_stay_words() {
     assert!(!html.contains("<script>"), "{html}");
     assert!(check.to_string().contains("as it should be"));
 }
+
+#[test]
+fn a_prediction_is_asked_for_and_a_wrong_one_is_told_without_the_right_one() {
+    let of = |predicted: Value| {
+        let trace = capture(|tracer| {
+            tracer
+                .run("prediction")
+                .metadata("runs", predicted)
+                .start()
+                .end();
+        });
+        let wanted = exercise()
+            .run("prediction")
+            .predicts("runs", 7, "count them");
+        wrong(wanted, &trace)
+    };
+    for nothing in [json!(0), json!("")] {
+        assert_eq!(
+            of(nothing),
+            "run `prediction` predicts nothing as `runs` yet: write what you expect"
+        );
+    }
+    assert_eq!(
+        of(json!(8)),
+        "run `prediction` predicts 8 as `runs`, and the trace says otherwise: count them"
+    );
+    assert_eq!(of(json!(7)), "passed");
+}

@@ -36,6 +36,7 @@ async fn a_call_over_stdio_is_one_trace_through_two_processes() {
         .run("agent")
         .tag("beta")
         .metadata("user", "ada")
+        .metadata("thread_id", "th-1")
         .start();
     let question = json!({"question": "what travels in baggage?"});
     let found = tools
@@ -66,7 +67,11 @@ async fn a_call_over_stdio_is_one_trace_through_two_processes() {
         assert_eq!(run.project.as_deref(), Some("workbook-mcp"), "{}", run.name);
         assert_eq!(run.extra.metadata["user"], "ada", "{}", run.name);
         assert_eq!(run.tags, ["beta"], "{}", run.name);
+        assert_eq!(run.extra.metadata["thread_id"], "th-1", "{}", run.name);
     }
+    let services = ["search_docs", "tools/call search_docs", "search docs"]
+        .map(|name| run(name).extra.metadata["service"].clone());
+    assert_eq!(services, ["agent", "docs-tools", "docs-tools"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

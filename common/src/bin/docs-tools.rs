@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::routing::post;
-use common::client::{Client, Config, ConfigError, terminated};
+use common::client::{ClientBuilder, Config, ConfigError, terminated};
 use common::lab::{McpServer, SERVER_FLUSH, docs_tools};
 use common::propagation::{LangSmithPropagator, TrustPolicy};
 
@@ -34,6 +34,9 @@ It ends when standard input closes, and on SIGTERM, and sends its runs before.
 
 /// The implementation of MCP that this crate is built with.
 const SDK: &str = "rmcp 3.9.0";
+
+/// The name of the server, which is also that of its service in metadata.
+const NAME: &str = "docs-tools";
 
 /// Where the tools are served.
 enum Way {
@@ -109,12 +112,11 @@ fn server(pause: Duration) -> Result<McpServer, ConfigError> {
     // Whoever starts this is a caller of ours, and this listens to this machine alone.
     let ours = LangSmithPropagator::new()
         .policy(TrustPolicy::Continue)
-        .allow_projects([config.project]);
-    let client = Client::from_env()?;
-    Ok(docs_tools(
-        McpServer::new("docs-tools", &client, ours),
-        pause,
-    ))
+        .allow_projects([config.project.clone()])
+        .allow_metadata(["thread_id"]);
+    // What a caller says of itself is inherited, and this would be the caller's name.
+    let client = ClientBuilder::from(config).service(NAME).build()?;
+    Ok(docs_tools(McpServer::new(NAME, &client, ours), pause))
 }
 
 async fn serve(server: &McpServer, way: Way) -> io::Result<()> {

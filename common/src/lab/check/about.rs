@@ -101,6 +101,23 @@ impl AboutRun {
         self.fact(|run| Fact::Metadata { run, key, value })
     }
 
+    /// Demands an entry of its metadata that the learner predicts. What is told of a wrong one is not the
+    /// value, but where to look: `look` ends the sentence.
+    pub fn predicts(
+        self,
+        key: impl Into<String>,
+        value: impl Into<serde_json::Value>,
+        look: impl Into<String>,
+    ) -> Self {
+        let (key, value, look) = (key.into(), value.into(), look.into());
+        self.fact(|run| Fact::Predicted {
+            run,
+            key,
+            value,
+            look,
+        })
+    }
+
     /// Demands a tag.
     pub fn tagged(self, tag: impl Into<String>) -> Self {
         let tag = tag.into();

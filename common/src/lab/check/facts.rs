@@ -60,6 +60,12 @@ pub(super) enum Fact {
         key: String,
         value: Value,
     },
+    Predicted {
+        run: String,
+        key: String,
+        value: Value,
+        look: String,
+    },
     Tagged {
         run: String,
         tag: String,
@@ -141,6 +147,7 @@ impl Fact {
             | Self::Succeeded { run }
             | Self::Failed { run, .. }
             | Self::Metadata { run, .. }
+            | Self::Predicted { run, .. }
             | Self::Tagged { run, .. }
             | Self::Project { run, .. }
             | Self::Input { run, .. }

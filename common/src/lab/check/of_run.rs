@@ -147,6 +147,21 @@ pub(super) fn wrong(fact: &Fact, run: &Run, capture: &Capture) -> Option<Wrong> 
                 format!("has no metadata `{key}`; it should be {value}"),
             ),
         },
+        Fact::Predicted {
+            key, value, look, ..
+        } => match run.extra.metadata.get(key) {
+            Some(found) if found == value => None,
+            Some(found) if is_something(found) && found.as_u64() != Some(0) => told(
+                "another prediction",
+                "",
+                format!("predicts {found} as `{key}`, and the trace says otherwise: {look}"),
+            ),
+            _ => told(
+                "no prediction",
+                "",
+                format!("predicts nothing as `{key}` yet: write what you expect"),
+            ),
+        },
         Fact::Tagged { tag, .. } => (!run.tags.contains(tag))
             .then(|| format!("has no tag `{tag}`"))
             .and_then(|sentence| told("no tag", "", sentence)),

@@ -6,6 +6,7 @@
 mod async_streaming;
 mod cross_service;
 mod first_trace;
+mod multi_agent;
 mod opentelemetry;
 
 use super::check::Exercise;
@@ -17,6 +18,7 @@ pub fn all() -> Vec<Exercise> {
         cross_service::exercises(),
         opentelemetry::exercises(),
         async_streaming::exercises(),
+        multi_agent::exercises(),
     ];
     pages.into_iter().flatten().collect()
 }
