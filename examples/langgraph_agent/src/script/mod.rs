@@ -93,7 +93,7 @@ fn write(asked: &Asked) -> String {
     let score = |number: usize, words: &BTreeSet<String>| {
         let shared: f64 = words.intersection(&wanted).map(weight).sum();
         // A long sentence has any word sooner or later; a passage that was found later fits less.
-        shared / (8.0 + words.len() as f64).sqrt() / (1.0 + 0.2 * number as f64)
+        shared / (8.0 + words.len() as f64).sqrt() / number.max(1) as f64
     };
     let mut scored: Vec<_> = found
         .iter()
