@@ -2,6 +2,9 @@
 
 use std::process::{Command, Output, Stdio};
 
+use common::lab::llm::TokenTiming;
+use langgraph_agent::script::scripted;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_langgraph_agent");
 
 /// Runs the program in an environment that says nothing about LangSmith or a provider, without a terminal.
@@ -81,6 +84,30 @@ fn a_real_model_without_a_key_is_told_with_the_remedy() {
     let (output, said) = run(&["--smoke"], &[("WORKBOOK_LLM", "openai")]);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("OPENAI_API_KEY"), "{said}");
+}
+
+#[test]
+fn a_real_model_gets_the_same_prompts_and_nothing_is_said_of_a_script() {
+    // It speaks like the provider, at another address.
+    let provider = scripted(TokenTiming::NONE);
+    let url = provider.url();
+    let variables = [
+        ("WORKBOOK_LLM", "openai"),
+        ("OPENAI_API_KEY", "any"),
+        ("OPENAI_BASE_URL", &*url),
+    ];
+    let (output, said) = run(&["--smoke"], &variables);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("is asked at") && !said.contains("scripted"),
+        "{said}"
+    );
+    let asked = provider.requests();
+    assert_eq!(asked.len(), 3, "router, writer, reviewer: {said}");
+    assert!(
+        asked.iter().all(|request| request.headers.is_empty()),
+        "no trace leaves for a provider"
+    );
 }
 
 #[test]
