@@ -39,9 +39,10 @@ pub use crate::lab::llm::{
 };
 #[cfg(feature = "lab")]
 pub use crate::lab::{
-    Browser, Collector, HeaderProxy, Lesson, LessonCard, Misconfiguration, NodeService, PageCall,
-    PeerEnv, PeerError, Preflight, PythonService, Queue, Service, Worker, as_json, http_client,
-    in_rounds, in_turns, kernel::versions, pause, story,
+    AgentEvent, AgentQuestion, Browser, Collector, HeaderProxy, LangGraphAgent, Lesson, LessonCard,
+    McpError, McpServer, McpTools, Misconfiguration, NodeService, PageCall, PeerEnv, PeerError,
+    Preflight, PythonService, Queue, Recorded, Service, ToolError, ToolServer, Worker, as_json,
+    called_by_agent, docs_tools, http_client, in_rounds, in_turns, kernel::versions, pause, story,
 };
 #[cfg(all(feature = "lab", feature = "otel"))]
 pub use crate::lab::{Dialect, FourServices, SpanRelay, dialects};
@@ -63,5 +64,5 @@ pub use crate::traceable;
 pub use crate::tracing_layer::tracing_subscriber;
 #[cfg(feature = "lab")]
 pub use {
-    axum, futures_util, genai, reqwest, serde, tokio, tokio_tungstenite, tower_http, tracing,
+    axum, futures_util, genai, reqwest, rmcp, serde, tokio, tokio_tungstenite, tower_http, tracing,
 };

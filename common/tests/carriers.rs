@@ -462,6 +462,7 @@ suite! {
     websocket_first_frame: FirstFrame;
     sse_event: SseEvent;
     mcp_meta: McpMeta;
+    mcp_call: McpCall;
     child_environment: Environment;
     context_file: OneFile;
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use common::model::{Baggage, DottedOrder, JsonMap, LazyBaggage, RunContext};
-use common::propagation::limits::{MAX_BAGGAGE_BYTES, MAX_BAGGAGE_MEMBERS, MAX_METADATA_KEYS};
+use common::propagation::limits::{
+    LANGGRAPH_METADATA, LANGGRAPH_TAGS, MAX_BAGGAGE_BYTES, MAX_BAGGAGE_MEMBERS, MAX_METADATA_KEYS,
+};
 use common::propagation::{
     Extracted, Extractor, INCOMING_RUN_ID, INCOMING_TRACE_ID, Injector, LangSmithPropagator,
     Outcome, Propagator as _, TrustPolicy,
@@ -253,6 +255,54 @@ fn reserved_metadata_needs_permission_and_the_sdks_own_is_no_event() {
         json!({"thread_id": "allowed", "user": "u1"})
     );
     assert_eq!(extracted.ignored().reserved_metadata, 7);
+}
+
+#[test]
+fn metadata_that_is_left_out_by_its_beginning_is_not_read_and_is_no_event() {
+    let told = json!({
+        "langgraph_node": "tools", "langgraph_step": 2, "langgraph_path": ["__pregel_pull", "tools"],
+        "langgraph_checkpoint_ns": "tools:1", "checkpoint_ns": "tools:1", "thread_id": "allowed",
+        "lang": "en", "langgraph": "kept, as it is no more than the beginning", "user": "u1",
+    });
+    let headers = open_to_all().headers(&context(told.clone(), &[], None));
+    let metadata_by = |propagator: LangSmithPropagator| {
+        let extracted = propagator.extract(&headers);
+        assert_eq!(extracted.ignored().total(), 0, "{extracted}");
+        let context = extracted.context.expect("valid");
+        Value::Object((*context.baggage.metadata).clone())
+    };
+    assert_eq!(metadata_by(open_to_all()), told);
+    assert_eq!(
+        metadata_by(open_to_all().leave_out_metadata(LANGGRAPH_METADATA)),
+        json!({"thread_id": "allowed", "lang": "en", "user": "u1",
+               "langgraph": "kept, as it is no more than the beginning"})
+    );
+    // What is left out is left out, though it be allowed elsewhere.
+    let neither = open_to_all().leave_out_metadata(["thread_", "lang", "check"]);
+    assert_eq!(metadata_by(neither), json!({"user": "u1"}));
+}
+
+#[test]
+fn tags_that_are_left_out_by_their_beginning_are_not_read_and_are_no_event() {
+    let told = context(
+        json!({}),
+        &["graph:step:2", "beta", "seq:step:1", "graph"],
+        None,
+    );
+    let headers = open_to_all().headers(&told);
+    let read = |propagator: LangSmithPropagator| {
+        let extracted = propagator.extract(&headers);
+        assert_eq!(extracted.ignored().total(), 0, "{extracted}");
+        extracted.context.expect("valid").baggage.tags.clone()
+    };
+    assert_eq!(
+        read(open_to_all()),
+        ["graph:step:2", "beta", "seq:step:1", "graph"]
+    );
+    assert_eq!(
+        read(open_to_all().leave_out_tags(LANGGRAPH_TAGS)),
+        ["beta", "graph"]
+    );
 }
 
 #[test]

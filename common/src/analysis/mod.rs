@@ -6,6 +6,10 @@
 //! TraceTree ──────┼─ tree_diagram ─► Figure ───┼── each has ─┼ evcxr_display  notebooks
 //!                 ├─ Shape::of ────► Shape     │             └ to_html        pages
 //!                 └─ Outline::of ──► Figure ───┤     side_by_side(is, should be)
+//!                 ├─ Waterfall::of(…).supersteps() ─► Figure
+//!                 ├─ GraphShape::of_trace ─► GraphDiagram ─► Figure, beside the tree
+//!                 ├─ SpendByAgent::of ─► Table, Figure
+//!                 └─ Loops::of ─► Table
 //! hops ───────────── sequence ─────► Figure ───┤
 //! numbers ────────── bar_chart, line_chart ────┤
 //! ledger, tree ───── scorecard ──► Scorecard ──┤
@@ -19,6 +23,7 @@
 mod chart;
 mod compare;
 mod figure;
+mod graph;
 mod label;
 mod outline;
 mod palette;
@@ -26,6 +31,8 @@ pub(crate) mod rich_output;
 mod rows;
 mod scorecard;
 mod sequence;
+mod spend;
+mod superstep_bands;
 mod svg;
 mod table;
 mod text;
@@ -37,6 +44,10 @@ mod waterfall;
 pub use chart::{Series, bar_chart, line_chart};
 pub use compare::Shape;
 pub use figure::Figure;
+pub use graph::{
+    Cycle, END, GraphDiagram, GraphEdge, GraphNode, GraphNodeKind, GraphShape, Loops, NodeVisits,
+    RUNS_PER_TRACE, START, TraceSize,
+};
 pub use outline::{Outline, side_by_side};
 pub use scorecard::{
     Added, Asked, Completeness, Cost, Cut, Debugging, Diagnosis, Drill, EdgeScore, Failure, Flaw,
@@ -44,10 +55,11 @@ pub use scorecard::{
     Timing, Unseen, Visibility, scorecard,
 };
 pub use sequence::{HeaderState, Hop, sequence};
+pub use spend::{AgentSpend, Doubled, DoubledBy, Spend, SpendByAgent};
 pub use table::Table;
 pub use text::{TextTree, text_tree};
 pub use tree_diagram::tree_diagram;
-pub use waterfall::waterfall;
+pub use waterfall::{Waterfall, waterfall};
 
 #[cfg(all(test, feature = "langsmith_mock"))]
 pub(crate) use palette::of_type;

@@ -30,6 +30,22 @@ pub(super) const BROKEN: &str = "#c2401c";
 /// The ground of something broken.
 pub(super) const BROKEN_TINT: &str = "#fbeee9";
 
+/// The face of a node of a graph and the color of words on it, by the node's number from 0. Beyond eight
+/// they come again: the number that is written on them tells nodes apart, also in gray.
+pub(super) fn of_node(number: usize) -> (&'static str, &'static str) {
+    const NODES: [(&str, &str); 8] = [
+        ("#26466b", "#ffffff"),
+        ("#86b8a4", INK),
+        ("#5f89b5", "#ffffff"),
+        ("#35705c", "#ffffff"),
+        ("#b5cbe2", INK),
+        ("#1d3d32", "#ffffff"),
+        ("#cfe4da", INK),
+        ("#2f5d8c", "#ffffff"),
+    ];
+    NODES[number % NODES.len()]
+}
+
 /// How a run type is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TypeColor {

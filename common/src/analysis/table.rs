@@ -85,7 +85,7 @@ impl Table {
         let rows = self.rows.iter().map(Vec::len);
         let width = rows.max().unwrap_or(0).max(self.header.len());
         let is_number = |text: &str| {
-            text.trim_start_matches(['-', '−', '+', '<', '>', '≤', '≥', '~', ' '])
+            text.trim_start_matches(['-', '−', '+', '<', '>', '≤', '≥', '~', '$', ' '])
                 .starts_with(|c: char| c.is_ascii_digit())
         };
         (0..width)

@@ -7,7 +7,9 @@
 //!             time since the first start
 //! ```
 //!
-//! Start at [`waterfall`].
+//! Start at [`waterfall`]; [`Waterfall`] has options.
+
+use std::fmt;
 
 use maud::{Markup, html};
 
@@ -15,6 +17,7 @@ use super::figure::{Figure, MARGIN, WIDTH};
 use super::label::{duration, fit};
 use super::palette::{self, BAND, BROKEN, HAIRLINE, INK, LINE, MUTED, PAPER};
 use super::rows::{Row, finding, inventory, rows};
+use super::superstep_bands::SuperstepBands;
 use super::svg::{
     Anchor, Key, NAME, NOTE, SMALL, Swatch, Type, cross, legend, line, n, rect, stripes, text,
 };
@@ -38,13 +41,81 @@ const LABEL_ROOM: f64 = 74.0;
 /// cut out of the axis. A run that streamed has a diamond where its first token came. After 60 lanes the
 /// rest is counted. The text alternative is the tree in text, and when the first tokens came.
 pub fn waterfall(tree: &TraceTree) -> Figure {
-    let rows = rows(tree);
-    let shown = &rows[..lanes_shown(&rows)];
-    let mut alt = text_tree(tree).at_most(shown.len()).to_string();
-    alt.push_str(&token_mark::in_words(shown));
-    let layout = Layout::new(shown, rows.len());
-    let size = (WIDTH, layout.height);
-    Figure::new(&finding(tree), &alt, size, layout.draw(shown)).subtitle(&inventory(&rows))
+    Waterfall::of(tree).figure()
+}
+
+/// A [`waterfall`] with options.
+///
+/// ```
+/// use common::analysis::Waterfall;
+/// use common::model::TraceTree;
+///
+/// let figure = Waterfall::of(&TraceTree::default()).supersteps().figure();
+/// assert!(figure.is_light());
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Waterfall<'a> {
+    tree: &'a TraceTree,
+    has_supersteps: bool,
+}
+
+impl<'a> Waterfall<'a> {
+    /// Begins a waterfall of what was captured.
+    pub fn of(tree: &'a TraceTree) -> Self {
+        Self {
+            tree,
+            has_supersteps: false,
+        }
+    }
+
+    /// Shades each superstep of a graph (`graph:step:N`, `langgraph_step`) as a band with its number, behind
+    /// all nodes of that call of the graph: nodes that ran in parallel lie in one. A subgraph has bands of
+    /// its own. The text alternative names the nodes of each.
+    #[must_use]
+    pub fn supersteps(self) -> Self {
+        Self {
+            has_supersteps: true,
+            ..self
+        }
+    }
+
+    /// Returns the picture.
+    pub fn figure(&self) -> Figure {
+        let rows = rows(self.tree);
+        let shown = &rows[..lanes_shown(&rows)];
+        let bands = match self.has_supersteps {
+            true => SuperstepBands::of(self.tree, shown),
+            false => SuperstepBands::default(),
+        };
+        let mut alt = text_tree(self.tree).at_most(shown.len()).to_string();
+        alt.push_str(&token_mark::in_words(shown));
+        alt.push_str(&bands.in_words());
+        let layout = Layout::new(shown, rows.len(), bands);
+        let size = (WIDTH, layout.height);
+        let figure = Figure::new(&finding(self.tree), &alt, size, layout.draw(shown));
+        figure.subtitle(&inventory(&rows))
+    }
+
+    /// Returns the picture as SVG.
+    pub fn svg(&self) -> String {
+        self.figure().svg()
+    }
+
+    /// Returns the picture as HTML.
+    pub fn to_html(&self) -> String {
+        self.figure().to_html()
+    }
+
+    /// Shows the picture as the result of a notebook cell, with its text alternative.
+    pub fn evcxr_display(&self) {
+        self.figure().evcxr_display();
+    }
+}
+
+impl fmt::Display for Waterfall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.figure().fmt(f)
+    }
 }
 
 /// Returns how many rows have a place; a marked one takes that of three.
@@ -72,13 +143,14 @@ struct Layout {
     bottom: f64,
     height: f64,
     more: usize,
+    supersteps: SuperstepBands,
 }
 
 impl Layout {
-    fn new(rows: &[Row<'_>], total: usize) -> Self {
+    fn new(rows: &[Row<'_>], total: usize, supersteps: SuperstepBands) -> Self {
         let more = total - rows.len();
         let marks = rows.iter().filter(|row| row.mark.is_some()).count();
-        let crowd = rows.len() as f64 + 1.4 * marks as f64;
+        let crowd = rows.len() as f64 + 1.4 * marks as f64 + 0.8 * supersteps.strips() as f64;
         let lane = (720.0 / crowd.max(1.0)).clamp(12.5, 26.0);
         let services = rows
             .iter()
@@ -113,6 +185,7 @@ impl Layout {
             if row.mark.is_some() {
                 y += lane.max(15.0);
             }
+            y += supersteps.above(at);
             lanes.push(y + lane / 2.0);
             y += lane;
         }
@@ -131,12 +204,14 @@ impl Layout {
             bottom,
             height: bottom + 74.0,
             more,
+            supersteps,
         }
     }
 
     fn draw(&self, rows: &[Row<'_>]) -> Markup {
         html! {
             (self.bands(rows))
+            (self.superstep_bands(rows))
             (self.axis())
             @for (row, y) in rows.iter().zip(&self.lanes) {
                 (self.mark(row, *y))
@@ -147,7 +222,8 @@ impl Layout {
                 @let words = format!("… {} more", self.more);
                 (text(self.names, self.bottom - 14.0, Type::new(NOTE, MUTED), &words))
             }
-            (legend(MARGIN, self.bottom + 54.0, self.right, &keys(rows)))
+            @let keys: Vec<Key<'_>> = keys(rows).into_iter().chain(self.supersteps.key()).collect();
+            (legend(MARGIN, self.bottom + 54.0, self.right, &keys))
         }
     }
 
@@ -177,6 +253,15 @@ impl Layout {
                 }
             }
         }
+    }
+
+    fn superstep_bands(&self, rows: &[Row<'_>]) -> Markup {
+        let since = |time: crate::model::Timestamp| {
+            time.timestamp_micros().saturating_sub(self.origin) as f64
+        };
+        let name_at = |row: usize| self.names + indent(&rows[row]);
+        let lanes = (&self.lanes[..], self.lane);
+        self.supersteps.draw(&self.axis, since, lanes, name_at)
     }
 
     fn axis(&self) -> Markup {

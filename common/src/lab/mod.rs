@@ -8,9 +8,11 @@
 //!   ▼ client("gateway") · serve(router) · pipeline("retriever")
 //! story           the docs assistant, which all lessons trace; around it
 //!   ├─ services/    Browser ──► HeaderProxy ──headers──► Service (axum, port 0)
-//!   ├─ peers/       PythonService, NodeService: processes with the official SDKs
+//!   ├─ peers/       PythonService, NodeService: processes with the official SDKs; LangGraphAgent, a real one
 //!   ├─ queue/       Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
+//!   ├─ mcp/         McpTools: a tool run for each call ──`_meta`──► McpServer, in this process or ToolServer's
 //!   ├─ llm/         Model, through a real client crate ──► ScriptedLlm, or a provider with WORKBOOK_LLM
+//!   ├─ graph/       Graph: agents as nodes, supersteps, questions; a run for each step, as LangGraph's
 //!   └─ spans/       the same by OpenTelemetry: dialects, Collector (rotel), SpanRelay, FourServices, Joins
 //!   ▼ tree(n): TraceTree ──► pictures · capture(n): runs, headers, losses
 //! check/          check("01.repair") ──► Check ◄── exercises/: facts, hints, why it works
@@ -23,9 +25,11 @@
 
 pub mod check;
 pub mod exercises;
+pub mod graph;
 pub mod kernel;
 mod lesson;
 pub mod llm;
+mod mcp;
 mod peers;
 mod progress;
 mod queue;
@@ -35,7 +39,14 @@ pub mod story;
 mod turns;
 
 pub use lesson::{Finding, Lesson, Misconfiguration, Preflight, Target, Weight};
-pub use peers::{NodeService, PeerEnv, PeerError, PythonService};
+pub use mcp::{
+    CALL_TIMEOUT, MCP_PATH, McpError, McpServer, McpTools, SERVER_FLUSH, TOOLS_VARIABLE, ToolCall,
+    ToolError, ToolInfo, ToolServer, docs_tools,
+};
+pub use peers::{
+    AgentDraft, AgentEvent, AgentEvents, AgentQuestion, LangGraphAgent, NodeService, PeerEnv,
+    PeerError, PythonService, Recorded, called_by_agent,
+};
 pub use progress::{LessonCard, PROGRESS_VARIABLE};
 pub use queue::{
     ATTEMPTS, Attempt, Delivery, Handled, Queue, QueueError, QueueKind, REDELIVER_AFTER, Worker,

@@ -66,6 +66,17 @@ fn passages(question: &str) -> impl Iterator<Item = &'static (&'static str, &'st
     })
 }
 
+/// Returns the text of a page.
+pub(super) fn page(name: &str) -> Option<&'static str> {
+    let found = PASSAGES.iter().find(|(source, _)| *source == name);
+    found.map(|(_, text)| *text)
+}
+
+/// Returns the names of all pages.
+pub(super) fn pages() -> impl Iterator<Item = &'static str> {
+    PASSAGES.iter().map(|(source, _)| *source)
+}
+
 /// Says at once what the passages say that share a word with the question: the scripted model's knowledge.
 pub(super) fn answer(question: &str) -> String {
     let found: Vec<&str> = passages(question).map(|(_, text)| *text).collect();

@@ -93,6 +93,27 @@ impl TracingLayer {
         self.change(|make| make.propagator = make.propagator.clone().allow_metadata(keys))
     }
 
+    /// Does not read metadata whose names begin like one of these, such as
+    /// [`LANGGRAPH_METADATA`](crate::propagation::limits::LANGGRAPH_METADATA). See
+    /// [`LangSmithPropagator::leave_out_metadata`].
+    pub fn leave_out_metadata(
+        self,
+        beginnings: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.change(|make| {
+            make.propagator = make.propagator.clone().leave_out_metadata(beginnings);
+        })
+    }
+
+    /// Does not read tags that begin like one of these, such as
+    /// [`LANGGRAPH_TAGS`](crate::propagation::limits::LANGGRAPH_TAGS). See
+    /// [`LangSmithPropagator::leave_out_tags`].
+    pub fn leave_out_tags(self, beginnings: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.change(|make| {
+            make.propagator = make.propagator.clone().leave_out_tags(beginnings);
+        })
+    }
+
     /// Reads headers with this propagator, its policy and its allow-lists; call it before the methods
     /// that change those. Its counters are then yours to read.
     pub fn propagator(self, propagator: LangSmithPropagator) -> Self {

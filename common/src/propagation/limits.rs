@@ -56,6 +56,14 @@ pub const RESERVED_METADATA_PREFIXES: [&str; 3] = ["ls_", "LANGSMITH_", "LANGCHA
 /// Reserved names that the official SDKs put into every header: dropped like the others, but not
 /// counted, because they say nothing about the caller.
 pub const SDK_METADATA: [&str; 1] = ["ls_method"];
+/// Beginnings of the names by which LangGraph says where in a graph a run is, for
+/// [`leave_out_metadata`](super::LangSmithPropagator::leave_out_metadata): a service that a node calls is no node.
+/// Read like any other metadata unless left out.
+pub const LANGGRAPH_METADATA: [&str; 2] = ["langgraph_", "checkpoint_ns"];
+
+/// Beginnings of LangGraph's tags for steps of a graph, for
+/// [`leave_out_tags`](super::LangSmithPropagator::leave_out_tags). Read like any other tag unless left out.
+pub const LANGGRAPH_TAGS: [&str; 2] = ["graph:step:", "seq:step:"];
 
 /// Returns true if metadata of that name is read only when allow-listed.
 pub fn is_reserved_metadata(key: &str) -> bool {

@@ -17,10 +17,18 @@ pub(super) struct Above {
 pub(super) struct Inherited {
     pub(super) metadata: Arc<JsonMap>,
     pub(super) tags: Vec<String>,
+    /// How many of the tags, the first ones, are the run's alone.
+    pub(super) local_tags: usize,
     pub(super) project: Option<Arc<str>>,
 }
 
 impl Inherited {
+    /// Leaves out the tags that are the run's alone.
+    pub(super) fn drop_local_tags(&mut self) {
+        let local = std::mem::take(&mut self.local_tags);
+        self.tags.drain(..local.min(self.tags.len()));
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.metadata.is_empty() && self.tags.is_empty() && self.project.is_none()
     }
@@ -37,6 +45,7 @@ impl From<Baggage> for Inherited {
         Self {
             metadata: baggage.metadata,
             tags: baggage.tags,
+            local_tags: 0,
             project: baggage.project.map(Into::into),
         }
     }

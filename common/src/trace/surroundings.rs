@@ -174,6 +174,7 @@ impl Surroundings {
                 metadata,
                 tags,
                 project,
+                ..
             } = joined;
             joined = outer;
             let below = Says {

@@ -1,11 +1,15 @@
 //! Every way between two processes, as what travels it: written on one side, read on the other.
 
 use std::ffi::OsString;
+use std::sync::{Arc, Mutex};
 
 use common::model::JsonMap;
 use common::propagation::carrier::{file, mcp, stream};
 use common::propagation::{ChildEnv, Entries, Extractor, Injector, Job};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, MetaObject, RequestMetaObject,
+};
 use serde_json::{Value, json};
 
 /// What a receiver has in its hands.
@@ -261,6 +265,64 @@ impl Medium for McpMeta {
         }
         Some(Box::new(meta))
     }
+}
+
+/// What the other side reads of MCP's `_meta` behind the official crate on both sides: a client that calls a
+/// tool, a pipe, a server that keeps what came.
+pub(crate) struct McpCall;
+
+impl Medium for McpCall {
+    fn carry(&self, write: &dyn Fn(&mut dyn Injector)) -> Received {
+        let mut meta = JsonMap::new();
+        write(&mut meta);
+        Box::new(called(meta))
+    }
+
+    fn raw(&self, entries: &[(&str, &[u8])]) -> Option<Received> {
+        let mut meta = JsonMap::new();
+        for (name, value) in texts(entries)? {
+            if meta.insert(name.to_owned(), value.into()).is_some() {
+                return None;
+            }
+        }
+        Some(Box::new(called(meta)))
+    }
+}
+
+/// Keeps the `_meta` of the last call.
+#[derive(Clone, Default)]
+struct Keeps(Arc<Mutex<JsonMap>>);
+
+impl rmcp::ServerHandler for Keeps {
+    async fn call_tool(
+        &self,
+        _call: CallToolRequestParams,
+        context: rmcp::service::RequestContext<rmcp::RoleServer>,
+    ) -> Result<CallToolResponse, rmcp::ErrorData> {
+        let mut kept = self.0.lock().expect("nobody panicked");
+        kept.clone_from(&context.meta.0.0);
+        Ok(CallToolResult::success(vec![]).into())
+    }
+}
+
+fn called(meta: JsonMap) -> JsonMap {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().expect("a runtime");
+    let server = Keeps::default();
+    runtime.block_on(async {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let serving = tokio::spawn(rmcp::serve_server(server.clone(), theirs));
+        let client = rmcp::serve_client((), ours).await.expect("it answers");
+        let mut call = CallToolRequestParams::new("any");
+        call.meta = Some(RequestMetaObject(MetaObject(meta)));
+        client.call_tool(call).await.expect("it answers");
+        client.cancel().await.expect("it ends");
+        let served = serving.await.expect("it ends").expect("it was called");
+        served.waiting().await.expect("it ends");
+    });
+    let kept = server.0.lock().expect("nobody panicked");
+    assert!(kept["progressToken"].is_number(), "rmcp's own is kept");
+    kept.clone()
 }
 
 /// The environment of a child process.

@@ -12,6 +12,10 @@ use super::shim::{CARGO_VARIABLE, GRAPH_VARIABLE, RUSTC_NAME, SLOT_VARIABLE, car
 use super::{Settings, slot, template};
 use crate::child;
 use crate::places::Places;
+use crate::steps::docs_tools;
+
+/// Names the tool server of lessons about MCP, as `common::lab` reads it.
+const TOOLS_VARIABLE: &str = "WORKBOOK_DOCS_TOOLS";
 
 /// Starts the kernel for one connection file. Returns only when that fails.
 pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
@@ -46,6 +50,10 @@ pub(crate) fn kernel(connection_file: &Path) -> Result<()> {
         .env("no_proxy", &no_proxy)
         .env("WORKBOOK_ROOT", &places.root)
         .env("WORKBOOK_PYTHON", places.python());
+    if let Some(program) = docs_tools::program(&kernel) {
+        // The kernel loads `common` as a library, so it is not what a lesson could start as a server.
+        command.env(TOOLS_VARIABLE, program);
+    }
     if let Some(sources) = &settings.sources {
         command.env("RUST_SRC_PATH", sources);
     }

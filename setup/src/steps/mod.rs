@@ -1,8 +1,8 @@
 //! What has to be there before a notebook opens, as a list of steps. Start at [`ensure`].
 //!
 //! ```text
-//!   rust-src ─► python ─► evcxr ─► facade ─► kernel files
-//!   (RA reads)  (Jupyter)  (cache)  (dylib)   (configuration, kernelspec, crate graph)
+//!   rust-src ─► python ─► evcxr ─► facade ─► docs-tools ─► kernel files
+//!   (RA reads)  (Jupyter)  (cache)  (dylib)   (program)     (configuration, kernelspec, crate graph)
 //!
 //!   javascript                                for `compat` and lessons, where there is Node
 //!   collector                                 for lessons, where there is one for the machine
@@ -14,6 +14,7 @@
 
 pub(crate) mod brokers;
 pub(crate) mod collector;
+pub(crate) mod docs_tools;
 mod evcxr;
 pub(crate) mod facade;
 pub(crate) mod javascript;
@@ -143,11 +144,12 @@ impl Step {
 }
 
 /// Every step, in the order in which one needs the other.
-pub(crate) const STEPS: [Step; 5] = [
+pub(crate) const STEPS: [Step; 6] = [
     rust_src::STEP,
     python::STEP,
     evcxr::STEP,
     facade::STEP,
+    docs_tools::STEP,
     kernel_files::STEP,
 ];
 

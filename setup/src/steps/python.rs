@@ -15,7 +15,7 @@ use crate::progress::Meter;
 pub(super) const STEP: Step = Step {
     id: "python",
     name: "Python environment with JupyterLab",
-    cost: "1–3 minutes, 260 MB",
+    cost: "1–3 minutes, 320 MB",
     takes: 400_000_000,
     place: |workshop| workshop.places.venv(),
     inputs: |workshop| {

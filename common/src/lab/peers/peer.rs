@@ -30,7 +30,7 @@ const LAST_WORDS: usize = 12;
 
 /// A service in a process of its own. It ends with this handle, and with the process that holds it.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(in crate::lab) struct Peer {
     /// What it is, in words: ``Python service `retriever` ``.
     what: String,
     url: String,
@@ -49,7 +49,7 @@ impl Peer {
     ///
     /// The first line on its standard output is `{"url": …, "sdk": …}`, it sends its runs on `POST /flush`,
     /// and it ends when its standard input closes.
-    pub(super) async fn start(
+    pub(in crate::lab) async fn start(
         what: String,
         command: &mut Command,
         missing: PeerError,
@@ -93,12 +93,12 @@ impl Peer {
     }
 
     /// Returns the address of a path of the service.
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(in crate::lab) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 
     /// Returns which SDK the service runs, such as `langsmith 0.15.0`.
-    pub(super) fn sdk(&self) -> &str {
+    pub(in crate::lab) fn sdk(&self) -> &str {
         &self.sdk
     }
 
@@ -106,7 +106,7 @@ impl Peer {
     ///
     /// # Errors
     /// When the service has ended, takes too long, or answers with an error.
-    pub(super) async fn call(
+    pub(in crate::lab) async fn call(
         &self,
         path: &str,
         body: &Value,
@@ -116,16 +116,32 @@ impl Peer {
             .await
     }
 
+    /// Posts JSON below `run`, and returns the answer as soon as it begins.
+    pub(super) async fn open(
+        &self,
+        path: &str,
+        body: &Value,
+        run: &RunTree,
+    ) -> Result<reqwest::Response, PeerError> {
+        self.answer(http().post(self.url(path)).json(body).trace(run))
+            .await
+    }
+
+    /// Gets JSON, below no run.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, PeerError> {
+        self.send(http().get(self.url(path))).await
+    }
+
     /// Asks the service to send the runs it has kept back.
     ///
     /// # Errors
     /// When the service has ended, takes too long, or answers with an error.
-    pub(super) async fn flush(&self) -> Result<(), PeerError> {
+    pub(in crate::lab) async fn flush(&self) -> Result<(), PeerError> {
         self.send(http().post(self.url("/flush"))).await.map(|_| ())
     }
 
     /// Kills the service without warning, as an out-of-memory killer would.
-    pub(super) fn kill(&self) {
+    pub(in crate::lab) fn kill(&self) {
         let Some(child) = &self.child else { return };
         let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
         // It may have ended already, which is what was asked for.
@@ -134,28 +150,35 @@ impl Peer {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, PeerError> {
-        let peer = || self.what.clone();
-        let failed = |error: reqwest::Error| {
-            self.ended().unwrap_or(if error.is_timeout() {
-                PeerError::Slow { peer: peer() }
-            } else {
-                PeerError::Unreachable {
-                    peer: peer(),
-                    why: error.to_string(),
-                }
-            })
-        };
-        let response = request.send().await.map_err(failed)?;
+        let answer = self.answer(request).await?.json().await;
+        answer.map_err(|error| self.failed(&error))
+    }
+
+    async fn answer(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, PeerError> {
+        let response = request.send().await.map_err(|error| self.failed(&error))?;
         let status = response.status();
         if !status.is_success() {
             let body = response.text().await.unwrap_or_default();
             return Err(PeerError::Status {
-                peer: peer(),
+                peer: self.what.clone(),
                 status: status.as_u16(),
                 body,
             });
         }
-        response.json().await.map_err(failed)
+        Ok(response)
+    }
+
+    fn failed(&self, error: &reqwest::Error) -> PeerError {
+        let peer = self.what.clone();
+        self.ended().unwrap_or(if error.is_timeout() {
+            PeerError::Slow { peer }
+        } else {
+            let why = error.to_string();
+            PeerError::Unreachable { peer, why }
+        })
     }
 
     /// Waits for the end of a process that is about to end, and tells how it ended.

@@ -69,6 +69,21 @@ impl PythonService {
         self.0.call(path, body, run).await
     }
 
+    /// Posts JSON below `run`, and returns the answer as soon as it begins.
+    pub(super) async fn open(
+        &self,
+        path: &str,
+        body: &Value,
+        run: &RunTree,
+    ) -> Result<reqwest::Response, PeerError> {
+        self.0.open(path, body, run).await
+    }
+
+    /// Gets JSON, below no run.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, PeerError> {
+        self.0.get(path).await
+    }
+
     /// Asks the service to send the runs it has kept back.
     ///
     /// # Errors

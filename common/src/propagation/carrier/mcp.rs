@@ -16,7 +16,8 @@ const META: &str = "_meta";
 ///
 /// MCP over standard input and output has no headers, so this is the only place there. The names stay
 /// bare, as MCP reserves `traceparent`, `tracestate` and `baggage` (SEP-414): a server with OpenTelemetry
-/// reads them, and `langsmith-trace` beside them is a legal name.
+/// reads them, and `langsmith-trace` beside them is a legal name. A tool server over it, and calls of its
+/// tools, are in the feature `lab`: `McpServer` and `McpTools`.
 ///
 /// ```
 /// use common::propagation::{LangSmithPropagator, Propagator as _, TrustPolicy, carrier::mcp};
@@ -31,7 +32,7 @@ const META: &str = "_meta";
 /// }
 /// assert_eq!(call["params"]["_meta"]["langsmith-trace"], order);
 ///
-/// // In the server; `ctx.meta.0` is such an object in `rmcp`.
+/// // In the server; with `rmcp`, `&context.meta.0.0` is such an object.
 /// let read = propagator.extract(mcp::meta(&call));
 /// assert_eq!(read.context, Some(context));
 /// # Ok::<(), common::model::ParseDottedOrderError>(())

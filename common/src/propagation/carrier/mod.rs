@@ -23,7 +23,7 @@
 //! | other queues | a map of texts, or [`JsonMap`](crate::model::JsonMap), as attributes | the same | any case |
 //! | background job | [`Job`] | – | any case |
 //! | batch | each message its own; [`Links`](links::Links) to all of them | – | any case |
-//! | MCP | [`mcp::meta_mut`] | `_meta` of the result is a `JsonMap` too | any case |
+//! | MCP | [`mcp::meta_mut`]; with `rmcp`, `params.meta` of the call | `_meta` of the result is a `JsonMap` too | any case |
 //! | child process | [`ChildEnv`] | – | upper case, listed [there](environment) |
 //! | file | [`file::write`], [`file::read`] | the same | any case |
 //!

@@ -3,11 +3,10 @@
 //! The object is first cut into its entries without being parsed, so that an entry that is too deep or
 //! too long costs a look at its bytes and never a recursion, and spoils no other entry.
 
-use std::collections::BTreeSet;
-
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::MetadataRules;
 use crate::model::JsonMap;
 use crate::propagation::extracted::IgnoredEntries;
 use crate::propagation::limits::{
@@ -15,17 +14,13 @@ use crate::propagation::limits::{
     is_reserved_metadata,
 };
 
-pub(super) fn read(
-    text: &str,
-    allowed: &BTreeSet<String>,
-    ignored: &mut IgnoredEntries,
-) -> JsonMap {
+pub(super) fn read(text: &str, rules: &MetadataRules, ignored: &mut IgnoredEntries) -> JsonMap {
     // Python writes `null` for no metadata.
     if text.trim_ascii() == "null" {
         return JsonMap::new();
     }
     let mut found = IgnoredEntries::default();
-    match read_object(text, allowed, &mut found) {
+    match read_object(text, rules, &mut found) {
         Some(metadata) => {
             ignored.bad_metadata += found.bad_metadata;
             ignored.metadata_limit += found.metadata_limit;
@@ -39,11 +34,7 @@ pub(super) fn read(
     }
 }
 
-fn read_object(
-    text: &str,
-    allowed: &BTreeSet<String>,
-    ignored: &mut IgnoredEntries,
-) -> Option<JsonMap> {
+fn read_object(text: &str, rules: &MetadataRules, ignored: &mut IgnoredEntries) -> Option<JsonMap> {
     let mut metadata = JsonMap::new();
     let mut scan = Scan::new(text)?;
     while let Some(entry) = scan.entry()? {
@@ -51,7 +42,10 @@ fn read_object(
             ignored.bad_metadata += 1;
             continue;
         };
-        if is_reserved_metadata(&key) && !allowed.contains(&key) {
+        if rules.leaves_out(&key) {
+            continue;
+        }
+        if is_reserved_metadata(&key) && !rules.allowed.contains(&key) {
             ignored.reserved_metadata += u64::from(!SDK_METADATA.contains(&key.as_str()));
             continue;
         }
@@ -213,7 +207,7 @@ mod tests {
 
     fn read_all(text: &str) -> (Value, IgnoredEntries) {
         let mut ignored = IgnoredEntries::default();
-        let metadata = read(text, &BTreeSet::new(), &mut ignored);
+        let metadata = read(text, &MetadataRules::default(), &mut ignored);
         (Value::Object(metadata), ignored)
     }
 

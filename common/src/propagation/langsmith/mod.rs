@@ -60,9 +60,31 @@ pub struct LangSmithPropagator {
 struct ReadRules {
     policy: TrustPolicy,
     projects: ProjectAllowList,
-    metadata: BTreeSet<String>,
+    metadata: MetadataRules,
+    // Beginnings of tags that are not read.
+    left_out_tags: BTreeSet<String>,
     // Whoever reads by these rules counts here, though it be later.
     counting: Arc<Counting>,
+}
+
+/// Which names of metadata are read.
+#[derive(Debug, Clone, Default)]
+struct MetadataRules {
+    // Reserved ones that are read all the same.
+    allowed: BTreeSet<String>,
+    // Beginnings of those that are not, whatever else is said of them.
+    left_out: BTreeSet<String>,
+}
+
+impl MetadataRules {
+    fn leaves_out(&self, key: &str) -> bool {
+        begins_like_one_of(&self.left_out, key)
+    }
+}
+
+fn begins_like_one_of(beginnings: &BTreeSet<String>, name: &str) -> bool {
+    let mut beginnings = beginnings.iter();
+    beginnings.any(|beginning| name.starts_with(beginning.as_str()))
 }
 
 impl LangSmithPropagator {
@@ -97,7 +119,48 @@ impl LangSmithPropagator {
     #[must_use]
     pub fn allow_metadata(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let rules = Arc::make_mut(&mut self.rules);
-        rules.metadata.extend(keys.into_iter().map(Into::into));
+        let keys = keys.into_iter().map(Into::into);
+        rules.metadata.allowed.extend(keys);
+        self
+    }
+
+    /// Does not read metadata whose names begin like one of these, even where
+    /// [`allow_metadata`](Self::allow_metadata) would. None by default. As it is your own choice, what is left
+    /// out is not counted among the ignored entries.
+    ///
+    /// A caller hands down all metadata of the run that it calls from. Of a LangGraph agent that is where in the
+    /// graph it was, and a service that inherits it looks like a node of the graph, which it is not:
+    ///
+    /// ```
+    /// use common::propagation::limits::{LANGGRAPH_METADATA, LANGGRAPH_TAGS};
+    /// use common::propagation::{LangSmithPropagator, TrustPolicy};
+    ///
+    /// let called_by_agents = LangSmithPropagator::new()
+    ///     .policy(TrustPolicy::Continue)
+    ///     .leave_out_metadata(LANGGRAPH_METADATA)
+    ///     .leave_out_tags(LANGGRAPH_TAGS);
+    /// ```
+    #[must_use]
+    pub fn leave_out_metadata(
+        mut self,
+        beginnings: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let rules = Arc::make_mut(&mut self.rules);
+        let beginnings = beginnings.into_iter().map(Into::into);
+        rules.metadata.left_out.extend(beginnings);
+        self
+    }
+
+    /// Does not read tags that begin like one of these, such as
+    /// [`LANGGRAPH_TAGS`](super::limits::LANGGRAPH_TAGS). None by default. What is left out is not counted.
+    #[must_use]
+    pub fn leave_out_tags(
+        mut self,
+        beginnings: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let rules = Arc::make_mut(&mut self.rules);
+        let beginnings = beginnings.into_iter().map(Into::into);
+        rules.left_out_tags.extend(beginnings);
         self
     }
 

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::{METADATA, OURS, PROJECT, ReadRules, TAGS, metadata};
+use super::{METADATA, OURS, PROJECT, ReadRules, TAGS, begins_like_one_of, metadata};
 use crate::model::{Baggage, LazyBaggage, UnreadBaggage};
 use crate::propagation::BAGGAGE_HEADER;
 use crate::propagation::baggage::{Budget, decode, members};
@@ -163,7 +163,7 @@ impl<'a> Members<'a> {
         }
         if let Some(value) = self.tags {
             match decode(value, &mut unescaped) {
-                Some(text) => baggage.tags = read_tags(text, &mut ignored),
+                Some(text) => baggage.tags = read_tags(text, rules, &mut ignored),
                 None => ignored.bad_member += 1,
             }
         }
@@ -177,9 +177,10 @@ impl<'a> Members<'a> {
     }
 }
 
-fn read_tags(text: &str, ignored: &mut IgnoredEntries) -> Vec<String> {
+fn read_tags(text: &str, rules: &ReadRules, ignored: &mut IgnoredEntries) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
-    for tag in text.split(',').filter(|tag| !tag.is_empty()) {
+    let told = text.split(',').filter(|tag| !tag.is_empty());
+    for tag in told.filter(|tag| !begins_like_one_of(&rules.left_out_tags, tag)) {
         if tags.len() == MAX_TAGS || tag.len() > MAX_TAG_BYTES {
             ignored.tag_limit += 1;
         } else if !tags.iter().any(|known| known == tag) {

@@ -50,6 +50,7 @@ pub struct RunBuilder {
 struct Told {
     metadata: JsonMap,
     tags: Vec<String>,
+    local_tags: Vec<String>,
     project: Option<String>,
     of_run: Option<Box<More>>,
 }
@@ -137,6 +138,12 @@ impl RunBuilder {
     /// Adds a tag. Children inherit it.
     pub fn tag(self, tag: impl Into<String>) -> Self {
         self.told(|told| told.tags.push(tag.into()))
+    }
+
+    /// Adds a tag to this run alone: children do not inherit it, and it does not travel. LangChain's local
+    /// tag. One that is inherited already stays so.
+    pub fn local_tag(self, tag: impl Into<String>) -> Self {
+        self.told(|told| told.local_tags.push(tag.into()))
     }
 
     /// Adds several keys of metadata, each as [`metadata`](Self::metadata) does.

@@ -68,6 +68,7 @@ impl RunBuilder {
         let Told {
             metadata,
             tags,
+            local_tags,
             project,
             of_run,
         } = self.told.map_or_else(Told::default, |told| *told);
@@ -82,6 +83,16 @@ impl RunBuilder {
             let mut known: HashSet<String> = inherited.tags.iter().cloned().collect();
             let new = tags.into_iter().filter(|tag| known.insert(tag.clone()));
             inherited.tags.extend(new);
+        }
+        if !local_tags.is_empty() {
+            let mut local: Vec<String> = Vec::new();
+            for tag in local_tags {
+                if !local.contains(&tag) && !inherited.tags.contains(&tag) {
+                    local.push(tag);
+                }
+            }
+            inherited.local_tags = local.len();
+            inherited.tags.splice(0..0, local);
         }
         if inherited.metadata.is_empty() && !metadata.is_empty() {
             inherited.metadata = Arc::new(metadata);

@@ -252,6 +252,7 @@ fn below(order: Arc<DottedOrder>, mut inherited: Inherited) -> Above {
             Arc::make_mut(&mut inherited.metadata).shift_remove(own);
         }
     }
+    inherited.drop_local_tags();
     Above { order, inherited }
 }
 

@@ -1,0 +1,140 @@
+//! What a graph tells of itself while it runs.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::error::GraphError;
+use super::invocation::Outcome;
+use super::state::State;
+
+/// Something that happened in a graph. `within` names the nodes around the subgraph that it happened in, the
+/// outermost first; it is empty in the graph itself.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum GraphEvent {
+    /// A superstep begins.
+    StepBegan {
+        /// Its number, from 1.
+        step: u64,
+        /// The nodes that run in it, one twice if it runs twice.
+        nodes: Vec<String>,
+        /// The nodes around.
+        within: Vec<String>,
+    },
+    /// A node has given back its update, while others may still run.
+    Update {
+        /// In which superstep.
+        step: u64,
+        /// Which node.
+        node: String,
+        /// What it gave back.
+        update: Value,
+        /// The nodes around.
+        within: Vec<String>,
+    },
+    /// A piece of a model's answer.
+    Token {
+        /// Which node.
+        node: String,
+        /// The piece.
+        text: String,
+        /// The nodes around.
+        within: Vec<String>,
+    },
+    /// The graph waits for an answer, and the stream ends.
+    Interrupted {
+        /// The question.
+        value: Value,
+        /// Who asks.
+        node: String,
+        /// Where the answer goes: [`Graph::resume`](super::Graph::resume).
+        thread: String,
+    },
+    /// The graph has finished, and the stream ends.
+    Finished {
+        /// What came of it.
+        state: State,
+    },
+}
+
+pub(super) type Events = UnboundedSender<GraphEvent>;
+
+/// The events of a graph, as they happen. Made by [`Invocation::stream`](super::Invocation::stream).
+///
+/// The graph runs while the stream is polled, its nodes at once as ever. Dropped, it cancels the graph.
+#[must_use = "a graph runs while its stream is polled"]
+pub struct GraphEvents {
+    told: UnboundedReceiver<GraphEvent>,
+    // None when it has come to its end.
+    run: Option<BoxFuture<'static, Result<Outcome, GraphError>>>,
+    last: Option<Result<GraphEvent, GraphError>>,
+}
+
+impl GraphEvents {
+    pub(super) fn of(
+        run: impl FnOnce(Events) -> BoxFuture<'static, Result<Outcome, GraphError>>,
+    ) -> Self {
+        let (events, told) = unbounded_channel();
+        Self {
+            told,
+            run: Some(run(events)),
+            last: None,
+        }
+    }
+}
+
+impl Stream for GraphEvents {
+    type Item = Result<GraphEvent, GraphError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Poll::Ready(Some(event)) = self.told.poll_recv(cx) {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            let Some(run) = &mut self.run else {
+                return Poll::Ready(self.last.take());
+            };
+            match run.as_mut().poll(cx) {
+                Poll::Ready(ended) => {
+                    self.run = None;
+                    self.last = Some(ended.map(GraphEvent::from));
+                }
+                // What it told while it was polled is waiting by now, and the channel wakes nobody who has
+                // not asked since.
+                Poll::Pending => {
+                    return self.told.poll_recv(cx).map(|event| event.map(Ok));
+                }
+            }
+        }
+    }
+}
+
+impl From<Outcome> for GraphEvent {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Finished(state) => Self::Finished { state },
+            Outcome::Interrupted {
+                value,
+                node,
+                thread,
+                ..
+            } => Self::Interrupted {
+                value,
+                node,
+                thread,
+            },
+        }
+    }
+}
+
+impl fmt::Debug for GraphEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GraphEvents")
+    }
+}

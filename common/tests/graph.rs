@@ -1,0 +1,840 @@
+//! How a graph behaves: what runs at once, what waits, what ends, and what its runs say of it.
+#![cfg(feature = "lab")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::lab::graph::{
+    Checkpoint, END, Graph, GraphError, GraphEvent, NodeContext, NodeError, Outcome, Reducer,
+    START, SendTo, State, Update, message, tools_condition,
+};
+use common::lab::llm::{Answer, Model, ScriptedLlm};
+use common::model::Run;
+use common::trace::{MemorySink, Sampler, Scope, TraceFutureExt as _, Tracer, child, current};
+use futures_util::{FutureExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+
+/// A bound, not a pause.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn tracer() -> (Arc<MemorySink>, Tracer) {
+    let sink = Arc::new(MemorySink::new());
+    let tracer = Tracer::builder(sink.clone()).build();
+    (sink, tracer)
+}
+
+/// Draws runs as a tree: name, step tag, and error.
+fn tree(runs: &[Run]) -> String {
+    let mut runs: Vec<&Run> = runs.iter().collect();
+    runs.sort_by_key(|run| run.dotted_order.as_str().to_owned());
+    let line = |run: &&Run| {
+        assert!(run.end_time.is_some(), "{} has not ended", run.name);
+        let depth = run.dotted_order.as_str().matches('.').count();
+        let steps = run.tags.iter().filter(|tag| tag.contains(":step:"));
+        let tags: String = steps.map(|tag| format!(" {tag}")).collect();
+        let error = run.error.as_deref();
+        let error = error.map_or_else(String::new, |error| format!(" ✗ {error}"));
+        format!("{}{}{tags}{error}\n", "  ".repeat(depth), run.name)
+    };
+    runs.iter().map(line).collect()
+}
+
+fn finished(outcome: Result<Outcome, GraphError>) -> State {
+    match outcome.expect("an outcome") {
+        Outcome::Finished(state) => state,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Says its node's name in the channel `log`.
+async fn log(_: State, context: NodeContext) -> Result<Value, NodeError> {
+    Ok(json!({"log": [context.node()]}))
+}
+
+#[tokio::test]
+async fn nodes_of_a_superstep_that_wait_for_one_another_finish() {
+    let barrier = Arc::new(Barrier::new(3));
+    let meets = move |_: State, context: NodeContext| {
+        let barrier = barrier.clone();
+        async move {
+            barrier.wait().await;
+            Ok(json!({"log": [context.node()]}))
+        }
+    };
+    let (sink, tracer) = tracer();
+    let graph = Graph::builder("meeting").channel("log", Reducer::append());
+    let graph = graph
+        .node("c", meets.clone())
+        .node("a", meets.clone())
+        .node("b", meets);
+    let graph = graph
+        .start("c")
+        .start("b")
+        .start("a")
+        .compile()
+        .expect("a graph");
+    let run = tokio::time::timeout(
+        PATIENCE,
+        graph.invoke(json!({})).tracer(&tracer).into_future(),
+    );
+    let state = finished(run.await.expect("nobody waits for ever"));
+    assert_eq!(
+        state["log"],
+        json!(["a", "b", "c"]),
+        "by name, whoever was first"
+    );
+    assert_eq!(
+        tree(&sink.runs()),
+        "meeting\n  a graph:step:1\n  b graph:step:1\n  c graph:step:1\n"
+    );
+}
+
+#[tokio::test]
+async fn reducers_take_updates_by_name_and_then_as_they_were_sent_whoever_is_done_first() {
+    // The later in that order, the sooner it is done.
+    let turn = Arc::new(tokio::sync::watch::channel(4).0);
+    let in_reverse = move |place: usize| {
+        let (turn, mut turns) = (turn.clone(), turn.subscribe());
+        async move {
+            turns
+                .wait_for(|turn| *turn == place)
+                .await
+                .expect("a sender");
+            turn.send_replace(place - 1);
+        }
+    };
+    let worker = {
+        let in_reverse = in_reverse.clone();
+        move |state: State, _: NodeContext| {
+            let turn = in_reverse(if state.text("topic") == "x" { 3 } else { 4 });
+            async move {
+                turn.await;
+                Ok(
+                    json!({"log": [state.text("topic")], "count": 1, "longest": state.text("topic")}),
+                )
+            }
+        }
+    };
+    let named = move |place: usize| {
+        let in_reverse = in_reverse.clone();
+        move |_: State, context: NodeContext| {
+            let turn = in_reverse(place);
+            async move {
+                turn.await;
+                Ok(json!({"log": [context.node()], "count": 1, "longest": context.node()}))
+            }
+        }
+    };
+    let longest = |old: &Value, new: &Value| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        format!("{}<{}", text(old), text(new)).into()
+    };
+    let fan = |_: &State| {
+        common::lab::graph::Route::to("a")
+            .and("b")
+            .and_send(SendTo::new("worker", json!({"topic": "x"})))
+            .and_send(SendTo::new("worker", json!({"topic": "yy"})))
+    };
+    let graph = Graph::builder("order")
+        .channel("log", Reducer::append())
+        .channel("count", Reducer::sum())
+        .channel("longest", Reducer::custom(longest))
+        .node("worker", worker)
+        .node("b", named(2))
+        .node("a", named(1))
+        .node("plan", async |_, _| Ok(()))
+        .start("plan")
+        .route("plan", "fan", fan, ["a", "b"])
+        .compile()
+        .expect("a graph");
+    let run = tokio::time::timeout(PATIENCE, graph.invoke(json!({"count": 1})).into_future());
+    let state = finished(run.await.expect("nobody waits for ever"));
+    assert_eq!(state["log"], json!(["a", "b", "x", "yy"]));
+    assert_eq!(state["count"], json!(5));
+    assert_eq!(state["longest"], "<a<b<x<yy");
+}
+
+#[tokio::test]
+async fn a_channel_without_a_reducer_takes_one_value_a_superstep() {
+    let writes = async |_: State, _: NodeContext| Ok(json!({"answer": 1}));
+    let graph = Graph::builder("clash").node("a", writes).node("b", writes);
+    let graph = graph.start("a").start("b").compile().expect("a graph");
+    let error = graph.invoke(json!({})).await.expect_err("two values");
+    let said = "channel `answer` takes one value a step and got several, the last from node `b`; declare it with \
+                a reducer such as `Reducer::append()`";
+    assert_eq!(error.to_string(), said);
+}
+
+#[tokio::test]
+async fn a_join_waits_for_all_and_runs_once() {
+    let (sink, tracer) = tracer();
+    let graph = Graph::builder("join").channel("log", Reducer::append());
+    let graph = graph
+        .node("short", log)
+        .node("long", log)
+        .node("longer", log)
+        .node("end", log);
+    let graph = graph.start("short").start("long").edge("long", "longer");
+    let graph = graph
+        .join(["short", "longer"], "end")
+        .compile()
+        .expect("a graph");
+    let state = finished(graph.invoke(json!({})).tracer(&tracer).await);
+    assert_eq!(state["log"], json!(["long", "short", "longer", "end"]));
+    let runs = sink.runs();
+    let end = runs.iter().find(|run| run.name == "end").expect("a run");
+    let triggers = &end.extra.metadata["langgraph_triggers"];
+    assert_eq!(*triggers, json!(["branch:to:end", "join:longer+short:end"]));
+    assert_eq!(end.extra.metadata["langgraph_step"], 3);
+}
+
+fn team() -> Graph {
+    let search = Graph::builder("search")
+        .channel("log", Reducer::append())
+        .node("look", log)
+        .node("ask", async |_: State, context: NodeContext| {
+            let first = context.interrupt("which docs?")?;
+            let second = context.interrupt("how many?")?;
+            context
+                .tool(
+                    "fetch",
+                    json!({"from": first}),
+                    async |_| Ok(second.clone()),
+                )
+                .await?;
+            Ok(json!({"log": [first, second]}))
+        })
+        .start("look")
+        .edge("look", "ask")
+        .compile()
+        .expect("a graph");
+    Graph::builder("team")
+        .channel("log", Reducer::append())
+        .subgraph("research", &search)
+        .node("sibling", log)
+        .node("after", log)
+        .start("research")
+        .start("sibling")
+        .edge("sibling", "after")
+        .compile()
+        .expect("a graph")
+}
+
+/// As LangGraph 1.2.22 traces the same program.
+#[tokio::test]
+async fn questions_of_a_subgraph_are_answered_one_by_one_and_nothing_finished_runs_again() {
+    let (sink, tracer) = tracer();
+    let team = team();
+    let asked = team
+        .invoke(json!({"log": ["in"]}))
+        .thread("t")
+        .tracer(&tracer);
+    let asked = asked.await.expect("an outcome");
+    assert_eq!(asked.question(), Some(&json!("which docs?")));
+    assert_eq!(asked.state()["log"], json!(["in", "sibling"]));
+    let point: Option<Checkpoint> = team.checkpoint("t").await.expect("kept");
+    assert_eq!(
+        point.map(|point| point.next().join(" ")),
+        Some("research".to_owned())
+    );
+    let next = team
+        .resume("t", "ours")
+        .tracer(&tracer)
+        .await
+        .expect("an outcome");
+    assert_eq!(next.question(), Some(&json!("how many?")));
+    let state = finished(team.resume("t", 2).tracer(&tracer).await);
+    assert_eq!(
+        state["log"],
+        json!(["in", "look", "ours", 2, "sibling", "after"])
+    );
+    let question =
+        r"GraphInterrupt\(\(Interrupt\(value=(.*), id='[0-9a-f]{32}', response_schema=None\),\)\)";
+    let question = regex::Regex::new(question).expect("a pattern");
+    let told = tree(&sink.runs());
+    let told = question.replace_all(&told, "asks $1");
+    assert_eq!(
+        told,
+        "team\n  \
+           research graph:step:1 ✗ asks 'which docs?'\n    \
+             search seq:step:1 ✗ asks 'which docs?'\n      \
+               look graph:step:1\n      \
+               ask graph:step:2 ✗ asks 'which docs?'\n  \
+           sibling graph:step:1\n\
+         team\n  \
+           research graph:step:1 ✗ asks 'how many?'\n    \
+             search seq:step:1 ✗ asks 'how many?'\n      \
+               ask graph:step:2 ✗ asks 'how many?'\n\
+         team\n  \
+           research graph:step:1\n    \
+             search seq:step:1\n      \
+               ask graph:step:2\n        \
+                 fetch seq:step:1\n  \
+           after graph:step:2\n"
+    );
+    let runs = sink.runs();
+    let of = |name: &str, key: &str| -> Vec<Value> {
+        let named = runs.iter().filter(|run| run.name == name);
+        named.map(|run| run.extra.metadata[key].clone()).collect()
+    };
+    let (outer, inner) = (
+        of("research", "langgraph_checkpoint_ns"),
+        of("ask", "langgraph_checkpoint_ns"),
+    );
+    assert!(outer.iter().all(|ns| *ns == outer[0]) && inner.iter().all(|ns| *ns == inner[0]));
+    let ns = outer[0].as_str().expect("a namespace");
+    assert!(
+        inner[0]
+            .as_str()
+            .is_some_and(|inner| inner.starts_with(&format!("{ns}|ask:")))
+    );
+    assert_eq!(of("fetch", "checkpoint_ns"), [ns], "the outermost node's");
+    assert_eq!(of("look", "checkpoint_ns"), [ns]);
+    assert!(
+        runs.iter()
+            .all(|run| run.extra.metadata["thread_id"] == "t")
+    );
+}
+
+#[tokio::test]
+async fn several_questions_of_one_superstep_are_answered_in_order() {
+    let counted = Arc::new(AtomicUsize::new(0));
+    let asks = {
+        let counted = counted.clone();
+        move |_: State, context: NodeContext| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                let said = context.interrupt(context.node())?;
+                Ok(json!({"log": [format!("{}: {said}", context.node())]}))
+            }
+        }
+    };
+    let graph = Graph::builder("two").channel("log", Reducer::append());
+    let graph = graph
+        .node("a", asks.clone())
+        .node("b", asks)
+        .start("a")
+        .start("b");
+    let graph = graph.compile().expect("a graph");
+    let first = graph
+        .invoke(json!({}))
+        .thread("t")
+        .await
+        .expect("an outcome");
+    assert_eq!(first.question(), Some(&json!("a")));
+    let second = graph.resume("t", 1).await.expect("an outcome");
+    assert_eq!(second.question(), Some(&json!("b")));
+    let state = finished(graph.resume("t", 2).await);
+    assert_eq!(state["log"], json!(["a: 1", "b: 2"]));
+    assert_eq!(
+        counted.load(Ordering::Relaxed),
+        4,
+        "each asked and was answered"
+    );
+    let error = graph.resume("t", 3).await.expect_err("nobody asks");
+    assert_eq!(
+        error.to_string(),
+        "no question waits for an answer on thread `t`"
+    );
+}
+
+#[tokio::test]
+async fn a_question_without_a_thread_says_what_is_missing() {
+    let graph = Graph::builder("g").node("ask", async |_: State, context: NodeContext| {
+        context
+            .interrupt("?")
+            .map(|answer| json!({"answer": answer}))
+    });
+    let graph = graph.start("ask").compile().expect("a graph");
+    let error = graph.invoke(json!({})).await.expect_err("no thread");
+    let said = "node `ask` asks a question, so the invocation needs a thread: `.thread(\"…\")`";
+    assert_eq!(error.to_string(), said);
+}
+
+#[tokio::test]
+async fn a_thread_goes_on_where_it_was_left_and_a_checkpoint_travels_as_json() {
+    let (sink, tracer) = tracer();
+    let graph = Graph::builder("chat").channel("log", Reducer::append());
+    let graph = graph
+        .node("answer", log)
+        .start("answer")
+        .compile()
+        .expect("a graph");
+    for word in ["one", "two"] {
+        finished(
+            graph
+                .invoke(json!({"log": [word]}))
+                .thread("t")
+                .tracer(&tracer)
+                .await,
+        );
+    }
+    let point = graph
+        .checkpoint("t")
+        .await
+        .expect("kept")
+        .expect("a checkpoint");
+    assert_eq!(
+        point.state()["log"],
+        json!(["one", "answer", "two", "answer"])
+    );
+    let text = serde_json::to_string(&point).expect("JSON");
+    assert_eq!(
+        serde_json::from_str::<Checkpoint>(&text).expect("a checkpoint"),
+        point
+    );
+    // LangGraph counts the input and the entry between.
+    assert_eq!(
+        tree(&sink.runs()),
+        "chat\n  answer graph:step:1\nchat\n  answer graph:step:4\n"
+    );
+}
+
+#[tokio::test]
+async fn a_graph_that_goes_round_ends_with_the_limit() {
+    let (sink, tracer) = tracer();
+    let graph = Graph::builder("loop")
+        .channel("log", Reducer::append())
+        .node("a", log);
+    let graph = graph.start("a").edge("a", "a").compile().expect("a graph");
+    let run = graph.invoke(json!({})).recursion_limit(2).tracer(&tracer);
+    let error = run.await.expect_err("it goes round");
+    assert!(matches!(error, GraphError::RecursionLimit(2)));
+    assert_eq!(
+        tree(&sink.runs()),
+        "loop ✗ Recursion limit of 2 reached without hitting a stop condition. `recursion_limit` of the \
+         invocation raises it.\n  a graph:step:1\n  a graph:step:2\n"
+    );
+}
+
+#[tokio::test]
+async fn a_panic_in_a_node_is_its_error_and_ends_those_beside_it() {
+    let (sink, tracer) = tracer();
+    let graph = Graph::builder("g")
+        .node("panics", async |_: State, _| {
+            tokio::task::yield_now().await;
+            assert!(std::hint::black_box(false), "no such document");
+            Ok(())
+        })
+        .node("waits", async |_: State, _| {
+            let _run = child("inner").start();
+            std::future::pending::<Result<(), NodeError>>().await
+        })
+        .start("panics")
+        .start("waits")
+        .compile()
+        .expect("a graph");
+    let run = tokio::time::timeout(
+        PATIENCE,
+        graph.invoke(json!({})).tracer(&tracer).into_future(),
+    );
+    let error = run.await.expect("nothing hangs").expect_err("a panic");
+    let said = "node `panics` failed in step 1: Panicked: no such document";
+    assert_eq!(error.to_string(), said);
+    assert_eq!(
+        tree(&sink.runs()),
+        format!(
+            "g ✗ {said}\n  panics graph:step:1 ✗ Panicked: no such document\n  \
+             waits graph:step:1 ✗ Cancelled: the future was dropped before its end\n    \
+             inner ✗ Cancelled: the run was dropped before it ended\n"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_graph_that_is_dropped_leaves_no_run_open() {
+    let (sink, tracer) = tracer();
+    let inner = Graph::builder("inner").node("waits", async |_: State, context: NodeContext| {
+        let forever = async |_| std::future::pending::<Result<(), NodeError>>().await;
+        context.tool("slow", json!({}), forever).await
+    });
+    let inner = inner.start("waits").compile().expect("a graph");
+    let graph = Graph::builder("outer").subgraph("sub", &inner).start("sub");
+    let graph = graph.compile().expect("a graph");
+    let mut run = graph.invoke(json!({})).tracer(&tracer).into_future();
+    assert!(run.as_mut().now_or_never().is_none());
+    drop(run);
+    let why = "✗ Cancelled: the future was dropped before its end";
+    assert_eq!(
+        tree(&sink.runs()),
+        format!(
+            "outer {why}\n  sub graph:step:1 {why}\n    inner seq:step:1 {why}\n      \
+             waits graph:step:1 {why}\n        slow seq:step:1 {why}\n"
+        )
+    );
+}
+
+#[tokio::test]
+async fn two_graphs_in_one_task_keep_their_own_current_runs() {
+    let barrier = Arc::new(Barrier::new(2));
+    let graph = |name: &str| {
+        let barrier = barrier.clone();
+        let node = move |_: State, _: NodeContext| {
+            let barrier = barrier.clone();
+            async move {
+                barrier.wait().await;
+                let run = current().map(|run| run.context().map(|context| context.dotted_order));
+                barrier.wait().await;
+                child("work").start().end();
+                Ok(json!({"order": run.flatten().map(|order| order.to_string())}))
+            }
+        };
+        let graph = Graph::builder(name).node(format!("{name}'s node"), node);
+        graph
+            .start(format!("{name}'s node"))
+            .compile()
+            .expect("a graph")
+    };
+    let (sink, tracer) = tracer();
+    let root = tracer.run("root").start();
+    let (one, two) = (graph("one"), graph("two"));
+    let both = async {
+        futures_util::join!(
+            one.invoke(json!({})).into_future(),
+            two.invoke(json!({})).into_future()
+        )
+    };
+    let (first, second) = both.in_run(&root).await;
+    assert_ne!(finished(first)["order"], finished(second)["order"]);
+    root.end();
+    assert_eq!(
+        tree(&sink.runs()),
+        "root\n  one\n    one's node graph:step:1\n      work\n  two\n    two's node graph:step:1\n      work\n"
+    );
+}
+
+#[tokio::test]
+async fn without_tracing_or_out_of_the_sample_a_graph_runs_as_well() {
+    let graph = team();
+    let asked = graph
+        .invoke(json!({"log": []}))
+        .thread("a")
+        .await
+        .expect("an outcome");
+    assert_eq!(asked.question(), Some(&json!("which docs?")));
+    let (sink, recording) = tracer();
+    let off = graph
+        .invoke(json!({"log": []}))
+        .thread("b")
+        .tracer(&recording)
+        .into_future();
+    off.in_scope(&Scope::off()).await.expect("an outcome");
+    assert!(sink.runs().is_empty());
+    let sink = Arc::new(MemorySink::new());
+    let nothing = Tracer::builder(sink.clone());
+    let nothing = nothing.sampler(Sampler::AlwaysOff).build();
+    graph
+        .invoke(json!({"log": []}))
+        .thread("c")
+        .tracer(&nothing)
+        .await
+        .expect("an outcome");
+    let next = graph
+        .resume("c", "ours")
+        .tracer(&nothing)
+        .await
+        .expect("an outcome");
+    assert_eq!(next.question(), Some(&json!("how many?")));
+    assert!(sink.runs().is_empty());
+}
+
+#[tokio::test]
+async fn a_hand_off_goes_where_the_node_says_and_shows_as_langgraphs_command() {
+    let (sink, tracer) = tracer();
+    let graph = Graph::builder("desk")
+        .node("front", async |_: State, _| {
+            Ok(Update::from(json!({"topic": "refund"})).goto("billing"))
+        })
+        .node("billing", async |state: State, _| {
+            Ok(json!({"answer": state["topic"]}))
+        })
+        .start("front")
+        .destinations("front", ["billing", END])
+        .compile()
+        .expect("a graph");
+    let state = finished(graph.invoke(json!({})).tracer(&tracer).await);
+    assert_eq!(state["answer"], "refund");
+    let runs = sink.runs();
+    let front = runs.iter().find(|run| run.name == "front").expect("a run");
+    let command =
+        json!({"graph": null, "update": {"topic": "refund"}, "resume": null, "goto": "billing"});
+    assert_eq!(
+        front.outputs.as_ref().map(|it| &it["output"]),
+        Some(&command)
+    );
+    assert_eq!(
+        graph.shape().to_mermaid(),
+        "graph TD;\n\t__start__([__start__]):::first\n\tfront(\"front\")\n\tbilling(\"billing\")\n\t\
+         __end__([__end__]):::last\n\t__start__ --> front;\n\tfront -.-> billing;\n\tfront -.-> __end__;\n\t\
+         billing --> __end__;\n"
+    );
+}
+
+#[tokio::test]
+async fn an_entry_that_a_router_chooses_is_a_hidden_run_as_langgraphs() {
+    let (sink, tracer) = tracer();
+    let graph = Graph::builder("g")
+        .channel("log", Reducer::append())
+        .node("a", log);
+    let graph = graph.route_map(
+        START,
+        "entry",
+        |_: &State| "first",
+        [("first", "a"), ("none", END)],
+    );
+    let graph = graph.route("a", "one", |_: &State| END, [END]);
+    let graph = graph.route("a", "two", |_: &State| vec![END], [END]);
+    let graph = graph.compile().expect("a graph");
+    finished(graph.invoke(json!({})).tracer(&tracer).await);
+    assert_eq!(
+        tree(&sink.runs()),
+        "g\n  __start__ graph:step:0\n    entry seq:step:2\n  a graph:step:1\n    one seq:step:3\n    two seq:step:4\n"
+    );
+    let hidden = sink
+        .runs()
+        .into_iter()
+        .filter(|run| run.tags.iter().any(|tag| tag == "langsmith:hidden"));
+    assert_eq!(
+        hidden.map(|run| run.name).collect::<Vec<_>>(),
+        ["__start__", "entry"]
+    );
+    let labels = graph.shape().edges.into_iter().map(|edge| edge.label);
+    assert_eq!(labels.flatten().collect::<Vec<_>>(), ["first", "none"]);
+}
+
+#[tokio::test]
+async fn a_router_that_errs_fails_its_node() {
+    let (sink, tracer) = tracer();
+    let graph = Graph::builder("g")
+        .channel("log", Reducer::append())
+        .node("a", log);
+    let graph = graph
+        .start("a")
+        .route("a", "choose", |_: &State| "b", ["a", END]);
+    let graph = graph.compile().expect("a graph");
+    graph
+        .invoke(json!({}))
+        .tracer(&tracer)
+        .await
+        .expect_err("no such target");
+    let why = "router `choose` said `b`, which is none of its targets: `a`, `__end__`";
+    assert_eq!(
+        tree(&sink.runs()),
+        format!(
+            "g ✗ node `a` failed in step 1: {why}\n  a graph:step:1 ✗ {why}\n    choose seq:step:3 ✗ {why}\n"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_stream_tells_what_happens_while_nodes_run_at_once() {
+    let barrier = Arc::new(Barrier::new(2));
+    let speaks = move |_: State, context: NodeContext| {
+        let barrier = barrier.clone();
+        async move {
+            context.token("before ");
+            barrier.wait().await;
+            context.token("after");
+            Ok(json!({"log": [context.node()]}))
+        }
+    };
+    let graph = Graph::builder("g").channel("log", Reducer::append());
+    let graph = graph
+        .node("a", speaks.clone())
+        .node("b", speaks)
+        .start("a")
+        .start("b");
+    let graph = graph.compile().expect("a graph");
+    let told = graph
+        .invoke(json!({}))
+        .stream()
+        .map(|event| match event.expect("an event") {
+            GraphEvent::StepBegan { step, nodes, .. } => {
+                format!("step {step}: {}", nodes.join(", "))
+            }
+            GraphEvent::Token { node, text, .. } => format!("{node} says {}", text.trim()),
+            GraphEvent::Update { node, update, .. } => format!("{node} gave {update}"),
+            GraphEvent::Finished { state } => format!("finished {}", state["log"]),
+            other => format!("{other:?}"),
+        });
+    let told = tokio::time::timeout(PATIENCE, told.collect::<Vec<_>>())
+        .await
+        .expect("an end");
+    assert_eq!(told[0], "step 1: a, b");
+    assert_eq!(
+        told[1..3],
+        ["a says before", "b says before"],
+        "both have begun"
+    );
+    let mut rest = told[3..7].to_vec();
+    rest.sort();
+    assert_eq!(
+        rest,
+        [
+            "a gave {\"log\":[\"a\"]}",
+            "a says after",
+            "b gave {\"log\":[\"b\"]}",
+            "b says after"
+        ]
+    );
+    assert_eq!(told[7..], ["finished [\"a\",\"b\"]"]);
+}
+
+#[tokio::test]
+async fn the_lessons_model_answers_in_a_node_whole_or_streamed() {
+    let agent = |model: Model| {
+        move |state: State, context: NodeContext| {
+            let model = model.clone();
+            async move {
+                let said = context.ask(&model, state.list("messages")).await?;
+                Ok(json!({"messages": [said]}))
+            }
+        }
+    };
+    let tools = async |state: State, context: NodeContext| {
+        let mut answers = Vec::new();
+        for call in state
+            .list("messages")
+            .last()
+            .and_then(|last| last["tool_calls"].as_array())
+            .into_iter()
+            .flatten()
+        {
+            answers.push(context.tool_call(call, async |_| Ok("in a header")).await?);
+        }
+        Ok(json!({"messages": answers}))
+    };
+    for is_streamed in [false, true] {
+        let llm = ScriptedLlm::builder()
+            .then(Answer::tool_call("search", json!({"query": "parent"})))
+            .then(Answer::text("It is in a header."))
+            .start();
+        let (sink, tracer) = tracer();
+        let graph = Graph::builder("agent")
+            .channel("messages", Reducer::append())
+            .node("agent", agent(Model::scripted(&llm)))
+            .node("tools", tools)
+            .start("agent")
+            .route("agent", "tools_condition", tools_condition, ["tools", END])
+            .edge("tools", "agent")
+            .compile()
+            .expect("a graph");
+        let run = graph
+            .invoke(json!({"messages": [message::human("Where?")]}))
+            .tracer(&tracer);
+        let (mut tokens, mut last) = (String::new(), None);
+        if is_streamed {
+            let mut events = run.stream();
+            while let Some(event) = events.next().await {
+                match event.expect("an event") {
+                    GraphEvent::Token { text, .. } => tokens.push_str(&text),
+                    GraphEvent::Finished { state } => last = Some(state),
+                    _ => {}
+                }
+            }
+            assert_eq!(tokens, "It is in a header.");
+        } else {
+            last = Some(finished(run.await));
+        }
+        let state = last.expect("a state");
+        assert_eq!(state.list("messages")[3]["content"], "It is in a header.");
+        assert_eq!(
+            tree(&sink.runs()),
+            "agent\n  agent graph:step:1\n    ScriptedLlm seq:step:1\n    tools_condition seq:step:3\n  \
+             tools graph:step:2\n    search seq:step:1\n  agent graph:step:3\n    ScriptedLlm seq:step:1\n    \
+             tools_condition seq:step:3\n"
+        );
+        let runs = sink.runs();
+        let calls: Vec<_> = runs
+            .iter()
+            .filter(|run| run.name == "ScriptedLlm")
+            .collect();
+        assert!(
+            calls
+                .iter()
+                .all(|run| run.usage().is_some_and(|usage| usage.input_tokens > 0))
+        );
+        assert_eq!(
+            calls[1]
+                .events
+                .iter()
+                .any(|event| event.name == "new_token"),
+            is_streamed
+        );
+        assert_eq!(
+            calls[1].extra.metadata["ls_model_name"],
+            Model::scripted(&llm).name()
+        );
+        assert_eq!(
+            calls[1].extra.metadata["ls_integration"],
+            "langchain_chat_model"
+        );
+    }
+}
+
+#[test]
+fn a_mistake_in_a_graph_is_said_before_it_runs() {
+    let node = |name: &str| Graph::builder("g").node(name, log);
+    let mistakes = [
+        node("a").node("a", log).start("a").compile(),
+        node("a").compile(),
+        node("a").start("b").compile(),
+        node("a")
+            .start("a")
+            .route("a", "choose", |_: &State| END, ["c"])
+            .compile(),
+        node("a").start("a").edge("a", START).compile(),
+        node("a|b").start("a|b").compile(),
+        node("a").start("a").join(["a", "d"], END).compile(),
+    ];
+    let said = mistakes.map(|graph| graph.expect_err("a mistake").to_string());
+    assert_eq!(
+        said,
+        [
+            "there are two nodes `a`",
+            "the graph has no entry: no edge leaves `__start__`",
+            "the edge from `__start__` to `b` names `b`, which is no node of this graph",
+            "router `choose` names `c`, which is no node of this graph",
+            "no edge can go from `a` to `__start__`",
+            "`a|b` cannot be the name of a node",
+            "the join to `__end__` names `d`, which is no node of this graph",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_a_node_does_in_a_task_of_its_own_is_below_it_and_tags_of_a_run_alone_stay_with_it() {
+    let graph = Graph::builder("g").node("a", async |_: State, context: NodeContext| {
+        let lost = context.clone();
+        let task = async move {
+            assert!(current().is_none());
+            lost.tool("lost", json!({}), async |_| Ok(())).await.is_ok()
+        };
+        assert!(tokio::spawn(task).await?);
+        let nested = async |_| {
+            child("below").start().end();
+            Ok(())
+        };
+        context.tool("kept", json!({}), nested).await?;
+        child("by hand").start().end();
+        Ok(())
+    });
+    let graph = graph.start("a").compile().expect("a graph");
+    let (sink, tracer) = tracer();
+    finished(graph.invoke(json!({})).tracer(&tracer).tag("all").await);
+    assert_eq!(
+        tree(&sink.runs()),
+        "g\n  a graph:step:1\n    lost seq:step:1\n    kept seq:step:1\n      below\n    by hand\n"
+    );
+    let runs = sink.runs();
+    assert!(runs.iter().all(|run| run.tags.contains(&"all".to_owned())));
+    let below = runs
+        .iter()
+        .filter(|run| run.dotted_order.as_str().matches('.').count() > 1);
+    let ns = |run: &Run| {
+        run.extra.metadata["checkpoint_ns"] == run.extra.metadata["langgraph_checkpoint_ns"]
+    };
+    assert_eq!(below.map(ns).collect::<Vec<_>>(), [true; 4]);
+}
