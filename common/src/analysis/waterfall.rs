@@ -241,7 +241,8 @@ impl Layout {
         html! {
             @for (number, (service, lanes)) in groups.enumerate() {
                 @let top = lanes[0] - self.lane / 2.0;
-                @let height = self.lane * lanes.len() as f64;
+                // Between two of them there may be the numbers of supersteps.
+                @let height = lanes[lanes.len() - 1] - lanes[0] + self.lane;
                 @if let Some(service) = service {
                     @if number % 2 == 0 {
                         @let width = self.right - MARGIN + 16.0;
