@@ -1,16 +1,18 @@
 //! The assistant as a graph: who comes after whom, and who decides. No agent knows any of it.
 //!
 //! ```text
-//! START ─► router ─shelves─► retriever ×n ─► grader ─has_documents─┬─► no_document ─► END
-//!                                                                  ├─► writer ◄──────────────┬──────────┐
-//!                                                                  └─► second_opinion        │          │
-//!                                        both ─► reviewer ─verdict─┬─ revise ────────────────┘          │
-//!                                                                  ├─ give_up ─► END                    │
-//!                                                                  └─► word_count ─► approval ─decided──┤
-//!                                                                         publish ◄─┘ └─► END           └ a comment
+//! START ─► router ─shelves─┬► retriever ×n ┬─► grader ─has_documents─┬► no_answer ─► END
+//!                          └► opinion ─────┘                         └► writer ◄───────────────┐
+//!                                                                        ├► tools              │
+//!                                       END ◄─ give_up ─┬─ verdict ◄─ reviewer                 │
+//!                                                       ├─ revise ─────────────────────────────┤
+//!                                                       └► approval ─decided─┬─ comment ───────┘
+//!                                                                            ├─ no ─► END
+//!                                                                            └► publish ─► END
 //! ```
 //!
-//! `second_opinion` and `word_count` are there if somebody was found who does them. Start at [`assemble`].
+//! `opinion` and `tools` are there if somebody was found who does them: each runs at the same time as another node,
+//! so nobody waits longer than for the slower of the two. Start at [`assemble`].
 
 use common::analysis::GraphNodeKind;
 use common::lab::graph::{
@@ -44,55 +46,55 @@ pub fn assemble(crew: &Crew) -> Result<Graph, CompileError> {
         .channel("found", afresh_or_appended())
         .channel("messages", Reducer::append())
         .node("router", work(Node::Router))
-        .node("retriever", work(Node::Retriever))
-        .node("grader", work(Node::Grader))
-        .node("no_document", work(Node::NoDocument))
-        .node("writer", work(Node::Writer));
-    let mut with_documents = vec!["writer"];
+        .node("retriever", work(Node::Retriever));
+    let mut searched = vec!["retriever"];
     if asks {
-        with_documents.push("second_opinion");
+        searched.push("opinion");
         graph = graph
-            .node("second_opinion", work(Node::SecondOpinion))
-            .kind("second_opinion", GraphNodeKind::Remote)
-            .edge("second_opinion", "reviewer");
+            .node("opinion", work(Node::Opinion))
+            .kind("opinion", GraphNodeKind::Remote)
+            .edge("opinion", "grader");
     }
-    graph = graph.node("reviewer", work(Node::Reviewer));
-    let mut checked = "approval";
+    graph = graph
+        .node("grader", work(Node::Grader))
+        .node("no_answer", work(Node::NoAnswer))
+        .node("writer", work(Node::Writer))
+        .node("reviewer", work(Node::Reviewer));
     if counts {
-        checked = "word_count";
         graph = graph
-            .node("word_count", work(Node::WordCount))
-            .kind("word_count", GraphNodeKind::ToolServer)
-            .edge("word_count", "approval");
+            .node("tools", work(Node::Tools))
+            .kind("tools", GraphNodeKind::ToolServer)
+            .edge("writer", "tools");
     }
-    let found = match asks {
-        true => Route::to("writer").and("second_opinion"),
-        false => Route::to("writer"),
-    };
-    with_documents.push("no_document");
     graph
         .node("approval", work(Node::Approval))
         .kind("approval", GraphNodeKind::Human)
         .node("publish", work(Node::Publish))
         .start("router")
-        .route("router", "shelves", shelves, ["retriever"])
+        .route(
+            "router",
+            "shelves",
+            move |state: &Channels| shelves(state, asks),
+            searched,
+        )
         .edge("retriever", "grader")
         .route(
             "grader",
             "has_documents",
-            move |state: &Channels| match state.list("documents").is_empty() {
-                true => Route::to("no_document"),
-                false => found.clone(),
-            },
-            with_documents,
+            has_documents,
+            ["writer", "no_answer"],
         )
-        .edge("no_document", END)
+        .edge("no_answer", END)
         .edge("writer", "reviewer")
         .route_map(
             "reviewer",
             "verdict",
             verdict,
-            [("approve", checked), ("revise", "writer"), ("give_up", END)],
+            [
+                ("approve", "approval"),
+                ("revise", "writer"),
+                ("give_up", END),
+            ],
         )
         .route_map(
             "approval",
@@ -116,14 +118,26 @@ fn afresh_or_appended() -> Reducer {
     })
 }
 
-/// One retriever for each shelf that the router chose, each with an input of its own, all at once.
-fn shelves(state: &Channels) -> Vec<SendTo> {
+/// One retriever for each shelf that the router chose, each with an input of its own, all at once; and beside them
+/// whoever else is asked.
+fn shelves(state: &Channels, asks: bool) -> Route {
+    let others = match asks {
+        true => Route::default().and("opinion"),
+        false => Route::default(),
+    };
     let sources = state.list("sources").iter();
     let send = |source: &Value| {
         let input = json!({"question": state["question"], "sources": [source]});
         SendTo::new("retriever", input)
     };
-    sources.map(send).collect()
+    sources.map(send).fold(others, Route::and_send)
+}
+
+fn has_documents(state: &Channels) -> &'static str {
+    match state.list("documents").is_empty() {
+        true => "no_answer",
+        false => "writer",
+    }
 }
 
 fn verdict(state: &Channels) -> &'static str {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use common::lab::McpTools;
 use common::lab::graph::{NodeContext, NodeError, State as Channels, message};
 use common::lab::llm::Model;
-use common::trace::RunTree;
+use common::trace::{RunTree, Scope, TraceFutureExt as _};
 use serde_json::{Value, json};
 
 use crate::agents::{NOTHING, review, route, write};
@@ -37,11 +37,11 @@ pub(crate) enum Node {
     Router,
     Retriever,
     Grader,
-    NoDocument,
+    NoAnswer,
     Writer,
-    SecondOpinion,
+    Opinion,
     Reviewer,
-    WordCount,
+    Tools,
     Approval,
     Publish,
 }
@@ -75,6 +75,18 @@ impl Crew {
         let run = context.run().clone();
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
         let state = read(channels);
+        // As LangGraph tags what a node does itself. The agents know nothing of it.
+        let inner = Scope::new().tag("seq:step:1");
+        let done = self.done(node, state, context).in_scope(&inner);
+        done.await
+    }
+
+    async fn done(
+        &self,
+        node: Node,
+        state: State,
+        context: &NodeContext,
+    ) -> Result<Value, NodeError> {
         match node {
             Node::Router => self.route(&state).await,
             Node::Retriever => {
@@ -88,12 +100,12 @@ impl Crew {
                 let documents: Vec<String> = good.map(|hit| hit.passage.citation()).collect();
                 Ok(json!({"documents": documents}))
             }
-            Node::NoDocument => Ok(json!({"answer": NOTHING, "messages": [message::ai(NOTHING)]})),
+            Node::NoAnswer => Ok(json!({"answer": NOTHING, "messages": [message::ai(NOTHING)]})),
             Node::Writer => {
                 let update = write(&self.model, &state).await.map_err(told)?;
                 Ok(serde_json::to_value(update)?)
             }
-            Node::SecondOpinion => self.ask_elsewhere(&state, context).await,
+            Node::Opinion => self.ask_elsewhere(&state, context).await,
             Node::Reviewer => {
                 let update = review(&self.model, &state).await.map_err(told)?;
                 let approved = update.review.as_ref().is_some_and(|review| review.approved);
@@ -101,7 +113,7 @@ impl Crew {
                 update["sent_back"] = json!(state.sent_back + usize::from(!approved));
                 Ok(update)
             }
-            Node::WordCount => self.count(&state).await,
+            Node::Tools => self.count(&state).await,
             Node::Approval => approve(&state, context),
             Node::Publish => {
                 let text = state.draft.map_or_else(String::new, |draft| draft.text);

@@ -22,7 +22,8 @@ h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem }
 h2 { font-size: 1.25rem; margin: 3rem 0 .25rem }
 h3 { font-size: 1.05rem; margin: 2rem 0 .25rem; font-weight: 600 }
 p { margin: .25rem 0 1rem; color: var(--muted) }
-figure { margin: 0 0 1rem }
+.picture { margin: 0 0 1rem }
+figure { margin: 0 }
 figure svg { display: block; width: 100%; height: auto; border-radius: 8px }
 details { margin: .6rem 0 }
 summary { cursor: pointer; color: var(--muted); font-size: .9rem }
@@ -79,7 +80,7 @@ fn trace(report: &Report, shown: &Shown) -> Markup {
 
 /// Puts a picture in; its text is escaped by what drew it.
 fn figure(figure: &Figure) -> Markup {
-    PreEscaped(figure.to_html())
+    html! { div class="picture" { (PreEscaped(figure.to_html())) } }
 }
 
 fn words(text: &str) -> Markup {

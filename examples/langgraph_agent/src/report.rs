@@ -119,7 +119,10 @@ pub fn answer(state: &State) -> String {
     let mut text = String::new();
     match (&state.answer, &state.draft) {
         (Some(answer), draft) => {
-            let _ = writeln!(text, "{answer}\n");
+            let _ = writeln!(text, "{answer}");
+            if draft.is_some() {
+                text.push('\n');
+            }
             for (number, citation) in draft.iter().flat_map(|draft| &draft.citations) {
                 let _ = writeln!(text, "  [{number}] {citation}");
             }
@@ -134,7 +137,7 @@ pub fn answer(state: &State) -> String {
         let _ = writeln!(text, "\n{words} words, as the tool server counts.");
     }
     if let Some(said) = &state.second_opinion {
-        let _ = writeln!(text, "\nThe agent in Python says: {said}");
+        let _ = writeln!(text, "\n{}", elsewhere(said));
     }
     let told = match (&state.decision, &state.review) {
         (Some(decision), _) => &decision.told,
@@ -145,6 +148,17 @@ pub fn answer(state: &State) -> String {
     text
 }
 
+/// Writes the beginning of what the other agent says: its tool gives it whole passages.
+fn elsewhere(said: &str) -> String {
+    let first = said.trim().split("\n\n").next().unwrap_or_default();
+    let more = if first.len() < said.trim().len() {
+        " …"
+    } else {
+        ""
+    };
+    format!("The agent in Python says: {first}{more}")
+}
+
 /// Writes a draft for whoever decides on it.
 pub fn draft(state: &State) -> String {
     let mut text = state
@@ -152,7 +166,7 @@ pub fn draft(state: &State) -> String {
         .as_ref()
         .map_or_else(String::new, |draft| draft.text.clone());
     if let Some(said) = &state.second_opinion {
-        let _ = write!(text, "\n\nThe agent in Python says: {said}");
+        let _ = write!(text, "\n\n{}", elsewhere(said));
     }
     if let Some(words) = state.words {
         let _ = write!(text, "\n({words} words)");

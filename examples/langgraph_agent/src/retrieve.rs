@@ -38,8 +38,6 @@ pub async fn retrieve(
 ) -> Result<Vec<Hit>, RetrieveError> {
     let run = child(format!("search {source}"))
         .run_type(RunType::Retriever)
-        // As LangGraph tags what a node does itself.
-        .local_tag("seq:step:1")
         .metadata("ls_retriever_name", "sqlite_fts5")
         .inputs(json!({ "query": query }))
         .start();

@@ -1,7 +1,7 @@
 //! A second opinion: a real LangGraph agent in Python, with this program's retriever as its tool. `--remote`.
 //!
 //! ```text
-//! second_opinion ──POST /ask──► docs_agent (Python, LangGraph, official SDK) ── search_docs ─┐
+//! opinion ──POST /ask──► docs_agent (Python, LangGraph, official SDK) ── search_docs ─┐
 //!                                   one trace, both ways                                     │
 //!            retriever · search docs · notebooks · packages ◄──POST /retrieve────────────────┘
 //! ```

@@ -1,7 +1,7 @@
 //! A tool in a process of its own, behind MCP: `--mcp`.
 //!
 //! ```text
-//! word_count ──call──► count_words (tool) ──`_meta`──► langgraph_agent --tool-server ──► tools/call count_words
+//! tools ──call──► count_words (tool) ──`_meta`──► langgraph_agent --tool-server ──► tools/call count_words
 //! ```
 //!
 //! The server is this very program, started a second time, so there is nothing to build or to find. Start at

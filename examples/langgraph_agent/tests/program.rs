@@ -17,13 +17,20 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Output, String) {
             command.env_remove(&*name);
         }
     }
-    // No `.env` of this machine is read.
-    command.env("WORKBOOK_ROOT", std::env::temp_dir());
+    // No `.env` of this machine is read, and no page is left behind.
+    let folder = tempfile::tempdir().expect("a folder");
+    command.env("WORKBOOK_ROOT", folder.path());
     command
+        .current_dir(folder.path())
         .args(arguments)
         .envs(variables.iter().copied())
         .stdin(Stdio::null());
     let output = command.output().expect("it runs");
+    let page = folder.path().join("trace.html");
+    if output.status.success() && !arguments.contains(&"--help") {
+        let page = std::fs::read_to_string(page).expect("the pictures");
+        assert!(page.contains("<svg") && !page.contains("<script"), "{page}");
+    }
     let both = [&output.stdout[..], &output.stderr[..]].concat();
     let text = String::from_utf8_lossy(&both).into_owned();
     (output, text)
@@ -43,11 +50,16 @@ fn the_question_of_the_lessons_is_answered_offline_with_citations_and_its_trace(
         "{said}"
     );
     for line in [
-        "docs assistant",
-        "├─ search",
+        "docs_assistant ",
+        "├─ retriever",
         "search notebooks",
         "writer model",
-        "3 calls of a model:",
+        "Trace 1 of 2: The question (16 runs)",
+        "Trace 2 of 2: Approved by itself",
+        "└─ publish",
+        "the trace, each call once      3 ",
+        "the scripted model costs nothing",
+        "/trace.html",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
@@ -62,7 +74,11 @@ fn a_question_without_an_answer_is_told_so_and_asks_one_model_only() {
         "{said}"
     );
     assert!(
-        said.contains("1 call of a model:") && !said.contains("writer model"),
+        said.contains("└─ no_answer") && !said.contains("writer model"),
+        "{said}"
+    );
+    assert!(
+        said.contains("Trace 1 of 1") && said.contains("the trace, each call once      1 "),
         "{said}"
     );
 }
@@ -111,11 +127,83 @@ fn a_real_model_gets_the_same_prompts_and_nothing_is_said_of_a_script() {
 }
 
 #[test]
+fn a_comment_goes_back_to_the_writer_and_what_comes_of_it_is_approved() {
+    let (output, said) = run(&["--smoke", "--comment", "shorter, please"], &[]);
+    assert!(output.status.success(), "{said}");
+    for part in [
+        "Trace 2 of 3: Sent back to the writer: shorter, please (9 runs)",
+        "Trace 3 of 3: Approved by itself",
+        "writer                         2 ",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn without_python_there_is_no_second_opinion_and_the_program_says_so() {
+    let none = std::env::temp_dir().join("no python here");
+    let none = none.to_str().expect("text");
+    let (output, said) = run(&["--smoke", "--remote"], &[("WORKBOOK_PYTHON", none)]);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("The Python environment is not here"),
+        "{said}"
+    );
+    assert!(
+        said.contains("16 runs") && !said.contains("opinion  "),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_tool_of_another_process_is_called_over_mcp_in_the_same_trace() {
+    let (output, said) = run(&["--smoke", "--mcp"], &[]);
+    assert!(output.status.success(), "{said}");
+    for part in [
+        "├─ tools ",
+        "│  └─ count_words ",
+        "│     └─ tools/call count_words ",
+        "(tools)",
+        "31 words, as the tool server counts.",
+        "(19 runs)",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_real_model_has_no_price_unless_one_is_given() {
+    let provider = scripted(TokenTiming::NONE);
+    let url = provider.url();
+    let variables = [
+        ("WORKBOOK_LLM", "openai"),
+        ("OPENAI_API_KEY", "any"),
+        ("OPENAI_BASE_URL", &*url),
+    ];
+    let (_, said) = run(&["--smoke"], &variables);
+    assert!(
+        said.contains("No price was given") && !said.contains('$'),
+        "{said}"
+    );
+    let (_, said) = run(&["--smoke", "--price", "1,2"], &variables);
+    assert!(
+        said.contains("Cost at $1 for a million tokens in and $2 out"),
+        "{said}"
+    );
+    let (output, said) = run(&["--price", "cheap"], &[]);
+    assert!(
+        !output.status.success() && said.contains("such as 0.15,0.60"),
+        "{said}"
+    );
+}
+
+#[test]
 fn help_has_an_example_of_each_use() {
     let (_, help) = run(&["--help"], &[]);
     for part in [
         "how do I keep the trace across spawn?",
         "-- --interactive",
+        "-- --remote --mcp",
         "WORKBOOK_LLM=openai",
     ] {
         assert!(help.contains(part), "{help}");

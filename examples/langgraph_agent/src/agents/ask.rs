@@ -32,8 +32,6 @@ pub(super) async fn ask(
     let request = json!({"model": model.name(), "messages": messages, "temperature": 0.0});
     let run = child(format!("{agent} model"))
         .llm_request(&OpenAi, &request)
-        // As LangGraph tags what a node does itself.
-        .local_tag("seq:step:1")
         .start();
     let request =
         ChatRequest::from_messages(vec![ChatMessage::system(system), ChatMessage::user(prompt)]);
