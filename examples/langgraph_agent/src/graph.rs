@@ -1,7 +1,7 @@
 //! The assistant as a graph: who comes after whom, and who decides. No agent knows any of it.
 //!
 //! ```text
-//! START ─► router ─shelves─┬► retriever ×n ┬─► grader ─has_documents─┬► no_answer ─► END
+//! START ─► router ─shelves─┬► retriever ×n ┬─► grader ─has_documents─┬► decline ─► END
 //!                          └► opinion ─────┘                         └► writer ◄───────────────┐
 //!                                                                        ├► tools              │
 //!                                       END ◄─ give_up ─┬─ verdict ◄─ reviewer                 │
@@ -57,7 +57,7 @@ pub fn assemble(crew: &Crew) -> Result<Graph, CompileError> {
     }
     graph = graph
         .node("grader", work(Node::Grader))
-        .node("no_answer", work(Node::NoAnswer))
+        .node("decline", work(Node::Decline))
         .node("writer", work(Node::Writer))
         .node("reviewer", work(Node::Reviewer));
     if counts {
@@ -82,9 +82,9 @@ pub fn assemble(crew: &Crew) -> Result<Graph, CompileError> {
             "grader",
             "has_documents",
             has_documents,
-            ["writer", "no_answer"],
+            ["writer", "decline"],
         )
-        .edge("no_answer", END)
+        .edge("decline", END)
         .edge("writer", "reviewer")
         .route_map(
             "reviewer",
@@ -135,7 +135,7 @@ fn shelves(state: &Channels, asks: bool) -> Route {
 
 fn has_documents(state: &Channels) -> &'static str {
     match state.list("documents").is_empty() {
-        true => "no_answer",
+        true => "decline",
         false => "writer",
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! question ──► router ──► retriever × shelves ──► grader ──► writer ◄──► reviewer ──► approval ──► publish [1] [2]
 //!                │            └ corpus ► index (FTS5)  │         │            │          └ a human, or nobody
-//!                │                                     └► no_answer           │
+//!                │                                     └► decline             │
 //!                └─────────────── model: scripted, or a real one ─────────────┘
 //! ```
 //!

@@ -37,7 +37,7 @@ pub(crate) enum Node {
     Router,
     Retriever,
     Grader,
-    NoAnswer,
+    Decline,
     Writer,
     Opinion,
     Reviewer,
@@ -100,7 +100,7 @@ impl Crew {
                 let documents: Vec<String> = good.map(|hit| hit.passage.citation()).collect();
                 Ok(json!({"documents": documents}))
             }
-            Node::NoAnswer => Ok(json!({"answer": NOTHING, "messages": [message::ai(NOTHING)]})),
+            Node::Decline => Ok(json!({"answer": NOTHING, "messages": [message::ai(NOTHING)]})),
             Node::Writer => {
                 let update = write(&self.model, &state).await.map_err(told)?;
                 Ok(serde_json::to_value(update)?)

@@ -25,10 +25,7 @@ pub const TOOL_SERVER: &str = "--tool-server";
 /// If the program does not start, or does not answer in MCP.
 pub async fn start(lesson: &Lesson, program: &Path) -> Result<McpTools> {
     let mut command = Command::new(program);
-    lesson
-        .peer_env()
-        .with("LANGSMITH_TRACING", "true")
-        .apply(&mut command);
+    lesson.peer_env().apply(&mut command);
     command.arg(TOOL_SERVER);
     let tools = McpTools::stdio(command).await;
     tools.with_context(|| format!("{} is no tool server", program.display()))

@@ -262,7 +262,7 @@ async fn without_a_good_document_the_graph_says_so_and_asks_neither_writer_nor_h
         Some("The documentation has no answer to this.")
     );
     let tree = asked.tree(11, 1).await;
-    assert!(tree.find("no_answer").is_some() && tree.find("writer").is_none());
+    assert!(tree.find("decline").is_some() && tree.find("writer").is_none());
     assert!(tree.nodes().iter().all(|node| node.run.error.is_none()));
 }
 

@@ -1,14 +1,17 @@
 //! The program itself: what it prints, and how it ends.
 
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use common::lab::http_client;
 use common::lab::llm::TokenTiming;
 use langgraph_agent::script::scripted;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_langgraph_agent");
 
-/// Runs the program in an environment that says nothing about LangSmith or a provider, without a terminal.
-fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Output, String) {
+/// Prepares the program in an environment that says nothing about LangSmith or a provider, without a terminal.
+fn program(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
@@ -18,13 +21,19 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Output, String) {
         }
     }
     // No `.env` of this machine is read, and no page is left behind.
-    let folder = tempfile::tempdir().expect("a folder");
-    command.env("WORKBOOK_ROOT", folder.path());
     command
-        .current_dir(folder.path())
+        .env("WORKBOOK_ROOT", folder)
+        .current_dir(folder)
         .args(arguments)
-        .envs(variables.iter().copied())
         .stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Output, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = program(arguments, folder.path());
+    command.envs(variables.iter().copied());
     let output = command.output().expect("it runs");
     let page = folder.path().join("trace.html");
     if output.status.success() && !arguments.contains(&"--help") {
@@ -74,7 +83,7 @@ fn a_question_without_an_answer_is_told_so_and_asks_one_model_only() {
         "{said}"
     );
     assert!(
-        said.contains("└─ no_answer") && !said.contains("writer model"),
+        said.contains("└─ decline") && !said.contains("writer model"),
         "{said}"
     );
     assert!(
@@ -195,6 +204,36 @@ fn a_real_model_has_no_price_unless_one_is_given() {
         !output.status.success() && said.contains("such as 0.15,0.60"),
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kept_open_it_shows_its_traces_until_it_is_told_to_stop() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = program(&["--smoke", "--keep"], folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let output = BufReader::new(child.stdout.take().expect("piped"));
+    let lines = tokio::task::spawn_blocking(move || {
+        let mut lines = output.lines().map_while(Result::ok);
+        let trace = lines.find_map(|line| line.strip_prefix("The trace: ").map(str::to_owned));
+        // The output is kept: a program that has nobody to tell is not what is looked at here.
+        (trace, lines.next(), lines)
+    });
+    let (trace, all, _open) = lines.await.expect("read");
+    assert!(all.is_some_and(|line| line.starts_with("All of them: http://127.0.0.1:")));
+    let page = http_client().get(trace.expect("an address"));
+    let page = page.header("accept", "text/html").send().await;
+    let page = page.expect("it answers").text().await.expect("a page");
+    assert!(
+        page.contains("docs_assistant") && page.contains("publish"),
+        "{page}"
+    );
+    let stopped = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(stopped.expect("kill").success());
+    assert!(child.wait().expect("it ends").success());
 }
 
 #[test]
