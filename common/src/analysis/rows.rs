@@ -11,6 +11,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::graph::visits::is_paused;
 use super::label::{self, short_id};
 use crate::model::{Run, RunId, RunStatus, TraceId, TraceTree};
 
@@ -155,7 +156,7 @@ pub(crate) fn finding(tree: &TraceTree) -> String {
     // The deepest failure is the cause; the failures above it are its echo.
     let failed = nodes
         .iter()
-        .filter(|node| node.run.status() == RunStatus::Error)
+        .filter(|node| node.run.status() == RunStatus::Error && !is_paused(&node.run))
         .max_by_key(|node| (node.depth, std::cmp::Reverse(node.run.start_time)));
     if let Some(node) = failed {
         let error = label::fit(
@@ -166,6 +167,9 @@ pub(crate) fn finding(tree: &TraceTree) -> String {
             true => format!("{} failed", name(&node.run)),
             false => format!("{} failed: {error}", name(&node.run)),
         };
+    }
+    if let Some(node) = nodes.iter().find(|node| is_paused(&node.run)) {
+        return format!("{} waits for an answer", name(&node.run));
     }
     let pending = nodes
         .iter()

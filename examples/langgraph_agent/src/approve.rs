@@ -26,44 +26,63 @@ impl Approver {
     }
 }
 
-/// A decision, and how it came about.
+/// What was said of a draft: it goes out, it does not, or the writer shall mind a comment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Whether the answer goes out.
     pub approved: bool,
+    /// What the writer shall mind; then there is another draft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// How it came about, for people.
     pub told: String,
 }
 
-/// Decides on an answer; of a human, an empty line means yes, and the end of the input no.
-pub fn decide(
-    approver: Approver,
-    reviewed: bool,
-    input: &mut impl BufRead,
-    output: &mut impl Write,
-) -> Decision {
-    let told = match approver {
-        _ if !reviewed => "not approved: the reviewer rejected it",
-        Approver::Flag => "approved by --yes",
-        Approver::Nobody => {
-            "approved by itself: there is nobody to ask (--interactive, at a terminal)"
+impl Decision {
+    /// Lets the answer out, or not.
+    pub fn new(approved: bool, told: &str) -> Self {
+        Self {
+            approved,
+            comment: None,
+            told: told.to_owned(),
         }
+    }
+
+    /// Sends it back to the writer.
+    pub fn comment(comment: &str) -> Self {
+        Self {
+            approved: false,
+            comment: Some(comment.trim().to_owned()),
+            told: format!("sent back to the writer: {}", comment.trim()),
+        }
+    }
+}
+
+/// Decides on an answer that the reviewer let pass. A human says `y` or an empty line for yes, `n` or the end of
+/// the input for no; anything else is a comment.
+pub fn decide(approver: Approver, input: &mut impl BufRead, output: &mut impl Write) -> Decision {
+    match approver {
+        Approver::Flag => Decision::new(true, "approved by --yes"),
+        Approver::Nobody => Decision::new(
+            true,
+            "approved by itself: there is nobody to ask (--interactive, at a terminal)",
+        ),
         Approver::Human => {
+            let question = "Let this answer out? [Y/n, or what the writer shall mind] ";
             // If the question cannot be written, nobody answers it: then the answer is no.
-            let _ = write!(output, "Let this answer out? [Y/n] ").and_then(|()| output.flush());
+            let _ = write!(output, "{question}").and_then(|()| output.flush());
             let mut line = String::new();
             let read = input.read_line(&mut line).unwrap_or(0);
-            let yes = matches!(line.trim().to_lowercase().as_str(), "" | "y" | "yes");
-            if read > 0 && yes {
-                "approved by you"
-            } else {
-                "rejected by you"
+            match line.trim() {
+                _ if read == 0 => Decision::new(false, "rejected by you"),
+                "" => Decision::new(true, "approved by you"),
+                said => match said.to_lowercase().as_str() {
+                    "y" | "yes" => Decision::new(true, "approved by you"),
+                    "n" | "no" => Decision::new(false, "rejected by you"),
+                    _ => Decision::comment(said),
+                },
             }
         }
-    };
-    Decision {
-        approved: told.starts_with("approved"),
-        told: told.to_owned(),
     }
 }
 
@@ -71,29 +90,26 @@ pub fn decide(
 mod tests {
     use super::*;
 
-    fn asked(input: &str, reviewed: bool) -> bool {
-        decide(
-            Approver::Human,
-            reviewed,
-            &mut input.as_bytes(),
-            &mut Vec::new(),
-        )
-        .approved
+    fn asked(input: &str) -> Decision {
+        decide(Approver::Human, &mut input.as_bytes(), &mut Vec::new())
     }
 
     #[test]
-    fn a_human_says_yes_by_return_and_no_by_anything_else_or_by_leaving() {
-        assert!(asked("\n", true) && asked("Yes\n", true));
-        assert!(!asked("n\n", true) && !asked("what?\n", true) && !asked("", true));
-    }
-
-    #[test]
-    fn what_the_reviewer_rejected_goes_out_by_nobodys_word() {
-        assert!(!asked("y\n", false));
-        for approver in [Approver::Flag, Approver::Nobody] {
-            let decision = decide(approver, false, &mut "".as_bytes(), &mut Vec::new());
-            assert!(!decision.approved);
+    fn a_human_says_yes_by_return_and_no_by_a_letter_or_by_leaving() {
+        for yes in ["\n", "Yes\n", " y \n"] {
+            assert!(asked(yes).approved, "{yes:?}");
         }
+        for no in ["n\n", "NO\n", ""] {
+            let decision = asked(no);
+            assert!(!decision.approved && decision.comment.is_none(), "{no:?}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_a_comment_and_lets_nothing_out() {
+        let decision = asked(" shorter, please\n");
+        assert_eq!(decision.comment.as_deref(), Some("shorter, please"));
+        assert!(!decision.approved);
     }
 
     #[test]

@@ -1,85 +1,97 @@
-//! The agents in a row, each as a step of one trace. Start at [`Assistant::answer`].
+//! The assistant: a question goes in, and comes out as an answer, or as a draft that waits for approval.
+//!
+//! ```text
+//! ask(question, thread) ──► a trace: docs_assistant … approval asks ──► Turn::Asks
+//! decide(thread, decision) ──► another trace, same thread: approval again, publish ──► Turn::Done
+//! ```
+//!
+//! Start at [`Assistant::ask`].
 
-use anyhow::Result;
+use std::fmt;
+
 use common::client::Client;
-use common::lab::llm::Model;
-use common::model::RunType;
-use common::trace::{RunTree, TraceFutureExt as _, child};
-use futures_util::future::try_join_all;
+use common::lab::graph::{CompileError, Graph, GraphError, Outcome};
 use serde_json::json;
 
-use crate::agents::{review, route, write};
-use crate::index::Index;
-use crate::retrieve::{RetrieveError, retrieve};
-use crate::state::{State, Update};
+use crate::approve::Decision;
+use crate::graph::{assemble, read};
+use crate::nodes::Crew;
+use crate::state::State;
 
 /// What answers questions. A cheap clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Assistant {
-    /// Who is asked.
-    pub model: Model,
-    /// What is searched.
-    pub index: Index,
     /// Where the runs go.
     pub client: Client,
+    graph: Graph,
 }
 
-impl Assistant {
-    /// Answers a question: a root run, below it one for each step. Returns what is known at the end, and the root.
-    ///
-    /// # Errors
-    /// If an agent or a retriever fails; its run and the root tell the same.
-    pub async fn answer(&self, question: &str, thread: &str) -> Result<(State, RunTree)> {
-        let state = State::asked(question);
-        let root = self
-            .client
-            .run("docs assistant")
-            .metadata("thread_id", thread);
-        let root = root.inputs(json!({ "question": state.question })).start();
-        match self.steps(state).in_run(&root).await {
-            Ok(state) => {
-                root.end_with(json!({ "draft": state.draft, "review": state.review }));
-                Ok((state, root))
-            }
-            Err(error) => {
-                root.fail(format!("{error:#}"));
-                Err(error)
-            }
+/// What came of a question, or of a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Turn {
+    /// There is a draft, and the thread waits for somebody to [decide](Assistant::decide) on it.
+    Asks(State),
+    /// It is over: with an answer, or without one.
+    Done(State),
+}
+
+impl Turn {
+    /// Returns what is known.
+    pub fn state(&self) -> &State {
+        match self {
+            Self::Asks(state) | Self::Done(state) => state,
         }
     }
 
-    async fn steps(&self, mut state: State) -> Result<State> {
-        let update = step("route", route(&self.model, &state)).await?;
-        state.merge(update);
-        let searches = state
-            .sources
-            .iter()
-            .map(|source| retrieve(&self.index, *source, &state.question));
-        let search = async {
-            let found = try_join_all(searches)
-                .await?
-                .into_iter()
-                .flatten()
-                .collect();
-            Ok::<_, RetrieveError>(Update {
-                found,
-                ..Update::default()
-            })
-        };
-        let update = step("search", search).await?;
-        state.merge(update);
-        let update = step("write", write(&self.model, &state)).await?;
-        state.merge(update);
-        let update = step("review", review(&self.model, &state)).await?;
-        state.merge(update);
-        Ok(state)
+    fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Interrupted { state, .. } => Self::Asks(read(&state)),
+            Outcome::Finished(state) => Self::Done(read(&state)),
+        }
     }
 }
 
-/// Does a step as a run below the current one, which ends with what the step adds.
-async fn step<E>(name: &str, work: impl Future<Output = Result<Update, E>>) -> Result<Update, E>
-where
-    E: std::error::Error,
-{
-    work.traced(child(name).run_type(RunType::Chain)).await
+impl Assistant {
+    /// Puts the graph together for a crew; its runs go to the client.
+    ///
+    /// # Errors
+    /// If the graph is none, which no crew can make it.
+    pub fn new(crew: &Crew, client: &Client) -> Result<Self, CompileError> {
+        Ok(Self {
+            client: client.clone(),
+            graph: assemble(crew)?,
+        })
+    }
+
+    /// Asks a question on a thread: a trace with the graph's name.
+    ///
+    /// # Errors
+    /// If an agent or a retriever fails; its run, its node's and the root tell the same.
+    pub async fn ask(&self, question: &str, thread: &str) -> Result<Turn, GraphError> {
+        let input = State::asked(question).input();
+        let asked = self.graph.invoke(input).thread(thread);
+        asked.client(&self.client).await.map(Turn::of)
+    }
+
+    /// Says what became of the draft that waits on a thread: another trace, tied to the first one by the thread's id
+    /// alone. It may come days later.
+    ///
+    /// # Errors
+    /// If nothing waits there, or as [`ask`](Self::ask).
+    pub async fn decide(&self, thread: &str, decision: &Decision) -> Result<Turn, GraphError> {
+        let answer = json!(decision);
+        let resumed = self.graph.resume(thread, answer);
+        resumed.client(&self.client).await.map(Turn::of)
+    }
+
+    /// Returns the graph, to be drawn.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+}
+
+impl fmt::Debug for Assistant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Assistant({:?})", self.graph)
+    }
 }

@@ -1,6 +1,10 @@
 //! What can be asked for on the command line. Start at [`Cli`].
 
+use std::path::PathBuf;
+
 use clap::Parser;
+
+use crate::price::Price;
 
 /// Answers a question from this repository's documentation, with citations and one trace of how it was done.
 #[derive(Debug, Parser)]
@@ -8,8 +12,11 @@ use clap::Parser;
     version,
     after_help = "Examples:\n  cargo run -p langgraph_agent -- \"how do I keep the trace across spawn?\"\n  \
         cargo run -p langgraph_agent -- --interactive\n  \
+        cargo run -p langgraph_agent -- --comment \"shorter, please\"\n  \
+        cargo run -p langgraph_agent -- --remote --mcp\n  \
         cargo run -p langgraph_agent -- --smoke\n\n\
-        The model is scripted, on this machine. To ask a real one: WORKBOOK_LLM=openai and OPENAI_API_KEY."
+        The model is scripted, on this machine. To ask a real one: WORKBOOK_LLM=openai and OPENAI_API_KEY.\n\
+        To send the runs to LangSmith as well: WORKBOOK_TARGET=langsmith and LANGSMITH_API_KEY."
 )]
 pub struct Cli {
     /// What you want to know; without it, the question of the lessons.
@@ -20,13 +27,31 @@ pub struct Cli {
     /// Lets the answer out without asking anybody.
     #[arg(long, visible_alias = "approve")]
     pub yes: bool,
-    /// The conversation that the trace belongs to.
+    /// Sends the first draft back to the writer with this comment, as a human may.
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+    /// Asks a real LangGraph agent in Python as well, whose tool calls this program's retriever back.
+    #[arg(long)]
+    pub remote: bool,
+    /// Has the words of the answer counted by a tool server in a process of its own, over MCP.
+    #[arg(long)]
+    pub mcp: bool,
+    /// The conversation that the traces belong to.
     #[arg(long, value_name = "ID", default_value = "docs-1")]
     pub thread: String,
+    /// US dollars for a million tokens in and out, to show what the calls come to.
+    #[arg(long, value_name = "IN,OUT")]
+    pub price: Option<Price>,
+    /// Writes the pictures to this file.
+    #[arg(long, value_name = "FILE", default_value = "trace.html")]
+    pub out: PathBuf,
     /// Holds the stand-in's pages open at the end, until Ctrl-C.
     #[arg(long)]
     pub keep: bool,
     /// As fast as it goes, for tests.
     #[arg(long)]
     pub smoke: bool,
+    /// Serves the tools over standard input and output: what `--mcp` starts.
+    #[arg(long, hide = true)]
+    pub tool_server: bool,
 }

@@ -1,22 +1,37 @@
 //! The program, from start to end. Start at [`run`].
 
+use std::fs;
 use std::io::{BufRead as _, IsTerminal as _};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use common::lab::llm::{Model, Provider, TokenTiming};
 use common::lab::{Lesson, Target};
-use common::trace::RunTree;
+use common::model::TraceTree;
 
-use crate::approve::{Approver, decide};
-use crate::assistant::Assistant;
+use crate::approve::{Approver, Decision, decide};
+use crate::assistant::{Assistant, Turn};
 use crate::cli::Cli;
 use crate::corpus::Corpus;
 use crate::index::Index;
-use crate::report::{answer, complain, say, trace};
+use crate::nodes::Crew;
+use crate::page;
+use crate::report::{Report, answer, complain, draft, say};
 use crate::script::{NOTE, scripted};
+use crate::second_opinion::SecondOpinion;
+use crate::tools;
 
 /// The question of the lessons, asked where the user asks none.
 pub const QUESTION: &str = "how do I keep the trace across spawn?";
+
+/// What is there for all questions.
+struct Stage<'w> {
+    wishes: &'w Cli,
+    lesson: Lesson,
+    crew: Crew,
+    assistant: Assistant,
+    terminal: bool,
+}
 
 /// Answers the question, and with `--interactive` those that follow.
 ///
@@ -43,78 +58,135 @@ pub async fn run(wishes: &Cli) -> Result<()> {
     } else {
         say(&model.to_string());
     }
-    let assistant = Assistant {
-        model,
-        index,
-        client: lesson.client("assistant"),
-    };
-
+    let crew = gather(wishes, &lesson, Crew::new(model, index)).await?;
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if wishes.interactive && !terminal {
         complain(
             "There is no terminal to ask at, so what the reviewer lets pass is approved by itself.",
         );
     }
-    let mut question = Some(
-        wishes
-            .question
-            .clone()
-            .unwrap_or_else(|| QUESTION.to_owned()),
-    );
-    let mut last = None;
-    while let Some(asked) = question {
-        last = Some(one(&assistant, &lesson, &asked, wishes, terminal).await?);
-        question = (wishes.interactive && terminal).then(next).flatten();
-    }
-    let ending = lesson.clone();
-    tokio::task::spawn_blocking(move || ending.finish()).await?;
-    if let Some(root) = last.filter(|_| wishes.keep || lesson.target() == Target::LangSmith) {
-        let of = lesson.clone();
-        say(&format!(
-            "The trace: {}",
-            tokio::task::spawn_blocking(move || of.link(&root)).await?
-        ));
-    }
-    if wishes.keep {
-        say(&format!(
-            "All of them: {} (until Ctrl-C)",
-            lesson.mock().url()
-        ));
-        tokio::signal::ctrl_c().await?;
-    }
-    Ok(())
+    let stage = Stage {
+        wishes,
+        assistant: Assistant::new(&crew, &lesson.client("assistant"))?,
+        lesson,
+        crew,
+        terminal,
+    };
+    stage.questions().await?;
+    stage.end().await
 }
 
-/// Answers one question, shows the answer and its trace.
-async fn one(
-    assistant: &Assistant,
-    lesson: &Lesson,
-    asked: &str,
-    wishes: &Cli,
-    terminal: bool,
-) -> Result<RunTree> {
-    lesson.clear();
-    say(&format!("\n? {asked}\n"));
-    let (state, root) = assistant.answer(asked, &wishes.thread).await?;
-    let approver = Approver::of(wishes.yes, wishes.interactive, terminal);
-    if approver == Approver::Human
-        && let Some(draft) = &state.draft
-    {
-        say(&draft.text);
+/// Adds to the crew who is wanted and can be had.
+async fn gather(wishes: &Cli, lesson: &Lesson, mut crew: Crew) -> Result<Crew> {
+    if wishes.remote {
+        complain("Starting the LangGraph agent in Python …");
+        crew.second_opinion = SecondOpinion::start(lesson, &crew.index).await?;
+        if crew.second_opinion.is_none() {
+            say(
+                "The Python environment is not here, so there is no second opinion.\n\
+                 To have one: `cargo workbook open` installs it; then run this again.",
+            );
+        }
     }
-    let reviewed = state.review.as_ref().is_some_and(|review| review.approved);
-    let decision = decide(
-        approver,
-        reviewed,
-        &mut std::io::stdin().lock(),
-        &mut std::io::stdout().lock(),
-    );
-    say(&answer(&state, &decision));
-    // The root, four steps, a search of each source, and a call of a model in each step that asks one.
-    let models = if state.passages().is_empty() { 1 } else { 3 };
-    let tree = lesson.tree(5 + state.sources.len() + models).await;
-    say(&format!("\n{}", trace(&tree)));
-    Ok(root)
+    if wishes.mcp {
+        let program = std::env::current_exe().context("this program cannot be found")?;
+        crew.tools = Some(tools::start(lesson, &program).await?);
+    }
+    let others = crew.to_string();
+    if !others.is_empty() {
+        say(others.trim_end());
+    }
+    Ok(crew)
+}
+
+impl Stage<'_> {
+    async fn questions(&self) -> Result<()> {
+        let first = self.wishes.question.as_deref().unwrap_or(QUESTION);
+        let mut question = Some(first.to_owned());
+        let mut reports = Vec::new();
+        while let Some(asked) = question {
+            reports.push(self.one(&asked).await?);
+            let more = self.wishes.interactive && self.terminal;
+            question = more.then(next).flatten();
+        }
+        write(&self.wishes.out, &page::render(&reports))
+    }
+
+    /// Answers one question, shows the answer and its traces.
+    async fn one(&self, asked: &str) -> Result<Report> {
+        self.lesson.clear();
+        say(&format!("\n? {asked}\n"));
+        let thread = &self.wishes.thread;
+        let mut comment = self.wishes.comment.as_deref();
+        let mut decisions = Vec::new();
+        let mut turn = self.assistant.ask(asked, thread).await?;
+        while let Turn::Asks(state) = &turn {
+            let decision = match comment.take() {
+                Some(comment) => Decision::comment(comment),
+                None => self.decide(&draft(state)),
+            };
+            turn = self.assistant.decide(thread, &decision).await?;
+            decisions.push(decision);
+        }
+        say(&answer(turn.state()));
+        let tree = self.arrived().await?;
+        let scripted = self.crew.model.provider() == Provider::Scripted;
+        let report = Report::of(
+            asked,
+            self.assistant.graph().shape(),
+            (self.lesson.mock(), &tree),
+            &decisions,
+            self.wishes.price,
+            scripted,
+        );
+        say(&format!("\n{}", report.text()));
+        Ok(report)
+    }
+
+    fn decide(&self, draft: &str) -> Decision {
+        let approver = Approver::of(self.wishes.yes, self.wishes.interactive, self.terminal);
+        if approver == Approver::Human {
+            say(draft);
+        }
+        let mut input = std::io::stdin().lock();
+        decide(approver, &mut input, &mut std::io::stdout().lock())
+    }
+
+    /// Waits until all runs are there, also those of other processes.
+    async fn arrived(&self) -> Result<TraceTree> {
+        if let Some(agent) = &self.crew.second_opinion {
+            agent.flush().await?;
+        }
+        let tree = self.lesson.tree(0).await;
+        let named = |name: &str| tree.nodes().iter().filter(|it| it.run.name == name).count();
+        // The tool server sends by itself: what was asked of it is known here.
+        let missing = named("count_words").saturating_sub(named("tools/call count_words"));
+        match missing {
+            0 => Ok(tree),
+            missing => Ok(self.lesson.tree(tree.len() + missing).await),
+        }
+    }
+
+    /// Sends what is left, and says where to look.
+    async fn end(self) -> Result<()> {
+        if let Some(tools) = &self.crew.tools {
+            tools.close().await;
+        }
+        let lesson = self.lesson.clone();
+        tokio::task::spawn_blocking(move || lesson.finish()).await?;
+        let wanted = self.wishes.keep || self.lesson.target() == Target::LangSmith;
+        if let Some(last) = self.crew.last_run().filter(|_| wanted) {
+            let lesson = self.lesson.clone();
+            let link = tokio::task::spawn_blocking(move || lesson.link(&last)).await?;
+            say(&format!("The trace: {link}"));
+        }
+        if self.wishes.keep {
+            let url = self.lesson.mock().url().to_owned();
+            say(&format!("All of them: {url} (until Ctrl-C)"));
+            tokio::signal::ctrl_c().await?;
+        }
+        Ok(())
+    }
 }
 
 /// Asks for a further question; an empty line ends.
@@ -124,4 +196,16 @@ fn next() -> Option<String> {
     let read = std::io::stdin().lock().read_line(&mut line).unwrap_or(0);
     let line = line.trim();
     (read > 0 && !line.is_empty()).then(|| line.to_owned())
+}
+
+fn write(file: &Path, page: &str) -> Result<()> {
+    let file = std::path::absolute(file).context("the current folder has gone")?;
+    fs::write(&file, page).with_context(|| {
+        format!(
+            "{} cannot be written; choose another file with --out",
+            file.display()
+        )
+    })?;
+    say(&format!("\nThe pictures: {}", file.display()));
+    Ok(())
 }

@@ -1,9 +1,10 @@
-//! A docs assistant over this repository's documentation, in one trace.
+//! A docs assistant over this repository's documentation: a graph of agents, in one trace.
 //!
 //! ```text
-//! question ──► route ──► search docs · notebooks · packages ──► write ──► review ──► approve ──► answer [1] [2]
-//!                │          └ corpus ──► index (FTS5)             │          │
-//!                └────────────── model: scripted, or a real one ──┴──────────┘
+//! question ──► router ──► retriever × shelves ──► grader ──► writer ◄──► reviewer ──► approval ──► publish [1] [2]
+//!                │            └ corpus ► index (FTS5)  │         │            │          └ a human, or nobody
+//!                │                                     └► decline             │
+//!                └─────────────── model: scripted, or a real one ─────────────┘
 //! ```
 //!
 //! | Read | for |
@@ -14,10 +15,14 @@
 //! | [`state`] | what the agents know together |
 //! | [`agents`] | router, writer, reviewer: each one question to a model |
 //! | [`script`] | what answers them where there is no model |
+//! | [`nodes`], [`graph`] | each agent as a node, and who comes after whom |
+//! | [`assistant`] | a question, and what was decided: two traces of one thread |
 //! | [`approve`] | the human who has the last word |
-//! | [`assistant`], [`report`], [`cli`], [`demo`] | the program around it |
+//! | [`second_opinion`], [`tools`] | an agent and a tool in other processes |
+//! | [`report`], [`price`], [`page`] | trees, tokens and cost; the same as pictures |
+//! | [`cli`], [`demo`] | the program around it |
 //!
-//! Start at [`assistant::Assistant::answer`].
+//! Start at [`assistant::Assistant::ask`], and at [`graph::assemble`].
 
 pub mod agents;
 pub mod approve;
@@ -25,8 +30,14 @@ pub mod assistant;
 pub mod cli;
 pub mod corpus;
 pub mod demo;
+pub mod graph;
 pub mod index;
+pub mod nodes;
+pub mod page;
+pub mod price;
 pub mod report;
 pub mod retrieve;
 pub mod script;
+pub mod second_opinion;
 pub mod state;
+pub mod tools;

@@ -3,11 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use langgraph_agent::{cli::Cli, demo, report};
+use langgraph_agent::{cli::Cli, demo, report, tools};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match demo::run(&Cli::parse()).await {
+    let wishes = Cli::parse();
+    let done = match wishes.tool_server {
+        true => tools::serve().await,
+        false => demo::run(&wishes).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report::complain(&format!("✗ {error:#}"));

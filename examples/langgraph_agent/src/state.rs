@@ -1,13 +1,16 @@
 //! What the agents know together, and what each of them adds to it.
 //!
 //! ```text
-//! State ──► route · search · write · review ──► Update ──merge──► State
+//! State ──► router · retriever · grader · writer · reviewer · approval ──► Update ──reducers──► State
 //! ```
 //!
-//! Both are plain values: as JSON, an [`Update`] has the keys that it changes and no others. Start at [`State`].
+//! Both are plain values: as JSON, an [`Update`] has the channels that it changes and no others. Start at [`State`].
 
+use common::lab::graph::message;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use crate::approve::Decision;
 use crate::corpus::Source;
 use crate::index::Hit;
 
@@ -24,13 +27,27 @@ pub struct State {
     pub sources: Vec<Source>,
     /// What the retrievers found, good and bad, in the order in which they came.
     pub found: Vec<Hit>,
+    /// Where the passages stand that the writer is given, in the order of their numbers.
+    pub documents: Vec<String>,
     /// What the writer wrote.
     pub draft: Option<Draft>,
     /// What the reviewer thinks of it.
     pub review: Option<Review>,
+    /// How often the reviewer has sent a draft back, since somebody last looked at one.
+    pub sent_back: usize,
+    /// What an agent in another process says, if one is asked.
+    pub second_opinion: Option<String>,
+    /// How long the draft is, if a tool counts.
+    pub words: Option<u64>,
+    /// What a human, or who stands in for one, said of the draft.
+    pub decision: Option<Decision>,
+    /// What goes out.
+    pub answer: Option<String>,
+    /// The conversation of the thread, as of LangChain: questions, and the answers that went out.
+    pub messages: Vec<Value>,
 }
 
-/// What one agent adds: `found` is appended, all else takes the place of what was there.
+/// What one agent adds: `found` and `messages` are appended, all else takes the place of what was there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Update {
@@ -69,10 +86,17 @@ pub struct Review {
 impl State {
     /// Begins with a question. It becomes one line, so that it cannot pose as another part of a prompt.
     pub fn asked(question: &str) -> Self {
+        let question = one_line(question);
         Self {
-            question: question.split_whitespace().collect::<Vec<_>>().join(" "),
+            messages: vec![message::human(&question)],
+            question,
             ..Self::default()
         }
+    }
+
+    /// Returns what the graph is invoked with: the question, and no more.
+    pub fn input(&self) -> Value {
+        json!({"question": self.question, "messages": self.messages})
     }
 
     /// Takes up what an agent adds.
@@ -93,7 +117,7 @@ impl State {
     /// of its own: there is nothing to write from.
     pub fn passages(&self) -> Vec<&Hit> {
         let mut good: Vec<&Hit> = self.found.iter().filter(|hit| hit.is_good()).collect();
-        // Retrievers finish in any order; the numbers in the answer must not depend on it.
+        // The numbers in the answer must not depend on which retriever came first.
         good.sort_by(|a, b| {
             let same =
                 || (&a.passage.file, &a.passage.text).cmp(&(&b.passage.file, &b.passage.text));
@@ -102,4 +126,18 @@ impl State {
         good.truncate(MOST_PASSAGES);
         good
     }
+
+    /// Returns what the writer has to mind when it writes again: a human's comment, else the reviewer's reasons.
+    /// None the first time.
+    pub fn notes(&self) -> Option<String> {
+        let rejected = self.review.as_ref().filter(|review| !review.approved);
+        let reasons = rejected.map(|review| review.reasons.join("; "));
+        let comment = self.decision.as_ref().and_then(|it| it.comment.clone());
+        let notes: Vec<String> = comment.into_iter().chain(reasons).collect();
+        (!notes.is_empty()).then(|| one_line(&notes.join("; ")))
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,19 +1,17 @@
-//! The agents, each by itself and in a row, and the trace that they leave.
+//! The agents, each by itself.
 
 use std::sync::Arc;
 
 use common::analysis::text_tree;
-use common::lab::Lesson;
 use common::lab::llm::{Answer, Model, ScriptedLlm, TokenTiming};
-use common::model::{RunType, TraceTree};
+use common::model::TraceTree;
 use common::trace::{MemorySink, TraceFutureExt as _, Tracer};
 use langgraph_agent::agents::{Asked, NOTHING, citations, review, route, write};
-use langgraph_agent::assistant::Assistant;
 use langgraph_agent::corpus::{Corpus, Source, markdown};
 use langgraph_agent::index::Index;
 use langgraph_agent::retrieve::retrieve;
 use langgraph_agent::script::scripted;
-use langgraph_agent::state::{Draft, State};
+use langgraph_agent::state::{Draft, Review, State};
 use serde_json::json;
 
 const TEXT: &str = "# Spawn\nA spawned task loses the run. Use `spawn` of common, which carries it.\n\
@@ -185,64 +183,24 @@ fn citations_are_numbers_in_brackets_and_nothing_else() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_question_is_one_trace_with_usage_and_thread() {
-    let lesson = Lesson::start("langgraph_agent_test").await;
+#[tokio::test]
+async fn what_is_sent_back_is_written_again_without_what_the_notes_quote_and_shorter() {
     let llm = scripted(TokenTiming::NONE);
-    let assistant = Assistant {
-        model: Model::scripted(&llm),
-        index: index(),
-        client: lesson.client("assistant"),
-    };
-    let (state, _) = assistant
-        .answer("how do I spawn a task?", "t-1")
-        .await
-        .expect("an answer");
-    assert_eq!(state.review.map(|review| review.approved), Some(true));
-    let tree = lesson.tree(10).await;
-    let names: Vec<&str> = tree.nodes().iter().map(|node| &*node.run.name).collect();
-    assert!(tree.is_whole() && tree.len() == 10, "{names:?}");
-    for name in [
-        "search docs",
-        "search notebooks",
-        "writer model",
-        "reviewer model",
-        "router model",
-    ] {
-        assert!(names.contains(&name), "{names:?}");
-    }
-    for node in tree.nodes() {
-        let run = &node.run;
-        assert_eq!(
-            run.usage().is_some(),
-            run.run_type == RunType::Llm,
-            "{}",
-            run.name
-        );
-        assert_eq!(
-            run.extra.metadata.get("thread_id"),
-            Some(&json!("t-1")),
-            "{}",
-            run.name
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_refuses_fails_its_run_its_step_and_the_whole() {
-    let lesson = Lesson::start("langgraph_agent_test").await;
-    let llm = ScriptedLlm::builder()
-        .otherwise(Answer::server_error())
-        .start();
-    let assistant = Assistant {
-        model: Model::scripted(&llm),
-        index: index(),
-        client: lesson.client("assistant"),
-    };
-    assistant
-        .answer("how do I spawn a task?", "t-1")
-        .await
-        .expect_err("no answer");
-    let tree = lesson.tree(3).await;
-    assert!(tree.len() == 3 && tree.nodes().iter().all(|node| node.run.error.is_some()));
+    let model = Model::scripted(&llm);
+    let mut state = drafted("A spawned task loses the run. [1] Use spawn. [1]");
+    state.review = Some(Review {
+        approved: false,
+        reasons: vec!["passage [1] does not say: A spawned task loses the run.".into()],
+    });
+    state.merge(write(&model, &state).await.expect("an answer"));
+    let draft = state.draft.clone().expect("a draft");
+    assert_eq!(draft.text, "Use `spawn` of common, which carries it. [1]");
+    let asked = Asked::read(&llm.requests()[0].prompt);
+    assert!(
+        asked
+            .answer
+            .expect("the earlier one")
+            .contains("Use spawn.")
+    );
+    assert!(asked.notes.expect("notes").starts_with("passage [1]"));
 }

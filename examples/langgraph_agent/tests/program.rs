@@ -1,11 +1,17 @@
 //! The program itself: what it prints, and how it ends.
 
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use common::lab::http_client;
+use common::lab::llm::TokenTiming;
+use langgraph_agent::script::scripted;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_langgraph_agent");
 
-/// Runs the program in an environment that says nothing about LangSmith or a provider, without a terminal.
-fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Output, String) {
+/// Prepares the program in an environment that says nothing about LangSmith or a provider, without a terminal.
+fn program(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
@@ -14,13 +20,26 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Output, String) {
             command.env_remove(&*name);
         }
     }
-    // No `.env` of this machine is read.
-    command.env("WORKBOOK_ROOT", std::env::temp_dir());
+    // No `.env` of this machine is read, and no page is left behind.
     command
+        .env("WORKBOOK_ROOT", folder)
+        .current_dir(folder)
         .args(arguments)
-        .envs(variables.iter().copied())
         .stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Output, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = program(arguments, folder.path());
+    command.envs(variables.iter().copied());
     let output = command.output().expect("it runs");
+    let page = folder.path().join("trace.html");
+    if output.status.success() && !arguments.contains(&"--help") {
+        let page = std::fs::read_to_string(page).expect("the pictures");
+        assert!(page.contains("<svg") && !page.contains("<script"), "{page}");
+    }
     let both = [&output.stdout[..], &output.stderr[..]].concat();
     let text = String::from_utf8_lossy(&both).into_owned();
     (output, text)
@@ -40,11 +59,16 @@ fn the_question_of_the_lessons_is_answered_offline_with_citations_and_its_trace(
         "{said}"
     );
     for line in [
-        "docs assistant",
-        "├─ search",
+        "docs_assistant ",
+        "├─ retriever",
         "search notebooks",
         "writer model",
-        "3 calls of a model:",
+        "Trace 1 of 2: The question (16 runs)",
+        "Trace 2 of 2: Approved by itself",
+        "└─ publish",
+        "the trace, each call once      3 ",
+        "the scripted model costs nothing",
+        "/trace.html",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
@@ -59,7 +83,11 @@ fn a_question_without_an_answer_is_told_so_and_asks_one_model_only() {
         "{said}"
     );
     assert!(
-        said.contains("1 call of a model:") && !said.contains("writer model"),
+        said.contains("└─ decline") && !said.contains("writer model"),
+        "{said}"
+    );
+    assert!(
+        said.contains("Trace 1 of 1") && said.contains("the trace, each call once      1 "),
         "{said}"
     );
 }
@@ -84,11 +112,137 @@ fn a_real_model_without_a_key_is_told_with_the_remedy() {
 }
 
 #[test]
+fn a_real_model_gets_the_same_prompts_and_nothing_is_said_of_a_script() {
+    // It speaks like the provider, at another address.
+    let provider = scripted(TokenTiming::NONE);
+    let url = provider.url();
+    let variables = [
+        ("WORKBOOK_LLM", "openai"),
+        ("OPENAI_API_KEY", "any"),
+        ("OPENAI_BASE_URL", &*url),
+    ];
+    let (output, said) = run(&["--smoke"], &variables);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("is asked at") && !said.contains("scripted"),
+        "{said}"
+    );
+    let asked = provider.requests();
+    assert_eq!(asked.len(), 3, "router, writer, reviewer: {said}");
+    assert!(
+        asked.iter().all(|request| request.headers.is_empty()),
+        "no trace leaves for a provider"
+    );
+}
+
+#[test]
+fn a_comment_goes_back_to_the_writer_and_what_comes_of_it_is_approved() {
+    let (output, said) = run(&["--smoke", "--comment", "shorter, please"], &[]);
+    assert!(output.status.success(), "{said}");
+    for part in [
+        "Trace 2 of 3: Sent back to the writer: shorter, please (9 runs)",
+        "Trace 3 of 3: Approved by itself",
+        "writer                         2 ",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn without_python_there_is_no_second_opinion_and_the_program_says_so() {
+    let none = std::env::temp_dir().join("no python here");
+    let none = none.to_str().expect("text");
+    let (output, said) = run(&["--smoke", "--remote"], &[("WORKBOOK_PYTHON", none)]);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("The Python environment is not here"),
+        "{said}"
+    );
+    assert!(
+        said.contains("16 runs") && !said.contains("opinion  "),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_tool_of_another_process_is_called_over_mcp_in_the_same_trace() {
+    let (output, said) = run(&["--smoke", "--mcp"], &[]);
+    assert!(output.status.success(), "{said}");
+    for part in [
+        "├─ tools ",
+        "│  └─ count_words ",
+        "│     └─ tools/call count_words ",
+        "(tools)",
+        "31 words, as the tool server counts.",
+        "(19 runs)",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_real_model_has_no_price_unless_one_is_given() {
+    let provider = scripted(TokenTiming::NONE);
+    let url = provider.url();
+    let variables = [
+        ("WORKBOOK_LLM", "openai"),
+        ("OPENAI_API_KEY", "any"),
+        ("OPENAI_BASE_URL", &*url),
+    ];
+    let (_, said) = run(&["--smoke"], &variables);
+    assert!(
+        said.contains("No price was given") && !said.contains('$'),
+        "{said}"
+    );
+    let (_, said) = run(&["--smoke", "--price", "1,2"], &variables);
+    assert!(
+        said.contains("Cost at $1 for a million tokens in and $2 out"),
+        "{said}"
+    );
+    let (output, said) = run(&["--price", "cheap"], &[]);
+    assert!(
+        !output.status.success() && said.contains("such as 0.15,0.60"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kept_open_it_shows_its_traces_until_it_is_told_to_stop() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = program(&["--smoke", "--keep"], folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let output = BufReader::new(child.stdout.take().expect("piped"));
+    let lines = tokio::task::spawn_blocking(move || {
+        let mut lines = output.lines().map_while(Result::ok);
+        let trace = lines.find_map(|line| line.strip_prefix("The trace: ").map(str::to_owned));
+        // The output is kept: a program that has nobody to tell is not what is looked at here.
+        (trace, lines.next(), lines)
+    });
+    let (trace, all, _open) = lines.await.expect("read");
+    assert!(all.is_some_and(|line| line.starts_with("All of them: http://127.0.0.1:")));
+    let page = http_client().get(trace.expect("an address"));
+    let page = page.header("accept", "text/html").send().await;
+    let page = page.expect("it answers").text().await.expect("a page");
+    assert!(
+        page.contains("docs_assistant") && page.contains("publish"),
+        "{page}"
+    );
+    let stopped = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(stopped.expect("kill").success());
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
 fn help_has_an_example_of_each_use() {
     let (_, help) = run(&["--help"], &[]);
     for part in [
         "how do I keep the trace across spawn?",
         "-- --interactive",
+        "-- --remote --mcp",
         "WORKBOOK_LLM=openai",
     ] {
         assert!(help.contains(part), "{help}");

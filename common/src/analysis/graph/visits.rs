@@ -199,7 +199,7 @@ pub(super) fn text<'a>(run: &'a Run, key: &str) -> Option<&'a str> {
 }
 
 /// Returns true if a run was paused for a human. LangGraph's tracer writes that as an error.
-pub(super) fn is_paused(run: &Run) -> bool {
+pub(in crate::analysis) fn is_paused(run: &Run) -> bool {
     let error = run.error.as_deref().unwrap_or("");
     run.status() == RunStatus::Interrupted || error.starts_with("GraphInterrupt(")
 }

@@ -4,7 +4,7 @@
 //! route: which sources? ──► search (a retriever each) ──► write: answer from [1] [2] … ──► review: does it hold?
 //! ```
 //!
-//! They know no graph: whoever calls them decides on the order. Each question is an `llm` run below the current
+//! They know no graph: [`graph`](crate::graph) decides on the order. Each question is an `llm` run below the current
 //! one, with usage. Start at [`route`], [`write()`], [`review`].
 
 mod ask;

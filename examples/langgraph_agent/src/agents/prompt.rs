@@ -5,6 +5,8 @@
 //! text of the passage, each line indented by one blank
 //!
 //! Question: in one line, the last of its kind
+//! Answer: in one line, where there is one to be judged or to be written again
+//! Notes: in one line, what is wrong with it
 //! ```
 //!
 //! No text of a passage begins a line without a blank, so none can pose as a head or as the question. Who reads it
@@ -17,6 +19,7 @@ use crate::index::Hit;
 const HEAD: &str = "=== [";
 const QUESTION: &str = "\nQuestion: ";
 const ANSWER: &str = "\nAnswer: ";
+const NOTES: &str = "\nNotes: ";
 
 /// A passage in a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +39,20 @@ pub struct Asked {
     pub given: Vec<Given>,
     /// The question.
     pub question: String,
-    /// The answer that is to be judged, if there is one, in one line.
+    /// The answer that is to be judged or written again, if there is one, in one line.
     pub answer: Option<String>,
+    /// What is wrong with it, if it is to be written again, in one line.
+    pub notes: Option<String>,
 }
 
-/// Writes passages and a question, and below them the answer that is to be judged.
-pub(super) fn prompt(passages: &[&Hit], question: &str, answer: Option<&str>) -> String {
+/// Writes passages and a question, and below them the answer that is to be judged, or to be written again with these
+/// notes.
+pub(super) fn prompt(
+    passages: &[&Hit],
+    question: &str,
+    answer: Option<&str>,
+    notes: Option<&str>,
+) -> String {
     let mut prompt = String::new();
     for (number, hit) in (1..).zip(passages) {
         let (place, title) = (hit.passage.citation(), hit.passage.title());
@@ -49,9 +60,11 @@ pub(super) fn prompt(passages: &[&Hit], question: &str, answer: Option<&str>) ->
         let _ = writeln!(prompt, "{HEAD}{number}] {place} · {title}\n {text}\n");
     }
     let _ = write!(prompt, "{QUESTION}{question}");
-    if let Some(answer) = answer {
-        let answer = answer.split_whitespace().collect::<Vec<_>>().join(" ");
-        let _ = write!(prompt, "{ANSWER}{answer}");
+    for (head, text) in [(ANSWER, answer), (NOTES, notes)] {
+        if let Some(text) = text {
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let _ = write!(prompt, "{head}{text}");
+        }
     }
     prompt
 }
@@ -60,10 +73,12 @@ impl Asked {
     /// Takes a prompt apart; what is not there is empty.
     pub fn read(prompt: &str) -> Self {
         let (passages, rest) = prompt.rsplit_once(QUESTION).unwrap_or(("", prompt));
-        let (question, answer) = match rest.split_once(ANSWER) {
-            Some((question, answer)) => (question, Some(answer.to_owned())),
-            None => (rest, None),
+        let cut = |text: &'_ str, head: &str| match text.split_once(head) {
+            Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
+            None => (text.to_owned(), None),
         };
+        let (rest, notes) = cut(rest, NOTES);
+        let (question, answer) = cut(&rest, ANSWER);
         let mut given: Vec<Given> = Vec::new();
         for line in passages.lines() {
             if let Some((number, after)) = line
@@ -82,8 +97,9 @@ impl Asked {
         }
         Self {
             given,
-            question: question.to_owned(),
+            question,
             answer,
+            notes,
         }
     }
 }

@@ -36,7 +36,7 @@ pub async fn review(model: &Model, state: &State) -> Result<Update, AgentError> 
                 model,
                 "reviewer",
                 SYSTEM,
-                &prompt(&passages, &state.question, Some(text)),
+                &prompt(&passages, &state.question, Some(text), None),
             )
             .await?;
             let approved = said.trim_start().starts_with("APPROVED");

@@ -23,7 +23,7 @@ pub async fn route(model: &Model, state: &State) -> Result<Update, AgentError> {
         model,
         "router",
         &system,
-        &prompt(&[], &state.question, None),
+        &prompt(&[], &state.question, None, None),
     )
     .await?;
     let said = said.to_lowercase();

@@ -12,9 +12,10 @@ pub const NOTHING: &str = "The documentation has no answer to this.";
 
 const SYSTEM: &str = "You are the writer of a documentation assistant. Answer the question from the passages and \
     from nothing else, in at most four sentences. Behind each sentence write the number of the passage that it is \
-    from, such as [1]. If the passages do not answer the question, say so.";
+    from, such as [1]. If the passages do not answer the question, say so. If there are notes on an earlier answer, \
+    mind them.";
 
-/// Writes a draft. Without a good passage no model is asked, and the draft says that there is no answer.
+/// Writes a draft, or a draft again if somebody has sent it back. Without a good passage no model is asked, and the draft says that there is no answer.
 ///
 /// # Errors
 /// If the model does not answer.
@@ -26,11 +27,14 @@ pub async fn write(model: &Model, state: &State) -> Result<Update, AgentError> {
             citations: Vec::new(),
         }
     } else {
+        let notes = state.notes();
+        let earlier = state.draft.as_ref().map(|draft| draft.text.as_str());
+        let earlier = earlier.filter(|_| notes.is_some());
         let text = ask(
             model,
             "writer",
             SYSTEM,
-            &prompt(&passages, &state.question, None),
+            &prompt(&passages, &state.question, earlier, notes.as_deref()),
         )
         .await?;
         let cited = citations(&text).into_iter();

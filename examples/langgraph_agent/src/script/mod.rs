@@ -1,7 +1,7 @@
 //! What the scripted model says in place of a real one: a function of its prompt, and of nothing else.
 //!
 //! It cannot know answers. As *router* it goes by words, as *writer* it puts an answer together from sentences of
-//! the passages that it is given, as *reviewer* it holds the words of each sentence against the passage that the
+//! the passages that it is given (a shorter one if it is sent back), as *reviewer* it holds the words of each sentence against the passage that the
 //! sentence cites. The program says so. Start at [`scripted`].
 
 mod sentences;
@@ -77,9 +77,22 @@ fn route(asked: &Asked) -> String {
 
 fn write(asked: &Asked) -> String {
     let wanted = stems(&asked.question);
+    let notes = asked.notes.as_deref();
+    // It cannot understand a note. What is quoted in it is left out, and the answer gets shorter.
+    let earlier = asked
+        .answer
+        .as_deref()
+        .map_or(0, |answer| answer.matches('[').count());
+    let most = match notes {
+        Some(_) => earlier.saturating_sub(1).clamp(1, MOST_SENTENCES),
+        None => MOST_SENTENCES,
+    };
+    let is_quoted =
+        |sentence: &String| notes.is_some_and(|notes| notes.contains(sentence.as_str()));
     let mut found = Vec::new();
     for given in &asked.given {
         let said = sentences(&given.text).into_iter().enumerate();
+        let said = said.filter(|(_, sentence)| !is_quoted(sentence));
         found.extend(said.map(|(place, text)| (given.number, place, stems(&text), text)));
     }
     // A word counts for how rare it is in what was given: `spawn` tells more than `trace`.
@@ -93,7 +106,7 @@ fn write(asked: &Asked) -> String {
     let score = |number: usize, words: &BTreeSet<String>| {
         let shared: f64 = words.intersection(&wanted).map(weight).sum();
         // A long sentence has any word sooner or later; a passage that was found later fits less.
-        shared / (8.0 + words.len() as f64).sqrt() / (1.0 + 0.2 * number as f64)
+        shared / (8.0 + words.len() as f64).sqrt() / number.max(1) as f64
     };
     let mut scored: Vec<_> = found
         .iter()
@@ -108,7 +121,7 @@ fn write(asked: &Asked) -> String {
     for (score, number, place, text) in scored {
         let of_one = chosen.iter().filter(|(other, ..)| *other == number).count();
         let fits = score > 0.0 && score >= best * LEAST_OF_BEST;
-        if fits && chosen.len() < MOST_SENTENCES && of_one < MOST_OF_ONE {
+        if fits && chosen.len() < most && of_one < MOST_OF_ONE {
             chosen.push((number, place, text));
         }
     }

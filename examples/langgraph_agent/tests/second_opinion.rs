@@ -1,0 +1,96 @@
+//! `--remote`: a real LangGraph agent in Python as a node of the graph, which calls this program's retriever back.
+//!
+//! Needs the workbook's Python environment. Without it the test says so and passes on a learner's machine; in CI it
+//! fails.
+
+#[path = "../../../common/tests/python_here/mod.rs"]
+mod python_here;
+
+use common::analysis::{SpendByAgent, text_tree};
+use common::lab::Lesson;
+use common::lab::llm::{Model, TokenTiming};
+use common::langsmith_mock::ViolationCode;
+use langgraph_agent::assistant::Assistant;
+use langgraph_agent::corpus::{Corpus, Source, markdown};
+use langgraph_agent::index::Index;
+use langgraph_agent::nodes::Crew;
+use langgraph_agent::script::scripted;
+use langgraph_agent::second_opinion::SecondOpinion;
+use serde_json::json;
+
+const DOCS: &str =
+    "# Spawn\nA spawned task loses the run. Use `spawn` of common, which carries it.\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_in_python_is_a_node_and_its_tool_searches_here_all_in_one_trace() {
+    if !python_here::python_is_here() {
+        return;
+    }
+    let lesson = Lesson::start("langgraph_agent_test").await;
+    let passages = markdown(Source::Docs, "docs/x.md", DOCS);
+    let index = Index::of(Corpus { passages }).expect("an index");
+    let llm = scripted(TokenTiming::NONE);
+    let mut crew = Crew::new(Model::scripted(&llm), index.clone());
+    crew.second_opinion = SecondOpinion::start(&lesson, &index)
+        .await
+        .expect("it starts");
+    let agent = crew.second_opinion.clone().expect("it is installed");
+    let assistant = Assistant::new(&crew, &lesson.client("assistant")).expect("a graph");
+    let turn = assistant
+        .ask("how do I spawn a task?", "t-1")
+        .await
+        .expect("a draft");
+    agent.flush().await.expect("sent");
+
+    let said = turn.state().second_opinion.clone().expect("an opinion");
+    assert!(said.contains("A spawned task loses the run."), "{said}");
+    let tree = lesson.tree(30).await;
+    assert!(tree.is_whole() && tree.len() == 30, "{}", text_tree(&tree));
+    let shown = text_tree(&tree).without_times().to_string();
+    let (_, opinion) = shown.split_once("├─ opinion").expect("the node");
+    let (opinion, _) = opinion.split_once("\n├─").expect("another node");
+    let rows = opinion.lines().map(|line| {
+        let row = line.trim_start_matches(['│', '├', '└', '─', ' ']);
+        row.split_whitespace().collect::<Vec<_>>().join(" ")
+    });
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [
+            "chain ✓ (assistant)",
+            "docs_agent chain ✓ (python agent)",
+            "agent chain ✓ (python agent)",
+            "ScriptedChat llm ✓ (python agent)",
+            "tools_condition chain ✓ (python agent)",
+            "tools chain ✓ (python agent)",
+            "search_docs tool ✓ (python agent)",
+            "retriever chain ✓ (retriever)",
+            "search docs retriever ✓ (retriever)",
+            "search notebooks retriever ✓ (retriever)",
+            "search packages retriever ✓ (retriever)",
+            "agent chain ✓ (python agent)",
+            "ScriptedChat llm ✓ (python agent)",
+            "tools_condition chain ✓ (python agent)",
+        ]
+    );
+    for node in tree.nodes() {
+        let run = &node.run;
+        assert_eq!(
+            run.extra.metadata.get("thread_id"),
+            Some(&json!("t-1")),
+            "{}",
+            run.name
+        );
+    }
+    assert_eq!(
+        SpendByAgent::of(&tree)
+            .agent("docs_agent")
+            .expect("it asked")
+            .calls,
+        2
+    );
+    // LangChain draws the id of a run before it looks at the clock for the start.
+    let violations = lesson.mock().violations().into_iter();
+    let others = violations.filter(|found| found.code != ViolationCode::IdTimeDiffers);
+    assert_eq!(others.collect::<Vec<_>>(), []);
+    assert_eq!(lesson.mock().errors(), []);
+}
