@@ -2,7 +2,6 @@
 #![cfg(feature = "analysis")]
 
 mod captured;
-#[allow(dead_code, reason = "each test file uses its part")]
 mod walked;
 
 use captured::{Change as _, tree};
