@@ -36,9 +36,9 @@ pub struct Cli {
     /// Has the words of the answer counted by a tool server in a process of its own, over MCP.
     #[arg(long)]
     pub mcp: bool,
-    /// The conversation that the traces belong to.
-    #[arg(long, value_name = "ID", default_value = "docs-1")]
-    pub thread: String,
+    /// The conversation that the traces belong to; without it, a new one.
+    #[arg(long, value_name = "ID")]
+    pub thread: Option<String>,
     /// US dollars for a million tokens in and out, to show what the calls come to.
     #[arg(long, value_name = "IN,OUT")]
     pub price: Option<Price>,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use common::lab::llm::{Model, Provider, TokenTiming};
@@ -30,6 +31,7 @@ struct Stage<'w> {
     lesson: Lesson,
     crew: Crew,
     assistant: Assistant,
+    thread: String,
     terminal: bool,
 }
 
@@ -70,10 +72,18 @@ pub async fn run(wishes: &Cli) -> Result<()> {
         assistant: Assistant::new(&crew, &lesson.client("assistant"))?,
         lesson,
         crew,
+        thread: wishes.thread.clone().unwrap_or_else(new_thread),
         terminal,
     };
     stage.questions().await?;
     stage.end().await
+}
+
+/// A conversation of its own for each time that the program runs: LangSmith would show all of them as one.
+fn new_thread() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let millis = since.map_or(0, |since| since.as_millis());
+    format!("docs-{millis:x}")
 }
 
 /// Adds to the crew who is wanted and can be had.
@@ -116,7 +126,7 @@ impl Stage<'_> {
     async fn one(&self, asked: &str) -> Result<Report> {
         self.lesson.clear();
         say(&format!("\n? {asked}\n"));
-        let thread = &self.wishes.thread;
+        let thread = &self.thread;
         let mut comment = self.wishes.comment.as_deref();
         let mut decisions = Vec::new();
         let mut turn = self.assistant.ask(asked, thread).await?;
@@ -146,7 +156,7 @@ impl Stage<'_> {
     fn decide(&self, draft: &str) -> Decision {
         let approver = Approver::of(self.wishes.yes, self.wishes.interactive, self.terminal);
         if approver == Approver::Human {
-            say(draft);
+            say(&format!("{draft}\n"));
         }
         let mut input = std::io::stdin().lock();
         decide(approver, &mut input, &mut std::io::stdout().lock())

@@ -128,9 +128,10 @@ pub fn answer(state: &State) -> String {
             }
         }
         (None, _) => {
-            let review = state.review.as_ref();
-            let reasons = review.map(|review| review.reasons.join("; "));
-            let _ = writeln!(text, "No answer goes out. {}", reasons.unwrap_or_default());
+            text.push_str("No answer goes out.");
+            let reasons = state.review.iter().flat_map(|review| &review.reasons);
+            reasons.for_each(|reason| text.push_str(&format!(" {reason}.")));
+            text.push('\n');
         }
     }
     if let Some(words) = state.words.filter(|_| state.answer.is_some()) {

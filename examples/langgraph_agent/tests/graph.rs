@@ -336,12 +336,10 @@ async fn a_comment_is_another_round_and_a_rejection_is_the_end() {
         "{}",
         writers[1].prompt
     );
-    // Nothing waits any more.
-    asked
-        .assistant
-        .decide("t-1", &yes())
-        .await
-        .expect_err("it is over");
+    // Nothing waits any more, and that is told in a trace as well.
+    let over = asked.assistant.decide("t-1", &yes()).await;
+    over.expect_err("it is over");
+    asked.tree(29, 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
