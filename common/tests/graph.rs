@@ -566,9 +566,9 @@ async fn a_hand_off_goes_where_the_node_says_and_shows_as_langgraphs_command() {
     );
     assert_eq!(
         graph.shape().to_mermaid(),
-        "graph TD;\n\t__start__([__start__]):::first\n\tfront(\"front\")\n\tbilling(\"billing\")\n\t\
-         __end__([__end__]):::last\n\t__start__ --> front;\n\tfront -.-> billing;\n\tfront -.-> __end__;\n\t\
-         billing --> __end__;\n"
+        "graph TD;\n    __start__([\"__start__\"])\n    front(\"front\")\n    billing(\"billing\")\n    \
+         __end__([\"__end__\"])\n    __start__ --> front\n    front -.-> billing\n    front -.-> __end__\n    \
+         billing --> __end__\n"
     );
 }
 
