@@ -3,13 +3,16 @@
 
 mod graphs;
 
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex};
 
 use common::lab::graph::{
-    END, Graph, GraphEvent, NodeContext, Reducer, State, message, tools_condition,
+    Checkpoint, CheckpointError, Checkpoints, END, Graph, GraphEvent, NodeContext, Reducer,
+    State, message, tools_condition,
 };
 use common::lab::llm::{Answer, Model, ScriptedLlm};
-use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _};
 use graphs::steps::{PATIENCE, finished, tracer, tree};
 use serde_json::json;
 use tokio::sync::Barrier;
@@ -158,4 +161,114 @@ async fn the_lessons_model_answers_in_a_node_whole_or_streamed() {
             "langchain_chat_model"
         );
     }
+}
+
+#[tokio::test]
+async fn a_stream_tells_everything_however_much_waits() {
+    // More than tokio lets one poll take from a channel.
+    let speaks = async |_: State, context: NodeContext| {
+        for _ in 0..500 {
+            context.token("word ");
+        }
+        Ok(json!({"answer": 42}))
+    };
+    let graph = Graph::builder("g").node("speaks", speaks);
+    let graph = graph.start("speaks").compile().expect("a graph");
+    let told = graph.invoke(json!({})).stream();
+    let told = told.map(|event| match event.expect("an event") {
+        GraphEvent::StepBegan { .. } => "step",
+        GraphEvent::Token { .. } => "token",
+        GraphEvent::Update { .. } => "update",
+        GraphEvent::Finished { .. } => "finished",
+        _ => "another",
+    });
+    let told: Vec<_> = told.collect().await;
+    let words = told.iter().filter(|told| **told == "token").count();
+    assert_eq!(words, 500);
+    let others: Vec<_> = told.into_iter().filter(|told| *told != "token").collect();
+    assert_eq!(others, ["step", "update", "finished"]);
+}
+
+#[tokio::test]
+async fn nothing_comes_after_the_last_event() {
+    let left = Arc::new(Mutex::new(None));
+    let leaves = {
+        let left = left.clone();
+        move |_: State, context: NodeContext| {
+            *left.lock().expect("a lock") = Some(context);
+            std::future::ready(Ok(()))
+        }
+    };
+    let graph = Graph::builder("g").node("leaves", leaves);
+    let graph = graph.start("leaves").compile().expect("a graph");
+    let mut events = graph.invoke(json!({})).stream();
+    let mut last = None;
+    while let Some(event) = events.next().await {
+        last = Some(event.expect("an event"));
+    }
+    assert!(matches!(last, Some(GraphEvent::Finished { .. })));
+    let context = left.lock().expect("a lock").take().expect("a context");
+    context.token("late");
+    assert!(events.next().now_or_never().expect("at once").is_none());
+}
+
+#[derive(Debug)]
+struct Torn;
+
+impl Checkpoints for Torn {
+    fn load<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Checkpoint>, CheckpointError>> {
+        panic!("torn")
+    }
+
+    fn save<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+        _: Checkpoint,
+    ) -> BoxFuture<'a, Result<(), CheckpointError>> {
+        panic!("torn")
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_panicked_is_at_its_end() {
+    let graph = Graph::builder("g").node("a", async |_: State, _| Ok(()));
+    let graph = graph.start("a").checkpoints(Arc::new(Torn));
+    let graph = graph.compile().expect("a graph");
+    let mut events = graph.invoke(json!({})).thread("t").stream();
+    let panicked = AssertUnwindSafe(events.next()).catch_unwind().await;
+    panicked.expect_err("it is torn");
+    let next = AssertUnwindSafe(events.next()).catch_unwind().await;
+    assert!(next.expect("no panic").is_none());
+}
+
+#[tokio::test]
+async fn what_a_model_said_beside_its_tool_calls_is_sent_back_to_it() {
+    let llm = ScriptedLlm::builder()
+        .then(Answer::text("It is in a header."))
+        .start();
+    let model = Model::scripted(&llm);
+    let agent = move |state: State, context: NodeContext| {
+        let model = model.clone();
+        async move {
+            let said = context.ask(&model, state.list("messages")).await?;
+            Ok(json!({"messages": [said]}))
+        }
+    };
+    let graph = Graph::builder("agent").channel("messages", Reducer::append());
+    let graph = graph.node("agent", agent).start("agent");
+    let graph = graph.compile().expect("a graph");
+    let mut looks = message::ai("I look it up.");
+    looks["tool_calls"] = json!([message::tool_call("search", "c1", json!({"query": "parent"}))]);
+    let found = message::tool("search", "c1", "in a header");
+    let messages = [message::human("Where?"), looks, found];
+    finished(graph.invoke(json!({"messages": messages})).await);
+    let asked = llm.requests();
+    let said = &asked[0].body["messages"][1];
+    assert_eq!(said["content"], "I look it up.");
+    assert_eq!(said["tool_calls"][0]["function"]["name"], "search");
 }
