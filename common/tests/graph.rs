@@ -3,10 +3,12 @@
 
 mod graphs;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use common::lab::graph::{
-    END, Graph, GraphError, NodeContext, NodeError, Reducer, Route, START, SendTo, State, Update,
+    END, Graph, GraphError, MAX_DEPTH, NodeContext, NodeError, Reducer, Route, START, SendTo,
+    State, Update,
 };
 use common::model::Run;
 use common::trace::{TraceFutureExt as _, child, current};
@@ -416,4 +418,33 @@ async fn what_a_node_does_in_a_task_of_its_own_is_below_it_and_tags_of_a_run_alo
         run.extra.metadata["checkpoint_ns"] == run.extra.metadata["langgraph_checkpoint_ns"]
     };
     assert_eq!(below.map(ns).collect::<Vec<_>>(), [true; 4]);
+}
+
+#[tokio::test]
+async fn a_graph_that_calls_itself_without_end_is_refused_at_a_depth() {
+    let (own, calls) = (
+        Arc::new(OnceLock::<Graph>::new()),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let calls_itself = {
+        let (own, calls) = (own.clone(), calls.clone());
+        move |_: State, context: NodeContext| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            let own = own.clone();
+            async move {
+                let own = own.get().expect("the graph");
+                context.subgraph(own, json!({})).await?;
+                Ok(())
+            }
+        }
+    };
+    let graph = Graph::builder("g").node("a", calls_itself);
+    let graph = graph.start("a").compile().expect("a graph");
+    assert!(own.set(graph.clone()).is_ok());
+    let error = graph.invoke(json!({})).await.expect_err("it has no end");
+    let said = error.to_string();
+    let why =
+        "graph `g` would be 33 graphs deep, and 32 are the most; does it call itself without end?";
+    assert!(said.ends_with(why), "{said}");
+    assert_eq!(calls.load(Ordering::Relaxed), MAX_DEPTH + 1);
 }

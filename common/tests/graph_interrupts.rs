@@ -3,11 +3,17 @@
 
 mod graphs;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use common::lab::graph::{Checkpoint, Graph, NodeContext, Reducer, State};
+use common::lab::graph::{
+    Checkpoint, CheckpointError, Checkpoints, END, Graph, MemoryCheckpoints, NodeContext,
+    NodeError, Reducer, START, State,
+};
 use common::trace::{MemorySink, Sampler, Scope, TraceFutureExt as _, Tracer};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use graphs::steps::{finished, log, tracer, tree};
 use serde_json::{Value, json};
 
@@ -170,7 +176,8 @@ async fn a_question_without_a_thread_says_what_is_missing() {
     });
     let graph = graph.start("ask").compile().expect("a graph");
     let error = graph.invoke(json!({})).await.expect_err("no thread");
-    let said = "node `ask` asks a question, so the invocation needs a thread: `.thread(\"…\")`";
+    let said = "node `ask` asks a question, so the invocation needs a thread: `.thread(\"…\")`; within a node use \
+                `context.subgraph`";
     assert_eq!(error.to_string(), said);
 }
 
@@ -246,4 +253,226 @@ async fn without_tracing_or_out_of_the_sample_a_graph_runs_as_well() {
         .expect("an outcome");
     assert_eq!(next.question(), Some(&json!("how many?")));
     assert!(sink.runs().is_empty());
+}
+
+/// Makes a node that asks one question and writes the answer to a channel. Others come in between.
+fn asking(
+    channel: &'static str,
+    question: &'static str,
+) -> impl Fn(State, NodeContext) -> BoxFuture<'static, Result<Value, NodeError>> {
+    move |_, context| {
+        let ask = async move {
+            tokio::task::yield_now().await;
+            Ok(json!({(channel): context.interrupt(question)?}))
+        };
+        ask.boxed()
+    }
+}
+
+/// A graph with one such node, which writes to `said`.
+fn asks(name: &str, question: &'static str) -> Graph {
+    let graph = Graph::builder(name).node("ask", asking("said", question));
+    graph.start("ask").compile().expect("a graph")
+}
+
+#[tokio::test]
+async fn a_subgraph_that_failed_after_an_answer_goes_on_there_and_no_answer_goes_astray() {
+    let is_offline = Arc::new(AtomicBool::new(true));
+    let fetch = move |_: State, _: NodeContext| {
+        let fetched = match is_offline.swap(false, Ordering::Relaxed) {
+            true => Err(NodeError::new("offline")),
+            false => Ok(json!({"log": ["fetched"]})),
+        };
+        std::future::ready(fetched)
+    };
+    let inner = Graph::builder("inner")
+        .node("first", asking("a", "delete?"))
+        .node("fetch", fetch)
+        .node("second", asking("b", "send?"))
+        .start("first")
+        .edge("first", "fetch")
+        .edge("fetch", "second")
+        .compile()
+        .expect("a graph");
+    let graph = Graph::builder("outer").subgraph("work", &inner);
+    let graph = graph.start("work").compile().expect("a graph");
+    let (sink, tracer) = tracer();
+    let asked = graph.invoke(json!({})).thread("t").await;
+    assert_eq!(
+        asked.expect("an outcome").question(),
+        Some(&json!("delete?"))
+    );
+    let broken = graph.resume("t", "yes-1").await;
+    broken.expect_err("offline");
+    let asked = graph.resume("t", "yes-2").tracer(&tracer).await;
+    assert_eq!(asked.expect("an outcome").question(), Some(&json!("send?")));
+    let runs = sink.runs();
+    let worked: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
+    assert_eq!(
+        worked,
+        ["outer", "work", "inner", "fetch", "second"],
+        "the answered one does not run again"
+    );
+    let state = finished(graph.resume("t", "NO-3").await);
+    assert_eq!(
+        state.to_value(),
+        json!({"a": "yes-1", "b": "NO-3", "log": ["fetched"]})
+    );
+}
+
+#[tokio::test]
+async fn each_of_two_subgraphs_that_ask_at_once_gets_its_own_answer() {
+    let (one, two) = (asks("one", "delete?"), asks("two", "send?"));
+    let both = move |_: State, context: NodeContext| {
+        let (one, two) = (one.clone(), two.clone());
+        async move {
+            let (one, two) = futures_util::join!(
+                context.subgraph(&one, json!({})),
+                context.subgraph(&two, json!({}))
+            );
+            Ok(json!({"one": one?["said"], "two": two?["said"]}))
+        }
+    };
+    let graph = Graph::builder("g").node("both", both);
+    let graph = graph.start("both").compile().expect("a graph");
+    let asked = graph.invoke(json!({})).thread("t").await;
+    assert_eq!(
+        asked.expect("an outcome").question(),
+        Some(&json!("delete?"))
+    );
+    let asked = graph.resume("t", "yes").await;
+    assert_eq!(asked.expect("an outcome").question(), Some(&json!("send?")));
+    let state = finished(graph.resume("t", "no").await);
+    assert_eq!(state.to_value(), json!({"one": "yes", "two": "no"}));
+}
+
+#[tokio::test]
+async fn a_node_that_asks_before_and_after_a_subgraph_that_asks_gets_its_own_answers() {
+    let inner = asks("inner", "how?");
+    let ask = move |_: State, context: NodeContext| {
+        let inner = inner.clone();
+        async move {
+            let before = context.interrupt("what?")?;
+            let within = context.subgraph(&inner, json!({})).await?;
+            let after = context.interrupt("when?")?;
+            Ok(json!({"said": [before, within["said"], after]}))
+        }
+    };
+    let graph = Graph::builder("g").node("ask", ask);
+    let graph = graph.start("ask").compile().expect("a graph");
+    let mut asked = graph.invoke(json!({})).thread("t").await;
+    for (question, answer) in [("what?", "tea"), ("how?", "hot")] {
+        assert_eq!(
+            asked.expect("an outcome").question(),
+            Some(&json!(question))
+        );
+        asked = graph.resume("t", answer).await;
+    }
+    assert_eq!(asked.expect("an outcome").question(), Some(&json!("when?")));
+    let state = finished(graph.resume("t", "now").await);
+    assert_eq!(state["said"], json!(["tea", "hot", "now"]));
+}
+
+#[tokio::test]
+async fn an_input_is_kept_when_nothing_runs_and_when_the_first_superstep_fails() {
+    let entry = |state: &State| match state.list("log").len() {
+        1 => END,
+        _ => "fails",
+    };
+    let graph = Graph::builder("g")
+        .channel("log", Reducer::append())
+        .node("fails", async |_: State, _| {
+            Err::<(), _>(NodeError::new("offline"))
+        })
+        .route(START, "entry", entry, ["fails", END])
+        .compile()
+        .expect("a graph");
+    finished(graph.invoke(json!({"log": ["one"]})).thread("t").await);
+    let broken = graph.invoke(json!({"log": ["two"]})).thread("t").await;
+    broken.expect_err("offline");
+    let kept = graph.checkpoint("t").await.expect("kept");
+    let kept = kept.expect("a checkpoint");
+    assert_eq!(kept.state()["log"], json!(["one", "two"]));
+    assert_eq!(kept.next(), ["fails"]);
+    let resumed = graph.resume("t", "yes").await;
+    let said = "no question waits for an answer on thread `t`";
+    assert_eq!(resumed.expect_err("nobody asks").to_string(), said);
+}
+
+/// Keeps checkpoints in memory, and remembers where any was ever kept.
+#[derive(Debug, Default)]
+struct Watched {
+    kept: MemoryCheckpoints,
+    ever: Mutex<BTreeSet<(String, String)>>,
+}
+
+impl Watched {
+    /// Returns threads and depths of what is still there: 0 is the graph itself.
+    async fn left(&self) -> Vec<(String, usize)> {
+        let ever = self.ever.lock().expect("a lock").clone();
+        let mut left = Vec::new();
+        for (thread, ns) in ever {
+            if self.kept.load(&thread, &ns).await.expect("kept").is_some() {
+                let depth = ns.split('|').filter(|part| !part.is_empty()).count();
+                left.push((thread, depth));
+            }
+        }
+        left
+    }
+}
+
+impl Checkpoints for Watched {
+    fn load<'a>(
+        &'a self,
+        thread: &'a str,
+        namespace: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Checkpoint>, CheckpointError>> {
+        self.kept.load(thread, namespace)
+    }
+
+    fn save<'a>(
+        &'a self,
+        thread: &'a str,
+        namespace: &'a str,
+        checkpoint: Checkpoint,
+    ) -> BoxFuture<'a, Result<(), CheckpointError>> {
+        let at = (thread.to_owned(), namespace.to_owned());
+        self.ever.lock().expect("a lock").insert(at);
+        self.kept.save(thread, namespace, checkpoint)
+    }
+
+    fn forget<'a>(
+        &'a self,
+        thread: &'a str,
+        below: &'a str,
+    ) -> BoxFuture<'a, Result<(), CheckpointError>> {
+        self.kept.forget(thread, below)
+    }
+}
+
+#[tokio::test]
+async fn checkpoints_of_subgraphs_stay_as_long_as_a_question_waits_and_no_longer() {
+    let inner = Graph::builder("inner").subgraph("innermost", &asks("innermost", "delete?"));
+    let inner = inner.start("innermost").compile().expect("a graph");
+    let watched = Arc::new(Watched::default());
+    let graph = Graph::builder("g").subgraph("inner", &inner).start("inner");
+    let graph = graph.checkpoints(watched.clone());
+    let graph = graph.compile().expect("a graph");
+    let left = async || {
+        let left = watched.left().await;
+        let told = left
+            .iter()
+            .map(|(thread, depth)| format!("{thread}{depth}"));
+        told.collect::<Vec<_>>().join(" ")
+    };
+    for thread in ["a", "b"] {
+        let asked = graph.invoke(json!({})).thread(thread).await;
+        asked.expect("an outcome");
+    }
+    assert_eq!(left().await, "a0 a1 a2 b0 b1 b2");
+    finished(graph.resume("a", "yes").await);
+    assert_eq!(left().await, "a0 b0 b1 b2", "a has finished");
+    let asked = graph.invoke(json!({})).thread("b").await;
+    asked.expect("an outcome");
+    assert_eq!(left().await, "a0 b0 b1 b2", "what b asked before is gone");
 }

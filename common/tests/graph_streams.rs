@@ -7,8 +7,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 use common::lab::graph::{
-    Checkpoint, CheckpointError, Checkpoints, END, Graph, GraphEvent, NodeContext, Reducer,
-    State, message, tools_condition,
+    Checkpoint, CheckpointError, Checkpoints, END, Graph, GraphEvent, NodeContext, Reducer, State,
+    message, tools_condition,
 };
 use common::lab::llm::{Answer, Model, ScriptedLlm};
 use futures_util::future::BoxFuture;
@@ -263,7 +263,11 @@ async fn what_a_model_said_beside_its_tool_calls_is_sent_back_to_it() {
     let graph = graph.node("agent", agent).start("agent");
     let graph = graph.compile().expect("a graph");
     let mut looks = message::ai("I look it up.");
-    looks["tool_calls"] = json!([message::tool_call("search", "c1", json!({"query": "parent"}))]);
+    looks["tool_calls"] = json!([message::tool_call(
+        "search",
+        "c1",
+        json!({"query": "parent"})
+    )]);
     let found = message::tool("search", "c1", "in a header");
     let messages = [message::human("Where?"), looks, found];
     finished(graph.invoke(json!({"messages": messages})).await);

@@ -162,7 +162,8 @@ impl GraphBuilder {
         self
     }
 
-    /// Sets where checkpoints are kept: in memory, as long as the graph lives, by default.
+    /// Sets where checkpoints are kept: in memory, as long as the graph lives, by default. A graph that runs within
+    /// another has its checkpoints there, beside the other's; what was set for it is not used.
     pub fn checkpoints(mut self, checkpoints: Arc<dyn Checkpoints>) -> Self {
         self.checkpoints = checkpoints;
         self

@@ -21,6 +21,10 @@ use crate::model::JsonMap;
 /// How many supersteps an invocation takes at most, unless it says another number.
 pub const RECURSION_LIMIT: u64 = 25;
 
+/// How many graphs deep a graph may be within others: one that calls itself without end fails there, and does not
+/// take all of the stack.
+pub const MAX_DEPTH: usize = 32;
+
 /// A graph that can run: any number of times, also at once. A cheap clone.
 ///
 /// ```

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::checkpoint::CheckpointError;
+use super::checkpoint::{Asker, CheckpointError};
 
 /// What is wrong with a graph, said before it runs. Its `Debug` is its `Display`, so that `expect` reads well.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,8 +83,12 @@ pub enum GraphError {
         value: Value,
     },
     /// A node asks a human, and nobody could answer: name a thread with
-    /// [`Invocation::thread`](super::Invocation::thread).
-    #[error("node `{0}` asks a question, so the invocation needs a thread: `.thread(\"…\")`")]
+    /// [`Invocation::thread`](super::Invocation::thread). A graph that a node invokes has no thread either; one that it
+    /// runs with [`NodeContext::subgraph`](super::NodeContext::subgraph) has the node's.
+    #[error(
+        "node `{0}` asks a question, so the invocation needs a thread: `.thread(\"…\")`; \
+         within a node use `context.subgraph`"
+    )]
     NoThread(String),
     /// Nothing waits on that thread: invoke the graph on it first.
     #[error("no question waits for an answer on thread `{0}`")]
@@ -102,13 +106,17 @@ impl fmt::Debug for GraphError {
 
 /// Why a node did not give back an update.
 ///
-/// Every error becomes one with `?`; a text, with [`NodeError::new`].
+/// A [`std::error::Error`] becomes one with `?`; a text, and what is no such error, as `anyhow::Error` and
+/// `Box<dyn Error>` are not, with `.map_err(NodeError::new)`.
 pub struct NodeError(pub(super) Why);
 
 pub(super) enum Why {
     Failed(String),
     /// It asks a human.
-    Asks(Value),
+    Asks {
+        question: Value,
+        by: Asker,
+    },
     /// The graph's own trouble, such as with a checkpoint.
     Graph(GraphError),
 }
@@ -130,7 +138,7 @@ impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Why::Failed(message) => f.write_str(message),
-            Why::Asks(question) => write!(f, "asks: {question}"),
+            Why::Asks { question, .. } => write!(f, "asks: {question}"),
             Why::Graph(error) => write!(f, "{error}"),
         }
     }

@@ -62,7 +62,7 @@ pub(super) async fn superstep(
             index,
             match done {
                 Ok(Done { values, next, .. }) => Progress::Done { values, next },
-                Err(NodeError(Why::Asks(question))) => Progress::Asks(question),
+                Err(NodeError(Why::Asks { question, by })) => Progress::Asks { question, by },
                 Err(error) => return Err(failed(&point.tasks[index].node, step, error)),
             },
         ));
@@ -152,7 +152,7 @@ async fn node(
 /// Ends the run of a node, or of what it does, with what went wrong.
 pub(super) fn end_with(run: &RunTree, error: &NodeError, ns: &str) {
     match &error.0 {
-        Why::Asks(question) => fail(run, interrupt(question, ns)),
+        Why::Asks { question, .. } => fail(run, interrupt(question, ns)),
         _ => fail(run, error),
     }
 }
