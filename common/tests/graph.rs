@@ -369,6 +369,8 @@ fn a_mistake_in_a_graph_is_said_before_it_runs() {
         node("a").start("a").edge("a", START).compile(),
         node("a|b").start("a|b").compile(),
         node("a").start("a").join(["a", "d"], END).compile(),
+        node("a").start("a").join([""; 0], "a").compile(),
+        node("a+b").start("a+b").compile(),
     ];
     let said = mistakes.map(|graph| graph.expect_err("a mistake").to_string());
     assert_eq!(
@@ -381,6 +383,8 @@ fn a_mistake_in_a_graph_is_said_before_it_runs() {
             "no edge can go from `a` to `__start__`",
             "`a|b` cannot be the name of a node",
             "the join to `__end__` names `d`, which is no node of this graph",
+            "the join to `a` waits for nobody",
+            "`a+b` cannot be the name of a node",
         ]
     );
 }
@@ -421,6 +425,93 @@ async fn what_a_node_does_in_a_task_of_its_own_is_below_it_and_tags_of_a_run_alo
 }
 
 #[tokio::test]
+async fn a_join_counts_a_superstep_once_however_often_a_node_ran_in_it() {
+    // The first lap sends two pieces to `read`; in the second, `read` comes later than `browse`.
+    let fan = |state: &State| match state.list("log").len() {
+        1 => Route::to("browse")
+            .and_send(SendTo::new("read", json!({})))
+            .and_send(SendTo::new("read", json!({}))),
+        _ => Route::to("browse").and("slow"),
+    };
+    let again = |state: &State| match state.list("log").len() {
+        5 => "plan",
+        _ => END,
+    };
+    let graph = Graph::builder("laps").channel("log", Reducer::append());
+    let graph = ["plan", "browse", "slow", "read", "answer"]
+        .into_iter()
+        .fold(graph, |graph, node| graph.node(node, log))
+        .start("plan")
+        .route("plan", "fan", fan, ["browse", "slow"])
+        .edge("slow", "read")
+        .join(["browse", "read"], "answer")
+        .route("answer", "again", again, ["plan", END])
+        .compile()
+        .expect("a graph");
+    let state = finished(graph.invoke(json!({})).await);
+    let laps = [
+        "plan", "browse", "read", "read", "answer", "plan", "browse", "slow", "read", "answer",
+    ];
+    assert_eq!(state["log"], json!(laps));
+}
+
+#[tokio::test]
+async fn a_sum_stays_whole_through_a_subgraph_and_one_that_did_not_change_is_no_update() {
+    let sums = |name: &str, update: Value| {
+        let graph = Graph::builder(name).channel("count", Reducer::sum());
+        let graph = graph.node("work", move |_: State, _| {
+            std::future::ready(Ok(update.clone()))
+        });
+        graph.start("work").compile().expect("a graph")
+    };
+    let (sink, tracer) = tracer();
+    let graph = Graph::builder("g")
+        .channel("count", Reducer::sum())
+        .subgraph("adds", &sums("two", json!({"count": 2})))
+        .subgraph("rests", &sums("none", json!({})))
+        .start("adds")
+        .edge("adds", "rests")
+        .compile()
+        .expect("a graph");
+    let state = finished(graph.invoke(json!({})).tracer(&tracer).await);
+    assert_eq!(state["count"], json!(2), "2, and not 2.0");
+    let runs = sink.runs();
+    let gave = |name: &str| {
+        let mut runs = runs.iter();
+        runs.find(|run| run.name == name)
+            .map(|run| json!(run.outputs))
+    };
+    assert_eq!(gave("adds"), Some(json!({"count": 2})));
+    assert_eq!(gave("rests"), Some(json!({})));
+}
+
+#[tokio::test]
+async fn a_reducer_that_panics_is_an_error_of_whoever_wrote_the_channel() {
+    let picky = |_: &Value, new: &Value| {
+        assert!(new != "bad", "no such word");
+        new.clone()
+    };
+    let graph = Graph::builder("g")
+        .channel("word", Reducer::custom(picky))
+        .node("writes", async |_: State, _| Ok(json!({"word": "bad"})))
+        .start("writes")
+        .compile()
+        .expect("a graph");
+    let (sink, tracer) = tracer();
+    for word in ["bad", "good"] {
+        let run = graph.invoke(json!({"word": word})).tracer(&tracer);
+        run.await.expect_err("a panic");
+    }
+    let why = "the reducer of channel `word` panicked: no such word";
+    assert_eq!(
+        tree(&sink.runs()),
+        format!(
+            "g ✗ {why}\ng ✗ node `writes` failed in step 1: {why}\n  writes graph:step:1 ✗ {why}\n"
+        )
+    );
+}
+
+#[tokio::test]
 async fn a_graph_that_calls_itself_without_end_is_refused_at_a_depth() {
     let (own, calls) = (
         Arc::new(OnceLock::<Graph>::new()),
@@ -441,10 +532,15 @@ async fn a_graph_that_calls_itself_without_end_is_refused_at_a_depth() {
     let graph = Graph::builder("g").node("a", calls_itself);
     let graph = graph.start("a").compile().expect("a graph");
     assert!(own.set(graph.clone()).is_ok());
-    let error = graph.invoke(json!({})).await.expect_err("it has no end");
-    let said = error.to_string();
-    let why =
-        "graph `g` would be 33 graphs deep, and 32 are the most; does it call itself without end?";
-    assert!(said.ends_with(why), "{said}");
+    let (sink, tracer) = tracer();
+    let run = graph.invoke(json!({})).tracer(&tracer);
+    let error = run.await.expect_err("it has no end").to_string();
+    let why = format!(
+        "graph `g` would be {} graphs deep, and {MAX_DEPTH} are the most; does it call itself without end?",
+        MAX_DEPTH + 1
+    );
+    assert!(error.ends_with(&why), "{error}");
+    let ended = tree(&sink.runs()).lines().count();
+    assert_eq!(ended, 2 * (MAX_DEPTH + 1), "a graph and a node each");
     assert_eq!(calls.load(Ordering::Relaxed), MAX_DEPTH + 1);
 }

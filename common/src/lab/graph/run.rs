@@ -187,17 +187,20 @@ fn plan_next(
     said: Vec<(String, Vec<Target>)>,
 ) {
     let (mut pulled, mut sent) = (BTreeSet::new(), Vec::new());
-    for (node, targets) in said {
-        for (index, join) in graph.plan.joins.iter().enumerate() {
-            if join.from.contains(&node) {
-                let come = point.joins.entry(index).or_default();
-                come.insert(node.clone());
-                if *come == join.from {
-                    point.joins.remove(&index);
-                    pulled.insert(join.to.clone());
-                }
+    for (index, join) in graph.plan.joins.iter().enumerate() {
+        // All of the superstep have come before it is looked who is missing: a node that ran twice came once.
+        let come = said.iter().map(|(node, _)| node);
+        let mut come = come.filter(|node| join.from.contains(*node)).peekable();
+        if come.peek().is_some() {
+            let known = point.joins.entry(index).or_default();
+            known.extend(come.cloned());
+            if *known == join.from {
+                point.joins.remove(&index);
+                pulled.insert(join.to.clone());
             }
         }
+    }
+    for (_, targets) in said {
         for target in targets {
             match target {
                 Target::Node(name) => {

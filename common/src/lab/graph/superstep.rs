@@ -13,7 +13,7 @@ use super::context::NodeContext;
 use super::convention::{
     CHECKPOINT_NS, FIRST_ROUTER, HIDDEN, interrupt, namespace, of_node, task_id,
 };
-use super::error::{GraphError, NodeError, Why};
+use super::error::{GraphError, NodeError, Why, said_by};
 use super::event::GraphEvent;
 use super::route::Target;
 use super::run::{Around, fail, failed};
@@ -230,10 +230,6 @@ pub(super) fn enter(
     next
 }
 
-/// Returns what a panic said.
 fn panicked(panic: &(dyn Any + Send)) -> NodeError {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    let text = text.unwrap_or_else(|| "no text".to_owned());
-    NodeError::new(format!("Panicked: {text}"))
+    NodeError::new(format!("Panicked: {}", said_by(panic)))
 }
