@@ -1,57 +1,21 @@
 //! How a graph behaves: what runs at once, what waits, what ends, and what its runs say of it.
 #![cfg(feature = "lab")]
 
-use std::sync::Arc;
+mod graphs;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use common::lab::graph::{
-    Checkpoint, END, Graph, GraphError, GraphEvent, NodeContext, NodeError, Outcome, Reducer,
-    START, SendTo, State, Update, message, tools_condition,
+    END, Graph, GraphError, MAX_DEPTH, NodeContext, NodeError, Reducer, Route, START, SendTo,
+    State, Update,
 };
-use common::lab::llm::{Answer, Model, ScriptedLlm};
 use common::model::Run;
-use common::trace::{MemorySink, Sampler, Scope, TraceFutureExt as _, Tracer, child, current};
-use futures_util::{FutureExt as _, StreamExt as _};
+use common::trace::{TraceFutureExt as _, child, current};
+use futures_util::FutureExt as _;
+use graphs::steps::{PATIENCE, finished, log, tracer, tree};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
-
-/// A bound, not a pause.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn tracer() -> (Arc<MemorySink>, Tracer) {
-    let sink = Arc::new(MemorySink::new());
-    let tracer = Tracer::builder(sink.clone()).build();
-    (sink, tracer)
-}
-
-/// Draws runs as a tree: name, step tag, and error.
-fn tree(runs: &[Run]) -> String {
-    let mut runs: Vec<&Run> = runs.iter().collect();
-    runs.sort_by_key(|run| run.dotted_order.as_str().to_owned());
-    let line = |run: &&Run| {
-        assert!(run.end_time.is_some(), "{} has not ended", run.name);
-        let depth = run.dotted_order.as_str().matches('.').count();
-        let steps = run.tags.iter().filter(|tag| tag.contains(":step:"));
-        let tags: String = steps.map(|tag| format!(" {tag}")).collect();
-        let error = run.error.as_deref();
-        let error = error.map_or_else(String::new, |error| format!(" ✗ {error}"));
-        format!("{}{}{tags}{error}\n", "  ".repeat(depth), run.name)
-    };
-    runs.iter().map(line).collect()
-}
-
-fn finished(outcome: Result<Outcome, GraphError>) -> State {
-    match outcome.expect("an outcome") {
-        Outcome::Finished(state) => state,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Says its node's name in the channel `log`.
-async fn log(_: State, context: NodeContext) -> Result<Value, NodeError> {
-    Ok(json!({"log": [context.node()]}))
-}
 
 #[tokio::test]
 async fn nodes_of_a_superstep_that_wait_for_one_another_finish() {
@@ -132,7 +96,7 @@ async fn reducers_take_updates_by_name_and_then_as_they_were_sent_whoever_is_don
         format!("{}<{}", text(old), text(new)).into()
     };
     let fan = |_: &State| {
-        common::lab::graph::Route::to("a")
+        Route::to("a")
             .and("b")
             .and_send(SendTo::new("worker", json!({"topic": "x"})))
             .and_send(SendTo::new("worker", json!({"topic": "yy"})))
@@ -188,208 +152,6 @@ async fn a_join_waits_for_all_and_runs_once() {
     let triggers = &end.extra.metadata["langgraph_triggers"];
     assert_eq!(*triggers, json!(["branch:to:end", "join:longer+short:end"]));
     assert_eq!(end.extra.metadata["langgraph_step"], 3);
-}
-
-fn team() -> Graph {
-    let search = Graph::builder("search")
-        .channel("log", Reducer::append())
-        .node("look", log)
-        .node("ask", async |_: State, context: NodeContext| {
-            let first = context.interrupt("which docs?")?;
-            let second = context.interrupt("how many?")?;
-            context
-                .tool(
-                    "fetch",
-                    json!({"from": first}),
-                    async |_| Ok(second.clone()),
-                )
-                .await?;
-            Ok(json!({"log": [first, second]}))
-        })
-        .start("look")
-        .edge("look", "ask")
-        .compile()
-        .expect("a graph");
-    Graph::builder("team")
-        .channel("log", Reducer::append())
-        .subgraph("research", &search)
-        .node("sibling", log)
-        .node("after", log)
-        .start("research")
-        .start("sibling")
-        .edge("sibling", "after")
-        .compile()
-        .expect("a graph")
-}
-
-/// As LangGraph 1.2.22 traces the same program.
-#[tokio::test]
-async fn questions_of_a_subgraph_are_answered_one_by_one_and_nothing_finished_runs_again() {
-    let (sink, tracer) = tracer();
-    let team = team();
-    let asked = team
-        .invoke(json!({"log": ["in"]}))
-        .thread("t")
-        .tracer(&tracer);
-    let asked = asked.await.expect("an outcome");
-    assert_eq!(asked.question(), Some(&json!("which docs?")));
-    assert_eq!(asked.state()["log"], json!(["in", "sibling"]));
-    let point: Option<Checkpoint> = team.checkpoint("t").await.expect("kept");
-    assert_eq!(
-        point.map(|point| point.next().join(" ")),
-        Some("research".to_owned())
-    );
-    let next = team
-        .resume("t", "ours")
-        .tracer(&tracer)
-        .await
-        .expect("an outcome");
-    assert_eq!(next.question(), Some(&json!("how many?")));
-    let state = finished(team.resume("t", 2).tracer(&tracer).await);
-    assert_eq!(
-        state["log"],
-        json!(["in", "look", "ours", 2, "sibling", "after"])
-    );
-    let question =
-        r"GraphInterrupt\(\(Interrupt\(value=(.*), id='[0-9a-f]{32}', response_schema=None\),\)\)";
-    let question = regex::Regex::new(question).expect("a pattern");
-    let told = tree(&sink.runs());
-    let told = question.replace_all(&told, "asks $1");
-    assert_eq!(
-        told,
-        "team\n  \
-           research graph:step:1 ✗ asks 'which docs?'\n    \
-             search seq:step:1 ✗ asks 'which docs?'\n      \
-               look graph:step:1\n      \
-               ask graph:step:2 ✗ asks 'which docs?'\n  \
-           sibling graph:step:1\n\
-         team\n  \
-           research graph:step:1 ✗ asks 'how many?'\n    \
-             search seq:step:1 ✗ asks 'how many?'\n      \
-               ask graph:step:2 ✗ asks 'how many?'\n\
-         team\n  \
-           research graph:step:1\n    \
-             search seq:step:1\n      \
-               ask graph:step:2\n        \
-                 fetch seq:step:1\n  \
-           after graph:step:2\n"
-    );
-    let runs = sink.runs();
-    let of = |name: &str, key: &str| -> Vec<Value> {
-        let named = runs.iter().filter(|run| run.name == name);
-        named.map(|run| run.extra.metadata[key].clone()).collect()
-    };
-    let (outer, inner) = (
-        of("research", "langgraph_checkpoint_ns"),
-        of("ask", "langgraph_checkpoint_ns"),
-    );
-    assert!(outer.iter().all(|ns| *ns == outer[0]) && inner.iter().all(|ns| *ns == inner[0]));
-    let ns = outer[0].as_str().expect("a namespace");
-    assert!(
-        inner[0]
-            .as_str()
-            .is_some_and(|inner| inner.starts_with(&format!("{ns}|ask:")))
-    );
-    assert_eq!(of("fetch", "checkpoint_ns"), [ns], "the outermost node's");
-    assert_eq!(of("look", "checkpoint_ns"), [ns]);
-    assert!(
-        runs.iter()
-            .all(|run| run.extra.metadata["thread_id"] == "t")
-    );
-}
-
-#[tokio::test]
-async fn several_questions_of_one_superstep_are_answered_in_order() {
-    let counted = Arc::new(AtomicUsize::new(0));
-    let asks = {
-        let counted = counted.clone();
-        move |_: State, context: NodeContext| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            async move {
-                let said = context.interrupt(context.node())?;
-                Ok(json!({"log": [format!("{}: {said}", context.node())]}))
-            }
-        }
-    };
-    let graph = Graph::builder("two").channel("log", Reducer::append());
-    let graph = graph
-        .node("a", asks.clone())
-        .node("b", asks)
-        .start("a")
-        .start("b");
-    let graph = graph.compile().expect("a graph");
-    let first = graph
-        .invoke(json!({}))
-        .thread("t")
-        .await
-        .expect("an outcome");
-    assert_eq!(first.question(), Some(&json!("a")));
-    let second = graph.resume("t", 1).await.expect("an outcome");
-    assert_eq!(second.question(), Some(&json!("b")));
-    let state = finished(graph.resume("t", 2).await);
-    assert_eq!(state["log"], json!(["a: 1", "b: 2"]));
-    assert_eq!(
-        counted.load(Ordering::Relaxed),
-        4,
-        "each asked and was answered"
-    );
-    let error = graph.resume("t", 3).await.expect_err("nobody asks");
-    assert_eq!(
-        error.to_string(),
-        "no question waits for an answer on thread `t`"
-    );
-}
-
-#[tokio::test]
-async fn a_question_without_a_thread_says_what_is_missing() {
-    let graph = Graph::builder("g").node("ask", async |_: State, context: NodeContext| {
-        context
-            .interrupt("?")
-            .map(|answer| json!({"answer": answer}))
-    });
-    let graph = graph.start("ask").compile().expect("a graph");
-    let error = graph.invoke(json!({})).await.expect_err("no thread");
-    let said = "node `ask` asks a question, so the invocation needs a thread: `.thread(\"…\")`";
-    assert_eq!(error.to_string(), said);
-}
-
-#[tokio::test]
-async fn a_thread_goes_on_where_it_was_left_and_a_checkpoint_travels_as_json() {
-    let (sink, tracer) = tracer();
-    let graph = Graph::builder("chat").channel("log", Reducer::append());
-    let graph = graph
-        .node("answer", log)
-        .start("answer")
-        .compile()
-        .expect("a graph");
-    for word in ["one", "two"] {
-        finished(
-            graph
-                .invoke(json!({"log": [word]}))
-                .thread("t")
-                .tracer(&tracer)
-                .await,
-        );
-    }
-    let point = graph
-        .checkpoint("t")
-        .await
-        .expect("kept")
-        .expect("a checkpoint");
-    assert_eq!(
-        point.state()["log"],
-        json!(["one", "answer", "two", "answer"])
-    );
-    let text = serde_json::to_string(&point).expect("JSON");
-    assert_eq!(
-        serde_json::from_str::<Checkpoint>(&text).expect("a checkpoint"),
-        point
-    );
-    // LangGraph counts the input and the entry between.
-    assert_eq!(
-        tree(&sink.runs()),
-        "chat\n  answer graph:step:1\nchat\n  answer graph:step:4\n"
-    );
 }
 
 #[tokio::test]
@@ -506,41 +268,6 @@ async fn two_graphs_in_one_task_keep_their_own_current_runs() {
 }
 
 #[tokio::test]
-async fn without_tracing_or_out_of_the_sample_a_graph_runs_as_well() {
-    let graph = team();
-    let asked = graph
-        .invoke(json!({"log": []}))
-        .thread("a")
-        .await
-        .expect("an outcome");
-    assert_eq!(asked.question(), Some(&json!("which docs?")));
-    let (sink, recording) = tracer();
-    let off = graph
-        .invoke(json!({"log": []}))
-        .thread("b")
-        .tracer(&recording)
-        .into_future();
-    off.in_scope(&Scope::off()).await.expect("an outcome");
-    assert!(sink.runs().is_empty());
-    let sink = Arc::new(MemorySink::new());
-    let nothing = Tracer::builder(sink.clone());
-    let nothing = nothing.sampler(Sampler::AlwaysOff).build();
-    graph
-        .invoke(json!({"log": []}))
-        .thread("c")
-        .tracer(&nothing)
-        .await
-        .expect("an outcome");
-    let next = graph
-        .resume("c", "ours")
-        .tracer(&nothing)
-        .await
-        .expect("an outcome");
-    assert_eq!(next.question(), Some(&json!("how many?")));
-    assert!(sink.runs().is_empty());
-}
-
-#[tokio::test]
 async fn a_hand_off_goes_where_the_node_says_and_shows_as_langgraphs_command() {
     let (sink, tracer) = tracer();
     let graph = Graph::builder("desk")
@@ -628,152 +355,6 @@ async fn a_router_that_errs_fails_its_node() {
     );
 }
 
-#[tokio::test]
-async fn a_stream_tells_what_happens_while_nodes_run_at_once() {
-    let barrier = Arc::new(Barrier::new(2));
-    let speaks = move |_: State, context: NodeContext| {
-        let barrier = barrier.clone();
-        async move {
-            context.token("before ");
-            barrier.wait().await;
-            context.token("after");
-            Ok(json!({"log": [context.node()]}))
-        }
-    };
-    let graph = Graph::builder("g").channel("log", Reducer::append());
-    let graph = graph
-        .node("a", speaks.clone())
-        .node("b", speaks)
-        .start("a")
-        .start("b");
-    let graph = graph.compile().expect("a graph");
-    let told = graph
-        .invoke(json!({}))
-        .stream()
-        .map(|event| match event.expect("an event") {
-            GraphEvent::StepBegan { step, nodes, .. } => {
-                format!("step {step}: {}", nodes.join(", "))
-            }
-            GraphEvent::Token { node, text, .. } => format!("{node} says {}", text.trim()),
-            GraphEvent::Update { node, update, .. } => format!("{node} gave {update}"),
-            GraphEvent::Finished { state } => format!("finished {}", state["log"]),
-            other => format!("{other:?}"),
-        });
-    let told = tokio::time::timeout(PATIENCE, told.collect::<Vec<_>>())
-        .await
-        .expect("an end");
-    assert_eq!(told[0], "step 1: a, b");
-    assert_eq!(
-        told[1..3],
-        ["a says before", "b says before"],
-        "both have begun"
-    );
-    let mut rest = told[3..7].to_vec();
-    rest.sort();
-    assert_eq!(
-        rest,
-        [
-            "a gave {\"log\":[\"a\"]}",
-            "a says after",
-            "b gave {\"log\":[\"b\"]}",
-            "b says after"
-        ]
-    );
-    assert_eq!(told[7..], ["finished [\"a\",\"b\"]"]);
-}
-
-#[tokio::test]
-async fn the_lessons_model_answers_in_a_node_whole_or_streamed() {
-    let agent = |model: Model| {
-        move |state: State, context: NodeContext| {
-            let model = model.clone();
-            async move {
-                let said = context.ask(&model, state.list("messages")).await?;
-                Ok(json!({"messages": [said]}))
-            }
-        }
-    };
-    let tools = async |state: State, context: NodeContext| {
-        let mut answers = Vec::new();
-        for call in state
-            .list("messages")
-            .last()
-            .and_then(|last| last["tool_calls"].as_array())
-            .into_iter()
-            .flatten()
-        {
-            answers.push(context.tool_call(call, async |_| Ok("in a header")).await?);
-        }
-        Ok(json!({"messages": answers}))
-    };
-    for is_streamed in [false, true] {
-        let llm = ScriptedLlm::builder()
-            .then(Answer::tool_call("search", json!({"query": "parent"})))
-            .then(Answer::text("It is in a header."))
-            .start();
-        let (sink, tracer) = tracer();
-        let graph = Graph::builder("agent")
-            .channel("messages", Reducer::append())
-            .node("agent", agent(Model::scripted(&llm)))
-            .node("tools", tools)
-            .start("agent")
-            .route("agent", "tools_condition", tools_condition, ["tools", END])
-            .edge("tools", "agent")
-            .compile()
-            .expect("a graph");
-        let run = graph
-            .invoke(json!({"messages": [message::human("Where?")]}))
-            .tracer(&tracer);
-        let (mut tokens, mut last) = (String::new(), None);
-        if is_streamed {
-            let mut events = run.stream();
-            while let Some(event) = events.next().await {
-                match event.expect("an event") {
-                    GraphEvent::Token { text, .. } => tokens.push_str(&text),
-                    GraphEvent::Finished { state } => last = Some(state),
-                    _ => {}
-                }
-            }
-            assert_eq!(tokens, "It is in a header.");
-        } else {
-            last = Some(finished(run.await));
-        }
-        let state = last.expect("a state");
-        assert_eq!(state.list("messages")[3]["content"], "It is in a header.");
-        assert_eq!(
-            tree(&sink.runs()),
-            "agent\n  agent graph:step:1\n    ScriptedLlm seq:step:1\n    tools_condition seq:step:3\n  \
-             tools graph:step:2\n    search seq:step:1\n  agent graph:step:3\n    ScriptedLlm seq:step:1\n    \
-             tools_condition seq:step:3\n"
-        );
-        let runs = sink.runs();
-        let calls: Vec<_> = runs
-            .iter()
-            .filter(|run| run.name == "ScriptedLlm")
-            .collect();
-        assert!(
-            calls
-                .iter()
-                .all(|run| run.usage().is_some_and(|usage| usage.input_tokens > 0))
-        );
-        assert_eq!(
-            calls[1]
-                .events
-                .iter()
-                .any(|event| event.name == "new_token"),
-            is_streamed
-        );
-        assert_eq!(
-            calls[1].extra.metadata["ls_model_name"],
-            Model::scripted(&llm).name()
-        );
-        assert_eq!(
-            calls[1].extra.metadata["ls_integration"],
-            "langchain_chat_model"
-        );
-    }
-}
-
 #[test]
 fn a_mistake_in_a_graph_is_said_before_it_runs() {
     let node = |name: &str| Graph::builder("g").node(name, log);
@@ -788,6 +369,8 @@ fn a_mistake_in_a_graph_is_said_before_it_runs() {
         node("a").start("a").edge("a", START).compile(),
         node("a|b").start("a|b").compile(),
         node("a").start("a").join(["a", "d"], END).compile(),
+        node("a").start("a").join([""; 0], "a").compile(),
+        node("a+b").start("a+b").compile(),
     ];
     let said = mistakes.map(|graph| graph.expect_err("a mistake").to_string());
     assert_eq!(
@@ -800,6 +383,8 @@ fn a_mistake_in_a_graph_is_said_before_it_runs() {
             "no edge can go from `a` to `__start__`",
             "`a|b` cannot be the name of a node",
             "the join to `__end__` names `d`, which is no node of this graph",
+            "the join to `a` waits for nobody",
+            "`a+b` cannot be the name of a node",
         ]
     );
 }
@@ -837,4 +422,125 @@ async fn what_a_node_does_in_a_task_of_its_own_is_below_it_and_tags_of_a_run_alo
         run.extra.metadata["checkpoint_ns"] == run.extra.metadata["langgraph_checkpoint_ns"]
     };
     assert_eq!(below.map(ns).collect::<Vec<_>>(), [true; 4]);
+}
+
+#[tokio::test]
+async fn a_join_counts_a_superstep_once_however_often_a_node_ran_in_it() {
+    // The first lap sends two pieces to `read`; in the second, `read` comes later than `browse`.
+    let fan = |state: &State| match state.list("log").len() {
+        1 => Route::to("browse")
+            .and_send(SendTo::new("read", json!({})))
+            .and_send(SendTo::new("read", json!({}))),
+        _ => Route::to("browse").and("slow"),
+    };
+    let again = |state: &State| match state.list("log").len() {
+        5 => "plan",
+        _ => END,
+    };
+    let graph = Graph::builder("laps").channel("log", Reducer::append());
+    let graph = ["plan", "browse", "slow", "read", "answer"]
+        .into_iter()
+        .fold(graph, |graph, node| graph.node(node, log))
+        .start("plan")
+        .route("plan", "fan", fan, ["browse", "slow"])
+        .edge("slow", "read")
+        .join(["browse", "read"], "answer")
+        .route("answer", "again", again, ["plan", END])
+        .compile()
+        .expect("a graph");
+    let state = finished(graph.invoke(json!({})).await);
+    let laps = [
+        "plan", "browse", "read", "read", "answer", "plan", "browse", "slow", "read", "answer",
+    ];
+    assert_eq!(state["log"], json!(laps));
+}
+
+#[tokio::test]
+async fn a_sum_stays_whole_through_a_subgraph_and_one_that_did_not_change_is_no_update() {
+    let sums = |name: &str, update: Value| {
+        let graph = Graph::builder(name).channel("count", Reducer::sum());
+        let graph = graph.node("work", move |_: State, _| {
+            std::future::ready(Ok(update.clone()))
+        });
+        graph.start("work").compile().expect("a graph")
+    };
+    let (sink, tracer) = tracer();
+    let graph = Graph::builder("g")
+        .channel("count", Reducer::sum())
+        .subgraph("adds", &sums("two", json!({"count": 2})))
+        .subgraph("rests", &sums("none", json!({})))
+        .start("adds")
+        .edge("adds", "rests")
+        .compile()
+        .expect("a graph");
+    let state = finished(graph.invoke(json!({})).tracer(&tracer).await);
+    assert_eq!(state["count"], json!(2), "2, and not 2.0");
+    let runs = sink.runs();
+    let gave = |name: &str| {
+        let mut runs = runs.iter();
+        runs.find(|run| run.name == name)
+            .map(|run| json!(run.outputs))
+    };
+    assert_eq!(gave("adds"), Some(json!({"count": 2})));
+    assert_eq!(gave("rests"), Some(json!({})));
+}
+
+#[tokio::test]
+async fn a_reducer_that_panics_is_an_error_of_whoever_wrote_the_channel() {
+    let picky = |_: &Value, new: &Value| {
+        assert!(new != "bad", "no such word");
+        new.clone()
+    };
+    let graph = Graph::builder("g")
+        .channel("word", Reducer::custom(picky))
+        .node("writes", async |_: State, _| Ok(json!({"word": "bad"})))
+        .start("writes")
+        .compile()
+        .expect("a graph");
+    let (sink, tracer) = tracer();
+    for word in ["bad", "good"] {
+        let run = graph.invoke(json!({"word": word})).tracer(&tracer);
+        run.await.expect_err("a panic");
+    }
+    let why = "the reducer of channel `word` panicked: no such word";
+    assert_eq!(
+        tree(&sink.runs()),
+        format!(
+            "g ✗ {why}\ng ✗ node `writes` failed in step 1: {why}\n  writes graph:step:1 ✗ {why}\n"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_graph_that_calls_itself_without_end_is_refused_at_a_depth() {
+    let (own, calls) = (
+        Arc::new(OnceLock::<Graph>::new()),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let calls_itself = {
+        let (own, calls) = (own.clone(), calls.clone());
+        move |_: State, context: NodeContext| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            let own = own.clone();
+            async move {
+                let own = own.get().expect("the graph");
+                context.subgraph(own, json!({})).await?;
+                Ok(())
+            }
+        }
+    };
+    let graph = Graph::builder("g").node("a", calls_itself);
+    let graph = graph.start("a").compile().expect("a graph");
+    assert!(own.set(graph.clone()).is_ok());
+    let (sink, tracer) = tracer();
+    let run = graph.invoke(json!({})).tracer(&tracer);
+    let error = run.await.expect_err("it has no end").to_string();
+    let why = format!(
+        "graph `g` would be {} graphs deep, and {MAX_DEPTH} are the most; does it call itself without end?",
+        MAX_DEPTH + 1
+    );
+    assert!(error.ends_with(&why), "{error}");
+    let ended = tree(&sink.runs()).lines().count();
+    assert_eq!(ended, 2 * (MAX_DEPTH + 1), "a graph and a node each");
+    assert_eq!(calls.load(Ordering::Relaxed), MAX_DEPTH + 1);
 }

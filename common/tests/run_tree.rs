@@ -105,6 +105,21 @@ fn only_the_first_end_counts() {
 }
 
 #[test]
+fn a_tag_of_a_run_alone_is_handed_down_once_it_is_added_as_any_other() {
+    let (sink, tracer) = tracer();
+    let run = tracer.run("above").tag("kept");
+    let run = run.local_tag("alone").local_tag("both").start();
+    run.child("before").start().end();
+    run.add_tag("both");
+    run.add_tag("both");
+    run.child("after").start().end();
+    run.end();
+    let runs = sink.runs();
+    let tags: Vec<_> = runs.iter().map(|run| run.tags.join(" ")).collect();
+    assert_eq!(tags, ["alone kept both", "kept", "kept both"]);
+}
+
+#[test]
 fn switched_off_nothing_is_recorded_and_nothing_crosses() {
     let sink = Arc::new(MemorySink::new());
     let tracer = Tracer::builder(sink.clone()).enabled(false).build();

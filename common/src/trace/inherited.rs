@@ -29,6 +29,19 @@ impl Inherited {
         self.tags.drain(..local.min(self.tags.len()));
     }
 
+    /// Adds a tag that runs below inherit. One that is the run's alone is no longer.
+    pub(super) fn hand_down(&mut self, tag: String) {
+        match self.tags.iter().position(|known| *known == tag) {
+            Some(at) if at < self.local_tags => {
+                self.tags.remove(at);
+                self.local_tags -= 1;
+            }
+            Some(_) => return,
+            None => {}
+        }
+        self.tags.push(tag);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.metadata.is_empty() && self.tags.is_empty() && self.project.is_none()
     }

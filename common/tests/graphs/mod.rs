@@ -1,6 +1,8 @@
 //! Runs of a graph as a text tree: the recorded ones of LangGraph, and ours.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 

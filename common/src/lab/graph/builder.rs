@@ -162,7 +162,8 @@ impl GraphBuilder {
         self
     }
 
-    /// Sets where checkpoints are kept: in memory, as long as the graph lives, by default.
+    /// Sets where checkpoints are kept: in memory, as long as the graph lives, by default. A graph that runs within
+    /// another has its checkpoints there, beside the other's; what was set for it is not used.
     pub fn checkpoints(mut self, checkpoints: Arc<dyn Checkpoints>) -> Self {
         self.checkpoints = checkpoints;
         self
@@ -171,12 +172,13 @@ impl GraphBuilder {
     /// Makes the graph.
     ///
     /// # Errors
-    /// When two nodes have one name, an edge or router names a node that is not there, or none is the entry.
+    /// When two nodes have one name, an edge or router names a node that is not there, a join waits for nobody, or
+    /// no node is the entry.
     pub fn compile(self) -> Result<Graph, CompileError> {
         let order: Vec<String> = self.nodes.iter().map(|(name, _)| name.clone()).collect();
         let mut nodes = BTreeMap::new();
         for (name, work) in self.nodes {
-            if name.is_empty() || name == START || name == END || name.contains(['|', ':']) {
+            if name.is_empty() || name == START || name == END || name.contains(['|', ':', '+']) {
                 return Err(CompileError::Name(name));
             }
             let joins = self.joins.iter().filter(|join| join.to == name);
@@ -230,6 +232,9 @@ impl Plan {
             runs(from, to, &|| format!("the edge from `{from}` to `{to}`"))?;
         }
         for join in &self.joins {
+            if join.from.is_empty() {
+                return Err(CompileError::Join(join.to.clone()));
+            }
             for from in &join.from {
                 runs(from, &join.to, &|| format!("the join to `{}`", join.to))?;
             }

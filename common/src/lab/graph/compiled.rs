@@ -13,13 +13,17 @@ use super::context::NodeContext;
 use super::error::{GraphError, NodeError};
 use super::invocation::{Begin, Invocation};
 use super::route::{Route, Target};
-use super::state::{Reducer, State};
+use super::state::{Reducer, Refused, State};
 use super::update::Update;
 use crate::analysis::{END, GraphEdge, GraphNode, GraphNodeKind, GraphShape, START};
 use crate::model::JsonMap;
 
 /// How many supersteps an invocation takes at most, unless it says another number.
 pub const RECURSION_LIMIT: u64 = 25;
+
+/// How many graphs deep a graph may be within others: one that calls itself without end fails there. Unoptimized, a
+/// level takes some 40 KiB of stack, and a thread of Rust's or tokio's has 2 MiB; nodes need theirs too.
+pub const MAX_DEPTH: usize = 16;
 
 /// A graph that can run: any number of times, also at once. A cheap clone.
 ///
@@ -153,9 +157,17 @@ impl Plan {
                     });
                 }
                 let reduced = reducer.reduce(&state[channel], value);
-                let reduced = reduced.ok_or_else(|| GraphError::Reducer {
-                    channel: channel.clone(),
-                    value: value.clone(),
+                let reduced = reduced.map_err(|refused| {
+                    let channel = channel.clone();
+                    match refused {
+                        Refused::NoNumber => GraphError::Reducer {
+                            channel,
+                            value: value.clone(),
+                        },
+                        Refused::Panicked(message) => {
+                            GraphError::ReducerPanicked { channel, message }
+                        }
+                    }
                 })?;
                 state.set(channel, reduced);
             }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+use super::checkpoint::{Answer, Asker};
 use super::compiled::Graph;
 use super::convention::{CHECKPOINT_NS, INNER};
 use super::error::{NodeError, Why};
@@ -27,7 +28,7 @@ struct Inner {
     step: u64,
     ns: String,
     around: Around,
-    answers: Vec<Value>,
+    answers: Vec<Answer>,
     asked: AtomicUsize,
     subgraphs: AtomicUsize,
 }
@@ -38,7 +39,7 @@ impl NodeContext {
         node: &str,
         step: u64,
         ns: &str,
-        answers: Vec<Value>,
+        answers: Vec<Answer>,
         around: Around,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -80,20 +81,21 @@ impl NodeContext {
     /// # Errors
     /// When there is no answer yet.
     pub fn interrupt(&self, question: impl Into<Value>) -> Result<Value, NodeError> {
-        match self.answer(0) {
-            Some(answer) => {
-                self.skip_answers(1);
-                Ok(answer)
-            }
-            None => Err(NodeError(Why::Asks(question.into()))),
-        }
+        let nth = self.0.asked.fetch_add(1, Ordering::Relaxed);
+        let asks = || Why::Asks {
+            question: question.into(),
+            by: Asker::Node,
+        };
+        self.answer(Asker::Node, nth)
+            .ok_or_else(|| NodeError(asks()))
     }
 
     /// Runs a graph below this node, with an input of its own: for a graph whose channels are others, or that is
-    /// asked as a tool is. A question of its is this node's.
+    /// asked as a tool is. A question of its is this node's. When the node runs again, the graph goes on where it was
+    /// left, so the node must begin its graphs in the same order each time.
     ///
     /// # Errors
-    /// When the graph fails, or asks.
+    /// When the graph fails, or asks; when it would be more than [`MAX_DEPTH`](super::MAX_DEPTH) graphs deep.
     pub async fn subgraph(
         &self,
         graph: &Graph,
@@ -136,12 +138,12 @@ impl NodeContext {
         &self.0.ns
     }
 
-    /// Returns the namespace of the next graph that runs in this node.
-    pub(super) fn namespace_of_subgraph(&self) -> String {
+    /// Returns which one the next graph is that runs in this node, and its namespace.
+    pub(super) fn next_subgraph(&self) -> (usize, String) {
         let ns = &self.0.ns;
         match self.0.subgraphs.fetch_add(1, Ordering::Relaxed) {
-            0 => ns.clone(),
-            nth => format!("{ns}|{nth}"),
+            0 => (0, ns.clone()),
+            nth => (nth, format!("{ns}|{nth}")),
         }
     }
 
@@ -149,14 +151,10 @@ impl NodeContext {
         &self.0.around
     }
 
-    /// Returns an answer that nobody in this node has had: the next one, or so many later.
-    pub(super) fn answer(&self, later: usize) -> Option<Value> {
-        let next = self.0.asked.load(Ordering::Relaxed) + later;
-        self.0.answers.get(next).cloned()
-    }
-
-    pub(super) fn skip_answers(&self, count: usize) {
-        self.0.asked.fetch_add(count, Ordering::Relaxed);
+    /// Returns what somebody in this node was answered, from 0.
+    pub(super) fn answer(&self, to: Asker, nth: usize) -> Option<Value> {
+        let mut answers = self.0.answers.iter().filter(|answer| answer.to == to);
+        answers.nth(nth).map(|answer| answer.value.clone())
     }
 }
 

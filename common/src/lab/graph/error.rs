@@ -1,10 +1,11 @@
 //! Why a graph cannot be built, or does not come to its end.
 
+use std::any::Any;
 use std::fmt;
 
 use serde_json::Value;
 
-use super::checkpoint::CheckpointError;
+use super::checkpoint::{Asker, CheckpointError};
 
 /// What is wrong with a graph, said before it runs. Its `Debug` is its `Display`, so that `expect` reads well.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +13,7 @@ pub enum CompileError {
     /// Two nodes have one name: rename one of them.
     #[error("there are two nodes `{0}`")]
     Duplicate(String),
-    /// `__start__` and `__end__` are taken, and `|` and `:` stand between names: choose another name.
+    /// `__start__` and `__end__` are taken, and `|`, `:` and `+` stand between names: choose another name.
     #[error("`{0}` cannot be the name of a node")]
     Name(String),
     /// Add a node of that name, or correct the name.
@@ -26,6 +27,9 @@ pub enum CompileError {
     /// Add an edge from [`START`](super::START), as [`GraphBuilder::start`](super::GraphBuilder::start) does.
     #[error("the graph has no entry: no edge leaves `__start__`")]
     NoEntry,
+    /// A join of no nodes would never run: name those that it waits for.
+    #[error("the join to `{0}` waits for nobody")]
+    Join(String),
     /// An edge into `__start__` or out of `__end__`: turn it around.
     #[error("no edge can go from `{from}` to `{to}`")]
     Edge {
@@ -82,9 +86,21 @@ pub enum GraphError {
         /// What it was to take.
         value: Value,
     },
+    /// The channel's own reducer panicked.
+    #[error("the reducer of channel `{channel}` panicked: {message}")]
+    ReducerPanicked {
+        /// Which channel.
+        channel: String,
+        /// What the panic said.
+        message: String,
+    },
     /// A node asks a human, and nobody could answer: name a thread with
-    /// [`Invocation::thread`](super::Invocation::thread).
-    #[error("node `{0}` asks a question, so the invocation needs a thread: `.thread(\"…\")`")]
+    /// [`Invocation::thread`](super::Invocation::thread). A graph that a node invokes has no thread either; one that it
+    /// runs with [`NodeContext::subgraph`](super::NodeContext::subgraph) has the node's.
+    #[error(
+        "node `{0}` asks a question, so the invocation needs a thread: `.thread(\"…\")`; \
+         within a node use `context.subgraph`"
+    )]
     NoThread(String),
     /// Nothing waits on that thread: invoke the graph on it first.
     #[error("no question waits for an answer on thread `{0}`")]
@@ -102,13 +118,17 @@ impl fmt::Debug for GraphError {
 
 /// Why a node did not give back an update.
 ///
-/// Every error becomes one with `?`; a text, with [`NodeError::new`].
+/// A [`std::error::Error`] becomes one with `?`; a text, and what is no such error, as `anyhow::Error` and
+/// `Box<dyn Error>` are not, with `.map_err(NodeError::new)`.
 pub struct NodeError(pub(super) Why);
 
 pub(super) enum Why {
     Failed(String),
     /// It asks a human.
-    Asks(Value),
+    Asks {
+        question: Value,
+        by: Asker,
+    },
     /// The graph's own trouble, such as with a checkpoint.
     Graph(GraphError),
 }
@@ -130,7 +150,7 @@ impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Why::Failed(message) => f.write_str(message),
-            Why::Asks(question) => write!(f, "asks: {question}"),
+            Why::Asks { question, .. } => write!(f, "asks: {question}"),
             Why::Graph(error) => write!(f, "{error}"),
         }
     }
@@ -140,4 +160,11 @@ impl fmt::Debug for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Returns what a panic said.
+pub(super) fn said_by(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "no text".to_owned())
 }

@@ -71,7 +71,7 @@ pub(super) type Events = UnboundedSender<GraphEvent>;
 #[must_use = "a graph runs while its stream is polled"]
 pub struct GraphEvents {
     told: UnboundedReceiver<GraphEvent>,
-    // None when it has come to its end.
+    // None when it has come to its end, or panicked.
     run: Option<BoxFuture<'static, Result<Outcome, GraphError>>>,
     last: Option<Result<GraphEvent, GraphError>>,
 }
@@ -93,24 +93,31 @@ impl Stream for GraphEvents {
     type Item = Result<GraphEvent, GraphError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
+        // Taken while it is polled: one that panics does not come back, and is not polled again.
+        if let Some(mut run) = self.run.take() {
             if let Poll::Ready(Some(event)) = self.told.poll_recv(cx) {
+                self.run = Some(run);
                 return Poll::Ready(Some(Ok(event)));
             }
-            let Some(run) = &mut self.run else {
-                return Poll::Ready(self.last.take());
-            };
             match run.as_mut().poll(cx) {
-                Poll::Ready(ended) => {
-                    self.run = None;
-                    self.last = Some(ended.map(GraphEvent::from));
-                }
-                // What it told while it was polled is waiting by now, and the channel wakes nobody who has
-                // not asked since.
+                Poll::Ready(ended) => self.last = Some(ended.map(GraphEvent::from)),
                 Poll::Pending => {
-                    return self.told.poll_recv(cx).map(|event| event.map(Ok));
+                    self.run = Some(run);
+                    // What it told while it was polled is waiting by now, and the channel wakes nobody who has
+                    // not asked since.
+                    return match self.told.poll_recv(cx) {
+                        Poll::Ready(Some(event)) => Poll::Ready(Some(Ok(event))),
+                        _ => Poll::Pending,
+                    };
                 }
             }
+        }
+        // A task that a node has started may tell on; nothing comes after the last event. What was told before is
+        // not polled for: after so many items tokio lets a poll of a channel wait, though more are there.
+        self.told.close();
+        match self.told.try_recv() {
+            Ok(event) => Poll::Ready(Some(Ok(event))),
+            Err(_) => Poll::Ready(self.last.take()),
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Invocation {
 pub(super) enum Begin {
     Input(State),
     Answer(Value),
+    /// What was broken off goes on, in a subgraph.
+    Again,
 }
 
 /// What came of an invocation.
@@ -186,6 +188,7 @@ impl Invocation {
             Begin::Answer(answer) => run.inputs(json!({"input": {
                 "graph": null, "update": null, "resume": answer, "goto": [],
             }})),
+            Begin::Again => run,
         }
     }
 }

@@ -43,7 +43,7 @@ mod update;
 pub use builder::GraphBuilder;
 pub use calls::{ModelCall, ModelReply};
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, MemoryCheckpoints};
-pub use compiled::{Graph, RECURSION_LIMIT};
+pub use compiled::{Graph, MAX_DEPTH, RECURSION_LIMIT};
 pub use context::NodeContext;
 pub use error::{CompileError, GraphError, NodeError};
 pub use event::{GraphEvent, GraphEvents};

@@ -117,10 +117,14 @@ fn of_langchain(message: &Value) -> ChatMessage {
         Some("ai") => {
             let calls = message["tool_calls"].as_array().into_iter().flatten();
             let calls: Vec<_> = calls.map(tool_call).collect();
-            match calls.is_empty() {
-                true => ChatMessage::assistant(text),
-                false => ChatMessage::assistant(MessageContent::from_tool_calls(calls)),
+            if calls.is_empty() {
+                return ChatMessage::assistant(text);
             }
+            let mut said = MessageContent::from_tool_calls(calls);
+            if !text.is_empty() {
+                said.prepend(text);
+            }
+            ChatMessage::assistant(said)
         }
         Some("tool") => {
             let id = message["tool_call_id"].as_str().unwrap_or_default();

@@ -55,6 +55,16 @@ impl Around {
         let saved = self.checkpoints.save(thread, &self.ns, checkpoint.clone());
         Ok(saved.await?)
     }
+
+    /// Drops what is kept of subgraphs, unless this is one: they may go on as long as the graph around is not done.
+    async fn forget_subgraphs(&self) -> Result<(), GraphError> {
+        match &self.thread {
+            Some(thread) if self.ns.is_empty() => {
+                Ok(self.checkpoints.forget(thread, &self.ns).await?)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Runs a graph whose run has started. Boxed, as a graph runs within another, or within itself.
@@ -74,6 +84,7 @@ async fn steps(
     begin: Begin,
 ) -> Result<Outcome, GraphError> {
     let kept = around.load().await?;
+    let nothing = || GraphError::NothingToResume(around.thread.clone().unwrap_or_default());
     let mut point = match begin {
         Begin::Input(input) => {
             // As LangGraph counts: taking the input and entering are steps too, of which the first ones do not show.
@@ -96,19 +107,20 @@ async fn steps(
                 &around,
                 vec![(START.to_owned(), targets)],
             );
+            // Perhaps nothing runs, or what does fails: the input stays.
+            around.save(&point).await?;
+            around.forget_subgraphs().await?;
             point
         }
         Begin::Answer(answer) => {
-            let thread = around.thread.clone().unwrap_or_default();
-            let mut point = kept.ok_or_else(|| GraphError::NothingToResume(thread.clone()))?;
-            let mut tasks = point.tasks.iter_mut();
-            let asks = tasks.find(|task| task.question().is_some());
-            let asks = asks.ok_or(GraphError::NothingToResume(thread))?;
-            asks.answers.push(answer);
-            asks.progress = Progress::Due;
+            let mut point = kept.ok_or_else(nothing)?;
+            if !point.tasks.iter_mut().any(|task| task.take(&answer)) {
+                return Err(nothing());
+            }
             point.answered += 1;
             point
         }
+        Begin::Again => kept.ok_or_else(nothing)?,
     };
     for _ in 0..around.limit {
         if point.tasks.is_empty() {
@@ -123,6 +135,7 @@ async fn steps(
         around.save(&point).await?;
     }
     if point.tasks.is_empty() {
+        around.forget_subgraphs().await?;
         return Ok(Outcome::Finished(point.state));
     }
     Err(GraphError::RecursionLimit(around.limit))
@@ -132,7 +145,7 @@ fn updates(point: &Checkpoint) -> Vec<(&str, &Value)> {
     let tasks = point.tasks.iter();
     let done = tasks.filter_map(|task| match &task.progress {
         Progress::Done { values, .. } => Some((task.node.as_str(), values)),
-        Progress::Due | Progress::Asks(_) => None,
+        Progress::Due | Progress::Asks { .. } => None,
     });
     done.collect()
 }
@@ -158,7 +171,7 @@ fn advance(graph: &Graph, around: &Around, point: &mut Checkpoint) -> Result<(),
     let said = std::mem::take(&mut point.tasks).into_iter();
     let said = said.map(|task| match task.progress {
         Progress::Done { next, .. } => (task.node, next),
-        Progress::Due | Progress::Asks(_) => (task.node, Vec::new()),
+        Progress::Due | Progress::Asks { .. } => (task.node, Vec::new()),
     });
     let said = said.collect();
     plan_next(graph, point, around, said);
@@ -174,17 +187,20 @@ fn plan_next(
     said: Vec<(String, Vec<Target>)>,
 ) {
     let (mut pulled, mut sent) = (BTreeSet::new(), Vec::new());
-    for (node, targets) in said {
-        for (index, join) in graph.plan.joins.iter().enumerate() {
-            if join.from.contains(&node) {
-                let come = point.joins.entry(index).or_default();
-                come.insert(node.clone());
-                if *come == join.from {
-                    point.joins.remove(&index);
-                    pulled.insert(join.to.clone());
-                }
+    for (index, join) in graph.plan.joins.iter().enumerate() {
+        // All of the superstep have come before it is looked who is missing: a node that ran twice came once.
+        let come = said.iter().map(|(node, _)| node);
+        let mut come = come.filter(|node| join.from.contains(*node)).peekable();
+        if come.peek().is_some() {
+            let known = point.joins.entry(index).or_default();
+            known.extend(come.cloned());
+            if *known == join.from {
+                point.joins.remove(&index);
+                pulled.insert(join.to.clone());
             }
         }
+    }
+    for (_, targets) in said {
         for target in targets {
             match target {
                 Target::Node(name) => {
@@ -229,7 +245,7 @@ pub(super) fn failed(node: &str, step: u64, error: NodeError) -> GraphError {
             message,
         },
         // Questions are no failures; nobody comes here with one.
-        Why::Asks(_) => GraphError::NoThread(node.to_owned()),
+        Why::Asks { .. } => GraphError::NoThread(node.to_owned()),
     }
 }
 

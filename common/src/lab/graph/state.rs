@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::ops::Index;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::error::said_by;
 use crate::model::JsonMap;
 
 static NULL: Value = Value::Null;
@@ -100,6 +102,12 @@ enum Kind {
     Custom(Arc<Fold>),
 }
 
+/// Why a reducer does not take an update.
+pub(super) enum Refused {
+    NoNumber,
+    Panicked(String),
+}
+
 impl Reducer {
     /// The new value replaces the old one. Two nodes of one superstep cannot both write such a channel. The
     /// default, also of channels that nobody declared.
@@ -117,7 +125,7 @@ impl Reducer {
         Self(Kind::Sum)
     }
 
-    /// Whatever the function makes of the old value, null at first, and the new one.
+    /// Whatever the function makes of the old value, null at first, and the new one. If it panics, the graph fails.
     pub fn custom(fold: impl Fn(&Value, &Value) -> Value + Send + Sync + 'static) -> Self {
         Self(Kind::Custom(Arc::new(fold)))
     }
@@ -126,28 +134,37 @@ impl Reducer {
         matches!(self.0, Kind::Overwrite)
     }
 
-    /// Returns what the channel has then; none if the update is nothing that can be added.
-    pub(super) fn reduce(&self, old: &Value, new: &Value) -> Option<Value> {
+    /// Returns what the channel has then.
+    pub(super) fn reduce(&self, old: &Value, new: &Value) -> Result<Value, Refused> {
         match &self.0 {
-            Kind::Overwrite => Some(new.clone()),
-            Kind::Append => Some(append(old, new)),
-            Kind::Sum => sum(old, new),
-            Kind::Custom(fold) => Some(fold(old, new)),
+            Kind::Overwrite => Ok(new.clone()),
+            Kind::Append => Ok(append(old, new)),
+            Kind::Sum => sum(old, new).ok_or(Refused::NoNumber),
+            Kind::Custom(fold) => catch_unwind(AssertUnwindSafe(|| fold(old, new)))
+                .map_err(|panic| Refused::Panicked(said_by(&*panic))),
         }
     }
 
     /// Returns the update that leads from one value to another, where the value itself would count twice.
     pub(super) fn difference(&self, before: &Value, after: &Value) -> Option<Value> {
+        if before == after {
+            return None;
+        }
         match (&self.0, before, after) {
             (Kind::Append, Value::Array(old), Value::Array(new)) if new.starts_with(old) => {
-                let added = &new[old.len()..];
-                (!added.is_empty()).then(|| added.to_vec().into())
+                Some(new[old.len()..].to_vec().into())
             }
-            (Kind::Sum, _, _) => match (before.as_i64(), after.as_i64()) {
-                (Some(old), Some(new)) => new.checked_sub(old).map(Value::from),
-                _ => Some((after.as_f64()? - before.as_f64().unwrap_or(0.0)).into()),
-            },
-            _ => (before != after).then(|| after.clone()),
+            (Kind::Sum, _, _) => {
+                // No sum yet is a whole 0.
+                let zero = Value::from(0);
+                let old = if before.is_number() { before } else { &zero };
+                let whole = old.as_i64().zip(after.as_i64());
+                match whole.and_then(|(old, new)| new.checked_sub(old)) {
+                    Some(added) => Some(added.into()),
+                    None => Some((after.as_f64()? - old.as_f64()?).into()),
+                }
+            }
+            _ => Some(after.clone()),
         }
     }
 }

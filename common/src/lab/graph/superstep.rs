@@ -13,7 +13,7 @@ use super::context::NodeContext;
 use super::convention::{
     CHECKPOINT_NS, FIRST_ROUTER, HIDDEN, interrupt, namespace, of_node, task_id,
 };
-use super::error::{GraphError, NodeError, Why};
+use super::error::{GraphError, NodeError, Why, said_by};
 use super::event::GraphEvent;
 use super::route::Target;
 use super::run::{Around, fail, failed};
@@ -62,7 +62,7 @@ pub(super) async fn superstep(
             index,
             match done {
                 Ok(Done { values, next, .. }) => Progress::Done { values, next },
-                Err(NodeError(Why::Asks(question))) => Progress::Asks(question),
+                Err(NodeError(Why::Asks { question, by })) => Progress::Asks { question, by },
                 Err(error) => return Err(failed(&point.tasks[index].node, step, error)),
             },
         ));
@@ -152,7 +152,7 @@ async fn node(
 /// Ends the run of a node, or of what it does, with what went wrong.
 pub(super) fn end_with(run: &RunTree, error: &NodeError, ns: &str) {
     match &error.0 {
-        Why::Asks(question) => fail(run, interrupt(question, ns)),
+        Why::Asks { question, .. } => fail(run, interrupt(question, ns)),
         _ => fail(run, error),
     }
 }
@@ -230,10 +230,6 @@ pub(super) fn enter(
     next
 }
 
-/// Returns what a panic said.
 fn panicked(panic: &(dyn Any + Send)) -> NodeError {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    let text = text.unwrap_or_else(|| "no text".to_owned());
-    NodeError::new(format!("Panicked: {text}"))
+    NodeError::new(format!("Panicked: {}", said_by(panic)))
 }

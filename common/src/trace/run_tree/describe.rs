@@ -17,15 +17,11 @@ impl RunTree {
         });
     }
 
-    /// Adds a tag. Runs started below from now on inherit it.
+    /// Adds a tag. Runs started below from now on inherit it, also one that was the run's alone.
     pub fn add_tag(&self, tag: impl Into<String>) {
         let Some(inner) = self.open() else { return };
         let tag = tag.into();
-        inner.change_inherited(|inherited| {
-            if !inherited.tags.contains(&tag) {
-                inherited.tags.push(tag);
-            }
-        });
+        inner.change_inherited(|inherited| inherited.hand_down(tag));
     }
 
     /// Records that something happened, in words.
