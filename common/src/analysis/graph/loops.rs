@@ -16,7 +16,7 @@ use maud::{PreEscaped, html};
 use super::name;
 use super::visits::Visits;
 use super::walked::{folded, repeats, together};
-use crate::analysis::label::{count, duration, short_id};
+use crate::analysis::label::{count, duration, short_id, thousands};
 use crate::analysis::{Table, rich_output};
 use crate::model::{TraceId, TraceTree};
 
@@ -288,17 +288,4 @@ fn sizes(tree: &TraceTree, supersteps: &HashMap<TraceId, usize>) -> Vec<TraceSiz
         .collect();
     sizes.sort_by_key(|trace| std::cmp::Reverse(trace.runs));
     sizes
-}
-
-/// Writes a number with commas between its thousands.
-pub(in crate::analysis) fn thousands(number: impl fmt::Display) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
