@@ -15,8 +15,8 @@ use maud::{PreEscaped, html};
 
 use super::name;
 use super::visits::Visits;
-use super::walked::{folded, repeats, together};
-use crate::analysis::label::{count, duration, short_id, thousands};
+use super::walked::{MAX_PIECE, folded, repeats, together};
+use crate::analysis::label::{count, duration, fit, short_id, thousands};
 use crate::analysis::{Table, rich_output};
 use crate::model::{TraceId, TraceTree};
 
@@ -185,7 +185,8 @@ impl Loops {
     fn sentences(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (graph, course) in self.courses.iter().take(MAX_LINES) {
-            let shown = course.iter().take(MAX_COURSE).cloned();
+            let shown = course.iter().take(MAX_COURSE);
+            let shown = shown.map(|piece| fit(piece, MAX_PIECE));
             let mut way = shown.collect::<Vec<_>>().join(" → ");
             if course.len() > MAX_COURSE {
                 way.push_str(&format!(" → … {} more", course.len() - MAX_COURSE));

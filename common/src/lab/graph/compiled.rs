@@ -270,7 +270,11 @@ impl Graph {
                 });
             }
         }
-        GraphShape { nodes, edges }
+        GraphShape {
+            nodes,
+            edges,
+            edges_left_out: 0,
+        }
     }
 }
 

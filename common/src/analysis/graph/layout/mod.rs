@@ -127,7 +127,7 @@ impl<'a> Layout<'a> {
                 wires.push((edge, from, to, backward[edge]));
             }
         }
-        let edges_left_out = shape.edges.len() - wires.len();
+        let edges_left_out = shape.edges.len() - wires.len() + shape.edges_left_out;
 
         // An edge over several layers has a place in each that it passes.
         let mut links: Vec<Vec<(usize, usize)>> = vec![Vec::new(); MAX_LAYERS];
