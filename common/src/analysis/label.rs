@@ -186,6 +186,31 @@ pub(super) fn trimmed(value: f64, digits: usize) -> String {
     }
 }
 
+/// Writes a number with commas between its thousands.
+pub(crate) fn thousands(number: impl std::fmt::Display) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Writes dollars, with as many digits as a single call of a model needs.
+pub(crate) fn dollars(amount: f64) -> String {
+    let exact = trimmed(amount, 6);
+    let digits = exact.split_once('.').map_or(0, |(_, digits)| digits.len());
+    match digits {
+        0 if exact == "0" && amount > 0.0 => "< $0.000001".to_owned(),
+        0 | 1 if amount.abs() < 1e15 => format!("${amount:.2}"),
+        0 | 1 => format!("${amount:e}"),
+        _ => format!("${exact}"),
+    }
+}
+
 /// Returns a count with its noun: `1 run`, `2 runs`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     match number {
@@ -239,5 +264,23 @@ mod tests {
         }
         assert!(!duration(TimeDelta::MAX).is_empty());
         assert!(!duration(TimeDelta::MIN).is_empty());
+    }
+
+    #[test]
+    fn numbers_read_in_groups_and_money_has_the_digits_that_it_needs() {
+        let told = [0_u64, 999, 1_000, 1_234_567].map(thousands);
+        assert_eq!(told, ["0", "999", "1,000", "1,234,567"]);
+        for (amount, words) in [
+            (0.0, "$0.00"),
+            (0.0123, "$0.0123"),
+            (0.000_001_5, "$0.000002"),
+            (3e-9, "< $0.000001"),
+            (1.5, "$1.50"),
+            (1_234.0, "$1234.00"),
+            (1e300, "$1e300"),
+            (f64::NAN, "$NaN"),
+        ] {
+            assert_eq!(dollars(amount), words);
+        }
     }
 }

@@ -67,7 +67,7 @@ pub(crate) use palette::of_type;
 /// What the pages of the stand-in are made of as well.
 #[cfg(feature = "langsmith_mock")]
 pub(crate) use {
-    label::{count, duration, first_line, fit, is_unfit, or_else, short_id},
+    label::{count, dollars, duration, first_line, fit, is_unfit, or_else, short_id, thousands},
     rows::{Row, finding, rows},
     time_axis::TimeAxis,
 };

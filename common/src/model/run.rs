@@ -108,6 +108,10 @@ impl Run {
     }
 
     /// Tells how the work stands.
+    ///
+    /// A run that waits for a human is `Interrupted` if its metadata says so (`ls_is_error_interrupt`).
+    /// LangGraph's tracer does not: it writes `GraphInterrupt(…)` as the error of the node that asks, and this
+    /// is an `Error` here, as in LangSmith.
     pub fn status(&self) -> RunStatus {
         let interrupted = || {
             self.extra

@@ -86,9 +86,9 @@ pub(super) fn drawn(shape: &GraphShape, tree: &TraceTree) -> Figure {
     alt.push(String::new());
     alt.push(text_tree(tree).at_most(shown.len()).to_string());
     let size = (WIDTH, height + 36.0);
-    let subtitle = match overlay.graph.is_empty() {
-        true => inventory(&rows),
-        false => format!("{} · {}", overlay.graph, inventory(&rows)),
+    let subtitle = match overlay.graph_name() {
+        None => inventory(&rows),
+        Some(graph) => format!("{graph} · {}", inventory(&rows)),
     };
     Figure::new(&overlay.finding(shape), &alt.join("\n"), size, body).subtitle(&subtitle)
 }
@@ -104,12 +104,10 @@ struct Runs<'a> {
 
 impl<'a> Runs<'a> {
     fn new(visits: &'a Visits<'a>, overlay: &Overlay, shown: &[Row<'_>], divide: f64) -> Self {
-        let graph = visits.graphs().into_iter().map(|(graph, _)| graph);
-        let graph = graph
-            .into_iter()
-            .find(|graph| super::name(graph) == overlay.graph);
+        let graph = overlay.graph.as_deref();
+        let outermost = graph.map(|graph| visits.outermost_in(graph));
         let mark = |row: &Row<'_>| {
-            let visit = visits.around_in(row.at, graph?)?;
+            let visit = visits.around_in(row.at, outermost.as_ref()?)?;
             let own = (visit.at == row.at).then_some(visit.step);
             Some((row.at, (overlay.number(visit.node)?, own)))
         };

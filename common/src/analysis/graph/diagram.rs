@@ -171,13 +171,10 @@ impl GraphDiagram {
             .filter(|edge| edge.conditional)
             .count();
         let nodes = count(names(&self.shape).len(), "node");
-        let edges = count(self.shape.edges.len(), "edge");
-        let graph = self.overlay.as_ref().map(|overlay| overlay.graph.as_str());
-        let mut parts: Vec<String> = graph
-            .filter(|graph| !graph.is_empty())
-            .map(str::to_owned)
-            .into_iter()
-            .collect();
+        let edges = self.shape.edges.len() + self.shape.edges_left_out;
+        let edges = count(edges, "edge");
+        let graph = self.overlay.as_ref().and_then(Overlay::graph_name);
+        let mut parts: Vec<String> = graph.into_iter().collect();
         parts.extend([nodes, edges]);
         if chosen > 0 {
             parts.push(format!("{chosen} of them chosen"));

@@ -9,10 +9,9 @@
 use maud::{Markup, html};
 
 use super::layout::{Layout, Room, Spot, Wire};
-use super::loops::thousands;
 use super::overlay::Overlay;
 use super::shape::{END, GraphEdge, GraphNodeKind, GraphShape, START};
-use crate::analysis::label::trimmed;
+use crate::analysis::label::{thousands, trimmed};
 use crate::analysis::palette::{self, BLUE, HAIRLINE, INK, LINE, MUTED, PAPER};
 use crate::analysis::svg::{Anchor, NAME, NOTE, SMALL, Type, line, n, rect, text};
 

@@ -15,8 +15,8 @@ use maud::{PreEscaped, html};
 
 use super::name;
 use super::visits::Visits;
-use super::walked::{folded, repeats, together};
-use crate::analysis::label::{count, duration, short_id};
+use super::walked::{MAX_PIECE, folded, repeats, together};
+use crate::analysis::label::{count, duration, fit, short_id, thousands};
 use crate::analysis::{Table, rich_output};
 use crate::model::{TraceId, TraceTree};
 
@@ -185,7 +185,8 @@ impl Loops {
     fn sentences(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (graph, course) in self.courses.iter().take(MAX_LINES) {
-            let shown = course.iter().take(MAX_COURSE).cloned();
+            let shown = course.iter().take(MAX_COURSE);
+            let shown = shown.map(|piece| fit(piece, MAX_PIECE));
             let mut way = shown.collect::<Vec<_>>().join(" → ");
             if course.len() > MAX_COURSE {
                 way.push_str(&format!(" → … {} more", course.len() - MAX_COURSE));
@@ -288,17 +289,4 @@ fn sizes(tree: &TraceTree, supersteps: &HashMap<TraceId, usize>) -> Vec<TraceSiz
         .collect();
     sizes.sort_by_key(|trace| std::cmp::Reverse(trace.runs));
     sizes
-}
-
-/// Writes a number with commas between its thousands.
-pub(in crate::analysis) fn thousands(number: impl fmt::Display) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 use super::shape::{END, GraphNodeKind, GraphShape, START};
 use super::{name, names};
+use crate::analysis::label::count;
 
 /// Words that mean something to Mermaid where a node's id would stand.
 const RESERVED: [&str; 12] = [
@@ -65,6 +66,10 @@ pub(super) fn written(shape: &GraphShape) -> String {
             (true, Some(label)) => format!("-. {label} .->"),
         };
         out.push_str(&format!("    {from} {arrow} {to}\n"));
+    }
+    if shape.edges_left_out > 0 {
+        let more = count(shape.edges_left_out, "more edge");
+        out.push_str(&format!("    %% … {more}\n"));
     }
     out
 }

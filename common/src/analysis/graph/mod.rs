@@ -25,7 +25,6 @@ use std::collections::HashSet;
 use super::label::{fit, or_else};
 
 pub use diagram::GraphDiagram;
-pub(super) use loops::thousands;
 pub use loops::{Cycle, Loops, NodeVisits, RUNS_PER_TRACE, TraceSize};
 pub use shape::{END, GraphEdge, GraphNode, GraphNodeKind, GraphShape, START};
 pub(super) use walked::together;

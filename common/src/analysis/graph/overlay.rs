@@ -10,9 +10,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::shape::{END, GraphEdge, GraphShape, START};
 use super::visits::Visits;
-use super::walked::{folded, walked};
+use super::walked::{MAX_PIECE, folded, walked};
 use super::{name, names};
-use crate::analysis::label::count;
+use crate::analysis::label::{count, fit};
 use crate::analysis::spend::Calls;
 
 /// Most pieces of a way, and most nodes, in words.
@@ -21,8 +21,8 @@ const MAX_WORDS: usize = 40;
 /// What a trace did in a graph.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Overlay {
-    /// The graph that was walked.
-    pub(super) graph: String,
+    /// The graph that was walked, by its whole name; none if no node of the shape ran.
+    pub(super) graph: Option<String>,
     /// Numbers of the nodes from 1, in their order; begin and end have none.
     numbers: HashMap<String, usize>,
     visits: HashMap<String, usize>,
@@ -32,6 +32,8 @@ pub(super) struct Overlay {
     courses: Vec<Vec<String>>,
     /// Ways that the graph does not have.
     strays: Vec<(String, String)>,
+    /// How often edges were taken that had no room.
+    left_out: usize,
 }
 
 impl Overlay {
@@ -58,7 +60,7 @@ impl Overlay {
         let Some((_, _, graph, calls)) = best.filter(|(same, ..)| *same > 0) else {
             return overlay;
         };
-        overlay.graph = name(graph);
+        overlay.graph = Some(graph.to_owned());
         for call in calls {
             overlay.courses.push(folded(&visits.course(call)));
         }
@@ -67,8 +69,9 @@ impl Overlay {
                 *overlay.visits.entry(visit.node.to_owned()).or_default() += 1;
             }
         }
+        let outermost = visits.outermost_in(graph);
         for call in Calls::of(visits.tree).counted {
-            if let Some(visit) = visits.around_in(call.at, graph) {
+            if let Some(visit) = visits.around_in(call.at, &outermost) {
                 let tokens = overlay.tokens.entry(visit.node.to_owned()).or_default();
                 *tokens = tokens.saturating_add(call.spend.total_tokens);
             }
@@ -78,7 +81,9 @@ impl Overlay {
             .iter()
             .map(|edge| (&*edge.from, &*edge.to))
             .collect();
-        for taken in walked(visits, graph, |from, to| edges.contains(&(from, to))) {
+        let walked = walked(visits, graph, |from, to| edges.contains(&(from, to)));
+        overlay.left_out = walked.left_out;
+        for taken in walked.edges {
             let way = (taken.from, taken.to);
             if !edges.contains(&(&*way.0, &*way.1)) {
                 overlay.strays.push(way.clone());
@@ -86,6 +91,11 @@ impl Overlay {
             *overlay.times.entry(way).or_default() += taken.times;
         }
         overlay
+    }
+
+    /// Returns the name of the graph as texts have it; none if no node of the shape ran.
+    pub(super) fn graph_name(&self) -> Option<String> {
+        self.graph.as_deref().map(name)
     }
 
     pub(super) fn number(&self, node: &str) -> Option<usize> {
@@ -127,11 +137,7 @@ impl Overlay {
         let mut said: Vec<String> = Vec::new();
         for (at, (node, visits)) in met.iter().take(3).enumerate() {
             let ran = if at == 0 { " ran" } else { "" };
-            said.push(format!(
-                "{}{ran} {}",
-                crate::analysis::label::fit(node, 24),
-                times(*visits)
-            ));
+            said.push(format!("{}{ran} {}", fit(node, 24), times(*visits)));
         }
         if met.len() > 3 {
             said.push(count(met.len() - 3, "other node"));
@@ -150,17 +156,15 @@ impl Overlay {
     /// Says all of it in words.
     pub(super) fn in_words(&self, shape: &GraphShape) -> Vec<String> {
         let mut lines = Vec::new();
+        let graph = self.graph_name().unwrap_or_default();
         for course in self.courses.iter().take(8) {
-            let mut way = course
-                .iter()
-                .take(MAX_WORDS)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(" → ");
+            let pieces = course.iter().take(MAX_WORDS);
+            let pieces = pieces.map(|piece| fit(piece, MAX_PIECE));
+            let mut way = pieces.collect::<Vec<_>>().join(" → ");
             if course.len() > MAX_WORDS {
                 way.push_str(&format!(" → … {} more", course.len() - MAX_WORDS));
             }
-            lines.push(format!("{} walked: {way}", self.graph));
+            lines.push(format!("{graph} walked: {way}"));
         }
         if self.courses.len() > 8 {
             lines.push(format!("… {}", count(self.courses.len() - 8, "more walk")));
@@ -178,6 +182,9 @@ impl Overlay {
         for (from, to) in self.strays.iter().take(MAX_WORDS) {
             let way = format!("{} → {}", name(from), name(to));
             lines.push(format!("⚠ walked, but no edge of the graph: {way}"));
+        }
+        if self.left_out > 0 {
+            lines.push(format!("… {}", count(self.left_out, "more way")));
         }
         lines
     }

@@ -30,7 +30,9 @@ const MAX_LINES: usize = 200;
 
 /// What may follow what in a graph of agents.
 ///
-/// As JSON it has the form of LangGraph's `get_graph().to_json()`, which can be read as it is.
+/// What LangGraph's `get_graph().to_json()` gives can be read as it is. Written as JSON, a shape has the names
+/// of its own fields: `name` where LangGraph says `id`, `from`, `to` and `label` where it says `source`,
+/// `target` and `data`.
 ///
 /// ```
 /// use common::analysis::GraphShape;
@@ -51,6 +53,15 @@ pub struct GraphShape {
     /// The edges.
     #[serde(default)]
     pub edges: Vec<GraphEdge>,
+    /// Beyond the 2,000 edges that are taken from a trace, how often another one was walked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub edges_left_out: usize,
+}
+
+// Serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A node of a [`GraphShape`].
@@ -165,7 +176,8 @@ impl GraphShape {
     ///
     /// It needs the metadata `langgraph_node` and `langgraph_step`, which LangGraph writes in every
     /// language. Edges follow from routers, triggers and the order of supersteps; behind several parallel
-    /// nodes without a router, each is taken to lead on. A trace without a graph has an empty shape.
+    /// nodes without a router, each is taken to lead on. After 2,000 edges the rest is counted. A trace
+    /// without a graph has an empty shape.
     pub fn of_trace(tree: &TraceTree) -> Self {
         let visits = Visits::of(tree);
         match visits.outermost() {
@@ -180,7 +192,8 @@ impl GraphShape {
     }
 
     pub(super) fn as_walked(visits: &Visits<'_>, graph: &str) -> Self {
-        let edges = walked(visits, graph, |_, _| false);
+        let walked = walked(visits, graph, |_, _| false);
+        let edges = walked.edges;
         let mut nodes: Vec<GraphNode> = Vec::new();
         let mut place: HashMap<&str, usize> = HashMap::new();
         let mut add = |name, kind| {
@@ -213,8 +226,11 @@ impl GraphShape {
             label: edge.router.clone(),
             conditional: edge.conditional,
         });
-        let edges = edges.collect();
-        Self { nodes, edges }
+        Self {
+            edges: edges.collect(),
+            nodes,
+            edges_left_out: walked.left_out,
+        }
     }
 
     /// Says edges and kinds in words, so many lines of each at most.
@@ -233,13 +249,15 @@ impl GraphShape {
                 name(&edge.to)
             ));
         }
-        if self.edges.len() > most {
-            lines.push(format!("… {}", count(self.edges.len() - most, "more edge")));
+        let more = self.edges.len().saturating_sub(most) + self.edges_left_out;
+        if more > 0 {
+            lines.push(format!("… {}", count(more, "more edge")));
         }
         let ends = self.edges.iter().flat_map(|edge| [&*edge.from, &*edge.to]);
         let joined: HashSet<&str> = ends.collect();
-        let is_told =
-            |node: &&GraphNode| node.kind != GraphNodeKind::Node || !joined.contains(&*node.name);
+        // Where edges are left out, a node without one may have had one.
+        let is_alone = |node: &GraphNode| self.edges_left_out == 0 && !joined.contains(&*node.name);
+        let is_told = |node: &&GraphNode| node.kind != GraphNodeKind::Node || is_alone(node);
         let mut told = self.nodes.iter().filter(is_told);
         for node in told.by_ref().take(most) {
             let kind = node.kind.words();

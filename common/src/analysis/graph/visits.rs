@@ -115,18 +115,25 @@ impl<'a> Visits<'a> {
         self.within[at].map(|visit| &self.all[visit])
     }
 
-    /// Returns the visit of a node of that graph which a run is, or is below of: the outermost one.
-    pub(in crate::analysis) fn around_in(&self, at: usize, graph: &str) -> Option<&Visit<'a>> {
-        let mut found = None;
-        let mut next = self.within[at];
-        while let Some(visit) = next {
-            let invocation = &self.invocations[self.all[visit].invocation];
-            if invocation.graph == graph {
-                found = Some(&self.all[visit]);
-            }
-            next = invocation.outer;
+    /// Returns for each visit the outermost one of that graph which it is, or is below of.
+    pub(in crate::analysis) fn outermost_in(&self, graph: &str) -> Vec<Option<usize>> {
+        let mut found: Vec<Option<usize>> = Vec::with_capacity(self.all.len());
+        for (at, visit) in self.all.iter().enumerate() {
+            let invocation = &self.invocations[visit.invocation];
+            // What called a graph was found before it.
+            let around = invocation.outer.and_then(|outer| found[outer]);
+            found.push(around.or_else(|| (invocation.graph == graph).then_some(at)));
         }
         found
+    }
+
+    /// Returns the visit around a run out of what [`outermost_in`](Self::outermost_in) found.
+    pub(in crate::analysis) fn around_in(
+        &self,
+        at: usize,
+        outermost: &[Option<usize>],
+    ) -> Option<&Visit<'a>> {
+        outermost[self.within[at]?].map(|visit| &self.all[visit])
     }
 
     /// Returns the first graph that a visit called.

@@ -30,21 +30,41 @@ pub(super) struct Taken {
 /// A way into a node: from where, and who chose it.
 type Way<'a> = (&'a str, Option<&'a str>, bool);
 
-/// Returns the edges of a graph in the order in which they were first taken.
+/// Most edges of a graph. Between two supersteps of a thousand nodes each there could be a million.
+pub(super) const MAX_EDGES: usize = 2_000;
+/// Most ways that are looked at with care; the largest trace that LangSmith keeps has a few for each run.
+const MAX_LOOKS: usize = 200_000;
+/// Most ways into one visit after that: enough for the loops of a graph that people read.
+const FEW: usize = 8;
+
+/// The edges that were taken, in the order in which they first were.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    pub(super) edges: Vec<Taken>,
+    /// How often an edge was taken that had no room.
+    pub(super) left_out: usize,
+}
+
+/// Returns the edges of a graph, the first 2,000.
 ///
-/// Who led to a node is said by its triggers and by the routers of the superstep before; where neither
-/// says it, all nodes without a router of that superstep did. `is_edge` tells which edges there are, if
-/// that is known; then only those are taken where there is a choice.
+/// Who led to a node is said by the routers of the superstep before, and by its triggers as far as what they
+/// name has run; where neither says it, all nodes without a router of that superstep did. `is_edge` tells
+/// which edges there are, if that is known; then only those are taken where there is a choice.
 pub(super) fn walked(
     visits: &Visits<'_>,
     graph: &str,
     is_edge: impl Fn(&str, &str) -> bool,
-) -> Vec<Taken> {
+) -> Walked {
     let mut taken = Edges::default();
+    let mut looks = 0;
     let mut paused: HashSet<&str> = HashSet::new();
     for invocation in visits.invocations.iter().filter(|i| i.graph == graph) {
         let mut before = Leads::default();
-        let mut has_begun = false;
+        let mut course = Course {
+            has_begun: false,
+            continues: invocation.steps.keys().next().is_some_and(|step| *step > 1),
+            met: HashSet::new(),
+        };
         for now in invocation.steps.values() {
             let mut after = Leads::default();
             for visit in now.iter().map(|visit| &visits.all[*visit]) {
@@ -54,10 +74,14 @@ pub(super) fn walked(
                 if is_paused(visit.run) {
                     paused.extend(namespace);
                 }
-                if has_begun || !resumed {
-                    let mut ways = before.to(visit, has_begun);
-                    if ways.iter().any(|way| is_edge(way.0, visit.node)) {
-                        ways.retain(|way| is_edge(way.0, visit.node));
+                if course.has_begun || !resumed {
+                    let is_full = taken.all.len() >= MAX_EDGES || looks >= MAX_LOOKS;
+                    let most = if is_full { FEW } else { MAX_EDGES };
+                    let (mut ways, more) = before.to(visit, &course, most);
+                    looks += ways.len();
+                    match ways.iter().any(|way| is_edge(way.0, visit.node)) {
+                        true => ways.retain(|way| is_edge(way.0, visit.node)),
+                        false => taken.left_out += more,
                     }
                     for way in ways {
                         taken.add(way, visit.node);
@@ -68,8 +92,9 @@ pub(super) fn walked(
             for way in after.to_nodes.get(END).into_iter().flatten() {
                 taken.add(*way, END);
             }
+            course.met.extend(after.any.iter().map(|way| way.0));
+            course.has_begun = true;
             before = after;
-            has_begun = true;
         }
         let run = invocation.run;
         if run.is_none_or(|run| run.status() == RunStatus::Success) && !before.stops {
@@ -78,7 +103,20 @@ pub(super) fn walked(
             }
         }
     }
-    taken.all
+    Walked {
+        edges: taken.all,
+        left_out: taken.left_out,
+    }
+}
+
+/// How far one call of a graph has come.
+struct Course<'v> {
+    /// A superstep is over.
+    has_begun: bool,
+    /// It goes on where an earlier trace of its thread stopped: nodes may have run that are not here.
+    continues: bool,
+    /// The nodes of all supersteps that are over.
+    met: HashSet<&'v str>,
 }
 
 /// Where the nodes of one superstep lead, each way once.
@@ -121,8 +159,26 @@ impl<'v> Leads<'v> {
         }
     }
 
-    /// Returns who led to a node. `has_begun` tells whether this is a superstep at all, or the start.
-    fn to(&self, visit: &Visit<'v>, has_begun: bool) -> Vec<Way<'v>> {
+    /// Returns who led to a node, so many at most, and how many more there are.
+    fn to(&self, visit: &Visit<'v>, course: &Course<'v>, most: usize) -> (Vec<Way<'v>>, usize) {
+        let chosen = self.to_nodes.get(visit.node).map_or(&[][..], Vec::as_slice);
+        let (triggered, is_sent) = match chosen {
+            [] => self.by_triggers(visit, course),
+            _ => (Vec::new(), false),
+        };
+        let start = [(START, None, false)];
+        let start = if course.has_begun { &[][..] } else { &start };
+        let fixed = if is_sent { &[][..] } else { &self.fixed };
+        let all = [chosen, &triggered, start, &self.unread, fixed, &self.any];
+        let ways = all.into_iter().find(|ways| !ways.is_empty());
+        let ways = ways.unwrap_or_default();
+        let few = &ways[..ways.len().min(most)];
+        (few.to_vec(), ways.len() - few.len())
+    }
+
+    /// Reads who led to a node out of its triggers, and whether it was sent there. A run has all triggers of
+    /// its node, also those that did not fire: those count whose nodes have run.
+    fn by_triggers(&self, visit: &Visit<'v>, course: &Course<'v>) -> (Vec<Way<'v>>, bool) {
         let triggers = visit.run.extra.metadata.get("langgraph_triggers");
         let triggers = triggers.and_then(Value::as_array).into_iter().flatten();
         let mut ways: Vec<Way<'v>> = Vec::new();
@@ -132,26 +188,35 @@ impl<'v> Leads<'v> {
             let parts: Vec<&str> = trigger.split(':').collect();
             match parts[..] {
                 ["join", sources, _] => {
-                    ways.extend(sources.split('+').map(|from| (from, None, false)));
+                    let sources: Vec<&str> = sources.split('+').collect();
+                    if self.is_complete(&sources, course) {
+                        ways.extend(sources.into_iter().map(|from| (from, None, false)));
+                    }
                 }
                 // Versions before 0.3; later ones write `branch:to:` and leave the source out.
                 ["branch", from, router, _] if from != "to" => {
-                    ways.push((from, Some(router), true))
+                    let is_first = !course.has_begun && (course.continues || from == START);
+                    if is_first || self.ran(from) {
+                        ways.push((from, Some(router), true));
+                    }
                 }
                 _ => {}
             }
         }
-        if ways.is_empty() && !has_begun {
-            ways.push((START, None, false));
+        (ways, is_sent)
+    }
+
+    /// Tells whether a join had all that it waits for when this superstep ended.
+    fn is_complete(&self, sources: &[&'v str], course: &Course<'v>) -> bool {
+        if !course.has_begun {
+            return course.continues;
         }
-        let chosen = self.to_nodes.get(visit.node).map_or(&[][..], Vec::as_slice);
-        let fixed = if is_sent { &[][..] } else { &self.fixed };
-        for more in [chosen, &self.unread, fixed, &self.any] {
-            if ways.is_empty() {
-                ways.extend(more);
-            }
-        }
-        ways
+        let is_met = || sources.iter().all(|from| course.met.contains(from));
+        sources.iter().any(|from| self.ran(from)) && (course.continues || is_met())
+    }
+
+    fn ran(&self, node: &'v str) -> bool {
+        self.met.contains(&("", (node, None, true)))
     }
 }
 
@@ -210,12 +275,17 @@ fn target(answer: &Value) -> Option<&str> {
 struct Edges<'v> {
     all: Vec<Taken>,
     place: HashMap<(Way<'v>, &'v str), usize>,
+    left_out: usize,
 }
 
 impl<'v> Edges<'v> {
     fn add(&mut self, way: Way<'v>, to: &'v str) {
         if let Some(at) = self.place.get(&(way, to)) {
             self.all[*at].times += 1;
+            return;
+        }
+        if self.all.len() >= MAX_EDGES {
+            self.left_out += 1;
             return;
         }
         self.place.insert((way, to), self.all.len());
@@ -229,6 +299,9 @@ impl<'v> Edges<'v> {
         });
     }
 }
+
+/// Most columns of one piece of a course in a text: a superstep may have a thousand nodes.
+pub(super) const MAX_PIECE: usize = 400;
 
 /// Writes a course of supersteps with its loops folded: `plan → (agent → tools) ×14 → agent`.
 pub(super) fn folded(course: &[Vec<&str>]) -> Vec<String> {

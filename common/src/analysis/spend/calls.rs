@@ -1,19 +1,18 @@
 //! The model calls of a capture, each once.
 //!
 //! ```text
-//! llm runs ─┬─ of two in one another, the inner one ──┐
-//!           ├─ of two with one response id, the first ├─► Calls::counted
-//!           └─ all others ────────────────────────────┘   the rest: Calls::doubled
+//! llm runs ─┬─ of two in one another, the inner one; both, if a tool lies between ─┐
+//!           ├─ of two at once with one response id and the same tokens, the first ─┼─► Calls::counted
+//!           └─ all others ─────────────────────────────────────────────────────────┘   the rest: doubled
 //! ```
 //!
 //! Start at [`Calls::of`].
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
-use super::{Doubled, DoubledBy, Spend};
-use crate::model::{JsonMap, Run, RunType, TraceId, TraceTree, USAGE_METADATA};
+use super::told::{response_id, spend_of};
+use super::{Doubled, DoubledBy, Spend, Tokens};
+use crate::model::{Run, RunType, TraceId, TraceTree};
 
 /// A model call that counts.
 #[derive(Debug, Clone)]
@@ -26,6 +25,7 @@ pub(in crate::analysis) struct Call {
 /// What models used, and which runs say it twice.
 #[derive(Debug, Default)]
 pub(in crate::analysis) struct Calls {
+    /// In the order of [`TraceTree::walk`].
     pub(in crate::analysis) counted: Vec<Call>,
     pub(super) doubled: Vec<Doubled>,
     /// The sum over all `llm` runs.
@@ -37,18 +37,82 @@ pub(in crate::analysis) struct Calls {
 impl Calls {
     pub(in crate::analysis) fn of(tree: &TraceTree) -> Self {
         let nodes = tree.nodes();
+        let found = Nested::of(tree);
+        let mut repeats = found.repeats(tree);
+        found.find_at_once(tree, &mut repeats);
+        let mut calls = Self {
+            sum: found.sum,
+            echoes: found.echoes,
+            ..Self::default()
+        };
+        for at in found.calls {
+            let spend = found.own[&at].clone();
+            let Some((counted, evidence)) = repeats.get(&at) else {
+                calls.counted.push(Call { at, spend });
+                continue;
+            };
+            // What an outer call repeats may itself be the second of two at once.
+            let counted = repeats.get(counted).map_or(*counted, |first| first.0);
+            calls.doubled.push(Doubled {
+                counted: nodes[counted].run.id,
+                counted_name: nodes[counted].run.name.clone(),
+                repeat: nodes[at].run.id,
+                repeat_name: nodes[at].run.name.clone(),
+                evidence: evidence.clone(),
+                spend,
+            });
+        }
+        calls
+    }
+}
+
+/// For each call that says again what another one says: that one, and what shows it.
+type Repeats = HashMap<usize, (usize, DoubledBy)>;
+
+/// The calls of a tree, and which are next below which. Runs are named by their positions.
+#[derive(Debug, Default)]
+struct Nested {
+    /// Each before those below it.
+    calls: Vec<usize>,
+    own: HashMap<usize, Spend>,
+    below: HashMap<usize, Below>,
+    sum: Spend,
+    echoes: usize,
+}
+
+/// The nearest call above a run, and whether a tool lies between.
+#[derive(Debug, Clone, Copy)]
+struct Above {
+    call: usize,
+    by_tool: bool,
+}
+
+/// The calls next below a call.
+#[derive(Debug, Default)]
+struct Below {
+    calls: Vec<usize>,
+    all: Spend,
+    /// The first without a tool between, and what all of these used.
+    direct: Option<(usize, Spend)>,
+}
+
+impl Nested {
+    fn of(tree: &TraceTree) -> Self {
+        let nodes = tree.nodes();
         let mut found = Self::default();
-        let mut own: HashMap<usize, Spend> = HashMap::new();
-        // For each run the innermost call above it, and for each call the calls directly below it.
-        let mut above: Vec<Option<usize>> = vec![None; nodes.len()];
-        let mut inner: HashMap<usize, Vec<usize>> = HashMap::new();
-        let mut calls = Vec::new();
+        let mut above: Vec<Option<Above>> = vec![None; nodes.len()];
         for at in tree.walk() {
             let run = &nodes[at].run;
-            let parent = nodes[at].parent;
-            let outer = parent.and_then(|parent| match own.contains_key(&parent) {
-                true => Some(parent),
-                false => above[parent],
+            let outer = nodes[at].parent.and_then(|parent| {
+                if found.own.contains_key(&parent) {
+                    let (call, by_tool) = (parent, false);
+                    return Some(Above { call, by_tool });
+                }
+                let is_tool = nodes[parent].run.run_type == RunType::Tool;
+                above[parent].map(|above| Above {
+                    by_tool: above.by_tool || is_tool,
+                    ..above
+                })
             });
             above[at] = outer;
             let Some(spend) = spend_of(run) else { continue };
@@ -57,127 +121,91 @@ impl Calls {
                 continue;
             }
             found.sum.add(&spend);
-            own.insert(at, spend);
-            calls.push(at);
-            if let Some(outer) = outer {
-                inner.entry(outer).or_default().push(at);
-            }
-        }
-        let mut by_response: HashMap<(TraceId, &str), Vec<usize>> = HashMap::new();
-        for at in calls {
-            let (run, spend) = (&nodes[at].run, &own[&at]);
-            let mut doubled = |counted: usize, evidence| {
-                found.doubled.push(Doubled {
-                    counted: nodes[counted].run.id,
-                    counted_name: nodes[counted].run.name.clone(),
-                    repeat: run.id,
-                    repeat_name: run.name.clone(),
-                    evidence,
-                    spend: spend.clone(),
-                });
-            };
-            if let Some(below) = inner.get(&at) {
-                let mut sum = Spend::default();
-                below.iter().for_each(|call| sum.add(&own[call]));
-                let id = response_id(run);
-                let same_id = |call: &&usize| id.is_some() && response_id(&nodes[**call].run) == id;
-                let evidence = match (below.iter().find(same_id), id) {
-                    (Some(_), Some(id)) => DoubledBy::ResponseId(id.to_owned()),
-                    _ if sum.has_tokens_of(spend) => DoubledBy::SameUsage,
-                    _ => DoubledBy::Nesting,
-                };
-                let mut counted = below[0];
-                while let Some(further) = inner.get(&counted) {
-                    counted = further[0];
+            if let Some(Above { call, by_tool }) = outer {
+                let below = found.below.entry(call).or_default();
+                below.calls.push(at);
+                below.all.add(&spend);
+                if !by_tool {
+                    let direct = below.direct.get_or_insert_with(|| (at, Spend::default()));
+                    direct.1.add(&spend);
                 }
-                doubled(counted, evidence);
-                continue;
             }
-            if let Some(id) = response_id(run) {
-                let same = by_response.entry((run.trace_id, id)).or_default();
-                // One after the other are two calls, whatever their ids say.
-                let earlier = same.iter().find(|call| overlap(&nodes[**call].run, run));
-                if let Some(earlier) = earlier {
-                    doubled(*earlier, DoubledBy::ResponseId(id.to_owned()));
-                    continue;
-                }
-                same.push(at);
-            }
-            let spend = spend.clone();
-            found.counted.push(Call { at, spend });
+            found.own.insert(at, spend);
+            found.calls.push(at);
         }
         found
     }
-}
 
-fn overlap(a: &Run, b: &Run) -> bool {
-    let before = |a: &Run, b: &Run| a.end_time.is_some_and(|end| end <= b.start_time);
-    !before(a, b) && !before(b, a)
-}
+    /// Finds the calls that say again what calls below them say.
+    fn repeats(&self, tree: &TraceTree) -> Repeats {
+        let mut repeats = Repeats::new();
+        // From the end: what is below a call is decided before it, however deep they lie in one another.
+        for at in self.calls.iter().rev() {
+            let Some(below) = self.below.get(at) else {
+                continue;
+            };
+            let Some(evidence) = self.repeated_by(tree, *at, below) else {
+                continue;
+            };
+            let first = below
+                .direct
+                .as_ref()
+                .map_or(below.calls[0], |first| first.0);
+            let counted = repeats.get(&first).map_or(first, |inner| inner.0);
+            repeats.insert(*at, (counted, evidence));
+        }
+        repeats
+    }
 
-/// Reads what a run says that it used, from the places and in the order in which the stand-in does.
-fn spend_of(run: &Run) -> Option<Spend> {
-    let outputs = run.outputs.as_ref();
-    let in_outputs = |key: &str| outputs.and_then(|outputs| outputs.get(key)?.as_object());
-    let in_llm_output = || {
-        let output = outputs?.get("llm_output")?;
-        output.get("token_usage")?.as_object()
-    };
-    in_outputs(USAGE_METADATA)
-        .or_else(|| run.extra.metadata.get(USAGE_METADATA)?.as_object())
-        .or_else(|| in_outputs("usage"))
-        .or_else(in_llm_output)
-        .map(read)
-}
+    /// Tells what shows that a call is the same as those below it; nothing, if a tool that asked another
+    /// model lies between.
+    fn repeated_by(&self, tree: &TraceTree, at: usize, below: &Below) -> Option<DoubledBy> {
+        let (nodes, spend) = (tree.nodes(), &self.own[&at]);
+        let direct = below.direct.as_ref();
+        let has_same = below.all.has_tokens_of(spend)
+            || direct.is_some_and(|(_, direct)| direct.has_tokens_of(spend));
+        if direct.is_none() && !has_same {
+            return None;
+        }
+        let id = response_id(&nodes[at].run);
+        let has_id = |call: &usize| response_id(&nodes[*call].run) == id;
+        Some(match id {
+            Some(id) if below.calls.iter().any(has_id) => DoubledBy::ResponseId(id.to_owned()),
+            _ if has_same => DoubledBy::SameUsage,
+            _ => DoubledBy::Nesting,
+        })
+    }
 
-fn read(usage: &JsonMap) -> Spend {
-    let count = |names: &[&str]| {
-        let value = names.iter().find_map(|name| usage.get(*name));
-        value.and_then(Value::as_u64)
-    };
-    // Costs come as numbers and as decimal text.
-    let cost = |name: &str| match usage.get(name)? {
-        Value::String(text) => text.parse().ok(),
-        value => value.as_f64(),
-    };
-    let input = count(&["input_tokens", "prompt_tokens"]).unwrap_or(0);
-    let output = count(&["output_tokens", "completion_tokens"]).unwrap_or(0);
-    let parts = [cost("input_cost"), cost("output_cost")]
-        .into_iter()
-        .flatten();
-    let sum = parts.reduce(|a, b| a + b);
-    let total = cost("total_cost")
-        .or(sum)
-        .filter(|cost: &f64| cost.is_finite());
-    Spend {
-        calls: 1,
-        input_tokens: input,
-        output_tokens: output,
-        total_tokens: count(&["total_tokens"]).unwrap_or_else(|| input.saturating_add(output)),
-        cost: total,
-        unpriced: usize::from(total.is_none()),
+    /// Finds calls at the same time with one response id and the same tokens.
+    fn find_at_once(&self, tree: &TraceTree, repeats: &mut Repeats) {
+        let nodes = tree.nodes();
+        let is_new = |at: &&usize| !repeats.contains_key(*at);
+        let mut calls: Vec<usize> = self.calls.iter().filter(is_new).copied().collect();
+        calls.sort_by_key(|at| nodes[*at].run.start_time);
+        let mut latest: HashMap<(TraceId, &str, Tokens), usize> = HashMap::new();
+        for at in calls {
+            let run = &nodes[at].run;
+            let Some(id) = response_id(run) else { continue };
+            let key = (run.trace_id, id, self.own[&at].tokens());
+            match latest.get(&key).map(|first| (*first, &nodes[*first].run)) {
+                Some((first, earlier)) if overlap(earlier, run) => {
+                    repeats.insert(at, (first, DoubledBy::ResponseId(id.to_owned())));
+                }
+                // One after the other are two calls, whatever their ids say. Who ended before this one
+                // began is over for all later ones too, so one of them is enough to remember.
+                Some((_, earlier)) if !is_before(earlier, run) => {}
+                _ => {
+                    latest.insert(key, at);
+                }
+            }
+        }
     }
 }
 
-/// Returns the provider's id of an answer, from where wrappers and frameworks put it.
-fn response_id(run: &Run) -> Option<&str> {
-    let metadata = &run.extra.metadata;
-    let outputs = run.outputs.as_ref();
-    let message = || {
-        let generations = outputs?.get("generations")?;
-        let first = generations.get(0)?;
-        let first = first.get(0).unwrap_or(first);
-        first.get("message")?.get("kwargs")
-    };
-    let told = metadata
-        .get("gen_ai.response.id")
-        .or_else(|| metadata.get("response_id"));
-    let told = told
-        .or_else(|| outputs?.get("id"))
-        .or_else(|| message()?.get("response_metadata")?.get("id"))
-        .or_else(|| message()?.get("id"));
-    // LangChain makes up an id where the provider gave none.
-    let is_given =
-        |id: &&str| !id.is_empty() && !id.starts_with("lc_run-") && !id.starts_with("run-");
-    told.and_then(Value::as_str).filter(is_given)
+fn is_before(a: &Run, b: &Run) -> bool {
+    a.end_time.is_some_and(|end| end <= b.start_time)
+}
+
+fn overlap(a: &Run, b: &Run) -> bool {
+    !is_before(a, b) && !is_before(b, a)
 }

@@ -8,15 +8,15 @@
 //! Start at [`SpendByAgent::of`].
 
 mod calls;
+mod told;
 
 use std::collections::HashMap;
 use std::fmt;
 
 use maud::{PreEscaped, html};
 
-use super::graph::thousands;
 use super::graph::visits::Visits;
-use super::label::{count, fit, or_else, short_id, trimmed};
+use super::label::{count, dollars, fit, or_else, short_id, thousands};
 use super::{Figure, Table, bar_chart, rich_output};
 use crate::model::{Run, RunId, TraceTree};
 
@@ -55,9 +55,12 @@ impl Spend {
         };
     }
 
+    fn tokens(&self) -> Tokens {
+        (self.input_tokens, self.output_tokens, self.total_tokens)
+    }
+
     fn has_tokens_of(&self, other: &Self) -> bool {
-        let tokens = |spend: &Self| (spend.input_tokens, spend.output_tokens, spend.total_tokens);
-        tokens(self) == tokens(other)
+        self.tokens() == other.tokens()
     }
 
     fn cells(&self) -> [String; 5] {
@@ -74,6 +77,9 @@ impl Spend {
         ]
     }
 }
+
+/// Tokens of a request, of its answer, and in all.
+type Tokens = (u64, u64, u64);
 
 /// What one agent used up.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,9 +113,11 @@ pub enum DoubledBy {
     /// One is above the other, and both have the same tokens; or the outer one has those of all calls
     /// below it.
     SameUsage,
-    /// Both have the provider's id of the answer, and ran at the same time.
+    /// Both have the provider's id of the answer: one above the other, or at the same time and with the
+    /// same tokens.
     ResponseId(String),
-    /// One is above the other, but their tokens differ. The inner one counts: it is nearer to the model.
+    /// One is above the other without a tool between, but their tokens differ. The inner one counts: it is
+    /// nearer to the model.
     Nesting,
 }
 
@@ -143,10 +151,16 @@ impl SpendByAgent {
     /// Adds up what each agent used.
     ///
     /// An agent is the innermost subgraph above a call; for calls of the outermost graph itself, the node
-    /// (`langgraph_node`). Only `llm` runs count, as in LangSmith. Of two in one another the inner one does:
-    /// so does the stand-in add up. Of two at the same time with one response id the first does, which
-    /// the stand-in does not notice. What a plain sum gives is in `sum_of_llm_runs`. Costs are those that
-    /// the runs carry; LangSmith computes missing ones from its price list.
+    /// (`langgraph_node`). Only `llm` runs count, as in LangSmith, with the tokens that
+    /// [`Run::usage`](crate::model::Run::usage) tells. What a plain sum gives is in `sum_of_llm_runs`. Costs
+    /// are those that the runs carry; LangSmith computes missing ones from its price list.
+    ///
+    /// Of two in one another the inner one counts, unless a `tool` run lies between and their tokens
+    /// differ: then a model called a tool that asked another model, and both count. The stand-in adds up by
+    /// the same rule. Of two at the same time with one response id and the same tokens the first counts; the
+    /// stand-in does not notice these, and counts both. A server that gives all of its answers one id makes
+    /// one call of two that ran at once and happened to use as many tokens: what was left out is always in
+    /// `doubled`.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -198,15 +212,30 @@ impl SpendByAgent {
     /// ```
     pub fn grouped(tree: &TraceTree, group: impl Fn(&[&Run]) -> Option<String>) -> Self {
         let nodes = tree.nodes();
-        Self::by(tree, |at| {
-            let above = std::iter::successors(Some(at), |at| nodes[*at].parent);
-            let mut path: Vec<&Run> = above.map(|at| &nodes[at].run).collect();
-            path.reverse();
+        // Calls come in the order of the walk: one path grows and shrinks with it.
+        let mut walk = tree.walk().into_iter();
+        let (mut places, mut path): (Vec<usize>, Vec<&Run>) = Default::default();
+        Self::by(tree, |call| {
+            for at in walk.by_ref() {
+                while places
+                    .last()
+                    .is_some_and(|last| nodes[at].parent != Some(*last))
+                {
+                    places.pop();
+                    path.pop();
+                }
+                places.push(at);
+                path.push(&nodes[at].run);
+                if at == call {
+                    break;
+                }
+            }
             group(&path)
         })
     }
 
-    fn by(tree: &TraceTree, group: impl Fn(usize) -> Option<String>) -> Self {
+    /// Adds up by what `group` says of the position of a call; it is asked in the order of the walk.
+    fn by(tree: &TraceTree, mut group: impl FnMut(usize) -> Option<String>) -> Self {
         let calls = Calls::of(tree);
         let mut agents: Vec<AgentSpend> = Vec::new();
         let mut place: HashMap<String, usize> = HashMap::new();
@@ -355,17 +384,5 @@ impl fmt::Display for SpendByAgent {
             writeln!(f)?;
         }
         notes.iter().try_for_each(|note| writeln!(f, "{note}"))
-    }
-}
-
-/// Writes dollars, with as many digits as a single call of a model needs.
-fn dollars(amount: f64) -> String {
-    let exact = trimmed(amount, 6);
-    let digits = exact.split_once('.').map_or(0, |(_, digits)| digits.len());
-    match digits {
-        0 if exact == "0" && amount > 0.0 => "< $0.000001".to_owned(),
-        0 | 1 if amount.abs() < 1e15 => format!("${amount:.2}"),
-        0 | 1 => format!("${amount:e}"),
-        _ => format!("${exact}"),
     }
 }

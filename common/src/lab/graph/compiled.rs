@@ -282,7 +282,11 @@ impl Graph {
                 });
             }
         }
-        GraphShape { nodes, edges }
+        GraphShape {
+            nodes,
+            edges,
+            edges_left_out: 0,
+        }
     }
 }
 

@@ -107,8 +107,6 @@ impl<'a> Scene<'a> {
     }
 
     /// Gives every run what the model calls below it used, each call counted once.
-    ///
-    /// Of two model calls in one another, the outer one repeats what the inner one says.
     fn roll_up(&mut self) {
         let own: Vec<Option<Tally>> = self
             .seen
@@ -118,10 +116,7 @@ impl<'a> Scene<'a> {
                 is_call.then(|| Tally::of(seen.stored)).flatten()
             })
             .collect();
-        let callers: HashSet<usize> = (0..own.len())
-            .filter(|at| own[*at].is_some())
-            .flat_map(|at| self.above(at))
-            .collect();
+        let callers = self.repeats(&own);
         for (at, tally) in own.iter().enumerate() {
             let Some(tally) = tally else { continue };
             if callers.contains(&at) {
@@ -145,7 +140,32 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Returns the places of a run's ancestors that are here.
+    /// Finds the calls that repeat what calls below them say: of two in one another the outer one does,
+    /// unless a tool lies between that asked another model. Then it does only if the tokens agree.
+    fn repeats(&self, own: &[Option<Tally>]) -> HashSet<usize> {
+        // Of each call: whether one lies below it without a tool between, and what those next below used.
+        let mut below: HashMap<usize, (bool, Tally)> = HashMap::new();
+        for (at, tally) in own.iter().enumerate() {
+            let Some(tally) = tally else { continue };
+            let mut by_tool = false;
+            for up in self.above(at).into_iter().rev() {
+                if own[up].is_some() {
+                    let (is_direct, sum) = below.entry(up).or_default();
+                    *is_direct |= !by_tool;
+                    sum.add(tally);
+                    break;
+                }
+                by_tool |= self.seen[up].run.run_type == RunType::Tool;
+            }
+        }
+        let is_repeat = |(at, (is_direct, sum)): &(usize, (bool, Tally))| {
+            *is_direct || own[*at].as_ref().is_some_and(|own| own.has_tokens_of(sum))
+        };
+        let repeats = below.into_iter().filter(is_repeat);
+        repeats.map(|(at, _)| at).collect()
+    }
+
+    /// Returns the places of a run's ancestors that are here, the root first.
     fn above(&self, at: usize) -> Vec<usize> {
         let own = self.seen[at].run.id;
         self.seen[at]

@@ -23,13 +23,14 @@ pub(in crate::langsmith_mock) struct Tally {
 }
 
 impl Tally {
-    /// Reads what one run says it used: `usage_metadata` in its outputs or its metadata, else the
-    /// usage within an answer in OpenAI's form.
+    /// Reads what one run says it used: `usage_metadata` in its metadata, else in its outputs, as
+    /// [`Run::usage`](crate::model::Run::usage) does; else the usage within an answer in OpenAI's form.
     pub(super) fn of(run: &StoredRun) -> Option<Self> {
         let outputs = run.field("outputs");
         let in_outputs = |key: &str| outputs.and_then(|outputs| outputs.get(key)?.as_object());
-        in_outputs("usage_metadata")
-            .or_else(|| run.metadata("usage_metadata")?.as_object())
+        run.metadata("usage_metadata")
+            .and_then(Value::as_object)
+            .or_else(|| in_outputs("usage_metadata"))
             .map(Self::read)
             .or_else(|| {
                 let usage = in_outputs("usage").or_else(|| {
@@ -64,6 +65,19 @@ impl Tally {
             prompt_cost_details: details(usage, "input_cost_details", number),
             completion_cost_details: details(usage, "output_cost_details", number),
         }
+    }
+
+    pub(super) fn has_tokens_of(&self, other: &Self) -> bool {
+        let tokens = |tally: &Self| {
+            let Self {
+                prompt_tokens,
+                completion_tokens,
+                total_tokens,
+                ..
+            } = tally;
+            (*prompt_tokens, *completion_tokens, *total_tokens)
+        };
+        tokens(self) == tokens(other)
     }
 
     pub(super) fn add(&mut self, other: &Self) {

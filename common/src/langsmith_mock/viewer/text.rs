@@ -9,6 +9,7 @@
 
 use maud::{Markup, html};
 
+pub(super) use crate::analysis::{dollars as cost, thousands as number};
 use crate::analysis::{fit, is_unfit, or_else};
 use crate::model::{RunStatus, Timestamp};
 
@@ -47,19 +48,6 @@ pub(super) fn cut(text: &str, characters: usize) -> (&str, bool) {
     }
 }
 
-/// Returns a number with its thousands apart.
-pub(super) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// Returns a number without zeros at its end.
 pub(super) fn decimal(value: f64, digits: usize) -> String {
     if value.abs() >= 1e15 {
@@ -69,17 +57,6 @@ pub(super) fn decimal(value: f64, digits: usize) -> String {
     match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => text,
-    }
-}
-
-/// Returns dollars, with as many digits as a single call to a model needs.
-pub(super) fn cost(dollars: f64) -> String {
-    let exact = decimal(dollars, 6);
-    let digits = exact.split_once('.').map_or(0, |(_, digits)| digits.len());
-    match dollars {
-        _ if dollars > 0.0 && exact == "0" => "< $0.000001".to_owned(),
-        _ if digits < 2 && dollars.abs() < 1e15 => format!("${dollars:.2}"),
-        _ => format!("${exact}"),
     }
 }
 
@@ -120,18 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn money_and_scores_have_the_digits_that_they_need() {
-        let told = [0.0, 0.0123, 0.000_001_5, 3e-9, 1.5, 1_234.0, f64::NAN].map(cost);
-        let words = [
-            "$0.00",
-            "$0.0123",
-            "$0.000002",
-            "< $0.000001",
-            "$1.50",
-            "$1234.00",
-            "$NaN",
-        ];
-        assert_eq!(told, words);
+    fn scores_have_the_digits_that_they_need() {
         assert_eq!(decimal(0.25, 4), "0.25");
         assert_eq!(decimal(100.0, 0), "100");
         assert_eq!(decimal(1e300, 4), "1e300");
@@ -146,10 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_read_in_groups() {
-        assert_eq!(number(0), "0");
-        assert_eq!(number(999), "999");
-        assert_eq!(number(1_234_567), "1,234,567");
+    fn bytes_read_in_their_unit() {
         assert_eq!(bytes(20_400), "20.4 kB");
     }
 }
