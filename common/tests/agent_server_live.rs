@@ -8,6 +8,7 @@
     reason = "a skipped test says so, a live one shows"
 )]
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -35,6 +36,8 @@ impl AgentServer {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
+        let said = folder.path().join("said");
+        let log = File::create(&said).expect("a file");
         let mut command = Command::new(program);
         env.apply(&mut command);
         let child = command
@@ -48,8 +51,8 @@ impl AgentServer {
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .current_dir(folder.path().join("agent_server"))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(log.try_clone().expect("the same file"))
+            .stderr(log)
             .spawn()
             .expect("the program that WORKBOOK_AGENT_SERVER names");
         let mut server = Self {
@@ -61,8 +64,9 @@ impl AgentServer {
         let ok = format!("{}/ok", server.url);
         while http_client().get(&ok).send().await.is_err() {
             let ended = server.child.try_wait().expect("its state");
-            assert!(ended.is_none(), "it ended: {ended:?}");
-            assert!(Instant::now() < deadline, "it does not answer");
+            assert!(ended.is_none(), "it ended: {ended:?}\n{}", end_of(&said));
+            let late = Instant::now() >= deadline;
+            assert!(!late, "it does not answer\n{}", end_of(&said));
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         server
@@ -86,6 +90,14 @@ impl Drop for AgentServer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Returns the last lines of a file.
+fn end_of(file: &Path) -> String {
+    let bytes = std::fs::read(file).expect("the server's words");
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::prelude::*;
+use common::propagation::Egress;
 use mcp_support::{FOR_EVER, HURRIED, begun, command, drawn, over_stdio};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 
@@ -180,13 +181,50 @@ async fn on_the_wire_the_context_stands_in_meta_beside_what_others_keep_there() 
     );
 }
 
+#[tokio::test]
+async fn to_a_server_behind_a_pipe_that_is_not_on_the_list_no_context_goes() {
+    let lesson = Lesson::start("mcp-pipe-egress").await;
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let server = tokio::spawn(answered_by_hand(theirs));
+    let (read, write) = tokio::io::split(ours);
+    let list = Egress::to(["tools.internal"]);
+    let tools = McpTools::over(read, write)
+        .await
+        .expect("it answers")
+        .egress(list.clone());
+    let agent = lesson
+        .client("agent")
+        .run("agent")
+        .metadata("user", "ada")
+        .start();
+    let traceparent = format!("00-{:032x}-{:016x}-01", 7, 9);
+    let call = tools
+        .call("anything", json!({}))
+        .below(&agent)
+        .meta("traceparent", traceparent)
+        .meta("tracestate", "ours=1")
+        .meta("baggage", "theirs=1,langsmith-project=payroll")
+        .meta("x-theirs", 1);
+    assert_eq!(call.await.expect("answered"), "done");
+    agent.end();
+    let message = server.await.expect("it ends");
+    let meta = message["params"]["_meta"].as_object().expect("an object");
+    let mut meta = meta.clone();
+    // rmcp's own entries are no context.
+    meta.retain(|key, _| key != "progressToken" && !key.starts_with("io.modelcontextprotocol/"));
+    assert_eq!(json!(meta), json!({"baggage": "theirs=1", "x-theirs": 1}));
+    assert_eq!((list.counters().sent, list.counters().withheld), (0, 1));
+    drawn(&lesson, 2).await;
+}
+
 #[cfg(feature = "otel")]
 #[tokio::test]
 async fn a_span_that_is_active_travels_as_traceparent_beside_the_run() {
-    use common::otel::opentelemetry::Context;
+    use common::otel::opentelemetry::baggage::BaggageExt as _;
     use common::otel::opentelemetry::trace::{
         FutureExt as _, SpanContext, TraceContextExt as _, TraceFlags, TraceState,
     };
+    use common::otel::opentelemetry::{Context, KeyValue};
 
     let lesson = Lesson::start("mcp-span").await;
     let (ours, theirs) = tokio::io::duplex(1 << 16);
@@ -201,10 +239,13 @@ async fn a_span_that_is_active_travels_as_traceparent_beside_the_run() {
         false,
         TraceState::NONE,
     );
-    let here = Context::new().with_remote_span_context(span);
+    let here = Context::new()
+        .with_remote_span_context(span)
+        .with_baggage([KeyValue::new("tenant", "7")]);
     let call = tools
         .call("anything", json!({}))
         .below(&agent)
+        .meta("baggage", "theirs=1")
         .into_future();
     call.with_context(here).await.expect("answered");
     agent.end();
@@ -212,6 +253,8 @@ async fn a_span_that_is_active_travels_as_traceparent_beside_the_run() {
     let meta = &message["params"]["_meta"];
     assert_eq!(meta["traceparent"], format!("00-{:032x}-{:016x}-01", 7, 9));
     assert!(meta["langsmith-trace"].is_string(), "{meta}");
+    let baggage = meta["baggage"].as_str().expect("text");
+    assert!(baggage.starts_with("theirs=1,tenant=7"), "{baggage}");
     drawn(&lesson, 2).await;
 }
 
@@ -457,10 +500,129 @@ async fn on_sigterm_the_server_gives_up_its_calls_and_sends_their_ends() {
     assert_eq!(lesson.mock().violations(), []);
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_langsmith_does_not_answer_ends_before_its_client_kills_it() {
+    let lesson = Lesson::start("mcp-mute").await;
+    // The system takes the connections, and nobody answers.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mute_url = format!("http://{}", mute.local_addr().expect("bound"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let end = folder.path().join("end");
+    let mut shell = with_last_word(&lesson, &end);
+    shell.env("LANGSMITH_ENDPOINT", mute_url);
+    let tools = McpTools::stdio(shell).await.expect("it starts");
+    let arguments = json!({"text": "two words"});
+    let counted = tools.call("count_words", arguments).await;
+    assert_eq!(counted.expect("counted"), json!({"words": 2}));
+    tools.close().await;
+    let end = std::fs::read_to_string(end).expect("it came to its end");
+    assert_eq!(end, "ended with 0\n");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_closes_waits_for_the_end_also_as_the_second() {
+    let lesson = Lesson::start("mcp-twice").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let end = folder.path().join("end");
+    let tools = McpTools::stdio(with_last_word(&lesson, &end)).await;
+    let tools = tools.expect("it starts");
+    tokio::select! {
+        biased;
+        () = tools.close() => {}
+        () = tools.close() => {}
+    }
+    let end = std::fs::read_to_string(end).expect("it came to its end");
+    assert_eq!(end, "ended with 0\n");
+}
+
+/// Returns a command for the server in a shell, which writes how the server ended. The shell outlives SIGTERM, but
+/// not SIGKILL: then it does not come to its last word.
+#[cfg(unix)]
+fn with_last_word(lesson: &Lesson, end: &std::path::Path) -> Command {
+    let script = r#"trap : TERM; "$@"; echo "ended with $?" > "$END""#;
+    let server = command(lesson);
+    let mut shell = Command::new("sh");
+    lesson.peer_env().apply(&mut shell);
+    shell.args(["-c", script, "sh"]).arg(server.get_program());
+    shell.args(server.get_args()).env("END", end);
+    shell
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_is_given_up() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (read, write) = tokio::io::split(ours);
+    let silent = tokio::time::timeout(AN_HOUR, McpTools::over(read, write));
+    let silent = silent.await.expect("within an hour");
+    assert!(matches!(silent, Err(McpError::Timeout(_))), "{silent:?}");
+    drop(theirs);
+    // The system takes the connection, and nobody answers.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/mcp", mute.local_addr().expect("bound"));
+    let silent = tokio::time::timeout(AN_HOUR, McpTools::http(&url)).await;
+    let silent = silent.expect("within an hour");
+    assert!(matches!(silent, Err(McpError::Timeout(_))), "{silent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_has_no_end_is_given_up() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    tokio::spawn(endless_by_hand(theirs));
+    let (read, write) = tokio::io::split(ours);
+    let tools = McpTools::over(read, write).await.expect("it answers");
+    let listed = tokio::time::timeout(AN_HOUR, tools.list()).await;
+    let listed = listed.expect("within an hour");
+    assert!(matches!(listed, Err(McpError::Timeout(_))), "{listed:?}");
+}
+
+/// Longer than any patience.
+const AN_HOUR: Duration = Duration::from_secs(3600);
+
+/// Offers a page of tools a second, and after each there is another.
+async fn endless_by_hand(pipe: tokio::io::DuplexStream) {
+    let (read, mut write) = tokio::io::split(pipe);
+    let mut lines = tokio::io::BufReader::new(read).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let message: Value = serde_json::from_str(&line).expect("JSON");
+        let result = match message["method"].as_str() {
+            Some("initialize") => json!({
+                "protocolVersion": message["params"]["protocolVersion"], "capabilities": {"tools": {}},
+                "serverInfo": {"name": "by hand", "version": "1"},
+            }),
+            Some("tools/list") => {
+                tokio::time::advance(Duration::from_secs(1)).await;
+                json!({"tools": [], "nextCursor": "more"})
+            }
+            _ => continue,
+        };
+        let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
+        let written = write.write_all(format!("{answer}\n").as_bytes()).await;
+        if written.is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn the_workbook_names_the_program_by_the_variable_that_is_read() {
+    // `setup` does not depend on this crate, so it has the name a second time.
+    let launch = include_str!("../../setup/src/kernel/launch.rs");
+    let named = format!(
+        "const TOOLS_VARIABLE: &str = {:?};",
+        common::lab::TOOLS_VARIABLE
+    );
+    assert!(launch.contains(&named), "{named}");
+}
+
 #[tokio::test]
 async fn a_program_that_is_no_server_is_told_in_words() {
     let missing = McpTools::stdio(Command::new("/nonexistent/docs-tools")).await;
     assert!(matches!(missing, Err(McpError::Start(_))), "{missing:?}");
-    let mute = McpTools::stdio(Command::new("true")).await;
-    assert!(matches!(mute, Err(McpError::Connect(_))), "{mute:?}");
+    #[cfg(unix)]
+    {
+        let mute = McpTools::stdio(Command::new("true")).await;
+        assert!(matches!(mute, Err(McpError::Connect(_))), "{mute:?}");
+    }
 }

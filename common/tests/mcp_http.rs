@@ -3,6 +3,9 @@
 
 mod mcp_support;
 
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::prelude::*;
@@ -205,4 +208,120 @@ async fn a_server_of_ones_own_is_a_router_among_others() {
             "{error}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_error_shows_what_stands_in_the_address_behind_the_host() {
+    for address in [
+        "http://127.0.0.1:9/mcp?key=s3cret",
+        "http://user:s3cret@127.0.0.1:9/mcp",
+        "ftp://user:s3cret@127.0.0.1/mcp?key=s3cret",
+        "https://127.0.0.1:port/s3cret?key=s3cret",
+        "no address?key=s3cret",
+    ] {
+        let error = McpTools::http(address)
+            .await
+            .expect_err("nobody is there")
+            .to_string();
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+    let lesson = Lesson::start("mcp-secret").await;
+    let server = ToolServer::start(&lesson.peer_env())
+        .await
+        .expect("it starts");
+    let url = format!("{}?key=s3cret", server.url());
+    let tools = McpTools::http(&url).await.expect("it answers");
+    server.kill();
+    let agent = lesson.client("agent").run("agent").start();
+    let call = tools.call("count_words", json!({"text": ""})).below(&agent);
+    let error = call.await.expect_err("it is dead").to_string();
+    agent.end();
+    let tree = lesson.tree(2).await;
+    let tool = tree.find("count_words").expect("arrived");
+    assert_eq!(tool.error.as_deref(), Some(error.as_str()));
+    assert!(!error.contains("s3cret"), "{error}");
+}
+
+/// Answers as the server does that is asked by hand: the status.
+async fn status(request: reqwest::RequestBuilder) -> u16 {
+    let answer = request.send().await.expect("an answer");
+    answer.status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_page_of_elsewhere_can_ask_nothing() {
+    let lesson = Lesson::start("mcp-pages").await;
+    let server = ToolServer::start(&lesson.peer_env())
+        .await
+        .expect("it starts");
+    let flush = server.url().replace("/mcp", "/flush");
+    let foreign = [
+        ("host", "evil.example"),
+        ("origin", "http://evil.example"),
+        ("origin", "null"),
+    ];
+    let initialize = mcp_support::HURRIED[0];
+    let http = http_client();
+    let mcp = || {
+        let request = http.post(server.url()).body(initialize);
+        let request = request.header("content-type", "application/json");
+        request.header("accept", "application/json, text/event-stream")
+    };
+    assert_eq!(status(mcp()).await, 200);
+    assert_eq!(status(http.post(&flush)).await, 200);
+    for (name, value) in foreign {
+        let statuses = [
+            status(mcp().header(name, value)).await,
+            status(http.post(&flush).header(name, value)).await,
+        ];
+        assert_eq!(statuses, [403, 403], "{name}: {value}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_to_another_host_is_not_followed() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let elsewhere = axum::Router::new().fallback(move || async move {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let elsewhere = Service::start("elsewhere", elsewhere);
+    let there = elsewhere.url("/mcp").replace("127.0.0.1", "localhost");
+    let moved = axum::Router::new()
+        .fallback(move || async move { axum::response::Redirect::temporary(&there) });
+    let moved = Service::start("moved", moved);
+    let error = McpTools::http(&moved.url("/mcp"))
+        .await
+        .expect_err("it has moved");
+    assert!(matches!(error, McpError::Connect(_)), "{error}");
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn the_program_takes_localhost_names_an_argument_it_does_not_know_and_says_why_it_ends() {
+    let run = |arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_docs-tools"));
+        PeerEnv::untraced().apply(&mut program);
+        let output = program.args(arguments).stdin(Stdio::null()).output();
+        let output = output.expect("it runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, ready, why) = run(&["--http", "localhost:0"]);
+    let ready: Value = serde_json::from_str(&ready).expect("a line of JSON");
+    let url = ready["url"].as_str().expect("an address");
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    assert_eq!(
+        (code, &*why),
+        (Some(0), "docs-tools ends: its standard input is closed\n")
+    );
+    let (code, _, why) = run(&["--stdoi"]);
+    assert_eq!(code, Some(2));
+    assert!(why.contains("`--stdoi` is no argument"), "{why}");
+    let (code, _, why) = run(&["--http", "10.0.0.1:0"]);
+    assert_eq!(code, Some(1), "{why}");
 }

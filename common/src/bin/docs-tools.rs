@@ -5,7 +5,8 @@
 //!                                             docs-tools --http 127.0.0.1:0  {"url": …, "sdk": …}, then POST /mcp
 //! ```
 //!
-//! It sends its own runs, below those of its callers, and ends when its standard input closes or SIGTERM comes.
+//! It sends its own runs, below those of its callers, and ends when its standard input closes, or SIGTERM or Ctrl-C
+//! comes.
 
 use std::fmt::Display;
 use std::io::{self, Read as _, Write as _};
@@ -13,11 +14,13 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
-use common::client::{ClientBuilder, Config, ConfigError, terminated};
-use common::lab::{McpServer, SERVER_FLUSH, docs_tools};
-use common::propagation::{LangSmithPropagator, TrustPolicy};
+use common::client::{Client, ClientBuilder, Config, ConfigError, terminated};
+use common::lab::{McpServer, docs_tools};
+use common::propagation::{Egress, LangSmithPropagator, TrustPolicy};
+use rmcp::model::Implementation;
 
 const HELP: &str = "Serves the tools of the docs assistant over MCP.
 
@@ -29,11 +32,11 @@ Usage: docs-tools --stdio | --http ADDRESS [--pause MILLISECONDS]
   --pause MS        Make each tool so much slower, to see what losing patience looks like
 
 Runs go where LANGSMITH_TRACING, LANGSMITH_ENDPOINT, LANGSMITH_API_KEY and LANGSMITH_PROJECT say.
-It ends when standard input closes, and on SIGTERM, and sends its runs before.
+It ends when standard input closes, on SIGTERM and on Ctrl-C, and sends its runs before.
 ";
 
-/// The implementation of MCP that this crate is built with.
-const SDK: &str = "rmcp 3.9.0";
+/// How long whoever asks for the runs to be sent may have to wait.
+const ASKED_FLUSH: Duration = Duration::from_secs(50);
 
 /// The name of the server, which is also that of its service in metadata.
 const NAME: &str = "docs-tools";
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
         }
         Err(why) => return complain(format_args!("{why}\n  → docs-tools --help"), 2),
     };
-    let server = match server(pause) {
+    let (server, client) = match server(pause) {
         Ok(server) => server,
         Err(error) => return complain(error, 1),
     };
@@ -71,9 +74,13 @@ fn main() -> ExitCode {
         let terminated = terminated();
         let served = tokio::select! {
             served = serve(&server, way) => served,
-            () = terminated => Ok(()),
+            () = terminated => {
+                server.finish().await;
+                Ok(())
+            }
         };
-        server.finish().await;
+        // What could not be sent by now would hold the process up until its client kills it.
+        let _ = client.shutdown_async(Duration::ZERO).await;
         served
     });
     // A thread may still wait for standard input, which nobody closes after SIGTERM.
@@ -85,13 +92,13 @@ fn main() -> ExitCode {
 }
 
 /// Reads the command line; nothing if help is asked for.
-fn arguments(given: impl Iterator<Item = String>) -> Result<Option<(Way, Duration)>, &'static str> {
+fn arguments(given: impl Iterator<Item = String>) -> Result<Option<(Way, Duration)>, String> {
     let (mut way, mut pause, mut given) = (None, Duration::ZERO, given);
     while let Some(argument) = given.next() {
         match argument.as_str() {
             "--stdio" => way = Some(Way::Stdio),
             "--http" => {
-                let address = given.next().and_then(|text| text.parse().ok());
+                let address = given.next().and_then(|text| address(&text));
                 way = Some(Way::Http(
                     address.ok_or("give --http an address such as 127.0.0.1:0")?,
                 ));
@@ -101,13 +108,21 @@ fn arguments(given: impl Iterator<Item = String>) -> Result<Option<(Way, Duratio
                 pause = Duration::from_millis(millis.ok_or("give --pause milliseconds")?);
             }
             "-h" | "--help" => return Ok(None),
-            _ => return Err("an argument is none of ours"),
+            other => return Err(format!("`{other}` is no argument of docs-tools")),
         }
     }
     Ok(Some((way.ok_or("say --stdio or --http")?, pause)))
 }
 
-fn server(pause: Duration) -> Result<McpServer, ConfigError> {
+/// Reads an address in numbers, or `localhost` with a port.
+fn address(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?))),
+        None => text.parse().ok(),
+    }
+}
+
+fn server(pause: Duration) -> Result<(McpServer, Client), ConfigError> {
     let config = Config::from_env()?;
     // Whoever starts this is a caller of ours, and this listens to this machine alone.
     let ours = LangSmithPropagator::new()
@@ -116,7 +131,8 @@ fn server(pause: Duration) -> Result<McpServer, ConfigError> {
         .allow_metadata(["thread_id"]);
     // What a caller says of itself is inherited, and this would be the caller's name.
     let client = ClientBuilder::from(config).service(NAME).build()?;
-    Ok(docs_tools(McpServer::new(NAME, &client, ours), pause))
+    let server = docs_tools(McpServer::new(NAME, &client, ours), pause);
+    Ok((server, client))
 }
 
 async fn serve(server: &McpServer, way: Way) -> io::Result<()> {
@@ -129,8 +145,12 @@ async fn serve(server: &McpServer, way: Way) -> io::Result<()> {
         Way::Http(_) => return Err(io::Error::other("--http takes an address of this machine")),
     };
     let flushed = server.clone();
-    let flush = post(move || async move {
-        match flushed.flush(SERVER_FLUSH).await {
+    let flush = post(move |headers: HeaderMap| async move {
+        if !asked_from_here(&headers) {
+            let why = "only programs of this machine may ask".to_owned();
+            return (StatusCode::FORBIDDEN, why);
+        }
+        match flushed.flush(ASKED_FLUSH).await {
             Ok(()) => (StatusCode::OK, "{}".to_owned()),
             Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()),
         }
@@ -138,7 +158,9 @@ async fn serve(server: &McpServer, way: Way) -> io::Result<()> {
     let router = server.router().route("/flush", flush);
     let listener = tokio::net::TcpListener::bind(address).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let ready = serde_json::json!({"url": url, "sdk": SDK});
+    let sdk = Implementation::from_build_env();
+    let sdk = format!("{} {}", sdk.name, sdk.version);
+    let ready = serde_json::json!({"url": url, "sdk": sdk});
     writeln!(io::stdout(), "{ready}")?;
     let (closed, input_closed) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
@@ -146,10 +168,27 @@ async fn serve(server: &McpServer, way: Way) -> io::Result<()> {
         let _ = io::copy(&mut io::stdin().lock().by_ref(), &mut io::sink());
         let _ = closed.send(());
     });
-    tokio::select! {
+    let served = tokio::select! {
         served = axum::serve(listener, router) => served,
-        _ = input_closed => Ok(()),
-    }
+        _ = input_closed => {
+            // Or one who starts it without any wonders why it is gone.
+            let _ = writeln!(io::stderr(), "{NAME} ends: its standard input is closed");
+            Ok(())
+        }
+    };
+    server.finish().await;
+    served
+}
+
+/// Says whether a request comes from a program of this machine, and not from a web page, which says where it
+/// is from (`Origin`), or asks for a name that leads here (`Host`).
+fn asked_from_here(headers: &HeaderMap) -> bool {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let host: Option<Authority> = host.and_then(|host| host.parse().ok());
+    let here = host.is_some_and(|host| Egress::loopback().allows(host.host(), None));
+    here && !headers.contains_key(header::ORIGIN)
 }
 
 fn complain(why: impl Display, code: u8) -> ExitCode {

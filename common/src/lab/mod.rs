@@ -40,8 +40,8 @@ mod turns;
 
 pub use lesson::{Finding, Lesson, Misconfiguration, Preflight, Target, Weight};
 pub use mcp::{
-    CALL_TIMEOUT, MCP_PATH, McpError, McpServer, McpTools, SERVER_FLUSH, TOOLS_VARIABLE, ToolCall,
-    ToolError, ToolInfo, ToolServer, docs_tools,
+    CALL_TIMEOUT, MCP_PATH, McpError, McpServer, McpTools, SERVER_FLUSH, START_TIMEOUT,
+    TOOLS_VARIABLE, ToolCall, ToolError, ToolInfo, ToolServer, docs_tools,
 };
 pub use peers::{
     AgentDraft, AgentEvent, AgentEvents, AgentQuestion, LangGraphAgent, NodeService, PeerEnv,

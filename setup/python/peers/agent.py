@@ -24,11 +24,12 @@ How it tells its address and when it ends: see `serving.py`; the graphs are in `
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any
+from weakref import WeakValueDictionary
 
 import langsmith
 from fastapi import FastAPI, HTTPException
@@ -39,8 +40,8 @@ from langgraph.types import Command
 from langgraph.version import __version__ as langgraph_version
 from langsmith.middleware import TracingMiddleware
 from langsmith.run_trees import get_cached_client
-from pydantic import BaseModel, Field, field_validator
-from serving import FLUSH_SECONDS, serve
+from pydantic import AfterValidator, BaseModel, Field
+from serving import FLUSH_SECONDS, must_be_local, serve
 
 ASKED_FLUSH_SECONDS = 50.0
 
@@ -51,6 +52,8 @@ forgetful = docs_agent(remembers=False)
 flow = approval_flow()
 # The conversations that are kept beside the graph, by thread.
 kept: dict[str, list[BaseMessage]] = {}
+# A lock for each thread in which something is done that must not be done twice, for as long as it is.
+locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 # What a caller says of itself is inherited, and this would be the caller's name.
@@ -67,25 +70,20 @@ def some_thread() -> str:
     return str(uuid.uuid4())
 
 
+def alone(thread_id: str) -> asyncio.Lock:
+    """Let one at a time look how things stand in a thread, and go on from there."""
+    return locks.setdefault(thread_id, asyncio.Lock())
+
+
 class Question(BaseModel):
     """Carry a question, where to search for the answer, and which mistakes to make."""
 
     question: str
     thread_id: str = Field(default_factory=some_thread)
-    retriever: str | None = None
+    retriever: Annotated[str | None, AfterValidator(must_be_local)] = None
     detached: bool = False
     doubled: bool = False
     unnamed: bool = False
-
-    @field_validator("retriever")
-    @classmethod
-    def must_be_local(cls, address: str | None) -> str | None:
-        """Refuse to call anything but this machine."""
-        if address is not None:
-            parts = urlsplit(address)
-            if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "::1", "localhost"):
-                raise ValueError("a retriever must be an http address of this machine")
-        return address
 
     def told(self) -> Told:
         """Give what the graph needs to know besides the question."""
@@ -123,9 +121,10 @@ async def get_graph() -> dict[str, str]:
 async def post_ask(question: Question) -> dict[str, Any]:
     """Answer a question."""
     if question.unnamed:
-        messages = [*kept.get(question.thread_id, []), *question.messages()["messages"]]
-        state = await forgetful.ainvoke({"messages": messages}, SERVICE, context=question.told())
-        kept[question.thread_id] = state["messages"]
+        async with alone(question.thread_id):
+            messages = [*kept.get(question.thread_id, []), *question.messages()["messages"]]
+            state = await forgetful.ainvoke({"messages": messages}, SERVICE, context=question.told())
+            kept[question.thread_id] = state["messages"]
     else:
         state = await agent.ainvoke(question.messages(), question.config(), context=question.told())
     return {"answer": state["messages"][-1].content, "messages": len(state["messages"])}
@@ -158,16 +157,19 @@ def event(name: str, data: dict[str, Any]) -> str:
 @app.post("/draft")
 async def post_draft(question: Question) -> dict[str, Any]:
     """Write a draft, and wait at the node that needs a person."""
-    return waiting(await flow.ainvoke({"question": question.question}, question.config()))
+    async with alone(question.thread_id):
+        return waiting(await flow.ainvoke({"question": question.question}, question.config()))
 
 
 @app.post("/resume")
 async def post_resume(review: Review) -> dict[str, Any]:
     """Go on where the thread waits. It is a trace of its own, and may come days later."""
     config = of_thread(review.thread_id)
-    if not (await flow.aget_state(config)).next:
-        raise HTTPException(status_code=409, detail=f"nothing waits in thread {review.thread_id}")
-    return waiting(await flow.ainvoke(Command(resume=review.approved), config))
+    # Two that both saw it wait would both send.
+    async with alone(review.thread_id):
+        if not (await flow.aget_state(config)).next:
+            raise HTTPException(status_code=409, detail=f"nothing waits in thread {review.thread_id}")
+        return waiting(await flow.ainvoke(Command(resume=review.approved), config))
 
 
 def waiting(state: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
 import httpx
 from documents import words
@@ -28,8 +27,8 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.version import __version__
-from pydantic import BaseModel, field_validator
-from serving import FLUSH_SECONDS, serve
+from pydantic import AfterValidator, BaseModel
+from serving import FLUSH_SECONDS, must_be_local, serve
 from spans import ASKED_FLUSH_SECONDS, flush_spans, request_spans
 
 NEXT_SECONDS = 50.0
@@ -43,17 +42,7 @@ class Scoring(BaseModel):
 
     question: str
     documents: list[dict[str, Any]]
-    next: str | None = None
-
-    @field_validator("next")
-    @classmethod
-    def must_be_local(cls, address: str | None) -> str | None:
-        """Refuse to call anything but this machine."""
-        if address is not None:
-            parts = urlsplit(address)
-            if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "::1", "localhost"):
-                raise ValueError("the next service must be an http address of this machine")
-        return address
+    next: Annotated[str | None, AfterValidator(must_be_local)] = None
 
 
 class MembersOnSpans(SpanProcessor):

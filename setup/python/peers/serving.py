@@ -2,6 +2,7 @@
 
     the first line on the standard output     {"event": "ready", "url": …, "sdk": …}
     the standard input closes                 what is under way is answered, runs are sent, it ends
+    an address that it is told to call        is one of this machine
 
 So a peer never outlives the process that started it. `examples/fastapi_middleware/peer/service.py` has a
 copy of what is here, because a file that people take along stands alone; a test holds the two together.
@@ -16,11 +17,21 @@ import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 
 FLUSH_SECONDS = 10.0
 STOP_SECONDS = 3
+
+
+def must_be_local(address: str | None) -> str | None:
+    """Refuse to call anything but this machine."""
+    if address is not None:
+        parts = urlsplit(address)
+        if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("it must be an http address of this machine")
+    return address
 
 
 class Service(uvicorn.Server):

@@ -55,3 +55,58 @@ class Agent(unittest.TestCase):
             self.assertEqual(first["__interrupt__"][0].value["draft"], "Draft: Refund")
             last = asyncio.run(flow.ainvoke(Command(resume=approved), config))
             self.assertEqual(last["draft"], f"Draft: Refund{ending}")
+
+    def test_of_four_answers_at_once_to_a_draft_that_waits_one_goes_on(self) -> None:
+        from agent import Question, Review, post_draft, post_resume
+        from fastapi import HTTPException
+
+        async def answered() -> list[Any]:
+            await post_draft(Question(question="Refund", thread_id="four"))
+            review = Review(thread_id="four", approved=True)
+            return await asyncio.gather(*(post_resume(review) for _ in range(4)), return_exceptions=True)
+
+        said = asyncio.run(answered())
+        drafts = [one["draft"] for one in said if isinstance(one, dict)]
+        refused = [one.status_code for one in said if isinstance(one, HTTPException)]
+        self.assertEqual((drafts, refused), (["Draft: Refund (sent)"], [409, 409, 409]))
+
+    def test_two_questions_at_once_in_a_thread_that_no_run_is_told_of_are_both_kept(self) -> None:
+        from agent import Question, post_ask
+
+        async def asked() -> list[dict[str, Any]]:
+            question = Question(question=QUESTION, thread_id="two", unnamed=True)
+            return await asyncio.gather(post_ask(question), post_ask(question))
+
+        counts = sorted(answer["messages"] for answer in asyncio.run(asked()))
+        self.assertEqual(counts[1], 2 * counts[0])
+
+    def test_only_an_address_of_this_machine_is_called(self) -> None:
+        from agent import Question
+        from pydantic import ValidationError
+
+        for address in (None, "http://127.0.0.1:1/x", "http://localhost/x", "http://[::1]:1/x"):
+            self.assertEqual(Question(question="", retriever=address).retriever, address)
+        for address in ("https://127.0.0.1/", "http://10.0.0.1/", "http://127.0.0.1.evil.example/", "file:///x"):
+            with self.assertRaisesRegex(ValidationError, "an http address of this machine"):
+                Question(question="", retriever=address)
+
+    def test_behind_the_agent_server_a_caller_chooses_only_what_is_on_a_list(self) -> None:
+        folder = str(PEERS.parent / "agent_server")
+        sys.path.insert(0, folder)
+        self.addCleanup(sys.path.remove, folder)
+        from langsmith.run_helpers import get_tracing_context
+        from served import PROJECTS, docs_agent_traced
+
+        async def seen(project: str) -> dict[str, Any]:
+            told = {
+                "langsmith-project": project,
+                "langsmith-metadata": {"user": "ada", "ls_model_name": "forged"},
+                "langsmith-tags": ["beta"],
+            }
+            async with docs_agent_traced({"configurable": told}):
+                return get_tracing_context()
+
+        [project] = PROJECTS
+        ours, theirs = asyncio.run(seen(project)), asyncio.run(seen("of-somebody-else"))
+        self.assertEqual([ours["project_name"], theirs["project_name"]], [project, None])
+        self.assertEqual((theirs["metadata"], theirs["tags"]), ({"user": "ada"}, ["beta"]))

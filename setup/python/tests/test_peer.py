@@ -243,6 +243,8 @@ class MannersTest(unittest.TestCase):
             return {part.name: ast.unparse(part) for part in parts}
 
         original = manners(PEERS / "serving.py")
+        # The copy calls one address, and nobody tells it which.
+        del original["must_be_local"]
         self.assertEqual(list(original), ["Service", "stop_with_input", "listen", "serve"])
         for copy in COPIES:
             there = manners(copy)

@@ -112,7 +112,7 @@ impl Model {
     fn new(provider: Provider, name: &str, base: &str, key: SecretString) -> Self {
         let http = match provider {
             Provider::Scripted => crate::lab::http_client(),
-            Provider::OpenAi => crate::lab::services::outside(),
+            Provider::OpenAi => crate::lab::services::outside().build().unwrap_or_default(),
         };
         Self {
             provider,

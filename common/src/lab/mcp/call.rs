@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::error::McpError;
 use super::tools::McpTools;
 use crate::model::{JsonMap, RunType};
-use crate::propagation::{LangSmithPropagator, Propagator as _};
+use crate::propagation::{Injector, LangSmithPropagator, Propagator as _};
 use crate::trace::{RunTree, TimedOut, TraceFutureExt as _, child, current};
 
 /// How long a call of a tool may take: 30 seconds, unless [`McpTools::timeout`] says otherwise.
@@ -60,8 +60,9 @@ impl ToolCall {
         self
     }
 
-    /// Adds an entry to the call's `_meta`, which stays as it is beside the context. A `progressToken` is
-    /// rmcp's to choose.
+    /// Adds an entry to the call's `_meta`, which stays as it is beside the context. Of `baggage` that is so for
+    /// each member. A `progressToken` is rmcp's to choose; `langsmith-trace` is this run's or none, and where no
+    /// context may go there is no `traceparent` and no `tracestate` either.
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.meta.insert(key.into(), value.into());
         self
@@ -117,7 +118,14 @@ impl ToolCall {
                 OUTGOING.inject(&context, &mut self.meta);
             }
             // Somebody else's context would put the call below a run that did not make it.
-            _ => OUTGOING.strip(&mut self.meta),
+            None => OUTGOING.strip(&mut self.meta),
+            // Nor does the server learn of the trace in another vocabulary.
+            Some(_) => {
+                OUTGOING.strip(&mut self.meta);
+                for name in ["traceparent", "tracestate"] {
+                    Injector::remove(&mut self.meta, name);
+                }
+            }
         }
     }
 }
@@ -131,8 +139,22 @@ fn write_span(meta: &mut JsonMap) {
 
     let here = Context::current();
     TraceContextPropagator::new().inject_context(&here, &mut CarrierWriter(meta));
-    BaggagePropagator::new().inject_context(&here, &mut CarrierWriter(meta));
+    // The propagator would write over the baggage that is there.
+    let mut ours = JsonMap::new();
+    BaggagePropagator::new().inject_context(&here, &mut CarrierWriter(&mut ours));
+    let Some(Value::String(ours)) = ours.remove(BAGGAGE) else {
+        return;
+    };
+    let joined = match meta.get(BAGGAGE).and_then(Value::as_str) {
+        Some(theirs) if !theirs.is_empty() => format!("{theirs},{ours}"),
+        _ => ours,
+    };
+    Injector::set(meta, BAGGAGE, joined);
 }
+
+/// The entry of `_meta` that has room for several: theirs, the span's and the run's.
+#[cfg(feature = "otel")]
+const BAGGAGE: &str = "baggage";
 
 /// Reads what a tool gave back: its structured content, else its text, else its blocks.
 fn read(result: &CallToolResult) -> Result<Value, McpError> {

@@ -1,6 +1,7 @@
 //! Why a tool behind MCP gave no result.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rmcp::ServiceError;
@@ -21,10 +22,18 @@ pub enum McpError {
         /// Which program.
         program: &'static str,
     },
+    /// The variable names a program that is not there: correct it, or take it away.
+    #[error("{variable} names `{}`, which is no program that this process can see", .path.display())]
+    NotThere {
+        /// The variable.
+        variable: &'static str,
+        /// What it names.
+        path: PathBuf,
+    },
     /// The program does not start: look at its path and its permissions.
     #[error("the tool server cannot be started: {0}")]
     Start(#[from] std::io::Error),
-    /// The address is no URL of HTTP.
+    /// The address is no URL of HTTP. Of the address scheme and host are kept, as what follows may be a key.
     #[error("`{0}` is no address of HTTP")]
     Address(String),
     /// Nobody answers there, or not in MCP: see that it is a server, and that it runs.
@@ -41,7 +50,7 @@ pub enum McpError {
         /// What the server says.
         message: String,
     },
-    /// The call was not answered in time; the server was told to give it up.
+    /// The server did not answer in time; if it was a call, it was told to give it up.
     #[error("Timeout: not done after {0:?}")]
     Timeout(
         /// How long it had.

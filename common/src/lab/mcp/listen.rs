@@ -14,9 +14,9 @@ use crate::export::FlushError;
 /// The path at which a server of streamable HTTP answers.
 pub const MCP_PATH: &str = "/mcp";
 
-/// How long a server that ends takes at most to send its runs: five seconds. A client that started it as its
+/// How long a server that ends takes at most to send its runs: two seconds. A client that started it as its
 /// child waits three, and three more after SIGTERM, before it kills.
-pub const SERVER_FLUSH: Duration = Duration::from_secs(5);
+pub const SERVER_FLUSH: Duration = Duration::from_secs(2);
 
 /// How long a client is told to wait before it asks again for an answer that broke off. With rmcp's three
 /// seconds, it would notice late that the server is gone.
@@ -30,28 +30,41 @@ impl McpServer {
     /// [`finish`](Self::finish). Nothing else may be written to standard output.
     pub async fn serve_stdio(&self) {
         let (read, write) = stdio_pipes();
-        self.serve(read, write).await;
+        self.connected(read, write).await;
         self.finish().await;
     }
 
     /// Serves the client at the other end of a pipe, until it closes it. Answers that are being worked on then
     /// have five seconds, and all runs [`SERVER_FLUSH`] to be sent.
+    ///
+    /// A line that is no message of MCP, such as a call whose `_meta` is no object, is skipped: rmcp writes no
+    /// error for it, and whoever wrote it waits until it loses patience.
     pub async fn serve(
+        &self,
+        read: impl AsyncRead + Send + Unpin + 'static,
+        write: impl AsyncWrite + Send + Unpin + 'static,
+    ) {
+        self.connected(read, write).await;
+        self.send().await;
+    }
+
+    /// Serves as [`serve`](Self::serve) does; the runs are left to whoever ends the process.
+    async fn connected(
         &self,
         read: impl AsyncRead + Send + Unpin + 'static,
         write: impl AsyncWrite + Send + Unpin + 'static,
     ) {
         let transport = AsyncRwTransport::new_server(read, write);
         match rmcp::serve_server(self.clone(), transport).await {
-            // However the connection ended, what was traced is sent.
+            // However the connection ended: what was traced is sent.
             Ok(running) => drop(running.waiting().await),
             Err(error) => tracing::info!(%error, "a client went before it had said what it speaks"),
         }
-        self.send().await;
     }
 
     /// Returns the service of streamable HTTP at [`MCP_PATH`], for an axum server of yours. Only requests for
-    /// hosts of this machine are answered, so that no web page of elsewhere can ask.
+    /// hosts of this machine are answered, and none that says which page it comes from (`Origin`), so that no
+    /// web page can ask.
     pub fn router(&self) -> Router {
         let server = self.clone();
         let mut sessions = LocalSessionManager::default();
@@ -59,7 +72,9 @@ impl McpServer {
         let service = StreamableHttpService::new(
             move || Ok(server.clone()),
             sessions.into(),
-            StreamableHttpServerConfig::default().with_sse_retry(Some(RETRY)),
+            StreamableHttpServerConfig::default()
+                .with_sse_retry(Some(RETRY))
+                .enforce_origin_validation(),
         );
         Router::new().nest_service(MCP_PATH, service)
     }

@@ -13,6 +13,7 @@
 mod call;
 mod docs;
 mod error;
+mod http;
 mod listen;
 mod overheard;
 mod process;
@@ -25,4 +26,4 @@ pub use error::McpError;
 pub use listen::{MCP_PATH, SERVER_FLUSH};
 pub use process::{TOOLS_VARIABLE, ToolServer};
 pub use server::{McpServer, ToolError};
-pub use tools::{McpTools, ToolInfo};
+pub use tools::{McpTools, START_TIMEOUT, ToolInfo};

@@ -5,7 +5,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
 use rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use rmcp::service::{Peer, RunningService};
 use rmcp::transport::async_rw::AsyncRwTransport;
@@ -20,8 +19,12 @@ use tokio::sync::Mutex;
 
 use super::call::{CALL_TIMEOUT, ToolCall};
 use super::error::McpError;
+use super::http::{Address, Http};
 use super::overheard::{LastCall, Overheard};
 use crate::propagation::Egress;
+
+/// How long a server may take until it has said what it speaks: 30 seconds.
+pub const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The tools of an MCP server, to be called in a trace. A cheap clone; clones share the connection.
 ///
@@ -67,12 +70,9 @@ struct Connection {
 
 /// How a server is reached.
 enum Way {
-    /// A process or a task of ours, at the other end of a pipe.
+    /// A process or a task of this machine, at the other end of a pipe.
     Pipe,
-    Http {
-        host: Option<String>,
-        port: Option<u16>,
-    },
+    Http(Address),
 }
 
 /// What goes along with a call, and how long it has.
@@ -108,8 +108,12 @@ impl McpTools {
     /// Starts a server as a child process, and speaks to it over its standard input and output. What it writes
     /// to standard error goes where this process's goes.
     ///
+    /// A child inherits the environment. To a server that is not yours give neither the contexts of your runs nor
+    /// your key: [`.egress(Egress::default())`](Self::egress), and before
+    /// `command.env_remove("LANGSMITH_API_KEY")`.
+    ///
     /// # Errors
-    /// When the program does not start, or does not answer in MCP.
+    /// When the program does not start, or does not answer in MCP within [`START_TIMEOUT`]; then it is killed.
     pub async fn stdio(command: Command) -> Result<Self, McpError> {
         let command = tokio::process::Command::from(command);
         let child = TokioChildProcess::new(command)?;
@@ -120,34 +124,29 @@ impl McpTools {
     /// Connects to a server of streamable HTTP, such as `http://127.0.0.1:8080/mcp`.
     ///
     /// The context of a run goes to servers on this machine; to others once [`egress`](Self::egress) names
-    /// them. Redirects are not followed.
+    /// them. Redirects are not followed. What stands in the address behind the host, as a key may, is in no error
+    /// and no run.
     ///
     /// # Errors
-    /// When it is no address, or nobody answers there in MCP.
+    /// When it is no address, or nobody answers there in MCP within [`START_TIMEOUT`].
     pub async fn http(url: &str) -> Result<Self, McpError> {
-        let uri: Uri = url.parse().map_err(|_| McpError::Address(url.to_owned()))?;
-        let (known, host) = match uri.scheme_str() {
-            Some("http") => (80, uri.host().map(str::to_owned)),
-            Some("https") => (443, uri.host().map(str::to_owned)),
-            _ => return Err(McpError::Address(url.to_owned())),
-        };
-        let port = Some(uri.port_u16().unwrap_or(known));
-        let http = crate::lab::services::loopback()
-            .redirect(reqwest::redirect::Policy::none())
-            // A connection whose last answer was not read to its end stalls the next request.
-            .pool_max_idle_per_host(0)
-            .build()
-            .map_err(|error| McpError::Connect(error.to_string()))?;
+        let address = Address::of(url)?;
+        let http = Http::to(&address)?;
         let mut config = StreamableHttpClientTransportConfig::with_uri(url);
         config.retry_config = Arc::new(reconnecting());
         let transport = StreamableHttpClientTransport::with_client(http, config);
-        Self::connect(transport, None, Way::Http { host, port }).await
+        let at = format!("{}:{}", address.host, address.port);
+        let connected = Self::connect(transport, None, Way::Http(address)).await;
+        connected.map_err(|error| match error {
+            McpError::Connect(why) => McpError::Connect(format!("{at}: {why}")),
+            other => other,
+        })
     }
 
     /// Speaks to a server at the other end of a pipe, as of `tokio::io::duplex`: both in one process.
     ///
     /// # Errors
-    /// When it does not answer in MCP.
+    /// When it does not answer in MCP within [`START_TIMEOUT`].
     pub async fn over(
         read: impl AsyncRead + Send + Unpin + 'static,
         write: impl AsyncWrite + Send + Unpin + 'static,
@@ -165,7 +164,10 @@ impl McpTools {
         let last = LastCall::default();
         let us = Implementation::new("common", env!("CARGO_PKG_VERSION"));
         let config = ClientConfig::new(ClientCapabilities::default(), us);
-        let running = config.serve(Overheard::new(transport, &last)).await?;
+        let started = config.serve(Overheard::new(transport, &last));
+        // Whoever never answers is given up; dropped, a child is killed.
+        let started = tokio::time::timeout(START_TIMEOUT, started).await;
+        let running = started.map_err(|_| McpError::Timeout(START_TIMEOUT))??;
         let server = running.peer_info();
         let server = server.and_then(|info| info.server_info.clone());
         let connection = Connection {
@@ -183,14 +185,14 @@ impl McpTools {
     }
 
     /// Lets contexts go to these hosts; this machine alone without it. A server at the other end of a pipe is
-    /// ours, and the list is not asked.
+    /// `localhost`: with a list that does not name it, such as `Egress::default()`, no context goes there.
     #[must_use]
     pub fn egress(mut self, egress: Egress) -> Self {
         self.rules.egress = egress;
         self
     }
 
-    /// Sets how long a call may take; [`CALL_TIMEOUT`] without it.
+    /// Sets how long a call, or a list, may take; [`CALL_TIMEOUT`] without it.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.rules.timeout = timeout;
@@ -209,9 +211,12 @@ impl McpTools {
     /// Returns what the server offers.
     ///
     /// # Errors
-    /// When the server is gone, or does not say.
+    /// When the server is gone, or does not say, or has not come to an end in as long as a call may take.
     pub async fn list(&self) -> Result<Vec<ToolInfo>, McpError> {
-        let listed = self.connection.peer.list_all_tools().await?;
+        // One page may name the next for ever.
+        let timeout = self.rules.timeout;
+        let listed = tokio::time::timeout(timeout, self.connection.peer.list_all_tools()).await;
+        let listed = listed.map_err(|_| McpError::Timeout(timeout))??;
         let info = |tool: rmcp::model::Tool| ToolInfo {
             name: tool.name.into_owned(),
             description: tool.description.unwrap_or_default().into_owned(),
@@ -243,8 +248,9 @@ impl McpTools {
     /// Ends the connection. A child process is given three seconds to send its runs and end, and three more
     /// after SIGTERM; then it is killed. Calls that are under way fail.
     pub async fn close(&self) {
-        let running = self.connection.running.lock().await.take();
-        if let Some(running) = running {
+        // Held until it is closed, so that whoever else closes it waits for that too.
+        let mut running = self.connection.running.lock().await;
+        if let Some(running) = running.take() {
             // An error says that the task of the connection is gone, as is wanted.
             drop(running.cancel().await);
         }
@@ -257,8 +263,8 @@ impl McpTools {
     /// Says whether a context may go to the server; each call is asked for, and counted.
     pub(super) fn may_carry(&self) -> bool {
         match &self.connection.way {
-            Way::Pipe => true,
-            Way::Http { host, port } => self.rules.egress.decide(host.as_deref(), *port),
+            Way::Pipe => self.rules.egress.decide(Some("localhost"), None),
+            Way::Http(Address { host, port }) => self.rules.egress.decide(Some(host), Some(*port)),
         }
     }
 }
@@ -277,8 +283,7 @@ impl fmt::Display for McpTools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let server = self.server();
         match &self.connection.way {
-            Way::Http { host, port } => {
-                let (host, port) = (host.as_deref().unwrap_or_default(), port.unwrap_or(80));
+            Way::Http(Address { host, port }) => {
                 write!(f, "tools of `{server}` over HTTP at {host}:{port}")
             }
             Way::Pipe => match self.process_id() {

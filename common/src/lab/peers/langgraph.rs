@@ -218,8 +218,12 @@ impl AgentDraft {
 
 /// Makes the layer of a Rust service that the agent's tool calls.
 ///
-/// It continues the traces of the agent and of nobody else, lets them choose `project` alone, takes over their
-/// thread, and leaves out where in the graph the agent was: its service is no node of that graph.
+/// It continues the traces of whoever says in a header that it is the agent (`x-caller`), lets them choose
+/// `project` alone, takes over their thread, and leaves out where in the graph the agent was: its service is no
+/// node of that graph.
+///
+/// Anybody can send such a header. That is enough on loopback, and not at an edge: there a secret or mTLS says
+/// who calls.
 pub fn called_by_agent(client: &Client, project: &str) -> TracingLayer {
     let (header, name) = CALLER;
     TracingLayer::new(client.tracer())

@@ -21,8 +21,8 @@ use crate::trace::RunTree;
 
 /// How long a peer may take to start: it imports FastAPI and the SDK, which takes a busy machine a minute.
 const START: Duration = Duration::from_secs(180);
-/// How long a peer may take to answer.
-const ANSWER: Duration = Duration::from_secs(60);
+/// How long a peer may take to answer, and between two parts of an answer that it gives bit by bit.
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
 /// How long a peer may take to end by itself.
 const END: Duration = Duration::from_secs(10);
 /// How many of its last words are kept to explain its end.
@@ -116,14 +116,16 @@ impl Peer {
             .await
     }
 
-    /// Posts JSON below `run`, and returns the answer as soon as it begins.
+    /// Posts JSON below `run`, and returns the answer as soon as it begins. All of it may take as long as it
+    /// likes, as long as it goes on.
     pub(super) async fn open(
         &self,
         path: &str,
         body: &Value,
         run: &RunTree,
     ) -> Result<reqwest::Response, PeerError> {
-        self.answer(http().post(self.url(path)).json(body).trace(run))
+        let http = client(crate::lab::services::loopback().read_timeout(ANSWER));
+        self.answer(http.post(self.url(path)).json(body).trace(run))
             .await
     }
 
@@ -294,10 +296,11 @@ impl std::fmt::Debug for PeerError {
 /// Makes a client for one request: a stock kernel gives every cell an HTTP stack of its own, and one made
 /// in another cell does not find its runtime.
 fn http() -> reqwest::Client {
-    crate::lab::services::loopback()
-        .timeout(ANSWER)
-        .build()
-        .unwrap_or_default()
+    client(crate::lab::services::loopback().timeout(ANSWER))
+}
+
+fn client(builder: reqwest::ClientBuilder) -> reqwest::Client {
+    builder.build().unwrap_or_default()
 }
 
 fn first_line(stdout: impl Read + Send + 'static) -> Option<Value> {

@@ -23,23 +23,17 @@ static TLS: LazyLock<Option<ClientConfig>> = LazyLock::new(|| {
 
 /// Makes an HTTP client for loopback, whatever proxy the environment names.
 pub(in crate::lab) fn loopback() -> reqwest::ClientBuilder {
+    outside().no_proxy()
+}
+
+/// Makes an HTTP client for the world outside, through the proxy that the environment names.
+pub(in crate::lab) fn outside() -> reqwest::ClientBuilder {
     crate::lab::kernel::start();
-    let builder = reqwest::Client::builder().no_proxy();
+    let builder = reqwest::Client::builder();
     match TLS.clone() {
         Some(tls) => builder.tls_backend_preconfigured(tls),
         None => builder,
     }
-}
-
-/// Makes an HTTP client for the world outside, through the proxy that the environment names.
-pub(in crate::lab) fn outside() -> reqwest::Client {
-    crate::lab::kernel::start();
-    let builder = reqwest::Client::builder();
-    let builder = match TLS.clone() {
-        Some(tls) => builder.tls_backend_preconfigured(tls),
-        None => builder,
-    };
-    builder.build().unwrap_or_default()
 }
 
 /// Makes an HTTP client for the services of a lesson: a plain `reqwest` one that no proxy comes between.
