@@ -16,7 +16,7 @@ use crate::model::{JsonMap, Run, USAGE_METADATA, Usage};
 /// finds nothing, in the forms of frameworks. The stand-in looks in the same places, in the same order.
 pub(super) fn spend_of(run: &Run) -> Option<Spend> {
     if let Some(usage) = run.usage() {
-        return Some(told(usage));
+        return Some(told(&usage));
     }
     let outputs = run.outputs.as_ref();
     let in_outputs = |key: &str| outputs.and_then(|outputs| outputs.get(key)?.as_object());
@@ -33,7 +33,7 @@ pub(super) fn spend_of(run: &Run) -> Option<Spend> {
         .map(read)
 }
 
-fn told(usage: Usage) -> Spend {
+fn told(usage: &Usage) -> Spend {
     let sum = usage.input_tokens.saturating_add(usage.output_tokens);
     // A usage without a total reads as one of zero.
     let total = Some(usage.total_tokens).filter(|total| *total > 0);
