@@ -19,6 +19,10 @@ enum Attempt {
     CountedByTheWriter,
     /// The reviewer hands off by itself, without a router.
     HandsOff,
+    /// The router lets everything out.
+    AlwaysEnds,
+    /// The reviewer keeps what the tool says to itself; the router counts rounds.
+    ForgetsWords,
     /// More words are wanted than there are: it goes round to the limit.
     NeverContent,
     /// The tool's work is a run of the usual type.
@@ -34,10 +38,15 @@ async fn attempt(attempt: Attempt) -> Check {
     let lesson = Lesson::start("04-exercises").await;
     let search =
         async |_: State, _: NodeContext| Ok(json!({"notes": ["a layer reads the header"]}));
-    let write = move |_: State, context: NodeContext| async move {
-        let draft = json!({"draft": "written from what was found"});
-        let mut update = json!({"answer": draft["draft"]});
+    let write = move |state: State, context: NodeContext| async move {
+        let told = state["words"].is_number();
+        let answer = match told {
+            true => "in a header that a layer reads",
+            false => "in a header",
+        };
+        let mut update = json!({"answer": answer});
         if attempt == Attempt::CountedByTheWriter {
+            let draft = json!({"draft": answer});
             update["words"] = context.tool("count_words", draft, count).await?;
         }
         Ok::<_, NodeError>(update)
@@ -56,9 +65,14 @@ async fn attempt(attempt: Attempt) -> Check {
             }
             _ => context.tool("count_words", draft, count).await?,
         };
+        let next = match words.as_u64() >= Some(5) {
+            true => END,
+            false => "write",
+        };
         let update = Update::from(json!({ "words": words }));
         Ok::<_, NodeError>(match attempt {
-            Attempt::HandsOff => update.goto(END),
+            Attempt::HandsOff => update.goto(next),
+            Attempt::ForgetsWords => Update::from(json!({"rounds": 1})),
             _ => update,
         })
     };
@@ -69,6 +83,7 @@ async fn attempt(attempt: Attempt) -> Check {
     };
     let team = Graph::builder("docs team")
         .channel("notes", Reducer::append())
+        .channel("rounds", Reducer::sum())
         .node("search", search)
         .node("write", write)
         .start("search")
@@ -84,7 +99,8 @@ async fn attempt(attempt: Attempt) -> Check {
     };
     let enough = move |state: &State| {
         let enough = state["words"].as_u64().is_some_and(|words| words >= least);
-        if enough || attempt == Attempt::BesideTheWriter {
+        let often = attempt == Attempt::ForgetsWords && state["rounds"] == 2;
+        if enough || often || attempt == Attempt::AlwaysEnds {
             END
         } else {
             "write"
@@ -112,19 +128,15 @@ async fn as_shipped_it_fails_for_the_reviewer_who_is_not_there() {
 async fn the_solution_passes_and_says_why_it_works() {
     let check = attempt(Attempt::Solution).await;
     assert_eq!(check.first_wrong(), None);
-    assert!(
-        check
-            .to_string()
-            .contains("follows from the edges that lead to it")
-    );
+    assert!(check.to_string().contains("`graph:step:5` for the second"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
+async fn each_wrong_solution_is_rejected_with_what_is_wrong_first() {
     let wrong = [
         (
             Attempt::BesideTheWriter,
-            "run `review` has no tag `graph:step:3`",
+            "1 of 2 runs named `review` arrived",
         ),
         (Attempt::CalledAsAFunction, "no run is named `count_words`"),
         (
@@ -133,7 +145,15 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
         ),
         (Attempt::HandsOff, "no run is named `good_enough`"),
         (Attempt::AsAChain, "run `count_words` is of type `chain`"),
-        (Attempt::NeverContent, "12 runs are named `write`"),
+        (Attempt::AlwaysEnds, "1 of 2 runs named `review` arrived"),
+        (
+            Attempt::ForgetsWords,
+            "run `good_enough` has no input `words`",
+        ),
+        (
+            Attempt::NeverContent,
+            "run `docs team` should succeed, and its status is error",
+        ),
     ];
     for (tried, beginning) in wrong {
         let check = attempt(tried).await;

@@ -72,8 +72,12 @@ async fn the_right_prediction_passes_and_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_wrong_prediction_is_rejected_with_another_first_wrong_fact() {
-    let twice = "run `prediction` predicts \"review model\" as `twice`, and the trace says otherwise: of two \
-                 `llm` runs in one another, the inner one is the call";
+    let twice_of = |said| {
+        format!(
+            "run `prediction` predicts \"{said}\" as `twice`, and the trace says otherwise: of two `llm` runs in \
+             one another, the inner one is the call"
+        )
+    };
     let used = |said| {
         format!(
             "run `prediction` predicts {said} as `used`, and the trace says otherwise: add up each call of a \
@@ -88,13 +92,15 @@ async fn each_wrong_prediction_is_rejected_with_another_first_wrong_fact() {
     };
     let wrong = [
         // What looks alike is one.
-        (("review model", 590, 940), twice.to_owned()),
-        // What looks alike is billed once.
+        (("review model", 590, 940), twice_of("review model")),
+        // What looks alike is counted once.
         (("write answer", 530, 940), used(530)),
         // All that the runs say was used.
         (("write answer", 940, 940), used(940)),
         // The chain's echo is added up as well.
         (("write answer", 590, 1290), summed(1290)),
+        // The provider's run is left out, and not the one that repeats it.
+        (("write model", 590, 940), twice_of("write model")),
         // A sum would count once.
         (("write answer", 590, 590), summed(590)),
     ];

@@ -20,6 +20,8 @@ enum Attempt {
     ByHand,
     /// The page is read before the graph runs, where a parent is at hand.
     Beforehand,
+    /// No tasks: the page is read when the search is done.
+    OneAfterTheOther,
 }
 
 async fn attempt(attempt: Attempt) -> Check {
@@ -39,10 +41,14 @@ async fn attempt(attempt: Attempt) -> Check {
         let (client, tools, page) = (own.clone(), called.clone(), page.clone());
         async move {
             let search = story::search_source(client, "search pages");
-            match attempt {
-                Attempt::AsShipped | Attempt::ReadingOnly => tokio::spawn(search).await?,
-                _ => spawn(search).await?,
-            }
+            let searching = match attempt {
+                Attempt::OneAfterTheOther => {
+                    search.await;
+                    tokio::spawn(async {})
+                }
+                Attempt::AsShipped | Attempt::ReadingOnly => tokio::spawn(search),
+                _ => spawn(search),
+            };
             let tools = match attempt {
                 Attempt::WithoutContext => tools.without_context(),
                 _ => tools,
@@ -56,8 +62,10 @@ async fn attempt(attempt: Attempt) -> Check {
                     tokio::spawn(read).await??;
                     run.end();
                 }
+                Attempt::OneAfterTheOther => drop(read.await?),
                 _ => drop(spawn(read).await??),
             }
+            searching.await?;
             Ok::<_, NodeError>(json!({}))
         }
     };
@@ -109,6 +117,10 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
         (
             Attempt::Beforehand,
             "run `read_page` is below `before`, not below `research`",
+        ),
+        (
+            Attempt::OneAfterTheOther,
+            "run `read_page` did not run at the same time as `search pages`",
         ),
     ];
     for (tried, beginning) in wrong {

@@ -10,13 +10,13 @@ pub(super) fn exercises() -> Vec<Exercise> {
 
 /// Five calls of a model, one of which two layers have recorded.
 fn predict() -> Exercise {
-    Exercise::new("04.predict", "Say what will be billed")
-        .goal("Your prediction names the run that counts twice, the tokens that were used, and those that a sum over all `llm` runs gives.")
+    Exercise::new("04.predict", "Say what was used, and what a sum says")
+        .goal("Your prediction names the `llm` run that repeats what another one says, the tokens that were used, and those that a sum over all `llm` runs gives.")
         .minutes(10)
         .hint("Only runs of type `llm` count. Which two of them are one call of the provider: one above the other, with the same tokens?")
         .hint("Two siblings with the same tokens are two calls. And what a chain says in its outputs is an echo that nobody adds up.")
-        .hint("Used: 120 for the plan, 350 for the answer, twice 60 for the review. The plain sum has the 350 twice, once for the run *above* the provider's.")
-        .why("A wrapper and the client below it both say what one call used, so a sum over all `llm` runs bills it twice. Of two in one another the inner one counts, because it is nearer to the provider; siblings are calls of their own, however alike.")
+        .hint("Used: 120 for the plan, 350 for the answer, twice 60 for the review. The run that repeats is the one *above* the provider's; what does a plain sum make of its 350?")
+        .why("A wrapper and the client below it both say what one call used, so a sum over all `llm` runs reports it twice, although the provider bills it once. Of two in one another the inner one counts, because it is nearer to the provider; siblings are calls of their own, however alike.")
         .run("docs team").root().from_service("supervisor")
         .run("plan").below("docs team")
         .run("plan model").below("plan").of_type(RunType::Llm).used_tokens(100, 20)
@@ -36,7 +36,7 @@ fn predict() -> Exercise {
 /// An agent whose tools are called from tasks that know of no run.
 fn repair() -> Exercise {
     Exercise::new("04.repair", "Bring the tools home")
-        .goal("One trace: both tools are the researcher's, and what the tool server did is below the call of it. They still run in tasks of their own.")
+        .goal("One trace: both tools are the researcher's, and what the tool server did is below the call of it. They still run at the same time.")
         .minutes(15)
         .hint("Two runs have no parent, and one that should be there is missing. What do the two tasks that were started know of the node's run?")
         .hint("`tools.call` makes its run below the current one, and where there is none it makes none and sends no context either. The server then begins a trace.")
@@ -45,28 +45,28 @@ fn repair() -> Exercise {
         .run("docs team").root().from_service("supervisor")
         .run("research").below("docs team").tagged("graph:step:1").succeeded()
         .run("search pages").below("research").of_type(RunType::Retriever)
-        .run("read_page").below("research").of_type(RunType::Tool)
-        .run("tools/call read_page").below("read_page")
+        .run("read_page").below("research").of_type(RunType::Tool).alongside("search pages")
+        .run("tools/call read_page").below("read_page").from_service("docs-tools")
         .one_trace()
         .nothing_else()
         .nothing_lost()
 }
 
-/// A team of two gets a reviewer.
+/// A team of two gets a reviewer, who sends the first draft back.
 fn extend() -> Exercise {
     Exercise::new("04.extend", "Add a reviewer")
-        .goal("A third agent, `review`, has the superstep behind the writer's. It calls the tool `count_words` on the draft, and the router `good_enough` ends the graph or sends it back to `write`.")
+        .goal("A third agent, `review`, has the superstep behind the writer's. It calls the tool `count_words` on the draft, and the router `good_enough` sends back what has fewer than five words, and ends the graph for the rest.")
         .minutes(15)
-        .hint("A node is added by `.node(name, function)`, and runs in the superstep after the one that has an edge to it. Which edge makes that the third?")
-        .hint("`context.tool(name, arguments, async |arguments| …)` is a tool run below the node's. `.route(from, name, decide, targets)` adds a router: its name is that of its run.")
+        .hint("A node is added by `.node(name, function)`, and runs in the superstep after the one that has an edge to it. Which edge puts it behind each draft?")
+        .hint("In the node: `let words = context.tool(\"count_words\", json!({\"draft\": state[\"answer\"]}), count).await?;`. It returns `json!({\"words\": words})`, and from the channel `words` the router and the writer know.")
         .hint("`.edge(\"write\", \"review\")`, and `.route(\"review\", \"good_enough\", |state: &State| if state[\"words\"].as_u64() >= Some(5) { END } else { \"write\" }, [\"write\", END])`.")
-        .why("A node's superstep follows from the edges that lead to it, and the trace tells which it was: `graph:step:3`. Tool and router are runs below the node, so whoever reads the trace sees what the reviewer looked at and what it decided, and not only that the graph ended.")
-        .run("docs team").root().from_service("supervisor")
+        .why("The edge from the writer puts the review behind each draft, and the router leads back: `graph:step:3` for the first draft, `graph:step:5` for the second. Tool and router are runs below the node, so whoever reads the trace sees what the reviewer looked at and what it decided, each time, and not only that the graph ended.")
+        .run("docs team").root().from_service("supervisor").succeeded()
         .run("search").below("docs team").tagged("graph:step:1")
-        .run("write").below("docs team").tagged("graph:step:2")
-        .run("review").below("docs team").tagged("graph:step:3").succeeded()
-        .run("count_words").below("review").of_type(RunType::Tool).tagged("seq:step:1").with_output("output")
-        .run("good_enough").below("review").tagged("seq:step:3").after("count_words")
+        .run("review").times(2).below("docs team")
+        .run("count_words").times(2).below("review").of_type(RunType::Tool).tagged("seq:step:1").with_input("draft").with_output("output")
+        .run("good_enough").times(2).below("review").tagged("seq:step:3").with_input("words")
+        .run("write").times(2).below("docs team")
         .one_trace()
         .nothing_else()
         .nothing_lost()
