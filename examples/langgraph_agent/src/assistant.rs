@@ -44,9 +44,11 @@ impl Turn {
     }
 
     fn of(outcome: Outcome) -> Self {
+        // The nodes have read it before: what is none has failed one of them.
+        let known = read(outcome.state()).unwrap_or_default();
         match outcome {
-            Outcome::Interrupted { state, .. } => Self::Asks(read(&state)),
-            Outcome::Finished(state) => Self::Done(read(&state)),
+            Outcome::Interrupted { .. } => Self::Asks(known),
+            Outcome::Finished(_) => Self::Done(known),
         }
     }
 }
