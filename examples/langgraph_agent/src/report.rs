@@ -195,7 +195,9 @@ pub fn draft(state: &State) -> String {
 /// whoever asked it, and by processes.
 pub fn clean(text: &str) -> String {
     let shows = |letter: &char| {
-        let turns = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let turns = ['\u{61c}', '\u{200e}', '\u{200f}'].contains(letter)
+            || ('\u{202a}'..='\u{202e}').contains(letter)
+            || ('\u{2066}'..='\u{2069}').contains(letter);
         !turns && (!letter.is_control() || matches!(letter, '\n' | '\t'))
     };
     text.chars().filter(shows).collect()

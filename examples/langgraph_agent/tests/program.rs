@@ -413,3 +413,35 @@ fn help_has_an_example_of_each_use() {
         assert!(help.contains(part), "{help}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn interrupted_in_the_middle_it_ends_in_order_with_a_status() {
+    // A provider that takes the connection, and never answers.
+    let provider = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/v1/", provider.local_addr().expect("an address"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = program(&["--smoke"], folder.path());
+    command.envs([
+        ("WORKBOOK_LLM", "openai"),
+        ("OPENAI_API_KEY", "any"),
+        ("OPENAI_BASE_URL", &*url),
+    ]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = Kept(child.expect("it starts"));
+    let (connection, _) = provider.accept().expect("it asks the model");
+    let stopped = Command::new("kill")
+        .args(["-INT", &child.0.id().to_string()])
+        .status();
+    assert!(stopped.expect("kill").success());
+    let ended = child.0.wait().expect("it ends");
+    let mut said = String::new();
+    let mut errors = child.0.stderr.take().expect("piped");
+    std::io::Read::read_to_string(&mut errors, &mut said).expect("text");
+    assert_eq!(ended.code(), Some(1), "{said}");
+    assert!(said.contains("✗ interrupted"), "{said}");
+    drop(connection);
+}

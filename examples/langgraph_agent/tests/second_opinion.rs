@@ -7,16 +7,16 @@
 mod python_here;
 
 use common::analysis::{SpendByAgent, text_tree};
-use common::lab::Lesson;
 use common::lab::llm::{Model, TokenTiming};
+use common::lab::{Lesson, Service, called_by_agent, http_client};
 use common::langsmith_mock::ViolationCode;
 use langgraph_agent::assistant::Assistant;
 use langgraph_agent::corpus::{Corpus, Source, markdown};
 use langgraph_agent::index::Index;
 use langgraph_agent::nodes::Crew;
 use langgraph_agent::script::scripted;
-use langgraph_agent::second_opinion::SecondOpinion;
-use serde_json::json;
+use langgraph_agent::second_opinion::{SecondOpinion, app};
+use serde_json::{Value, json};
 
 const DOCS: &str =
     "# Spawn\nA spawned task loses the run. Use `spawn` of common, which carries it.\n";
@@ -89,4 +89,20 @@ async fn the_agent_in_python_is_a_node_and_its_tool_searches_here_all_in_one_tra
     let others = violations.filter(|found| found.code != ViolationCode::IdTimeDiffers);
     assert_eq!(others.collect::<Vec<_>>(), []);
     assert_eq!(lesson.mock().errors(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agents_tool_is_given_good_passages_only() {
+    let lesson = Lesson::start("langgraph_agent_test").await;
+    let passages = markdown(Source::Docs, "docs/x.md", DOCS);
+    let index = Index::of(Corpus { passages }).expect("an index");
+    let layer = called_by_agent(&lesson.client("retriever"), &lesson.project());
+    let retriever = Service::start("retriever", app(layer, &index));
+    for (question, found) in [("how do I spawn a task?", 1), ("spawn sourdough bread", 0)] {
+        let asked = http_client().post(retriever.url("/retrieve"));
+        let asked = asked.json(&json!({"question": question})).send().await;
+        let answer: Value = asked.expect("it answers").json().await.expect("JSON");
+        let documents = answer["documents"].as_array().map(Vec::len);
+        assert_eq!(documents, Some(found), "{question}: {answer}");
+    }
 }

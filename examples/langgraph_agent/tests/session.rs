@@ -129,3 +129,44 @@ async fn a_trace_that_did_not_arrive_whole_is_a_failure() {
         format!("a trace of this question is not whole: {QUESTION}")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_in_the_middle_of_a_question_has_the_page_of_those_before() {
+    let (tell, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    let llm = ScriptedLlm::builder()
+        .choose(move |request: &LlmRequest| {
+            if request.prompt.contains("second") {
+                // Whoever waits for it may have gone.
+                let _ = tell.send(());
+                return Some(Answer::text("never").stalls_after(0));
+            }
+            Some(Answer::text("APPROVED docs [1]"))
+        })
+        .start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = folder.path().join("trace.html");
+    let wishes = wishes(&page, &[QUESTION]);
+    let lesson = Lesson::start("langgraph_agent_test").await;
+    let index = Index::of(Corpus {
+        passages: markdown(Source::Docs, "docs/x.md", DOCS),
+    });
+    let crew = Crew::new(Model::scripted(&llm), index.expect("an index"));
+    let person = types(&["y", "how do I spawn a second task?"]);
+    let session = Session::new(&wishes, "t-1".into(), lesson, crew, person).expect("a graph");
+    tokio::select! {
+        done = session.questions() => panic!("it waits for the model: {done:?}"),
+        told = asked.recv() => assert_eq!(told, Some(())),
+    }
+    let page = std::fs::read_to_string(&page).expect("a page");
+    assert!(page.contains(QUESTION) && !page.contains("second task"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_on_the_page_turns_the_direction_of_writing() {
+    let llm = scripted(TokenTiming::NONE);
+    let question = "how do I \u{202e}spawn\u{1b}[2J a task?";
+    let done = session(&llm, None, &[question]).await;
+    done.result.expect("answered");
+    assert!(done.page.contains("how do I spawn[2J a task?"));
+    assert!(!done.page.contains(['\u{202e}', '\u{1b}']));
+}
