@@ -151,13 +151,13 @@ impl<'w> Session<'w> {
 
     /// Waits until all runs are there, also those of other processes.
     async fn arrived(&self) {
-        if let Some(agent) = &self.crew.second_opinion {
-            if let Err(error) = agent.flush().await {
-                let why = brief(&error);
-                complain(&format!(
-                    "The agent in Python has not sent its runs: {why}."
-                ));
-            }
+        if let Some(agent) = &self.crew.second_opinion
+            && let Err(error) = agent.flush().await
+        {
+            let why = brief(&error);
+            complain(&format!(
+                "The agent in Python has not sent its runs: {why}."
+            ));
         }
         let tree = self.lesson.tree(0).await;
         let runs = tree.nodes().iter().map(|node| &node.run);

@@ -7,6 +7,7 @@ use common::lab::llm::{Answer, Model, ScriptedLlm, TokenTiming};
 use common::model::TraceTree;
 use common::trace::{MemorySink, TraceFutureExt as _, Tracer};
 use langgraph_agent::agents::{Asked, NOTHING, citations, review, route, says_nothing, write};
+use langgraph_agent::approve::Decision;
 use langgraph_agent::corpus::{Corpus, Source, markdown};
 use langgraph_agent::index::Index;
 use langgraph_agent::retrieve::retrieve;
@@ -273,4 +274,22 @@ async fn what_is_sent_back_is_written_again_without_what_the_notes_quote_and_sho
             .contains("Use spawn.")
     );
     assert!(asked.notes.expect("notes").starts_with("passage [1]"));
+}
+
+#[tokio::test]
+async fn what_was_named_beside_an_answer_does_not_make_the_shorter_one_longer() {
+    let text = "# Spawn\nSpawn a task here. Spawn a task there.\n";
+    let passages = markdown(Source::Docs, "docs/x.md", text);
+    let index = Index::of(Corpus { passages }).expect("an index");
+    let llm = scripted(TokenTiming::NONE);
+    let model = Model::scripted(&llm);
+    let earlier = "Spawn a task here. [1] See also `a.md` [2] See also `b.md` [3]";
+    let mut state = drafted(earlier);
+    state.found = index
+        .search(&state.question, &Source::ALL, 4)
+        .expect("a search");
+    state.decision = Some(Decision::comment("shorter"));
+    state.merge(write(&model, &state).await.expect("an answer"));
+    let draft = state.draft.expect("a draft");
+    assert_eq!(draft.text, "Spawn a task here. [1]");
 }

@@ -48,6 +48,8 @@ const ROUTES: [(&str, &[&str]); 3] = [
 const MOST_SENTENCES: usize = 3;
 /// Most that come from one passage.
 const MOST_OF_ONE: usize = 2;
+/// How a section is named beside an answer.
+const SEE_ALSO: &str = "See also `";
 /// Most passages that are named beside an answer.
 const MOST_SEE_ALSO: usize = 2;
 /// The least score of a sentence, as a share of the best one's.
@@ -93,10 +95,9 @@ fn write(asked: &Asked) -> String {
     let notes = asked.notes.as_deref();
     // It cannot understand a note. What is quoted in it is left out, and the answer gets shorter.
     let is_quoted = |sentence: &str| notes.is_some_and(|notes| notes.contains(sentence));
-    let earlier = asked
-        .answer
-        .as_deref()
-        .map_or(0, |answer| answer.matches('[').count());
+    let earlier = asked.answer.as_deref().unwrap_or_default();
+    let others = earlier.matches(SEE_ALSO).count();
+    let earlier = earlier.matches('[').count().saturating_sub(others);
     let most = match notes {
         Some(_) => earlier.saturating_sub(1).clamp(1, MOST_SENTENCES),
         None => MOST_SENTENCES,
@@ -133,7 +134,7 @@ fn see_also(asked: &Asked, chosen: &[(usize, String)]) -> Vec<(usize, String)> {
     for given in &asked.given {
         if others.len() < MOST_SEE_ALSO && !told.contains(&&*given.citation) {
             told.push(&given.citation);
-            others.push((given.number, format!("See also `{}`", given.citation)));
+            others.push((given.number, format!("{SEE_ALSO}{}`", given.citation)));
         }
     }
     others
