@@ -154,3 +154,28 @@ impl fmt::Display for SecondOpinion {
         write!(f, "a Python process with {}", self.0.agent.sdk())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_traceback_the_last_line_is_told_and_no_cell_is_named() {
+        let ended = |last_words: &str| PeerError::Ended {
+            peer: "Python service `agent`".into(),
+            status: "exit status: 1".into(),
+            last_words: last_words.into(),
+        };
+        let words = "Traceback (most recent call last):\n  import langsmith\n\
+            ModuleNotFoundError: No module named 'langsmith'\n\n";
+        assert_eq!(
+            brief(&ended(words)),
+            "the Python service `agent` has ended (exit status: 1): \
+             ModuleNotFoundError: No module named 'langsmith'"
+        );
+        assert_eq!(
+            brief(&ended("")),
+            "the Python service `agent` has ended (exit status: 1)"
+        );
+    }
+}

@@ -248,7 +248,7 @@ async fn the_script_answers_first_from_the_first_passage_or_points_at_it() {
     assert_eq!(
         draft.text,
         "This is shown in `docs/y.md#two-commands`, which begins with `cargo workbook open`. [1] \
-         See also `docs/y.md#words-on-commands` [2]"
+         See also `docs/y.md#words-on-commands` [2]."
     );
     let judged = review(&model, &state).await.expect("an answer").review;
     assert_eq!(judged.map(|it| it.reasons), Some(Vec::new()));
@@ -283,7 +283,7 @@ async fn what_was_named_beside_an_answer_does_not_make_the_shorter_one_longer() 
     let index = Index::of(Corpus { passages }).expect("an index");
     let llm = scripted(TokenTiming::NONE);
     let model = Model::scripted(&llm);
-    let earlier = "Spawn a task here. [1] See also `a.md` [2] See also `b.md` [3]";
+    let earlier = "Spawn a task here. [1] See also `a.md` [2] and `b.md` [3].";
     let mut state = drafted(earlier);
     state.found = index
         .search(&state.question, &Source::ALL, 4)

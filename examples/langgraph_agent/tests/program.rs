@@ -207,15 +207,12 @@ fn a_python_without_the_packages_is_told_in_a_line_and_the_question_answered() {
     let python = fake_python("incomplete.sh");
     let (output, said) = run(&["--smoke", "--remote"], &[("WORKBOOK_PYTHON", &python)]);
     assert!(output.status.success(), "{said}");
+    // Whether its last words came before its end is chance; how they are told, `src/second_opinion.rs` tests.
     assert!(
-        said.contains(
-            "ModuleNotFoundError: No module named 'langsmith'; `cargo workbook open` completes"
-        ),
+        said.contains("`cargo workbook open` completes the Python environment"),
         "{said}"
     );
-    for part in ["Traceback", "run the cell"] {
-        assert!(!said.contains(part), "{part}: {said}");
-    }
+    assert!(!said.contains("run the cell"), "{said}");
     assert!(
         said.contains("No second opinion: ") && said.contains("(16 runs)"),
         "{said}"

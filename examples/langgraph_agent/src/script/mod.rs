@@ -48,8 +48,8 @@ const ROUTES: [(&str, &[&str]); 3] = [
 const MOST_SENTENCES: usize = 3;
 /// Most that come from one passage.
 const MOST_OF_ONE: usize = 2;
-/// How a section is named beside an answer.
-const SEE_ALSO: &str = "See also `";
+/// How the sections beside an answer begin.
+const SEE_ALSO: &str = " See also ";
 /// Most passages that are named beside an answer.
 const MOST_SEE_ALSO: usize = 2;
 /// The least score of a sentence, as a share of the best one's.
@@ -96,8 +96,8 @@ fn write(asked: &Asked) -> String {
     // It cannot understand a note. What is quoted in it is left out, and the answer gets shorter.
     let is_quoted = |sentence: &str| notes.is_some_and(|notes| notes.contains(sentence));
     let earlier = asked.answer.as_deref().unwrap_or_default();
-    let others = earlier.matches(SEE_ALSO).count();
-    let earlier = earlier.matches('[').count().saturating_sub(others);
+    let earlier = earlier.split(SEE_ALSO).next().unwrap_or_default();
+    let earlier = earlier.matches('[').count();
     let most = match notes {
         Some(_) => earlier.saturating_sub(1).clamp(1, MOST_SENTENCES),
         None => MOST_SENTENCES,
@@ -108,16 +108,16 @@ fn write(asked: &Asked) -> String {
     if chosen.iter().all(|(number, _)| *number != first.number) && !is_quoted(&pointer) {
         chosen = vec![(first.number, pointer)];
     }
-    // Who wants it shorter does not want to read on elsewhere.
-    if notes.is_none() {
-        chosen.extend(see_also(asked, &chosen));
-    }
     let cited = chosen
         .iter()
         .map(|(number, sentence)| format!("{sentence} [{number}]"));
     let mut answer = cited.collect::<Vec<_>>().join(" ");
     if notes.is_none() && asked.question == SLIPS_AT {
         answer.push_str(&format!(" {SLIP} [{}]", first.number));
+    }
+    // Who wants it shorter does not want to read on elsewhere.
+    if notes.is_none() {
+        answer.push_str(&see_also(asked, &chosen));
     }
     match answer.is_empty() {
         true => NOTHING.to_owned(),
@@ -126,7 +126,7 @@ fn write(asked: &Asked) -> String {
 }
 
 /// Names the sections that were found beside those of an answer, each once: a long one is several passages.
-fn see_also(asked: &Asked, chosen: &[(usize, String)]) -> Vec<(usize, String)> {
+fn see_also(asked: &Asked, chosen: &[(usize, String)]) -> String {
     let is_cited = |given: &&Given| chosen.iter().any(|(number, _)| *number == given.number);
     let cited = asked.given.iter().filter(is_cited);
     let mut told: Vec<&str> = cited.map(|given| &*given.citation).collect();
@@ -134,10 +134,13 @@ fn see_also(asked: &Asked, chosen: &[(usize, String)]) -> Vec<(usize, String)> {
     for given in &asked.given {
         if others.len() < MOST_SEE_ALSO && !told.contains(&&*given.citation) {
             told.push(&given.citation);
-            others.push((given.number, format!("{SEE_ALSO}{}`", given.citation)));
+            others.push(format!("`{}` [{}]", given.citation, given.number));
         }
     }
-    others
+    match others.is_empty() {
+        true => String::new(),
+        false => format!("{SEE_ALSO}{}.", others.join(" and ")),
+    }
 }
 
 /// Chooses the sentences that share most with the question, in the order of the passages.
