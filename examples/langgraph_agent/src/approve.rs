@@ -1,28 +1,33 @@
-//! The human who has the last word. Start at [`decide`].
-
-use std::io::{BufRead, Write};
+//! The human who has the last word. Start at [`Decision::said`].
 
 use serde::{Deserialize, Serialize};
 
-/// Who lets an answer out.
+/// Words that are a no and nothing else, also of people who fall back into their own language.
+const NO: [&str; 7] = ["n", "no", "nope", "nein", "nee", "non", "never"];
+/// Words that are a yes and nothing else.
+const YES: [&str; 8] = ["", "y", "yes", "yep", "yeah", "ok", "okay", "ja"];
+
+/// Who lets an answer out where no human is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Approver {
-    /// Somebody at a terminal.
-    Human,
     /// The program, because it was told to: `--yes`.
     Flag,
-    /// The program, because there is nobody to ask.
+    /// The program, because nobody was asked.
     Nobody,
 }
 
 impl Approver {
-    /// Chooses: a human if one is wanted and there is a terminal.
-    pub fn of(yes: bool, interactive: bool, terminal: bool) -> Self {
-        match (yes, interactive && terminal) {
-            (true, _) => Self::Flag,
-            (false, true) => Self::Human,
-            (false, false) => Self::Nobody,
-        }
+    /// Lets the answer out, and says by whose word.
+    pub fn decision(self) -> Decision {
+        Decision::new(
+            true,
+            match self {
+                Self::Flag => "approved by --yes",
+                Self::Nobody => {
+                    "approved by itself: nobody was asked (--interactive, at a terminal, asks you)"
+                }
+            },
+        )
     }
 }
 
@@ -56,33 +61,32 @@ impl Decision {
             told: format!("sent back to the writer: {}", comment.trim()),
         }
     }
+
+    /// Reads what a human types: `y` or an empty line is a yes, `n` a no, anything else a comment. Who has gone says
+    /// no.
+    pub fn said(line: Option<&str>) -> Self {
+        let Some(line) = line else {
+            return Self::new(false, "rejected by you");
+        };
+        let word = line.trim().trim_end_matches(['.', '!']).to_lowercase();
+        if YES.contains(&&*word) {
+            Self::new(true, "approved by you")
+        } else if NO.contains(&&*word) {
+            Self::new(false, "rejected by you")
+        } else {
+            Self::comment(line)
+        }
+    }
 }
 
-/// Decides on an answer that the reviewer let pass. A human says `y` or an empty line for yes, `n` or the end of
-/// the input for no; anything else is a comment.
-pub fn decide(approver: Approver, input: &mut impl BufRead, output: &mut impl Write) -> Decision {
-    match approver {
-        Approver::Flag => Decision::new(true, "approved by --yes"),
-        Approver::Nobody => Decision::new(
-            true,
-            "approved by itself: there is nobody to ask (--interactive, at a terminal)",
-        ),
-        Approver::Human => {
-            let question = "Let this answer out? [Y/n, or what the writer shall mind] ";
-            // If the question cannot be written, nobody answers it: then the answer is no.
-            let _ = write!(output, "{question}").and_then(|()| output.flush());
-            let mut line = String::new();
-            let read = input.read_line(&mut line).unwrap_or(0);
-            match line.trim() {
-                _ if read == 0 => Decision::new(false, "rejected by you"),
-                "" => Decision::new(true, "approved by you"),
-                said => match said.to_lowercase().as_str() {
-                    "y" | "yes" => Decision::new(true, "approved by you"),
-                    "n" | "no" => Decision::new(false, "rejected by you"),
-                    _ => Decision::comment(said),
-                },
-            }
+/// Returns what a human is asked; what goes out beside the answer is named.
+pub fn question(with_second_opinion: bool) -> &'static str {
+    match with_second_opinion {
+        true => {
+            "Let this answer out, with the second opinion beside it? \
+             [Y/n, or what the writer shall mind] "
         }
+        false => "Let this answer out? [Y/n, or what the writer shall mind] ",
     }
 }
 
@@ -90,34 +94,27 @@ pub fn decide(approver: Approver, input: &mut impl BufRead, output: &mut impl Wr
 mod tests {
     use super::*;
 
-    fn asked(input: &str) -> Decision {
-        decide(Approver::Human, &mut input.as_bytes(), &mut Vec::new())
-    }
-
     #[test]
-    fn a_human_says_yes_by_return_and_no_by_a_letter_or_by_leaving() {
-        for yes in ["\n", "Yes\n", " y \n"] {
-            assert!(asked(yes).approved, "{yes:?}");
+    fn a_human_says_yes_by_return_and_no_by_a_word_or_by_leaving() {
+        for yes in ["", "Yes", " y ", "ok."] {
+            assert!(Decision::said(Some(yes)).approved, "{yes:?}");
         }
-        for no in ["n\n", "NO\n", ""] {
-            let decision = asked(no);
+        for no in [Some("n"), Some("NO"), Some("nein"), Some("Nope!"), None] {
+            let decision = Decision::said(no);
             assert!(!decision.approved && decision.comment.is_none(), "{no:?}");
         }
     }
 
     #[test]
     fn anything_else_is_a_comment_and_lets_nothing_out() {
-        let decision = asked(" shorter, please\n");
-        assert_eq!(decision.comment.as_deref(), Some("shorter, please"));
+        let decision = Decision::said(Some(" no numbers, please "));
+        assert_eq!(decision.comment.as_deref(), Some("no numbers, please"));
         assert!(!decision.approved);
     }
 
     #[test]
-    fn a_human_is_asked_only_if_wanted_and_there() {
-        assert_eq!(Approver::of(false, true, true), Approver::Human);
-        assert_eq!(Approver::of(true, true, true), Approver::Flag);
-        for (interactive, terminal) in [(true, false), (false, true), (false, false)] {
-            assert_eq!(Approver::of(false, interactive, terminal), Approver::Nobody);
-        }
+    fn what_goes_out_beside_the_answer_is_in_the_question() {
+        assert!(question(true).contains("second opinion"));
+        assert!(!question(false).contains("second opinion"));
     }
 }

@@ -43,10 +43,12 @@ impl Turn {
         }
     }
 
-    fn of(outcome: Outcome) -> Self {
+    fn of(outcome: &Outcome) -> Self {
+        // The nodes have read it before: what is none has failed one of them.
+        let known = read(outcome.state()).unwrap_or_default();
         match outcome {
-            Outcome::Interrupted { state, .. } => Self::Asks(read(&state)),
-            Outcome::Finished(state) => Self::Done(read(&state)),
+            Outcome::Interrupted { .. } => Self::Asks(known),
+            Outcome::Finished(_) => Self::Done(known),
         }
     }
 }
@@ -70,7 +72,10 @@ impl Assistant {
     pub async fn ask(&self, question: &str, thread: &str) -> Result<Turn, GraphError> {
         let input = State::asked(question).input();
         let asked = self.graph.invoke(input).thread(thread);
-        asked.client(&self.client).await.map(Turn::of)
+        asked
+            .client(&self.client)
+            .await
+            .map(|outcome| Turn::of(&outcome))
     }
 
     /// Says what became of the draft that waits on a thread: another trace, tied to the first one by the thread's id
@@ -81,7 +86,10 @@ impl Assistant {
     pub async fn decide(&self, thread: &str, decision: &Decision) -> Result<Turn, GraphError> {
         let answer = json!(decision);
         let resumed = self.graph.resume(thread, answer);
-        resumed.client(&self.client).await.map(Turn::of)
+        resumed
+            .client(&self.client)
+            .await
+            .map(|outcome| Turn::of(&outcome))
     }
 
     /// Returns the graph, to be drawn.

@@ -16,10 +16,13 @@ use crate::price::Price;
         cargo run -p langgraph_agent -- --remote --mcp\n  \
         cargo run -p langgraph_agent -- --smoke\n\n\
         The model is scripted, on this machine. To ask a real one: WORKBOOK_LLM=openai and OPENAI_API_KEY.\n\
-        To send the runs to LangSmith as well: WORKBOOK_TARGET=langsmith and LANGSMITH_API_KEY."
+        To send the runs to LangSmith as well: WORKBOOK_TARGET=langsmith and LANGSMITH_API_KEY.\n\n\
+        Exit status: 0 if every question was answered, declined or rejected; 1 if a step failed, a trace is not \
+        whole, a file cannot be written, or after Ctrl-C in the middle; 2 for options that are none."
 )]
 pub struct Cli {
     /// What you want to know; without it, the question of the lessons.
+    #[arg(value_parser = words)]
     pub question: Option<String>,
     /// Asks you before an answer goes out, and for further questions. Without a terminal it approves by itself.
     #[arg(long)]
@@ -27,8 +30,8 @@ pub struct Cli {
     /// Lets the answer out without asking anybody.
     #[arg(long, visible_alias = "approve")]
     pub yes: bool,
-    /// Sends the first draft back to the writer with this comment, as a human may.
-    #[arg(long, value_name = "TEXT")]
+    /// Sends the very first draft back to the writer with this comment, as a human may.
+    #[arg(long, value_name = "TEXT", value_parser = words)]
     pub comment: Option<String>,
     /// Asks a real LangGraph agent in Python as well, whose tool calls this program's retriever back.
     #[arg(long)]
@@ -37,7 +40,7 @@ pub struct Cli {
     #[arg(long)]
     pub mcp: bool,
     /// The conversation that the traces belong to; without it, a new one.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = words)]
     pub thread: Option<String>,
     /// US dollars for a million tokens in and out, to show what the calls come to.
     #[arg(long, value_name = "IN,OUT")]
@@ -54,4 +57,12 @@ pub struct Cli {
     /// Serves the tools over standard input and output: what `--mcp` starts.
     #[arg(long, hide = true)]
     pub tool_server: bool,
+}
+
+/// An empty text is a slip of whoever wrote the command, mostly a variable that is not set.
+fn words(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("there is nothing in it".to_owned()),
+        text => Ok(text.to_owned()),
+    }
 }

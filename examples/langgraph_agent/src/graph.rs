@@ -4,7 +4,8 @@
 //! START ─► router ─shelves─┬► retriever ×n ┬─► grader ─has_documents─┬► decline ─► END
 //!                          └► opinion ─────┘                         └► writer ◄───────────────┐
 //!                                                                        ├► tools              │
-//!                                       END ◄─ give_up ─┬─ verdict ◄─ reviewer                 │
+//!                                decline ◄─ no_answer ─┐                                       │
+//!                                       END ◄─ give_up ─┼─ verdict ◄─ reviewer                 │
 //!                                                       ├─ revise ─────────────────────────────┤
 //!                                                       └► approval ─decided─┬─ comment ───────┘
 //!                                                                            ├─ no ─► END
@@ -20,6 +21,7 @@ use common::lab::graph::{
 };
 use serde_json::{Value, json};
 
+use crate::agents::says_nothing;
 use crate::nodes::{Crew, Node};
 use crate::state::State;
 
@@ -45,6 +47,7 @@ pub fn assemble(crew: &Crew) -> Result<Graph, CompileError> {
     let mut graph = Graph::builder(NAME)
         .channel("found", afresh_or_appended())
         .channel("messages", Reducer::append())
+        .channel("without", afresh_or_appended())
         .node("router", work(Node::Router))
         .node("retriever", work(Node::Retriever));
     let mut searched = vec!["retriever"];
@@ -94,6 +97,7 @@ pub fn assemble(crew: &Crew) -> Result<Graph, CompileError> {
                 ("approve", "approval"),
                 ("revise", "writer"),
                 ("give_up", END),
+                ("no_answer", "decline"),
             ],
         )
         .route_map(
@@ -141,8 +145,10 @@ fn has_documents(state: &Channels) -> &'static str {
 }
 
 fn verdict(state: &Channels) -> &'static str {
-    let state = read(state);
+    let state = read(state).unwrap_or_default();
+    let draft = state.draft.as_ref().map_or("", |draft| &draft.text);
     match state.review {
+        Some(review) if review.approved && says_nothing(draft) => "no_answer",
         Some(review) if review.approved => "approve",
         _ if state.sent_back > MOST_SENT_BACK => "give_up",
         _ => "revise",
@@ -150,14 +156,18 @@ fn verdict(state: &Channels) -> &'static str {
 }
 
 fn decided(state: &Channels) -> &'static str {
-    match read(state).decision {
+    match read(state).unwrap_or_default().decision {
         Some(decision) if decision.approved => "yes",
         Some(decision) if decision.comment.is_some() => "comment",
         _ => "no",
     }
 }
 
-/// Reads the channels as a [`State`]; what is none is an empty one, of which nothing goes out.
-pub fn read(channels: &Channels) -> State {
-    serde_json::from_value(channels.to_value()).unwrap_or_default()
+/// Reads the channels as a [`State`].
+///
+/// # Errors
+/// If a channel has what no agent writes into it. A node then fails; a router takes an empty state, of which nothing
+/// goes out.
+pub fn read(channels: &Channels) -> serde_json::Result<State> {
+    serde_json::from_value(channels.to_value())
 }

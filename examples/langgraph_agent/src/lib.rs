@@ -20,7 +20,7 @@
 //! | [`approve`] | the human who has the last word |
 //! | [`second_opinion`], [`tools`] | an agent and a tool in other processes |
 //! | [`report`], [`price`], [`page`] | trees, tokens and cost; the same as pictures |
-//! | [`cli`], [`demo`] | the program around it |
+//! | [`cli`], [`person`], [`session`], [`demo`] | the program around it |
 //!
 //! Start at [`assistant::Assistant::ask`], and at [`graph::assemble`].
 
@@ -34,10 +34,12 @@ pub mod graph;
 pub mod index;
 pub mod nodes;
 pub mod page;
+pub mod person;
 pub mod price;
 pub mod report;
 pub mod retrieve;
 pub mod script;
 pub mod second_opinion;
+pub mod session;
 pub mod state;
 pub mod tools;

@@ -14,7 +14,7 @@ use crate::approve::Decision;
 use crate::graph::read;
 use crate::index::Index;
 use crate::retrieve::retrieve;
-use crate::second_opinion::SecondOpinion;
+use crate::second_opinion::{SecondOpinion, brief};
 use crate::state::State;
 
 /// Who does the work. A cheap clone.
@@ -28,7 +28,7 @@ pub struct Crew {
     pub second_opinion: Option<SecondOpinion>,
     /// A tool server in another process: `--mcp`.
     pub tools: Option<McpTools>,
-    last: Arc<Mutex<Option<RunTree>>>,
+    traces: Arc<Mutex<Vec<RunTree>>>,
 }
 
 /// A node of the graph.
@@ -54,16 +54,23 @@ impl Crew {
             index,
             second_opinion: None,
             tools: None,
-            last: Arc::default(),
+            traces: Arc::default(),
         }
     }
 
-    /// Returns the run of the node that began last: its page is that of its trace.
-    pub fn last_run(&self) -> Option<RunTree> {
-        self.last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// Returns the run of the first node of each trace so far, in the order in which they began: its page is that of
+    /// its trace.
+    pub fn traces(&self) -> Vec<RunTree> {
+        let traces = self.traces.lock();
+        traces.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, run: &RunTree) {
+        let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = traces.last().map(RunTree::trace_id);
+        if last != Some(run.trace_id()) {
+            traces.push(run.clone());
+        }
     }
 
     pub(crate) async fn work(
@@ -72,9 +79,8 @@ impl Crew {
         channels: &Channels,
         context: &NodeContext,
     ) -> Result<Value, NodeError> {
-        let run = context.run().clone();
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
-        let state = read(channels);
+        self.note(context.run());
+        let state = read(channels)?;
         // As LangGraph tags what a node does itself. The agents know nothing of it.
         let inner = Scope::new().tag("seq:step:1");
         let done = self.done(node, state, context).in_scope(&inner);
@@ -133,6 +139,7 @@ impl Crew {
                 "review",
                 "second_opinion",
                 "words",
+                "without",
                 "decision",
                 "answer",
             ] {
@@ -152,24 +159,41 @@ impl Crew {
             return Ok(Value::Null);
         };
         let thread = context.thread().unwrap_or_default();
-        let said = agent.ask(&state.question, thread, context.run()).await;
-        Ok(json!({"second_opinion": said.map_err(told)?}))
+        match agent.ask(&state.question, thread, context.run()).await {
+            Ok(said) => Ok(json!({"second_opinion": said})),
+            // The run tells that it failed; the question is answered all the same.
+            Err(error) => {
+                let why = brief(&error);
+                context.run().fail(&why);
+                Ok(json!({"without": [format!("There is no second opinion: {why}.")]}))
+            }
+        }
     }
 
     async fn count(&self, state: &State) -> Result<Value, NodeError> {
         let (Some(tools), Some(draft)) = (&self.tools, &state.draft) else {
             return Ok(Value::Null);
         };
-        let counted = tools.call("count_words", json!({"text": draft.text})).await;
-        Ok(json!({"words": counted.map_err(told)?["words"]}))
+        // The call is a run of its own, which tells that it failed.
+        match tools.call("count_words", json!({"text": draft.text})).await {
+            Ok(counted) => Ok(json!({"words": counted["words"]})),
+            Err(error) => {
+                let sentence = format!("Nobody counted the words: {error}.");
+                Ok(json!({"words": null, "without": [sentence]}))
+            }
+        }
     }
 }
 
 /// Asks whoever has the last word. The node runs twice: once to ask, and once more, in a trace of its own, when there
 /// is an answer; so nothing happens here before the question.
 fn approve(state: &State, context: &NodeContext) -> Result<Value, NodeError> {
+    let question = match state.second_opinion {
+        Some(_) => "May this answer go out, with the second opinion beside it?",
+        None => "May this answer go out?",
+    };
     let answer = context.interrupt(json!({
-        "question": "May this answer go out?",
+        "question": question,
         "draft": state.draft,
         "second_opinion": state.second_opinion,
         "words": state.words,

@@ -3,7 +3,7 @@
 use common::analysis::{Figure, GraphDiagram, Loops, Waterfall, text_tree};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::report::{Report, Shown};
+use crate::report::{Report, Shown, clean};
 
 /// No script and nothing from elsewhere, and the browser is told to hold the page to it: what it shows was written by
 /// a model, and by whoever asked it.
@@ -33,7 +33,7 @@ pre { overflow-x: auto; padding: .75rem 1rem; background: var(--code); border: 1
 
 /// Writes the page: a part for each question.
 pub fn render(reports: &[Report]) -> String {
-    html! {
+    let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -53,8 +53,9 @@ pub fn render(reports: &[Report]) -> String {
                 @for report in reports { (question(report)) }
             }
         }
-    }
-    .into_string()
+    };
+    // The pictures have texts of their own, so the page is cleaned as a whole.
+    clean(&page.into_string())
 }
 
 fn question(report: &Report) -> Markup {

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use common::analysis::{GraphShape, SpendByAgent, text_tree};
-use common::langsmith_mock::LangSmithMock;
 use common::model::TraceTree;
 
 use crate::approve::Decision;
@@ -40,13 +39,13 @@ impl Report {
     pub fn of(
         question: &str,
         shape: GraphShape,
-        captured: (&LangSmithMock, &TraceTree),
+        traces: Vec<TraceTree>,
         decisions: &[Decision],
         price: Option<Price>,
         is_scripted: bool,
     ) -> Self {
-        let (mock, tree) = captured;
-        let ids = tree.trace_ids();
+        let runs = traces.iter().flat_map(TraceTree::nodes);
+        let tree = &TraceTree::build(runs.map(|node| node.run.clone()));
         let titles = std::iter::once("The question".to_owned());
         let decided = decisions.iter().map(|decision| {
             let mut title = decision.told.clone();
@@ -58,11 +57,8 @@ impl Report {
         let titles = titles
             .chain(decided)
             .chain(std::iter::repeat("And".to_owned()));
-        let traces = ids.into_iter().zip(titles);
-        let shown = |(id, title)| Shown {
-            title,
-            tree: mock.trace(id),
-        };
+        let traces = traces.into_iter().zip(titles);
+        let shown = |(tree, title)| Shown { title, tree };
         let (spend, price) = match (price, is_scripted) {
             (None, false) => (
                 SpendByAgent::of(tree),
@@ -88,12 +84,17 @@ impl Report {
         }
     }
 
+    /// Returns true if there are traces, and all runs of them came.
+    pub fn is_whole(&self) -> bool {
+        !self.traces.is_empty() && self.traces.iter().all(Shown::is_whole)
+    }
+
     /// Writes the trees, and what each agent used up.
     pub fn text(&self) -> String {
         let mut text = String::new();
         let count = self.traces.len();
         for (number, shown) in (1..).zip(&self.traces) {
-            let state = match shown.tree.is_whole() {
+            let state = match shown.is_whole() {
                 true => format!("{} runs", shown.tree.len()),
                 false => "BROKEN".to_owned(),
             };
@@ -105,6 +106,13 @@ impl Report {
         }
         let _ = write!(text, "{}\n{}", self.spend, self.price);
         text
+    }
+}
+
+impl Shown {
+    /// Returns true if it has runs, and none lacks its parent.
+    pub fn is_whole(&self) -> bool {
+        !self.tree.is_empty() && self.tree.is_whole()
     }
 }
 
@@ -137,12 +145,20 @@ pub fn answer(state: &State) -> String {
     if let Some(words) = state.words.filter(|_| state.answer.is_some()) {
         let _ = writeln!(text, "\n{words} words, as the tool server counts.");
     }
-    if let Some(said) = &state.second_opinion {
+    // Whoever approves the answer has seen it; without that word it stays here, as the answer does.
+    let approved = state.decision.as_ref().is_some_and(|it| it.approved);
+    if let Some(said) = state.second_opinion.as_ref().filter(|_| approved) {
         let _ = writeln!(text, "\n{}", elsewhere(said));
     }
+    let mut without: Vec<&String> = state.without.iter().collect();
+    without.dedup();
+    for sentence in without {
+        let _ = writeln!(text, "\n{sentence}");
+    }
+    // A draft that was written again after a comment may fail the reviewer: then the comment is not the end of it.
     let told = match (&state.decision, &state.review) {
+        (_, Some(review)) if !review.approved => "the reviewer let no draft pass",
         (Some(decision), _) => &decision.told,
-        (None, Some(review)) if !review.approved => "the reviewer let no draft pass",
         _ => "nobody had to approve it",
     };
     let _ = write!(text, "\n{told}");
@@ -175,14 +191,31 @@ pub fn draft(state: &State) -> String {
     text
 }
 
-/// Prints on standard output; a reader who has gone (`| head`) is no failure.
+/// Leaves out what commands a terminal or turns the direction of writing: what is printed was written by a model, by
+/// whoever asked it, and by processes.
+pub fn clean(text: &str) -> String {
+    let shows = |letter: &char| {
+        let turns = ['\u{61c}', '\u{200e}', '\u{200f}'].contains(letter)
+            || ('\u{202a}'..='\u{202e}').contains(letter)
+            || ('\u{2066}'..='\u{2069}').contains(letter);
+        !turns && (!letter.is_control() || matches!(letter, '\n' | '\t'))
+    };
+    text.chars().filter(shows).collect()
+}
+
+/// Prints on standard output, [cleaned](clean); a reader who has gone (`| head`) is no failure.
 pub fn say(text: &str) {
+    ask(&format!("{text}\n"));
+}
+
+/// Prints on standard output, and leaves the line open for an answer.
+pub fn ask(question: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}");
+    let _ = write!(out, "{}", clean(question));
     let _ = out.flush();
 }
 
-/// Prints on standard error.
+/// Prints on standard error, cleaned as well.
 pub fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", clean(text));
 }

@@ -11,7 +11,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
@@ -36,6 +35,47 @@ struct Both {
     retriever: Service,
 }
 
+/// Why there is no second opinion.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoOpinion {
+    /// There is no Python to start it with.
+    #[error("the Python environment is not here; `cargo workbook open` installs it")]
+    NotInstalled,
+    /// There is one, and it lacks something: the last line of what Python says tells what.
+    #[error("{0}; `cargo workbook open` completes the Python environment")]
+    NoStart(String),
+    /// There is no port for the service that the agent calls back.
+    #[error("there is no port for the retriever")]
+    NoPort(#[from] std::io::Error),
+}
+
+/// Says in a line what is wrong with the agent: of a traceback, the last line. A program has no cells to run again.
+pub(crate) fn brief(error: &PeerError) -> String {
+    let last = |text: &str| {
+        text.lines()
+            .rfind(|line| !line.trim().is_empty())
+            .map(str::to_owned)
+    };
+    let line = match error {
+        PeerError::Ended {
+            peer,
+            status,
+            last_words,
+        } => match last(last_words) {
+            Some(words) => format!("the {peer} has ended ({status}): {}", words.trim()),
+            None => format!("the {peer} has ended ({status})"),
+        },
+        error => error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    line.trim_end_matches('.').to_owned()
+}
+
 /// What the agent's tool sends.
 #[derive(serde::Deserialize)]
 struct Query {
@@ -43,19 +83,19 @@ struct Query {
 }
 
 impl SecondOpinion {
-    /// Starts the agent, and the service that its tool calls back; none if there is no Python environment.
+    /// Starts the agent, and the service that its tool calls back.
     ///
     /// # Errors
-    /// If there is one, and the agent does not start, or no port can be had.
-    pub async fn start(lesson: &Lesson, index: &Index) -> Result<Option<Self>> {
+    /// If it cannot be had, which is no reason to answer nothing.
+    pub async fn start(lesson: &Lesson, index: &Index) -> Result<Self, NoOpinion> {
         let agent = match LangGraphAgent::start(&lesson.peer_env()).await {
-            Err(PeerError::NotInstalled) => return Ok(None),
-            started => started.context("the LangGraph agent does not start")?,
+            Err(PeerError::NotInstalled) => return Err(NoOpinion::NotInstalled),
+            Err(error) => return Err(NoOpinion::NoStart(brief(&error))),
+            Ok(agent) => agent,
         };
         let layer = called_by_agent(&lesson.client("retriever"), &lesson.project());
-        let retriever = Service::try_start("retriever", app(layer, index))
-            .context("there is no port for the retriever")?;
-        Ok(Some(Self(Arc::new(Both { agent, retriever }))))
+        let retriever = Service::try_start("retriever", app(layer, index))?;
+        Ok(Self(Arc::new(Both { agent, retriever })))
     }
 
     /// Asks below a run, on a thread.
@@ -100,7 +140,9 @@ async fn search(
     let searches = shelves.map(|source| retrieve(&index, source, &query.question));
     let found = try_join_all(searches).await;
     let found = found.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    let mut hits: Vec<Hit> = found.into_iter().flatten().collect();
+    // What the writer is not given, the other agent is not given either: nobody reviews what it says.
+    let good = found.into_iter().flatten().filter(Hit::is_good);
+    let mut hits: Vec<Hit> = good.collect();
     hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     hits.truncate(MOST_FOUND);
     Ok(Json(documents(&hits)))
@@ -110,5 +152,30 @@ impl fmt::Display for SecondOpinion {
     /// Says who gives it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a Python process with {}", self.0.agent.sdk())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_traceback_the_last_line_is_told_and_no_cell_is_named() {
+        let ended = |last_words: &str| PeerError::Ended {
+            peer: "Python service `agent`".into(),
+            status: "exit status: 1".into(),
+            last_words: last_words.into(),
+        };
+        let words = "Traceback (most recent call last):\n  import langsmith\n\
+            ModuleNotFoundError: No module named 'langsmith'\n\n";
+        assert_eq!(
+            brief(&ended(words)),
+            "the Python service `agent` has ended (exit status: 1): \
+             ModuleNotFoundError: No module named 'langsmith'"
+        );
+        assert_eq!(
+            brief(&ended("")),
+            "the Python service `agent` has ended (exit status: 1)"
+        );
     }
 }

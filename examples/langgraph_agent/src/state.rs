@@ -39,6 +39,8 @@ pub struct State {
     pub second_opinion: Option<String>,
     /// How long the draft is, if a tool counts.
     pub words: Option<u64>,
+    /// What a helper in another process did not do, a sentence each: the answer does without it.
+    pub without: Vec<String>,
     /// What a human, or who stands in for one, said of the draft.
     pub decision: Option<Decision>,
     /// What goes out.

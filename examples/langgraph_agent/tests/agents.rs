@@ -6,7 +6,8 @@ use common::analysis::text_tree;
 use common::lab::llm::{Answer, Model, ScriptedLlm, TokenTiming};
 use common::model::TraceTree;
 use common::trace::{MemorySink, TraceFutureExt as _, Tracer};
-use langgraph_agent::agents::{Asked, NOTHING, citations, review, route, write};
+use langgraph_agent::agents::{Asked, NOTHING, citations, review, route, says_nothing, write};
+use langgraph_agent::approve::Decision;
 use langgraph_agent::corpus::{Corpus, Source, markdown};
 use langgraph_agent::index::Index;
 use langgraph_agent::retrieve::retrieve;
@@ -175,12 +176,82 @@ async fn a_passage_cannot_pose_as_another_one_or_as_the_question() {
 
 #[test]
 fn citations_are_numbers_in_brackets_and_nothing_else() {
+    for (text, cited) in [
+        ("a [2] b [1], [2] [i] [-1] [", &[1, 2][..]),
+        ("Both say so [1, 2]. And [ 3 ].", &[1, 2, 3]),
+        ("Use `args[0]` and ``a `[4]` b``. [1]", &[1]),
+        ("```rust\nlet a = x[0];\n```\nSo it is. [2]", &[2]),
+        ("A ` alone [1]", &[1]),
+        ("[1, x] [,]", &[]),
+    ] {
+        let found: Vec<usize> = citations(text).into_iter().collect();
+        assert_eq!(found, cited, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_is_one_whatever_its_case_and_markup() {
+    for (said, reasons) in [
+        ("APPROVED", &[][..]),
+        ("Approved.", &[]),
+        ("**APPROVED**", &[]),
+        ("REJECTED: too long", &["too long"]),
+        ("**Rejected:** too long", &["too long"]),
+        ("rejected", &["the reviewer gives no reason"]),
+        ("Approvedly, no.", &["Approvedly, no."]),
+        ("It is wrong.", &["It is wrong."]),
+    ] {
+        let (_llm, model) = says(said);
+        let judged = review(&model, &drafted("Use spawn. [1]")).await;
+        let judged = judged.expect("an answer").review.expect("a verdict");
+        assert_eq!(judged.reasons, reasons, "{said}");
+        assert_eq!(judged.approved, reasons.is_empty(), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_draft_that_says_that_there_is_no_answer_is_no_claim_and_nobody_is_asked() {
+    let (llm, model) = says("REJECTED: it cites nothing");
+    for text in [NOTHING, "**The documentation has no answer to this**"] {
+        assert!(says_nothing(text), "{text}");
+        let judged = review(&model, &drafted(text)).await;
+        let judged = judged.expect("an answer").review.expect("a verdict");
+        assert!(judged.approved, "{judged:?}");
+    }
+    assert!(!says_nothing(
+        "The documentation has no answer to this, but [1] has."
+    ));
+    assert_eq!(llm.requests().len(), 0);
+    // The writer is told the very sentence.
+    let (llm, model) = says(NOTHING);
+    write(&model, &searched("how do I spawn a task?"))
+        .await
+        .expect("an answer");
+    let asked = llm.requests()[0].body["messages"][0]["content"].to_string();
+    assert!(asked.contains(NOTHING), "{asked}");
+}
+
+#[tokio::test]
+async fn the_script_answers_first_from_the_first_passage_or_points_at_it() {
+    let text = "# Two commands\n```sh\ncargo workbook open\n```\n\
+        # Words on commands\nThe commands of others are told here. Two are few.\n";
+    let passages = markdown(Source::Docs, "docs/y.md", text);
+    let index = Index::of(Corpus { passages }).expect("an index");
+    let mut state = State::asked("What are the two commands?");
+    state.found = index
+        .search(&state.question, &Source::ALL, 4)
+        .expect("a search");
+    let llm = scripted(TokenTiming::NONE);
+    let model = Model::scripted(&llm);
+    state.merge(write(&model, &state).await.expect("an answer"));
+    let draft = state.draft.clone().expect("a draft");
     assert_eq!(
-        citations("a [2] b [1], [2] `x[i]` [ 3 ] [-1] [")
-            .into_iter()
-            .collect::<Vec<_>>(),
-        [1, 2]
+        draft.text,
+        "This is shown in `docs/y.md#two-commands`, which begins with `cargo workbook open`. [1] \
+         See also `docs/y.md#words-on-commands` [2]."
     );
+    let judged = review(&model, &state).await.expect("an answer").review;
+    assert_eq!(judged.map(|it| it.reasons), Some(Vec::new()));
 }
 
 #[tokio::test]
@@ -203,4 +274,22 @@ async fn what_is_sent_back_is_written_again_without_what_the_notes_quote_and_sho
             .contains("Use spawn.")
     );
     assert!(asked.notes.expect("notes").starts_with("passage [1]"));
+}
+
+#[tokio::test]
+async fn what_was_named_beside_an_answer_does_not_make_the_shorter_one_longer() {
+    let text = "# Spawn\nSpawn a task here. Spawn a task there.\n";
+    let passages = markdown(Source::Docs, "docs/x.md", text);
+    let index = Index::of(Corpus { passages }).expect("an index");
+    let llm = scripted(TokenTiming::NONE);
+    let model = Model::scripted(&llm);
+    let earlier = "Spawn a task here. [1] See also `a.md` [2] and `b.md` [3].";
+    let mut state = drafted(earlier);
+    state.found = index
+        .search(&state.question, &Source::ALL, 4)
+        .expect("a search");
+    state.decision = Some(Decision::comment("shorter"));
+    state.merge(write(&model, &state).await.expect("an answer"));
+    let draft = state.draft.expect("a draft");
+    assert_eq!(draft.text, "Spawn a task here. [1]");
 }

@@ -2,14 +2,18 @@
 
 use common::analysis::{Loops, SpendByAgent, text_tree};
 use common::lab::Lesson;
+use common::lab::graph::State as Channels;
 use common::lab::llm::{Answer, LlmRequest, Model, ScriptedLlm, TokenTiming};
 use common::model::{RunType, TraceTree};
+use langgraph_agent::agents::NOTHING;
 use langgraph_agent::approve::Decision;
 use langgraph_agent::assistant::{Assistant, Turn};
 use langgraph_agent::corpus::{Corpus, Source, markdown};
+use langgraph_agent::graph::read;
 use langgraph_agent::index::Index;
 use langgraph_agent::nodes::Crew;
-use langgraph_agent::script::scripted;
+use langgraph_agent::script::{SLIPS_AT, scripted};
+use langgraph_agent::tools;
 use serde_json::{Value, json};
 
 const DOCS: &str =
@@ -378,4 +382,79 @@ async fn a_model_that_refuses_fails_its_run_its_node_and_the_whole() {
     );
     let tree = asked.tree(3, 1).await;
     assert!(tree.nodes().iter().all(|node| node.run.error.is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_finds_no_answer_in_the_passages_ends_where_there_are_none() {
+    let llm = ScriptedLlm::builder()
+        .choose(|request: &LlmRequest| {
+            Some(Answer::text(match agent(request) {
+                "router" => "docs",
+                "writer" => NOTHING,
+                _ => "REJECTED: it cites nothing",
+            }))
+        })
+        .start();
+    let asked = Asked::of(llm).await;
+    let turn = asked.ask(QUESTION).await;
+    let Turn::Done(state) = turn else {
+        panic!("{turn:?}")
+    };
+    assert_eq!(
+        (state.answer.as_deref(), state.sent_back),
+        (Some(NOTHING), 0)
+    );
+    let tree = asked.tree(13, 1).await;
+    assert!(tree.find("decline").is_some() && tree.find("approval").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_slips_at_one_question_and_its_reviewer_finds_it() {
+    let asked = Asked::scripted().await;
+    let docs = "# Cost of a token\nA token of a stream costs little.\n";
+    let passages = markdown(Source::Docs, "docs/x.md", docs);
+    let index = Index::of(Corpus { passages }).expect("an index");
+    let crew = Crew::new(Model::scripted(&asked.llm), index);
+    let assistant = Assistant::new(&crew, &asked.lesson.client("assistant")).expect("a graph");
+    let turn = assistant.ask(SLIPS_AT, "t-1").await.expect("a turn");
+    assert!(matches!(turn, Turn::Asks(_)), "{turn:?}");
+    let draft = turn.state().draft.as_ref().expect("a draft");
+    assert_eq!(draft.text, "A token of a stream costs little. [1]");
+    let loops = Loops::of(&asked.lesson.tree(0).await);
+    let writer = loops.visits.iter().find(|visited| visited.node == "writer");
+    assert_eq!(writer.map(|writer| writer.visits), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_server_that_has_gone_is_a_failed_run_and_a_sentence() {
+    let asked = Asked::scripted().await;
+    let passages = markdown(Source::Docs, "docs/x.md", DOCS);
+    let index = Index::of(Corpus { passages }).expect("an index");
+    let mut crew = Crew::new(Model::scripted(&asked.llm), index);
+    let program = env!("CARGO_BIN_EXE_langgraph_agent").as_ref();
+    let server = tools::start(&asked.lesson, program).await;
+    let server = server.expect("a tool server");
+    server.close().await;
+    crew.tools = Some(server);
+    let assistant = Assistant::new(&crew, &asked.lesson.client("assistant")).expect("a graph");
+    assistant.ask(QUESTION, "t-1").await.expect("a draft");
+    let turn = assistant.decide("t-1", &yes()).await.expect("an answer");
+    let state = turn.state();
+    assert!(state.answer.is_some() && state.words.is_none(), "{state:?}");
+    assert_eq!(state.without.len(), 1, "{state:?}");
+    assert!(state.without[0].starts_with("Nobody counted the words: "));
+    let tree = asked.lesson.tree(0).await;
+    let call = tree.find("count_words").expect("the call");
+    assert!(call.error.is_some(), "{}", text_tree(&tree));
+    // The next question begins without it.
+    let next = assistant.ask("How do I bake sourdough bread?", "t-1").await;
+    assert_eq!(next.expect("a turn").state().without, Vec::<String>::new());
+}
+
+#[test]
+fn a_channel_that_has_what_no_agent_writes_is_an_error() {
+    let odd = Channels::from(json!({"question": "x", "sent_back": "often"}));
+    assert!(read(&odd).is_err());
+    let sound = Channels::from(json!({"question": "x", "draft": null}));
+    assert_eq!(read(&sound).expect("a state").question, "x");
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use common::lab::http_client;
-use common::lab::llm::TokenTiming;
-use langgraph_agent::script::scripted;
+use common::lab::llm::{Answer, ScriptedLlm, TokenTiming};
+use langgraph_agent::script::{SLIPS_AT, scripted};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_langgraph_agent");
 
@@ -155,7 +155,7 @@ fn without_python_there_is_no_second_opinion_and_the_program_says_so() {
     let (output, said) = run(&["--smoke", "--remote"], &[("WORKBOOK_PYTHON", none)]);
     assert!(output.status.success(), "{said}");
     assert!(
-        said.contains("The Python environment is not here"),
+        said.contains("No second opinion: the Python environment is not here"),
         "{said}"
     );
     assert!(
@@ -173,11 +173,156 @@ fn a_tool_of_another_process_is_called_over_mcp_in_the_same_trace() {
         "│  └─ count_words ",
         "│     └─ tools/call count_words ",
         "(tools)",
-        "31 words, as the tool server counts.",
         "(19 runs)",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    let counted = said
+        .lines()
+        .find_map(|line| line.strip_suffix(" words, as the tool server counts."));
+    let counted: Option<usize> = counted.and_then(|number| number.parse().ok());
+    assert!(
+        counted.is_some_and(|words| words > 4),
+        "{counted:?}: {said}"
+    );
+    // The page about it has the same tree.
+    let page = include_str!("../README.md");
+    let (_, rows) = page.split_once("⋮\n").expect("the tree of --mcp");
+    let (rows, _) = rows.split_once("```").expect("its end");
+    for row in rows.lines() {
+        let name = row.split("  ").next().expect("a name");
+        assert!(said.contains(name), "{name}: {said}");
+    }
+}
+
+#[cfg(unix)]
+fn fake_python(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake_python");
+    folder.join(name).to_str().expect("text").to_owned()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_python_without_the_packages_is_told_in_a_line_and_the_question_answered() {
+    let python = fake_python("incomplete.sh");
+    let (output, said) = run(&["--smoke", "--remote"], &[("WORKBOOK_PYTHON", &python)]);
+    assert!(output.status.success(), "{said}");
+    // Whether its last words came before its end is chance; how they are told, `src/second_opinion.rs` tests.
+    assert!(
+        said.contains("`cargo workbook open` completes the Python environment"),
+        "{said}"
+    );
+    assert!(!said.contains("run the cell"), "{said}");
+    assert!(
+        said.contains("No second opinion: ") && said.contains("(16 runs)"),
+        "{said}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_agent_that_does_not_answer_is_a_failed_run_and_a_sentence() {
+    let python = fake_python("deaf.sh");
+    let (output, said) = run(&["--smoke", "--remote"], &[("WORKBOOK_PYTHON", &python)]);
+    assert!(output.status.success(), "{said}");
+    let row = said.lines().find(|line| line.starts_with("├─ opinion"));
+    assert!(row.is_some_and(|row| row.contains('✗')), "{said}");
+    for part in [
+        "There is no second opinion: the Python service `agent` cannot be reached",
+        "The agent in Python has not sent its runs: ",
+        "Trace 2 of 2: Approved by itself",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_step_that_fails_shows_its_trace_and_leaves_a_page_and_a_status() {
+    let provider = ScriptedLlm::builder()
+        .otherwise(Answer::server_error())
+        .start();
+    let url = provider.url();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = program(&["--smoke"], folder.path());
+    command.envs([
+        ("WORKBOOK_LLM", "openai"),
+        ("OPENAI_API_KEY", "any"),
+        ("OPENAI_BASE_URL", &*url),
+    ]);
+    let output = command.output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("Trace 1 of 1: The question (3 runs)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("├─ router") || said.contains("└─ router"),
+        "{said}"
+    );
+    let page = std::fs::read_to_string(folder.path().join("trace.html")).expect("a page");
+    assert!(page.contains("<svg"), "{page}");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(complaint.contains("node `router` failed"), "{complaint}");
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_told_before_anything_is_asked() {
+    let (output, said) = run(&["--smoke", "--out", "nowhere/x.html"], &[]);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("nowhere/x.html cannot be written; choose another file"),
+        "{said}"
+    );
+    assert!(!said.contains("passages of documentation"), "{said}");
+}
+
+#[test]
+fn what_has_no_words_is_refused_and_a_thread_is_told() {
+    for empty in [&[""][..], &["--thread", " "], &["--comment", ""]] {
+        let (output, said) = run(empty, &[]);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("there is nothing in it"), "{said}");
+    }
+    let (_, said) = run(&["--smoke", "--thread", "t-7"], &[]);
+    assert!(said.contains("The thread of all traces: t-7\n"), "{said}");
+    let (_, said) = run(&["--smoke"], &[]);
+    assert!(said.contains("The thread of all traces: docs-"), "{said}");
+}
+
+#[test]
+fn a_comment_on_what_was_declined_is_told_to_be_left_over() {
+    let question = "How do I bake sourdough bread?";
+    let (output, said) = run(&["--smoke", question, "--comment", "shorter"], &[]);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("The comment was not needed"), "{said}");
+}
+
+#[test]
+fn a_question_does_not_command_the_terminal_that_it_is_printed_on() {
+    let (output, said) = run(
+        &[
+            "--smoke",
+            "keep the trace \u{1b}]0;evil\u{7}across \u{202e}spawn?",
+        ],
+        &[],
+    );
+    assert!(output.status.success(), "{said}");
+    assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{said:?}");
+    assert!(
+        said.contains("? keep the trace ]0;evilacross spawn?"),
+        "{said}"
+    );
+}
+
+#[test]
+fn at_one_question_the_script_slips_and_the_reviewer_sends_it_back() {
+    let (output, said) = run(&["--smoke", SLIPS_AT], &[]);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("writer                         2 ") && !said.contains("Penguins"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -206,34 +351,51 @@ fn a_real_model_has_no_price_unless_one_is_given() {
     );
 }
 
+/// A program that a failing test does not leave behind.
+struct Kept(std::process::Child);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // It has ended by then, unless the test failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn kept_open_it_shows_its_traces_until_it_is_told_to_stop() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut child = program(&["--smoke", "--keep"], folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let output = BufReader::new(child.stdout.take().expect("piped"));
-    let lines = tokio::task::spawn_blocking(move || {
-        let mut lines = output.lines().map_while(Result::ok);
-        let trace = lines.find_map(|line| line.strip_prefix("The trace: ").map(str::to_owned));
-        // The output is kept: a program that has nobody to tell is not what is looked at here.
-        (trace, lines.next(), lines)
-    });
-    let (trace, all, _open) = lines.await.expect("read");
-    assert!(all.is_some_and(|line| line.starts_with("All of them: http://127.0.0.1:")));
-    let page = http_client().get(trace.expect("an address"));
-    let page = page.header("accept", "text/html").send().await;
-    let page = page.expect("it answers").text().await.expect("a page");
-    assert!(
-        page.contains("docs_assistant") && page.contains("publish"),
-        "{page}"
-    );
-    let stopped = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(stopped.expect("kill").success());
-    assert!(child.wait().expect("it ends").success());
+    for signal in ["-INT", "-TERM"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let child = program(&["--smoke", "--keep"], folder.path())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut child = Kept(child.expect("it starts"));
+        let output = BufReader::new(child.0.stdout.take().expect("piped"));
+        let lines = tokio::task::spawn_blocking(move || {
+            let mut lines = output.lines().map_while(Result::ok);
+            let mut after =
+                |start: &str| lines.find_map(|line| line.strip_prefix(start).map(str::to_owned));
+            // The output is kept: a program that has nobody to tell is not what is looked at here.
+            (after("The trace: "), after("All of them: "), lines)
+        });
+        let (trace, all, _open) = lines.await.expect("read");
+        let all = all.expect("an address");
+        let all = all.split(' ').next().expect("an address");
+        assert!(all.starts_with("http://127.0.0.1:"), "{all}");
+        let page = http_client().get(trace.expect("an address"));
+        let page = page.header("accept", "text/html").send().await;
+        let page = page.expect("it answers").text().await.expect("a page");
+        assert!(
+            page.contains("docs_assistant") && page.contains("router model"),
+            "the question's trace: {page}"
+        );
+        let stopped = Command::new("kill")
+            .args([signal, &child.0.id().to_string()])
+            .status();
+        assert!(stopped.expect("kill").success());
+        let ended = child.0.wait().expect("it ends");
+        assert!(ended.success(), "{signal}: {ended}");
+    }
 }
 
 #[test]
@@ -247,4 +409,36 @@ fn help_has_an_example_of_each_use() {
     ] {
         assert!(help.contains(part), "{help}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_in_the_middle_it_ends_in_order_with_a_status() {
+    // A provider that takes the connection, and never answers.
+    let provider = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/v1/", provider.local_addr().expect("an address"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = program(&["--smoke"], folder.path());
+    command.envs([
+        ("WORKBOOK_LLM", "openai"),
+        ("OPENAI_API_KEY", "any"),
+        ("OPENAI_BASE_URL", &*url),
+    ]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = Kept(child.expect("it starts"));
+    let (connection, _) = provider.accept().expect("it asks the model");
+    let stopped = Command::new("kill")
+        .args(["-INT", &child.0.id().to_string()])
+        .status();
+    assert!(stopped.expect("kill").success());
+    let ended = child.0.wait().expect("it ends");
+    let mut said = String::new();
+    let mut errors = child.0.stderr.take().expect("piped");
+    std::io::Read::read_to_string(&mut errors, &mut said).expect("text");
+    assert_eq!(ended.code(), Some(1), "{said}");
+    assert!(said.contains("✗ interrupted"), "{said}");
+    drop(connection);
 }

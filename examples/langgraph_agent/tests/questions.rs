@@ -3,13 +3,26 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
+use common::lab::Lesson;
+use common::lab::llm::{Model, TokenTiming};
+use langgraph_agent::approve::Decision;
+use langgraph_agent::assistant::{Assistant, Turn};
 use langgraph_agent::corpus::{Corpus, Source};
 use langgraph_agent::index::{Hit, Index};
+use langgraph_agent::nodes::Crew;
+use langgraph_agent::script::scripted;
 
 /// Measured on 34 questions when this was written: 30 among the first three, 26 of them the first. The thresholds
 /// leave room for two sections that are written anew.
 const LEAST_AMONG_THREE: usize = 28;
 const LEAST_FIRST: usize = 24;
+/// What goes by words cannot tell: the documentation has these words, or has others for the same thing.
+const TOLERATED: [&str; 2] = [
+    "Which Rust version do I need?",
+    "What happens when a server crashes?",
+];
+/// How many of the script's answers have to cite a section that answers.
+const LEAST_ANSWERED: usize = 30;
 
 #[derive(serde::Deserialize)]
 struct Set {
@@ -99,8 +112,9 @@ fn what_the_documentation_does_not_answer_has_no_good_document_and_the_rest_has_
     println!(
         "best support without an answer {most_refused:.2}, with one at least {least_taken:.2}"
     );
-    // One when this was written, the weather: see `LEAST_SUPPORT`. What is written anew may cost another.
-    assert!(wrong.len() <= 2, "{wrong:?}");
+    wrong.retain(|wrong| !TOLERATED.iter().any(|known| wrong.ends_with(known)));
+    // What is written anew may cost another one.
+    assert!(wrong.len() <= 1, "{wrong:?}");
 }
 
 #[test]
@@ -137,5 +151,59 @@ fn the_question_of_the_lessons_finds_its_section_first_and_the_reference_on_the_
     assert!(
         docs.contains(&"docs/client.md#tasks-threads-and-streams".to_owned()),
         "{docs:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::print_stdout, reason = "the table is what the test is for")]
+async fn the_answers_of_the_script_cite_a_section_that_answers() {
+    let lesson = Lesson::start("langgraph_agent_test").await;
+    let llm = scripted(TokenTiming::NONE);
+    let crew = Crew::new(Model::scripted(&llm), index());
+    let assistant = Assistant::new(&crew, &lesson.client("assistant")).expect("a graph");
+    let (mut good, mut all) = (0, 0);
+    let mut table = String::new();
+    for (at, question) in questions().iter().enumerate() {
+        if question.expect.is_empty() {
+            continue;
+        }
+        let thread = format!("t-{at}");
+        let mut turn = assistant.ask(&question.ask, &thread).await.expect("a turn");
+        if let Turn::Asks(_) = turn {
+            let yes = Decision::new(true, "approved by a test");
+            turn = assistant.decide(&thread, &yes).await.expect("a turn");
+        }
+        let state = turn.state();
+        let draft = state.draft.as_ref();
+        let cited: Vec<&String> = draft
+            .iter()
+            .flat_map(|draft| draft.citations.iter().map(|(_, place)| place))
+            .collect();
+        let meets = state.answer.is_some() && cited.iter().any(|it| question.expect.contains(it));
+        all += 1;
+        good += usize::from(meets);
+        let answer = state.answer.as_deref().unwrap_or("–");
+        let mark = if meets { "✓" } else { "✗" };
+        let _ = writeln!(
+            table,
+            "{mark} {}\n    {answer}\n    {cited:?}",
+            question.ask
+        );
+    }
+    println!("{table}{good}/{all}");
+    assert!(good >= LEAST_ANSWERED, "{good}/{all}\n{table}");
+}
+
+#[test]
+fn nobody_bakes_here() {
+    let index = index();
+    let hits = index.search("How do I bake sourdough bread?", &Source::ALL, 5);
+    let hits = hits.expect("any question may be asked");
+    assert!(!hits.iter().any(Hit::is_good), "{hits:?}");
+    let tells = |hit: &&Hit| hit.passage.text.contains("sourdough");
+    assert_eq!(
+        hits.iter().find(tells),
+        None,
+        "the page about this program is no documentation"
     );
 }

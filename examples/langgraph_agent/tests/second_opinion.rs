@@ -7,19 +7,34 @@
 mod python_here;
 
 use common::analysis::{SpendByAgent, text_tree};
-use common::lab::Lesson;
 use common::lab::llm::{Model, TokenTiming};
+use common::lab::{Lesson, Service, called_by_agent, http_client};
 use common::langsmith_mock::ViolationCode;
 use langgraph_agent::assistant::Assistant;
 use langgraph_agent::corpus::{Corpus, Source, markdown};
 use langgraph_agent::index::Index;
 use langgraph_agent::nodes::Crew;
 use langgraph_agent::script::scripted;
-use langgraph_agent::second_opinion::SecondOpinion;
-use serde_json::json;
+use langgraph_agent::second_opinion::{SecondOpinion, app};
+use serde_json::{Value, json};
 
 const DOCS: &str =
     "# Spawn\nA spawned task loses the run. Use `spawn` of common, which carries it.\n";
+
+/// The rows of `opinion` on the page about this example, without times.
+fn told() -> Vec<String> {
+    let page = include_str!("../README.md");
+    let (_, tree) = page.split_once("├─ opinion").expect("the tree of --remote");
+    let (tree, _) = tree.split_once("⋮").expect("its end");
+    let row = |line: &str| {
+        let row = line.trim_start_matches(['│', '├', '└', '─', ' ']);
+        let words = row.split_whitespace();
+        let words = words.filter(|word| word.parse::<f64>().is_err());
+        let words = words.filter(|word| !["s", "ms", "µs"].contains(word));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    tree.lines().map(row).collect()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_in_python_is_a_node_and_its_tool_searches_here_all_in_one_trace() {
@@ -31,10 +46,9 @@ async fn the_agent_in_python_is_a_node_and_its_tool_searches_here_all_in_one_tra
     let index = Index::of(Corpus { passages }).expect("an index");
     let llm = scripted(TokenTiming::NONE);
     let mut crew = Crew::new(Model::scripted(&llm), index.clone());
-    crew.second_opinion = SecondOpinion::start(&lesson, &index)
-        .await
-        .expect("it starts");
-    let agent = crew.second_opinion.clone().expect("it is installed");
+    let agent = SecondOpinion::start(&lesson, &index).await;
+    let agent = agent.expect("it is installed");
+    crew.second_opinion = Some(agent.clone());
     let assistant = Assistant::new(&crew, &lesson.client("assistant")).expect("a graph");
     let turn = assistant
         .ask("how do I spawn a task?", "t-1")
@@ -53,25 +67,7 @@ async fn the_agent_in_python_is_a_node_and_its_tool_searches_here_all_in_one_tra
         let row = line.trim_start_matches(['│', '├', '└', '─', ' ']);
         row.split_whitespace().collect::<Vec<_>>().join(" ")
     });
-    assert_eq!(
-        rows.collect::<Vec<_>>(),
-        [
-            "chain ✓ (assistant)",
-            "docs_agent chain ✓ (python agent)",
-            "agent chain ✓ (python agent)",
-            "ScriptedChat llm ✓ (python agent)",
-            "tools_condition chain ✓ (python agent)",
-            "tools chain ✓ (python agent)",
-            "search_docs tool ✓ (python agent)",
-            "retriever chain ✓ (retriever)",
-            "search docs retriever ✓ (retriever)",
-            "search notebooks retriever ✓ (retriever)",
-            "search packages retriever ✓ (retriever)",
-            "agent chain ✓ (python agent)",
-            "ScriptedChat llm ✓ (python agent)",
-            "tools_condition chain ✓ (python agent)",
-        ]
-    );
+    assert_eq!(rows.collect::<Vec<_>>(), told());
     for node in tree.nodes() {
         let run = &node.run;
         assert_eq!(
@@ -93,4 +89,20 @@ async fn the_agent_in_python_is_a_node_and_its_tool_searches_here_all_in_one_tra
     let others = violations.filter(|found| found.code != ViolationCode::IdTimeDiffers);
     assert_eq!(others.collect::<Vec<_>>(), []);
     assert_eq!(lesson.mock().errors(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agents_tool_is_given_good_passages_only() {
+    let lesson = Lesson::start("langgraph_agent_test").await;
+    let passages = markdown(Source::Docs, "docs/x.md", DOCS);
+    let index = Index::of(Corpus { passages }).expect("an index");
+    let layer = called_by_agent(&lesson.client("retriever"), &lesson.project());
+    let retriever = Service::start("retriever", app(layer, &index));
+    for (question, found) in [("how do I spawn a task?", 1), ("spawn sourdough bread", 0)] {
+        let asked = http_client().post(retriever.url("/retrieve"));
+        let asked = asked.json(&json!({"question": question})).send().await;
+        let answer: Value = asked.expect("it answers").json().await.expect("JSON");
+        let documents = answer["documents"].as_array().map(Vec::len);
+        assert_eq!(documents, Some(found), "{question}: {answer}");
+    }
 }

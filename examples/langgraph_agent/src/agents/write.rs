@@ -7,15 +7,28 @@ use super::prompt::prompt;
 use super::review::citations;
 use crate::state::{Draft, State, Update};
 
-/// What is said where the documentation has nothing.
+/// What is said where the documentation has nothing: by the program, and by a model in these very words.
 pub const NOTHING: &str = "The documentation has no answer to this.";
 
 const SYSTEM: &str = "You are the writer of a documentation assistant. Answer the question from the passages and \
     from nothing else, in at most four sentences. Behind each sentence write the number of the passage that it is \
-    from, such as [1]. If the passages do not answer the question, say so. If there are notes on an earlier answer, \
-    mind them.";
+    from, such as [1]. If the passages do not answer the question, reply with this sentence and nothing else: The \
+    documentation has no answer to this. If there are notes on an earlier answer, mind them.";
 
-/// Writes a draft, or a draft again if somebody has sent it back. Without a good passage no model is asked, and the draft says that there is no answer.
+/// Returns true if a draft says that there is no answer: [`NOTHING`], whatever its case and markup.
+pub fn says_nothing(draft: &str) -> bool {
+    let words = |text: &str| {
+        let letters = text.split(|letter: char| !letter.is_alphabetic());
+        let words = letters
+            .filter(|word| !word.is_empty())
+            .map(str::to_lowercase);
+        words.collect::<Vec<_>>()
+    };
+    words(draft) == words(NOTHING)
+}
+
+/// Writes a draft, or a draft again if somebody has sent it back. Without a good passage no model is asked, and the
+/// draft says that there is no answer.
 ///
 /// # Errors
 /// If the model does not answer.

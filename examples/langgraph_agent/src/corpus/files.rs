@@ -78,6 +78,9 @@ fn above(folder: &Path) -> Option<&Path> {
     folders.find(|folder| folder.join(MARK).is_file())
 }
 
+/// The page about this program. It tells how to try it, with questions that nothing answers: it is no documentation.
+const OWN: &str = "examples/langgraph_agent/README.md";
+
 /// Lists what there is to read, by source and then by name.
 pub(super) fn documentation(root: &Path) -> Vec<(Source, String)> {
     let mut files: Vec<(Source, String)> =
@@ -93,7 +96,7 @@ pub(super) fn documentation(root: &Path) -> Vec<(Source, String)> {
     }
     let examples = names_in(&root.join("examples")).into_iter();
     files.extend(examples.map(|name| (Source::Packages, format!("examples/{name}/README.md"))));
-    files.retain(|(_, name)| root.join(name).is_file());
+    files.retain(|(_, name)| name != OWN && root.join(name).is_file());
     files.sort();
     files
 }

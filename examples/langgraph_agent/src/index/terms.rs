@@ -10,11 +10,14 @@ const LONGEST: usize = 64;
 /// Words that questions are made of and that no answer can be told by.
 const STOP_WORDS: &str = " \
     a about after all already also am an and another any are as at be been but by can cannot could d did \
-    do does doing for from get give had happen happened happening happens has have her here him his how \
-    i if in into is it its just ll m many me mine much must my need needs no not now of on or our please \
+    do does doing for from get give goes had happen happened happening happens has have her here him his how \
+    i if in into is it its just ll m many me mine much must my need needs no not now of on or other others our please \
     re s should so some such t tell than that the their them then there these they this to us ve want \
     wants was we were what when where which who whose why will with would you your yours \
     ";
+
+/// Words that go with any subject: they are looked for, and tell little of whether an answer was found.
+const WEAK_WORDS: &str = " over use used using set setting work works working run runs running ";
 
 /// The words of a question that are worth looking for.
 ///
@@ -65,4 +68,9 @@ impl Terms {
 
 fn is_stop_word(word: &str) -> bool {
     STOP_WORDS.split(' ').any(|stop| stop == word)
+}
+
+/// Returns true if a word, in quotes or without, tells little.
+pub(super) fn is_weak(term: &str) -> bool {
+    WEAK_WORDS.contains(&format!(" {} ", term.trim_matches('"')))
 }

@@ -22,6 +22,43 @@ fn stem(word: &str) -> String {
     cut.unwrap_or(word).to_owned()
 }
 
+/// What a sentence refers to that is not in the answer.
+const ELSEWHERE: [&str; 12] = [
+    "the cell",
+    "this cell",
+    "the next",
+    "next cell",
+    "below",
+    "above",
+    "this page",
+    "you see",
+    "as follows",
+    "this section",
+    "the figure",
+    "the picture",
+];
+
+/// Returns the first line of the first piece of code that is no comment, if it can be quoted.
+pub(super) fn first_command(text: &str) -> Option<String> {
+    let (_, code) = text.split_once("```")?;
+    let lines = code.split("```").next()?.lines().skip(1).map(str::trim);
+    let told = lines.map(|line| line.split(" #").next().unwrap_or(line).trim());
+    let mut commands = told.filter(|line| !line.is_empty() && !line.starts_with(['#', '/']));
+    let command = commands.next()?;
+    let fits = command.len() <= 80 && !command.contains(['`', '[', ']']);
+    fits.then(|| command.to_owned())
+}
+
+/// Returns true if a sentence can stand alone.
+fn stands_alone(sentence: &str) -> bool {
+    let words = sentence.split(|letter: char| !letter.is_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let text = format!(" {} ", words.join(" ").to_lowercase());
+    !ELSEWHERE
+        .iter()
+        .any(|phrase| text.contains(&format!(" {phrase} ")))
+}
+
 /// Cuts the prose of a passage into sentences: no code, no tables, no Markdown of emphasis, no numbers in brackets.
 pub(super) fn sentences(text: &str) -> Vec<String> {
     let mut prose = String::new();
@@ -67,7 +104,8 @@ pub(super) fn sentences(text: &str) -> Vec<String> {
                 sentence.starts_with(|letter: char| letter.is_uppercase() || letter == '`');
             // A question answers nothing; what ends otherwise goes on in a part that is cut off.
             let tells = sentence.split(' ').count() > 3 && sentence.ends_with(['.', '!']);
-            found.extend((begins && tells).then(|| sentence.replace('*', "")));
+            let fits = begins && tells && stands_alone(sentence);
+            found.extend(fits.then(|| sentence.replace('*', "")));
         }
     }
     found
@@ -89,6 +127,22 @@ mod tests {
                 "Each item is one by itself."
             ]
         );
+    }
+
+    #[test]
+    fn a_sentence_that_refers_to_what_is_not_in_the_answer_is_left_out() {
+        let text = "Run the cell and wait for it. The run is below the root, always. The belows are kept here.\n\
+            In the next part we go on.";
+        assert_eq!(sentences(text), ["The belows are kept here."]);
+    }
+
+    #[test]
+    fn of_code_the_first_line_that_does_something_is_quoted() {
+        let text = "Type:\n```sh\n# first\ncargo workbook open   # it opens\n```\n";
+        assert_eq!(first_command(text).as_deref(), Some("cargo workbook open"));
+        for none in ["no code", "```\nlet a = x[0];\n```"] {
+            assert_eq!(first_command(none), None, "{none}");
+        }
     }
 
     #[test]
