@@ -106,7 +106,7 @@ impl State {
         let mut ready = vec![(run, order)];
         while let Some((run, order)) = ready.pop() {
             if order.depth() >= MOST_LEVELS {
-                self.drop_orphan(&run, "it is more than 512 levels deep");
+                self.drop_orphan(&run, &format!("it is more than {MOST_LEVELS} levels deep"));
                 continue;
             }
             let (span, id, rehung) = (run.span, run.id, run.rehung);
