@@ -341,6 +341,9 @@ fn a_spool_as_large_as_it_may_be_refuses_the_newest_and_counts() {
     let config = BatchConfig {
         spool: Some(spool),
         queue_ops: 20,
+        // What is on its way does not go to disk, and all that memory holds must not be.
+        max_ops: Some(2),
+        max_in_flight: 1,
         ..fast()
     };
     let exporter = exporter(&server, config);

@@ -26,6 +26,8 @@ pub struct Group {
     pub(in crate::export) records: Vec<Ticket>,
     /// Whether something of it was cut because the server would not take it whole.
     pub(in crate::export) truncated: bool,
+    /// Whether the endpoint may have it already.
+    pub(in crate::export) known: bool,
 }
 
 /// Groups of operations that travel in one request.
@@ -69,10 +71,15 @@ impl Batch {
         let mut at: HashMap<(Uuid, bool), usize> = HashMap::with_capacity(ops.size_hint().0);
         for group in ops {
             let key = (group.content.id(), group.content.is_of_run());
-            let index = *at.entry(key).or_insert(groups.len());
-            match groups.get_mut(index) {
-                Some(earlier) => earlier.absorb(group),
-                None => groups.push(group),
+            let earlier = at
+                .get(&key)
+                .and_then(|index: &usize| groups.get_mut(*index));
+            match earlier {
+                Some(earlier) if earlier.goes_with(&group) => earlier.absorb(group),
+                _ => {
+                    at.insert(key, groups.len());
+                    groups.push(group);
+                }
             }
         }
         Self { groups }
@@ -171,6 +178,7 @@ impl Group {
             epoch: 0,
             records: Vec::new(),
             truncated: false,
+            known: false,
         }
     }
 
@@ -208,11 +216,22 @@ impl Group {
         self.content.view()
     }
 
+    /// Returns true if a later group on the same run can become a part of this one.
+    ///
+    /// A beginning that the endpoint may have already is said again as it was. LangSmith makes nothing of a
+    /// second one, so that an end within it would be lost, and the run be pending for ever.
+    fn goes_with(&self, later: &Self) -> bool {
+        let begins = |group: &Self| matches!(group.op(), Some(RunOp::Post(_)));
+        let is_said_again = |group: &Self| group.known && begins(group);
+        begins(self) == begins(later) || !(is_said_again(self) || is_said_again(later))
+    }
+
     /// Takes over a later group on the same run; what is taken together is of one epoch.
     fn absorb(&mut self, later: Self) {
         self.ops += later.ops;
         self.bytes += later.bytes;
         self.records.extend(later.records);
+        self.known |= later.known;
         let earlier = self.content.written();
         match (earlier, later.content.into_written()) {
             // Nothing is said of an open run that its end does not say, and more.

@@ -100,6 +100,7 @@ impl Transform {
                 epoch,
                 record,
                 changed: true,
+                known: false,
             });
         }
         taken.extend(known);

@@ -120,6 +120,7 @@ impl Queue {
             epoch: guard.accept(bytes),
             record: None,
             changed: false,
+            known: false,
             op,
         };
         if guard.keeping.gone || !waits {

@@ -66,6 +66,8 @@ pub(super) struct Queued {
     pub(super) record: Option<Ticket>,
     /// Whether the program's transform has seen it: it never sees one twice.
     pub(super) changed: bool,
+    /// Whether the endpoint may have it already: it was read from disk, and who wrote it may have sent it.
+    pub(super) known: bool,
 }
 
 /// How much one request may hold.

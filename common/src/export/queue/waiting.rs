@@ -19,6 +19,8 @@ pub(in crate::export) struct Waiting {
     pub(in crate::export) record: Option<Ticket>,
     // Whether the program's transform has seen it.
     changed: bool,
+    // Whether the endpoint may have it already.
+    known: bool,
 }
 
 #[derive(Debug)]
@@ -46,6 +48,7 @@ impl Waiting {
             epoch,
             record: None,
             changed: false,
+            known: false,
         }
     }
 
@@ -61,6 +64,7 @@ impl Waiting {
             epoch: self.epoch,
             record: self.record,
             changed: self.changed,
+            known: self.known,
         }
     }
 }
@@ -72,7 +76,10 @@ impl Waiting {
             Content::Op(op) => Carried::Op(op),
             Content::Run(run, part) => Carried::Run(run.take(part)),
         };
-        Group::carrying(content, self.bytes, self.ops, self.epoch, self.record)
+        Group {
+            known: self.known,
+            ..Group::carrying(content, self.bytes, self.ops, self.epoch, self.record)
+        }
     }
 }
 
@@ -85,6 +92,7 @@ impl From<Queued> for Waiting {
             epoch: queued.epoch,
             record: queued.record,
             changed: queued.changed,
+            known: queued.known,
         }
     }
 }

@@ -38,6 +38,7 @@ impl Keeper {
                 epoch: recovered.tag,
                 record: Some(ticket),
                 changed: true,
+                known: true,
             });
         }
         self.queue.take_back(back);

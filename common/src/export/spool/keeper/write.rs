@@ -103,6 +103,7 @@ impl Keeper {
                 ops: group.ops,
                 epoch: group.epoch,
                 changed: true,
+                known: group.known,
             });
             self.queue.put_back(back.collect());
         }
