@@ -96,20 +96,6 @@ pub use common_macros::traceable;
 #[allow(unused_extern_crates)]
 extern crate self as common;
 
-/// Compiles the programs of the repository's front page.
+/// The repository's pages, whose programs are compiled with every test.
 #[cfg(all(doctest, feature = "full"))]
-#[doc = include_str!("../../README.md")]
-#[derive(Debug)]
-pub struct FrontPage;
-
-/// Compiles the programs of the page on the client.
-#[cfg(all(doctest, feature = "full"))]
-#[doc = include_str!("../../docs/client.md")]
-#[derive(Debug)]
-pub struct ClientPage;
-
-/// Compiles the programs of the page on collectors.
-#[cfg(all(doctest, feature = "full"))]
-#[doc = include_str!("../../docs/collector.md")]
-#[derive(Debug)]
-pub struct CollectorPage;
+mod pages;
