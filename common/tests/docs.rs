@@ -4,6 +4,8 @@
 #[path = "docs/markdown.rs"]
 mod markdown;
 
+#[path = "docs/container.rs"]
+mod container;
 #[path = "docs/fences.rs"]
 mod fences;
 #[path = "docs/limits.rs"]
@@ -12,6 +14,8 @@ mod limits;
 mod links;
 #[path = "docs/rules.rs"]
 mod rules;
+#[path = "docs/site.rs"]
+mod site;
 
 use std::path::Path;
 

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::kernel::launch;
 use crate::problem::{OK, Problem};
-use crate::{bench, check, clean, compat, doctor, fuzz, learner, open, run, serve, test};
+use crate::{bench, check, clean, compat, doctor, fuzz, learner, open, run, serve, site, test};
 
 /// Sets up, opens, runs and tests the workbook on distributed traces.
 ///
@@ -132,6 +132,13 @@ enum Command {
         before it goes to standard error. Open the URL to look at traces. Ctrl-C ends it with a\n\
         summary.")]
     Serve(serve::Wishes),
+    /// Builds these pages and the notebooks as a site, without the network and without running a cell.
+    #[command(
+        after_help = "Examples:\n  cargo workbook docs\n  cargo workbook docs --open\n\n\
+        The last line is where the first page is. It is built from what is committed: outputs are those\n\
+        of the files, and a warning is an error."
+    )]
+    Docs(site::Options),
     /// Removes what this clone installed; sources and notebooks stay.
     #[command(after_help = "Examples:\n  cargo workbook clean\n  \
         cargo workbook clean --all    the cache that all clones share, too")]
@@ -173,6 +180,7 @@ impl Cli {
                 "cargo workbook doctor  without an argument examines the environment",
             )),
             Command::Serve(wishes) => serve::serve(&wishes).map(|()| OK),
+            Command::Docs(options) => site::docs(&options),
             Command::Clean { all } => clean::clean(all).map(|()| OK),
             Command::Kernel { connection_file } => launch::kernel(&connection_file).map(|()| OK),
             Command::Announce { server } => open::announce(server).map(|()| OK),
@@ -213,6 +221,41 @@ mod tests {
             let words = format!("workbook serve {wrong}");
             assert!(Cli::try_parse_from(words.split(' ')).is_err(), "{wrong}");
         }
+    }
+
+    /// The lines of commands on a page: each that stands alone in a block of `sh`, without its remark.
+    fn commands(page: &str) -> impl Iterator<Item = &str> {
+        let blocks = page.split("```sh\n").skip(1);
+        let blocks = blocks.filter_map(|rest| rest.split("\n```").next());
+        let lines = blocks.flat_map(str::lines);
+        let commands = lines.filter_map(|line| line.split_once("cargo workbook "));
+        commands.map(|(_, words)| words.split(" #").next().unwrap_or_default().trim())
+    }
+
+    #[test]
+    fn every_command_that_a_page_names_is_one() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut folders = vec![root];
+        let mut read = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                if path.is_dir() && !name.starts_with('.') && name != "target" {
+                    folders.push(path);
+                } else if name.ends_with(".md") {
+                    for words in commands(&std::fs::read_to_string(&path).unwrap()) {
+                        let parsed = Cli::try_parse_from(
+                            std::iter::once("workbook").chain(words.split_whitespace()),
+                        );
+                        parsed
+                            .unwrap_or_else(|error| panic!("{}: {words}: {error}", path.display()));
+                        read += 1;
+                    }
+                }
+            }
+        }
+        assert!(read > 12, "only {read} commands were read");
     }
 
     #[test]

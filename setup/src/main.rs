@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   cli ─► steps::ensure ─► open · run · refresh · check · test · compat · bench · fuzz
-//!              │                     │                doctor · serve · progress · clean
+//!              │                     │                doctor · serve · docs · progress · clean
 //!              └── toolchain, python, kernel, facade           kernel: what Jupyter starts
 //! ```
 //!
@@ -11,7 +11,7 @@
 //! | `cli` | names the commands |
 //! | `steps` | installs and prebuilds, resumably |
 //! | `kernel` | starts evcxr so that cells are fast |
-//! | `open`, `run`, `check`, `learner` (`progress`), `test`, `compat`, `bench`, `fuzz`, `doctor`, `serve`, `clean` | one command each |
+//! | `open`, `run`, `check`, `learner` (`progress`), `test`, `compat`, `bench`, `fuzz`, `doctor`, `serve`, `site` (`docs`), `clean` | one command each |
 //! | `jupyter`, `places`, `toolchain`, `child`, `progress`, `fingerprint`, `lock`, `problem` | what they share |
 //!
 //! Tested on Linux. Written for macOS, where it is untested. On Windows it points to WSL.
@@ -62,6 +62,8 @@ mod progress;
 mod run;
 #[cfg(unix)]
 mod serve;
+#[cfg(unix)]
+mod site;
 #[cfg(unix)]
 mod steps;
 #[cfg(unix)]

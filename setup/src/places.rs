@@ -67,6 +67,11 @@ impl Places {
         self.state.join("collector")
     }
 
+    /// What builds the site of the docs, and the site.
+    pub(crate) fn site(&self) -> PathBuf {
+        self.state.join("site")
+    }
+
     /// What the kernel reads: its configuration, its stand-in cargo home, its run slots.
     pub(crate) fn kernel(&self) -> PathBuf {
         self.state.join("kernel")

@@ -36,7 +36,12 @@ impl Fence {
     /// Returns what a remark `<!-- kind: words -->` says.
     pub(crate) fn remarked(&self, kind: &str) -> Option<&str> {
         let words = self.remark.strip_prefix("<!--")?.strip_suffix("-->")?;
-        words.trim().strip_prefix(kind)?.trim().strip_prefix(':').map(str::trim)
+        words
+            .trim()
+            .strip_prefix(kind)?
+            .trim()
+            .strip_prefix(':')
+            .map(str::trim)
     }
 }
 
@@ -48,7 +53,9 @@ pub(crate) fn pages() -> Vec<Page> {
     files.sort();
     let pages = files.iter().map(|file| {
         let text = std::fs::read_to_string(file).expect("UTF-8");
-        let is_notebook = file.extension().is_some_and(|extension| extension == "ipynb");
+        let is_notebook = file
+            .extension()
+            .is_some_and(|extension| extension == "ipynb");
         let path = file.strip_prefix(&root).expect("below the root");
         Page {
             path: path.to_str().expect("a name in UTF-8").to_owned(),
@@ -61,7 +68,10 @@ pub(crate) fn pages() -> Vec<Page> {
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder of the repository") {
         let path = entry.expect("a readable entry").path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if name.starts_with('.') || ["target", "node_modules", "corpus"].contains(&name) {
             continue;
         }
@@ -78,12 +88,15 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 pub(crate) fn cells(notebook: &str) -> String {
     let notebook: serde_json::Value = serde_json::from_str(notebook).expect("a notebook");
     let cells = notebook["cells"].as_array().into_iter().flatten();
-    let words = cells.filter(|cell| cell["cell_type"] == "markdown").map(|cell| {
-        match &cell["source"] {
-            serde_json::Value::Array(lines) => lines.iter().filter_map(|line| line.as_str()).collect(),
-            other => other.as_str().unwrap_or_default().to_owned(),
-        }
-    });
+    let words =
+        cells
+            .filter(|cell| cell["cell_type"] == "markdown")
+            .map(|cell| match &cell["source"] {
+                serde_json::Value::Array(lines) => {
+                    lines.iter().filter_map(|line| line.as_str()).collect()
+                }
+                other => other.as_str().unwrap_or_default().to_owned(),
+            });
     words.collect::<Vec<String>>().join("\n\n")
 }
 
@@ -97,7 +110,9 @@ fn parts(text: &str) -> (String, Vec<Fence>) {
         let trimmed = line.trim_start();
         let ticks = trimmed.len() - trimmed.trim_start_matches('`').len();
         match &mut open {
-            Some((width, fence)) if ticks >= *width && trimmed.trim_matches('`').trim().is_empty() => {
+            Some((width, fence))
+                if ticks >= *width && trimmed.trim_matches('`').trim().is_empty() =>
+            {
                 fences.push(std::mem::replace(fence, empty("", "")));
                 open = None;
             }
@@ -148,8 +163,11 @@ pub(crate) fn links(text: &str) -> Vec<String> {
             found.extend(target.split_whitespace().next().map(str::to_owned));
         }
         for attribute in ["href=\"", "src=\""] {
-            let places = line.match_indices(attribute).filter(|(at, _)| !is_quoted(*at));
-            let targets = places.filter_map(|(at, _)| line[at + attribute.len()..].split('"').next());
+            let places = line
+                .match_indices(attribute)
+                .filter(|(at, _)| !is_quoted(*at));
+            let targets =
+                places.filter_map(|(at, _)| line[at + attribute.len()..].split('"').next());
             found.extend(targets.map(str::to_owned));
         }
     }
@@ -175,7 +193,10 @@ pub(crate) fn anchors(text: &str) -> BTreeSet<String> {
             names.insert(heading.replace(' ', "-"));
         }
         for attribute in ["id=\"", "name=\""] {
-            let ids = line.split(attribute).skip(1).filter_map(|rest| rest.split('"').next());
+            let ids = line
+                .split(attribute)
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next());
             names.extend(ids.map(str::to_owned));
         }
     }
@@ -184,7 +205,9 @@ pub(crate) fn anchors(text: &str) -> BTreeSet<String> {
 
 fn slug(heading: &str) -> String {
     let kept = heading.to_lowercase();
-    let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    let kept = kept
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
@@ -192,7 +215,14 @@ fn slug(heading: &str) -> String {
 fn links_are_found_in_all_their_forms_and_not_in_code() {
     let text = "[a](one.md#c) ![`b`](two.svg \"title\") `[c](not)`\n[d]: three.md 'title'\n\
         <a href=\"four.html\">e</a> <img src=\"five.png\">\n```text\n[h](not)\n```\n[g](#here)";
-    let expected = ["one.md#c", "two.svg", "three.md", "four.html", "five.png", "#here"];
+    let expected = [
+        "one.md#c",
+        "two.svg",
+        "three.md",
+        "four.html",
+        "five.png",
+        "#here",
+    ];
     assert_eq!(links(text), expected);
 }
 
@@ -201,17 +231,31 @@ fn a_fence_is_found_with_its_kind_its_code_and_the_remark_before_it() {
     let text = "Words.\n\n<!-- not run: it has no end -->\n```sh\ntrue\n```\nmore\n````rust,no_run\n```\n````\n";
     let found = fences(text);
     assert_eq!(found.len(), 2);
-    assert_eq!((found[0].language(), found[0].code.as_str()), ("sh", "true\n"));
+    assert_eq!(
+        (found[0].language(), found[0].code.as_str()),
+        ("sh", "true\n")
+    );
     assert_eq!(found[0].remarked("not run"), Some("it has no end"));
     assert_eq!(found[0].remarked("run by"), None);
-    assert_eq!((found[1].info.as_str(), found[1].code.as_str()), ("rust,no_run", "```\n"));
+    assert_eq!(
+        (found[1].info.as_str(), found[1].code.as_str()),
+        ("rust,no_run", "```\n")
+    );
     assert_eq!(found[1].remark, "more");
 }
 
 #[test]
 fn a_place_is_a_heading_as_the_web_or_jupyter_names_it() {
-    let found = anchors("# 01 · A `page`\n## Two commands\n```sh\n# none\n```\n## Two commands\n<a id=\"by-hand\">");
-    for name in ["01--a-page", "two-commands", "two-commands-1", "Two-commands", "by-hand"] {
+    let found = anchors(
+        "# 01 · A `page`\n## Two commands\n```sh\n# none\n```\n## Two commands\n<a id=\"by-hand\">",
+    );
+    for name in [
+        "01--a-page",
+        "two-commands",
+        "two-commands-1",
+        "Two-commands",
+        "by-hand",
+    ] {
         assert!(found.contains(name), "{name} is not in {found:?}");
     }
     assert!(!found.contains("none"));

@@ -7,6 +7,7 @@
 //!   javascript                                for `compat` and lessons, where there is Node
 //!   collector                                 for lessons, where there is one for the machine
 //!   brokers                                   for the queues of tests and lessons, where there is apt
+//!   site                                      for `docs`, in an environment of its own
 //! ```
 //!
 //! A step writes its mark only when it has ended well. Whatever interrupts it, the next command
@@ -21,6 +22,7 @@ pub(crate) mod javascript;
 mod kernel_files;
 mod python;
 mod rust_src;
+pub(crate) mod site;
 
 use std::fs;
 use std::path::PathBuf;

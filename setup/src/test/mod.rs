@@ -17,7 +17,7 @@ use crate::compat::{self, Sdk};
 use crate::notebooks;
 use crate::progress::{Meter, tell};
 use crate::steps::{self, Workshop, brokers, collector, javascript};
-use crate::{bench, check, fuzz};
+use crate::{bench, check, fuzz, site};
 use counts::Counts;
 use table::report;
 use why::why;
@@ -70,6 +70,7 @@ pub(crate) fn test() -> Result<u8> {
     outcomes.push(python(&workshop)?);
     outcomes.push(compat(&workshop, Sdk::Python)?);
     outcomes.push(compat(&workshop, Sdk::JavaScript)?);
+    outcomes.push(built_site(&workshop)?);
     outcomes.push(executed_notebooks(&workshop)?);
     Ok(report(&outcomes, is_ci()))
 }
@@ -207,6 +208,15 @@ fn python(workshop: &Workshop) -> Result<Outcome> {
         .env("PYTHONPATH", &source)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     stage(workshop, NAME, &mut command)
+}
+
+/// Builds the site of the docs, where a link that leads nowhere is an error.
+fn built_site(workshop: &Workshop) -> Result<Outcome> {
+    const NAME: &str = "site";
+    if let Err(error) = steps::site::ensure(workshop) {
+        return Ok(failed(NAME, &error));
+    }
+    stage(workshop, NAME, &mut site::build(workshop))
 }
 
 /// Compares with an official SDK. Python is part of the workbook; JavaScript needs Node.
