@@ -80,6 +80,23 @@ fn every_rule_names_a_symptom_and_who_met_it() {
     }
 }
 
+/// As long as the page on troubleshooting is still to come, there is nothing to compare with.
+#[test]
+fn every_code_of_a_symptom_is_one_of_the_page_on_troubleshooting() {
+    let mut named = 0;
+    let known = std::fs::read_to_string(root().join("docs/troubleshooting.md"));
+    for (title, parts) in rules(&page()) {
+        let words = parts[4].1.split(|c: char| !c.is_ascii_alphanumeric());
+        for code in words.filter(|word| word.len() == 5 && word.starts_with("LT0")) {
+            named += 1;
+            if let Ok(known) = &known {
+                assert!(known.contains(code), "BP-{title}: {code} is no code");
+            }
+        }
+    }
+    assert!(named >= 40, "{named} codes");
+}
+
 #[test]
 fn every_test_that_proves_a_rule_is_there() {
     let mut proofs = 0;
