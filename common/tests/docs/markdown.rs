@@ -72,7 +72,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        if name.starts_with('.') || ["target", "node_modules", "corpus"].contains(&name) {
+        let is_hidden = name.starts_with('.') && name != ".devcontainer";
+        if is_hidden || ["target", "node_modules", "corpus"].contains(&name) {
             continue;
         }
         let extension = path.extension().and_then(|extension| extension.to_str());

@@ -45,3 +45,54 @@ fn the_road_states_the_minutes_that_each_lesson_states() {
     }
     assert!(compared >= 5, "{compared}");
 }
+
+/// Writes minutes as the road does.
+fn hours(minutes: u32) -> String {
+    match minutes % 60 {
+        0 => format!("{} h", minutes / 60),
+        rest => format!("{} h {rest:02}", minutes / 60),
+    }
+}
+
+#[test]
+fn the_times_of_the_ways_are_the_sums_of_their_lessons() {
+    const EXERCISES: u32 = 40;
+    let road = read("docs/README.md");
+    let lessons: Vec<(String, u32)> = road
+        .lines()
+        .filter(|line| line.starts_with("| 0"))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            (cells[1].to_owned(), cells[3].parse().expect("minutes"))
+        })
+        .collect();
+    let with_exercises = |lessons: &[&(String, u32)]| {
+        let plain: u32 = lessons.iter().map(|(_, minutes)| minutes).sum();
+        let graded = lessons.iter().filter(|(number, _)| number != "00").count();
+        let graded = u32::try_from(graded).expect("six at most");
+        (
+            hours(plain),
+            hours(plain + EXERCISES * graded),
+            hours(EXERCISES * graded),
+        )
+    };
+    let ways = road.lines().filter(|line| line.starts_with("| a"));
+    let mut compared = 0;
+    for way in ways {
+        let walked: Vec<_> = lessons
+            .iter()
+            .filter(|(number, _)| way.contains(&format!("[{number}](")))
+            .collect();
+        let (plain, all, _) = with_exercises(&walked);
+        assert!(
+            way.ends_with(&format!("| {plain}, or {all} |")),
+            "{way}: {plain}, or {all}"
+        );
+        compared += 1;
+    }
+    assert_eq!(compared, 3);
+    let (plain, _, exercises) = with_exercises(&lessons.iter().collect::<Vec<_>>());
+    let sentence =
+        format!("takes {plain} of reading and running, and {exercises} more with the exercises");
+    assert!(road.contains(&sentence), "{sentence}");
+}
