@@ -12,7 +12,7 @@ fn rules(page: &str) -> Vec<(String, Vec<(String, String)>)> {
         let rule = rule.split("\n## ").next().unwrap_or_default();
         let title = rule.lines().next().unwrap_or_default().to_owned();
         let parts = rule.split("\n- **").skip(1).map(|part| {
-            let (name, words) = part.split_once("**: ").expect("`- **Name**: words`");
+            let (name, words) = part.split_once("**:").expect("`- **Name**: words`");
             (
                 name.to_owned(),
                 words.split_whitespace().collect::<Vec<_>>().join(" "),
