@@ -22,6 +22,7 @@
 
 mod chart;
 mod compare;
+mod critical_path;
 mod figure;
 mod graph;
 mod label;
@@ -43,6 +44,9 @@ mod waterfall;
 
 pub use chart::{Series, bar_chart, line_chart};
 pub use compare::Shape;
+pub use critical_path::{
+    CriticalPath, Gap, Gaps, PathSegment, SelfTime, SelfTimes, Unwaited, UnwaitedBecause,
+};
 pub use figure::Figure;
 pub use graph::{
     Cycle, END, GraphDiagram, GraphEdge, GraphNode, GraphNodeKind, GraphShape, Loops, NodeVisits,
