@@ -28,10 +28,12 @@ mod graph;
 mod label;
 mod outline;
 mod palette;
+mod performance;
 pub(crate) mod rich_output;
 mod rows;
 mod scorecard;
 mod sequence;
+mod skew;
 mod spend;
 mod superstep_bands;
 mod svg;
@@ -53,12 +55,17 @@ pub use graph::{
     RUNS_PER_TRACE, START, TraceSize,
 };
 pub use outline::{Outline, side_by_side};
+pub use performance::{
+    PerformanceCode, PerformanceFinding, PerformanceLimits, PerformanceReport, performance_findings,
+    performance_findings_within,
+};
 pub use scorecard::{
     Added, Asked, Completeness, Cost, Cut, Debugging, Diagnosis, Drill, EdgeScore, Failure, Flaw,
     Found, Impact, Ledger, Load, Means, Propagation, REQUEST_ID, ScenarioScore, Scorecard, Share,
     Timing, Unseen, Visibility, scorecard,
 };
 pub use sequence::{HeaderState, Hop, sequence};
+pub use skew::{ClockSkew, HostPair};
 pub use spend::{AgentSpend, Doubled, DoubledBy, Spend, SpendByAgent};
 pub use table::Table;
 pub use text::{TextTree, text_tree};
