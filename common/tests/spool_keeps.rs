@@ -10,10 +10,11 @@ mod spooling;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use common::client::Client;
 use common::export::spool::read_segment;
 use common::export::{BatchConfig, FlushError, RefuseReason, SpoolConfig};
 use common::model::RunOp;
-use exporting::{PATIENCE, fast};
+use exporting::{KEY, PATIENCE, fast};
 use keeping::{Server, all_bytes, exporter, exporter_on, impatient, wait_for};
 use peer::parts_of;
 use spooling::{Faulty, id_of, post};
@@ -107,6 +108,32 @@ fn dropping_the_last_handle_stores_what_is_held() {
     let next = exporter(&server, config);
     next.flush(PATIENCE).expect("delivered");
     assert_eq!(next.stats().recovered, 1);
+}
+
+#[test]
+fn a_handle_that_is_dropped_after_the_end_waits_for_nothing_on_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::answering(503);
+    let config = BatchConfig {
+        // Whoever waited for this once would not come back, let alone twice.
+        shutdown_timeout: Duration::MAX,
+        ..impatient(SpoolConfig::new(folder.path().join("spool")))
+    };
+    let client = Client::builder()
+        .endpoint(&server.peer.url)
+        .api_key(KEY)
+        .batch(config)
+        .build()
+        .expect("a client");
+    client.run("answer").start().end();
+    let end = client.shutdown(Duration::from_millis(20));
+    assert!(matches!(end, Err(FlushError::Stored { .. })), "{end:?}");
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        drop(client);
+        tell.send(()).expect("the test waits");
+    });
+    told.recv_timeout(PATIENCE).expect("the handle is gone");
 }
 
 #[tokio::test]

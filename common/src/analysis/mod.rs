@@ -23,6 +23,7 @@
 mod chart;
 mod compare;
 mod critical_path;
+mod diff;
 mod figure;
 mod graph;
 mod label;
@@ -49,6 +50,7 @@ pub use compare::Shape;
 pub use critical_path::{
     CriticalPath, Gap, Gaps, PathSegment, SelfTime, SelfTimes, Unwaited, UnwaitedBecause,
 };
+pub use diff::{DiffChange, DiffMark, DiffOptions, DiffRow, Golden, TraceDiff};
 pub use figure::Figure;
 pub use graph::{
     Cycle, END, GraphDiagram, GraphEdge, GraphNode, GraphNodeKind, GraphShape, Loops, NodeVisits,
