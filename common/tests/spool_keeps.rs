@@ -10,10 +10,11 @@ mod spooling;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use common::client::Client;
 use common::export::spool::read_segment;
 use common::export::{BatchConfig, FlushError, RefuseReason, SpoolConfig};
 use common::model::RunOp;
-use exporting::{PATIENCE, fast};
+use exporting::{KEY, PATIENCE, fast};
 use keeping::{Server, all_bytes, exporter, exporter_on, impatient, wait_for};
 use peer::parts_of;
 use spooling::{Faulty, id_of, post};
@@ -110,21 +111,29 @@ fn dropping_the_last_handle_stores_what_is_held() {
 }
 
 #[test]
-fn an_exporter_that_has_ended_with_everything_on_disk_is_dropped_without_another_wait() {
+fn a_handle_that_is_dropped_after_the_end_waits_for_nothing_on_disk() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::answering(503);
     let config = BatchConfig {
-        // Whoever waited once more would wait for good.
-        shutdown_timeout: Duration::from_secs(24 * 60 * 60),
+        // Whoever waited for this once would not come back, let alone twice.
+        shutdown_timeout: Duration::MAX,
         ..impatient(SpoolConfig::new(folder.path().join("spool")))
     };
-    let exporter = exporter(&server, config);
-    exporter.submit(post(1));
-    let ended = exporter.shutdown(Duration::ZERO);
-    assert_eq!(ended, Err(FlushError::Stored { spooled: 1 }));
-    let again = exporter.flush(PATIENCE * 1_000);
-    assert_eq!(again, Err(FlushError::Stored { spooled: 1 }));
-    drop(exporter);
+    let client = Client::builder()
+        .endpoint(&server.peer.url)
+        .api_key(KEY)
+        .batch(config)
+        .build()
+        .expect("a client");
+    client.run("answer").start().end();
+    let end = client.shutdown(Duration::from_millis(20));
+    assert!(matches!(end, Err(FlushError::Stored { .. })), "{end:?}");
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        drop(client);
+        tell.send(()).expect("the test waits");
+    });
+    told.recv_timeout(PATIENCE).expect("the handle is gone");
 }
 
 #[tokio::test]

@@ -22,15 +22,19 @@
 
 mod chart;
 mod compare;
+mod critical_path;
+mod diff;
 mod figure;
 mod graph;
 mod label;
 mod outline;
 mod palette;
+mod performance;
 pub(crate) mod rich_output;
 mod rows;
 mod scorecard;
 mod sequence;
+mod skew;
 mod spend;
 mod superstep_bands;
 mod svg;
@@ -43,18 +47,27 @@ mod waterfall;
 
 pub use chart::{Series, bar_chart, line_chart};
 pub use compare::Shape;
+pub use critical_path::{
+    CriticalPath, Gap, Gaps, PathSegment, SelfTime, SelfTimes, Unwaited, UnwaitedBecause,
+};
+pub use diff::{DiffChange, DiffMark, DiffOptions, DiffRow, Golden, TraceDiff};
 pub use figure::Figure;
 pub use graph::{
     Cycle, END, GraphDiagram, GraphEdge, GraphNode, GraphNodeKind, GraphShape, Loops, NodeVisits,
     RUNS_PER_TRACE, START, TraceSize,
 };
 pub use outline::{Outline, side_by_side};
+pub use performance::{
+    PerformanceCode, PerformanceFinding, PerformanceLimits, PerformanceReport, performance_findings,
+    performance_findings_within,
+};
 pub use scorecard::{
     Added, Asked, Completeness, Cost, Cut, Debugging, Diagnosis, Drill, EdgeScore, Failure, Flaw,
     Found, Impact, Ledger, Load, Means, Propagation, REQUEST_ID, ScenarioScore, Scorecard, Share,
     Timing, Unseen, Visibility, scorecard,
 };
 pub use sequence::{HeaderState, Hop, sequence};
+pub use skew::{ClockSkew, HostPair};
 pub use spend::{AgentSpend, Doubled, DoubledBy, Spend, SpendByAgent};
 pub use table::Table;
 pub use text::{TextTree, text_tree};

@@ -121,7 +121,8 @@ pub(crate) fn rows(tree: &TraceTree) -> Vec<Row<'_>> {
         .collect()
 }
 
-fn service(run: &Run) -> Option<&str> {
+/// Returns the service that a run names: the metadata key `service`, else `service.name`.
+pub(crate) fn service(run: &Run) -> Option<&str> {
     let metadata = &run.extra.metadata;
     let named = metadata.get("service").or(metadata.get("service.name"));
     named

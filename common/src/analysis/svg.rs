@@ -164,6 +164,7 @@ pub(super) enum Swatch<'a> {
     Bar { fill: &'a str, edge: &'a str },
     Striped { fill: &'a str, edge: &'a str },
     Diamond,
+    Line { color: &'static str },
 }
 
 /// Draws a legend in one line from `x` on, as far as it fits up to `right`.
@@ -184,6 +185,7 @@ pub(super) fn legend(x: f64, y: f64, right: f64, keys: &[Key<'_>]) -> Markup {
                     (stripes(at, y - 5.0, 12.0, 10.0))
                 },
                 Swatch::Diamond => (diamond(at + 6.0, y, 6.0)),
+                Swatch::Line { color } => (line((at, y), (at + 12.0, y), color, 2.4, None)),
             }
             (text(at + 18.0, y, Type::small(), &key.words))
         }

@@ -13,6 +13,7 @@ use std::fmt;
 
 use maud::{Markup, html};
 
+use super::critical_path::CriticalPath;
 use super::figure::{Figure, MARGIN, WIDTH};
 use super::label::{duration, fit};
 use super::palette::{self, BAND, BROKEN, HAIRLINE, INK, LINE, MUTED, PAPER};
@@ -57,6 +58,7 @@ pub fn waterfall(tree: &TraceTree) -> Figure {
 pub struct Waterfall<'a> {
     tree: &'a TraceTree,
     has_supersteps: bool,
+    has_path: bool,
 }
 
 impl<'a> Waterfall<'a> {
@@ -65,6 +67,7 @@ impl<'a> Waterfall<'a> {
         Self {
             tree,
             has_supersteps: false,
+            has_path: false,
         }
     }
 
@@ -75,6 +78,16 @@ impl<'a> Waterfall<'a> {
     pub fn supersteps(self) -> Self {
         Self {
             has_supersteps: true,
+            ..self
+        }
+    }
+
+    /// Underlines the [`CriticalPath`] in the accent color: what the root waited for, moment by moment. The
+    /// text alternative has it as a table.
+    #[must_use]
+    pub fn critical_path(self) -> Self {
+        Self {
+            has_path: true,
             ..self
         }
     }
@@ -90,7 +103,14 @@ impl<'a> Waterfall<'a> {
         let mut alt = text_tree(self.tree).at_most(shown.len()).to_string();
         alt.push_str(&token_mark::in_words(shown));
         alt.push_str(&bands.in_words());
-        let layout = Layout::new(shown, rows.len(), bands);
+        let path = self.has_path.then(|| CriticalPath::of(self.tree));
+        if let Some(path) = &path {
+            alt.push_str(&format!("\n{path}"));
+        }
+        let layout = Layout {
+            path,
+            ..Layout::new(shown, rows.len(), bands)
+        };
         let size = (WIDTH, layout.height);
         let figure = Figure::new(&finding(self.tree), &alt, size, layout.draw(shown));
         figure.subtitle(&inventory(&rows))
@@ -144,6 +164,7 @@ struct Layout {
     height: f64,
     more: usize,
     supersteps: SuperstepBands,
+    path: Option<CriticalPath>,
 }
 
 impl Layout {
@@ -205,6 +226,7 @@ impl Layout {
             height: bottom + 74.0,
             more,
             supersteps,
+            path: None,
         }
     }
 
@@ -218,11 +240,13 @@ impl Layout {
                 (self.name(row, *y))
                 (self.bar(row, *y))
             }
+            (self.path(rows))
             @if self.more > 0 {
                 @let words = format!("… {} more", self.more);
                 (text(self.names, self.bottom - 14.0, Type::new(NOTE, MUTED), &words))
             }
-            @let keys: Vec<Key<'_>> = keys(rows).into_iter().chain(self.supersteps.key()).collect();
+            @let keys: Vec<Key<'_>> = keys(rows).into_iter()
+                .chain(self.supersteps.key()).chain(self.path_key()).collect();
             (legend(MARGIN, self.bottom + 54.0, self.right, &keys))
         }
     }
@@ -263,6 +287,39 @@ impl Layout {
         let name_at = |row: usize| self.names + indent(&rows[row]);
         let lanes = (&self.lanes[..], self.lane);
         self.supersteps.draw(&self.axis, since, lanes, name_at)
+    }
+
+    /// Underlines the stretches of the critical path, and joins them where it changes lanes.
+    fn path(&self, rows: &[Row<'_>]) -> Markup {
+        let lane_of = |node: usize| rows.iter().position(|row| row.at == node);
+        let below = (self.lane * 0.56).clamp(7.0, 14.0) / 2.0 + 2.6;
+        let since = |micros: i64| self.axis.x(micros.saturating_sub(self.origin) as f64);
+        let segments = self.path.iter().flat_map(|path| path.segments());
+        let lines: Vec<[f64; 3]> = segments
+            .filter_map(|segment| {
+                let y = self.lanes[lane_of(segment.node)?] + below;
+                let length = segment.length.num_microseconds().unwrap_or(0);
+                let to = segment.from_micros.saturating_add(length);
+                Some([since(segment.from_micros), since(to), y])
+            })
+            .collect();
+        html! {
+            @for pair in lines.windows(2) {
+                @let ([_, x, y], [_, _, next]) = (pair[0], pair[1]);
+                (line((x, y), (x, next), BROKEN, 1.0, Some("1.5 2")))
+            }
+            @for [from, to, y] in &lines {
+                (line((*from, *y), (to.max(from + 1.5), *y), BROKEN, 2.4, None))
+            }
+        }
+    }
+
+    fn path_key(&self) -> Option<Key<'static>> {
+        let is_drawn = self.path.as_ref().is_some_and(|path| !path.segments().is_empty());
+        is_drawn.then(|| Key {
+            swatch: Swatch::Line { color: BROKEN },
+            words: "waited for".to_owned(),
+        })
     }
 
     fn axis(&self) -> Markup {

@@ -23,6 +23,7 @@ mod handle;
 #[cfg(feature = "prometheus")]
 mod metrics;
 mod privacy;
+mod recovery;
 mod replica;
 mod routes;
 mod signals;
@@ -47,6 +48,10 @@ pub use handle::Client;
 pub use metrics::ExportMetrics;
 #[cfg(feature = "otel")]
 pub(crate) use privacy::sampler;
+pub use recovery::{
+    PLACEHOLDER, Pace, PendingRule, REPLAYED_FROM, RecoveryPlan, RecoveryReport, RecoveryStep,
+    ReplayOptions, ResendReport, adopt_orphans, close_pending, replay,
+};
 pub use replica::Replica;
 pub use tenants::{
     DEFAULT_TENANT_CLOSE, DEFAULT_TENANT_IDLE, DEFAULT_TENANTS, TenantError, Tenants, TenantsStats,

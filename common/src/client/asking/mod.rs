@@ -53,7 +53,7 @@ mod run_stats;
 mod runs;
 mod sharing;
 mod stored_run;
-mod wait;
+pub(super) mod wait;
 mod web_app;
 
 pub use error::AskError;
@@ -125,7 +125,7 @@ impl Client {
     }
 
     /// Sleeps on the exporter's clock: the caller's runtime may have none, or be none.
-    async fn rest(&self, length: Duration) -> Result<(), AskError> {
+    pub(super) async fn rest(&self, length: Duration) -> Result<(), AskError> {
         let lane = self.main.as_ref().ok_or(AskError::NotSending)?;
         let rest = lane.exporter.run(move |_| tokio::time::sleep(length));
         Ok(rest.await?)

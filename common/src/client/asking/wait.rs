@@ -19,7 +19,7 @@ impl Wake for Unpark {
 ///
 /// The futures of this room do their I/O and their waiting on the exporter's runtime, so that all they
 /// need here is somebody who polls them. Tokio's own `block_on` would panic inside of a runtime.
-pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(in crate::client) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);

@@ -1,0 +1,48 @@
+//! LT054: a run begins long after the run that sent it has ended.
+
+use chrono::TimeDelta;
+
+use super::Seen;
+use super::finding::{PerformanceCode, PerformanceFinding, said};
+use crate::analysis::label::duration;
+use crate::analysis::rows::service;
+
+/// Looks at runs in another service than their parent that began after the parent had ended, and worked for
+/// less time than they had waited. The later attempts at a message are no wait of the queue.
+pub(super) fn find(seen: &Seen<'_>) -> Vec<PerformanceFinding> {
+    let nodes = seen.tree.nodes();
+    let mut found = Vec::new();
+    for (at, node) in nodes.iter().enumerate() {
+        let Some(parent) = node.parent else { continue };
+        let (span, above) = (seen.spans.at(at), seen.spans.at(parent));
+        let waited = TimeDelta::microseconds(span.from.saturating_sub(above.to));
+        let sent_by = &nodes[parent].run;
+        let is_queued = sent_by.end_time.is_some()
+            && waited >= seen.limits.queued
+            && waited.num_microseconds().unwrap_or(0) > span.length()
+            && service(&node.run) != service(sent_by);
+        let is_again = nodes[parent].children.iter().any(|other| {
+            *other != at
+                && nodes[*other].run.name == node.run.name
+                && nodes[*other].run.error.is_some()
+                && seen.spans.at(*other).to <= span.from
+        });
+        if is_queued && !is_again {
+            found.push(PerformanceFinding {
+                code: PerformanceCode::QueueWait,
+                place: node.run.id,
+                name: node.run.name.clone(),
+                runs: vec![sent_by.id, node.run.id],
+                lost: waited,
+                words: format!(
+                    "{} began {} after {} had sent it, and then took {}",
+                    said(&node.run.name),
+                    duration(waited),
+                    said(&sent_by.name),
+                    duration(TimeDelta::microseconds(span.length())),
+                ),
+            });
+        }
+    }
+    found
+}
