@@ -22,6 +22,7 @@
 
 mod chart;
 mod compare;
+pub mod doctor;
 mod figure;
 mod graph;
 mod label;
