@@ -176,11 +176,11 @@ fn place(run: &mut Seen, order: &str) {
 /// milliseconds only, which is no skew.
 pub(in crate::analysis::doctor) fn behind(own: i64, above: i64) -> i64 {
     let above = if own % 1_000 == 0 {
-        above - above.rem_euclid(1_000)
+        above.saturating_sub(above.rem_euclid(1_000))
     } else {
         above
     };
-    (above - own).max(0)
+    above.saturating_sub(own).max(0)
 }
 
 fn first_of(order: &str) -> u128 {

@@ -1,6 +1,6 @@
 //! LT004, LT010, LT018 to LT021, LT034, LT035: place, time and size of runs.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::super::code::EvidenceKind::Trace;
 use super::super::evidence::{Index, NEVER, Seen, flag};
@@ -91,7 +91,7 @@ pub(super) fn skew(index: &Index<'_>, findings: &mut Findings<'_>) {
 
 /// LT010, LT034, LT035: too large, too many, too long.
 pub(super) fn sizes(index: &Index<'_>, findings: &mut Findings<'_>) {
-    let mut children: HashMap<u32, u32> = HashMap::new();
+    let mut children: BTreeMap<u32, u32> = BTreeMap::new();
     for trace in index.traces() {
         let large = |at: &u32| index.run(*at).bytes > RUN_BYTES;
         let mut large = trace.iter().copied().filter(large);
@@ -119,7 +119,7 @@ pub(super) fn sizes(index: &Index<'_>, findings: &mut Findings<'_>) {
         }
         for (parent, count) in &children {
             let run = index.run(*parent);
-            let lasts = run.end == NEVER || run.end - run.start >= HOUR;
+            let lasts = run.end == NEVER || run.end.saturating_sub(run.start) >= HOUR;
             if *count > CHILDREN && lasts {
                 let words = format!("{} has {count} children, and goes on", named(index, run));
                 let said = Said::new("LT035", trace_id(run), &[Trace], words);

@@ -96,8 +96,12 @@ pub(super) fn parent_ended_first(index: &Index<'_>, findings: &mut Findings<'_>)
             let run = index.run(*at);
             // Between services clocks differ, and a worker is expected to go on.
             let one_clock = run.service == parent.service && run.runtime == parent.runtime;
-            if one_clock && ended(run) && ended(parent) && run.end - parent.end > LATER {
-                late.push((run.end - parent.end, *at));
+            if one_clock
+                && ended(run)
+                && ended(parent)
+                && run.end.saturating_sub(parent.end) > LATER
+            {
+                late.push((run.end.saturating_sub(parent.end), *at));
             }
         }
         late.sort_by_key(|(by, _)| std::cmp::Reverse(*by));

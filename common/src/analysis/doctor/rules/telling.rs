@@ -16,7 +16,8 @@ pub(super) fn calls(index: &Index<'_>, findings: &mut Findings<'_>) {
             "LT025",
             |run| {
                 let streams = run.kind == Kind::Llm || run.is(flag::STREAMS);
-                let at_once = run.end != NEVER && run.end - run.start <= AT_ONCE;
+                let known = run.start != NEVER && run.end != NEVER;
+                let at_once = known && run.end.saturating_sub(run.start) <= AT_ONCE;
                 let empty = run.is(flag::EMPTY_OUTPUTS) && !run.is(flag::OUTPUTS | flag::ERROR);
                 streams && empty && at_once && !run.is(flag::TOKEN)
             },

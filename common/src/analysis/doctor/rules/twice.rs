@@ -21,14 +21,14 @@ fn pairs(index: &Index<'_>) -> Vec<(u32, u32)> {
         // Enough to see a crowd; a thousand equal runs are no thousand squared pairs.
         for other in by_name[place + 1..].iter().take(16) {
             let copy = index.run(*other);
-            if copy.name != run.name || copy.start - run.start > NEAR {
+            if copy.name != run.name || copy.start.saturating_sub(run.start) > NEAR {
                 break;
             }
             if copy.id == run.id || differ(copy.request, run.request) {
                 continue;
             }
             let mixed = copy.is(flag::SPAN) != run.is(flag::SPAN);
-            let near = (copy.end - run.end).abs() <= NEAR;
+            let near = copy.end.saturating_sub(run.end).saturating_abs() <= NEAR;
             let alike = run.digest != 0
                 && copy.digest == run.digest
                 && copy.start == run.start

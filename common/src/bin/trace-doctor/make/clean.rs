@@ -98,6 +98,9 @@ pub(super) fn add(
             "runtime": { "runtime": language.0, "runtime_version": language.1 },
         },
     });
+    if made.bare {
+        run["extra"]["metadata"] = json!({ "thread_id": format!("thread-{}", made.number / 7) });
+    }
     if let Some(above) = above {
         run["parent_run_id"] = made.runs[above]["id"].clone();
     }
@@ -119,6 +122,7 @@ pub(super) const TOOL: usize = 7;
 pub(super) fn request(dice: &mut Dice, number: u64) -> Made {
     let mut made = Made {
         number,
+        bare: dice.chance(30),
         ..Made::default()
     };
     let at = BEGIN + number as i64 * 3_000_000 + dice.below(1_000_000) as i64;

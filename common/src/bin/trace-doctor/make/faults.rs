@@ -20,6 +20,9 @@ const SETTING: u32 = 1 << 7;
 /// Needs nothing of what is there.
 const NEW: u32 = 0;
 
+/// Faults that nobody could see where runs tell neither request nor service.
+const NEED_WORDS: [&str; 5] = ["LT006", "LT007", "LT028", "LT042", "LT045"];
+
 type Plant = fn(&mut Dice, &mut Made) -> String;
 
 /// Code, what it needs, how it is planted. A planter returns what the finding is to be about.
@@ -353,7 +356,8 @@ pub(super) fn compose(dice: &mut Dice, made: &mut Made) {
         let (code, needs, plant) = FAULTS[dice.below(FAULTS.len() as u64) as usize];
         // A second of those that need nothing would be about the same.
         let known = made.truth.iter().any(|(planted, _)| planted == code);
-        if taken & needs != 0 || known {
+        let unseen = made.bare && NEED_WORDS.contains(code);
+        if taken & needs != 0 || known || unseen {
             continue;
         }
         taken |= needs;

@@ -23,6 +23,8 @@ pub(crate) struct Made {
     pub(crate) runs: Vec<Value>,
     /// Lines of other kinds: requests, ledgers, environments, headers.
     pub(crate) beside: Vec<Value>,
+    /// No run says its service or request, as with an SDK that nobody told.
+    pub(crate) bare: bool,
     /// Code, and what it is about.
     pub(crate) truth: BTreeSet<(String, String)>,
 }
