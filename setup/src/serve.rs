@@ -16,7 +16,20 @@ use crate::child::{self, Logged};
 use crate::progress::Meter;
 use crate::steps::Workshop;
 
-const PROGRAM: &str = "langsmith-mock";
+const STAND_IN: Program = Program {
+    name: "langsmith-mock",
+    feature: "serve",
+    what: "the stand-in",
+};
+
+/// A program of `common` that a command becomes.
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    /// The feature that it needs.
+    pub(crate) feature: &'static str,
+    /// What people call it.
+    pub(crate) what: &'static str,
+}
 
 /// What the stand-in is to do; each is an argument of its own.
 #[derive(Debug, Args)]
@@ -36,6 +49,9 @@ pub(crate) struct Wishes {
     /// Answers this share of the requests that bring runs with this status.
     #[arg(long, value_name = "PERCENT:STATUS", value_parser = share)]
     fail: Option<String>,
+    /// At the end, writes what arrived into this file; `doctor FILE` reads it.
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
 }
 
 impl Wishes {
@@ -49,6 +65,8 @@ impl Wishes {
         add("--port", self.port.map(|port| port.to_string()));
         add("--latency", self.latency.map(|latency| latency.to_string()));
         add("--fail", self.fail.clone());
+        let capture = self.capture.as_ref();
+        add("--capture", capture.map(|file| file.display().to_string()));
         if self.strict {
             arguments.push("--strict".to_owned());
         }
@@ -74,42 +92,31 @@ fn share(text: &str) -> Result<String, String> {
 /// Builds the stand-in if it has to, and becomes it, so that signals reach it.
 pub(crate) fn serve(wishes: &Wishes) -> Result<()> {
     let workshop = Workshop::enter()?;
-    let program = build(&workshop)?;
+    let program = build(&workshop, &STAND_IN)?;
     let mut command = child::command(program);
     Err(command.args(wishes.arguments()).exec()).context("starting the stand-in")
 }
 
-fn build(workshop: &Workshop) -> Result<PathBuf> {
+/// Builds a program of `common` if it has to, and returns its path.
+pub(crate) fn build(workshop: &Workshop, wanted: &Program) -> Result<PathBuf> {
     let mut command = child::command("cargo");
     command
-        .args([
-            "build",
-            "--locked",
-            "--package",
-            "common",
-            "--features",
-            "serve",
-        ])
-        .args([
-            "--bin",
-            PROGRAM,
-            "--message-format",
-            "json-render-diagnostics",
-        ])
+        .args(["build", "--locked", "--package", "common"])
+        .args(["--features", wanted.feature, "--bin", wanted.name])
+        .args(["--message-format", "json-render-diagnostics"])
         .current_dir(&workshop.places.root);
     let (mut program, mut crates) = (None, 0);
-    let meter = Meter::start("compiling the stand-in", "1–3 minutes the first time");
-    let built = Logged::new("compiling the stand-in", workshop.places.log("serve")).run(
-        &mut command,
-        |line| {
-            if line.starts_with('{') {
-                program = executable(line).or(program.take());
-            } else {
-                crates += usize::from(line.trim_start().starts_with("Compiling"));
-                meter.say(&format!("{crates} crates · {}", line.trim()));
-            }
-        },
-    );
+    let task = format!("compiling {}", wanted.what);
+    let meter = Meter::start(&task, "1–3 minutes the first time");
+    let log = workshop.places.log(wanted.feature);
+    let built = Logged::new(&task, log).run(&mut command, |line| {
+        if line.starts_with('{') {
+            program = executable(line, wanted.name).or(program.take());
+        } else {
+            crates += usize::from(line.trim_start().starts_with("Compiling"));
+            meter.say(&format!("{crates} crates · {}", line.trim()));
+        }
+    });
     match built {
         Ok(()) => meter.done(""),
         Err(error) => {
@@ -117,13 +124,13 @@ fn build(workshop: &Workshop) -> Result<PathBuf> {
             return Err(error);
         }
     };
-    program.context("cargo named no program for the stand-in")
+    program.with_context(|| format!("cargo named no program for {}", wanted.what))
 }
 
 /// Reads the path of the program from a message of cargo.
-fn executable(line: &str) -> Option<PathBuf> {
+fn executable(line: &str, program: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(line).ok()?;
-    let is_it = message["target"]["name"] == PROGRAM;
+    let is_it = message["target"]["name"] == program;
     message["executable"]
         .as_str()
         .filter(|_| is_it)
@@ -149,11 +156,16 @@ mod tests {
     #[test]
     fn the_program_is_found_among_the_messages_of_cargo() {
         let line = r#"{"reason":"compiler-artifact","target":{"name":"langsmith-mock"},"executable":"/t/x"}"#;
-        assert_eq!(executable(line), Some(PathBuf::from("/t/x")));
+        let found = executable(line, STAND_IN.name);
+        assert_eq!(found, Some(PathBuf::from("/t/x")));
+        assert_eq!(executable(line, "trace-doctor"), None);
         assert_eq!(
-            executable(r#"{"target":{"name":"common"},"executable":null}"#),
+            executable(
+                r#"{"target":{"name":"common"},"executable":null}"#,
+                STAND_IN.name
+            ),
             None
         );
-        assert_eq!(executable("{ no JSON"), None);
+        assert_eq!(executable("{ no JSON", STAND_IN.name), None);
     }
 }

@@ -379,12 +379,12 @@ fn what_the_service_answers_is_told_and_the_key_reaches_it_by_the_environment_on
 }
 
 #[test]
-fn doctor_does_not_pretend_to_read_captures() {
+fn doctor_says_before_it_builds_anything_that_a_capture_is_not_there() {
     let machine = Machine::new("capture");
     says(
         &machine.run(&["doctor", "trace.json"]),
         2,
-        &["comes with notebook 06"],
+        &["there is no file \"trace.json\"", "name a capture"],
     );
 }
 

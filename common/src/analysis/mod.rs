@@ -24,6 +24,7 @@ mod chart;
 mod compare;
 mod critical_path;
 mod diff;
+pub mod doctor;
 mod figure;
 mod graph;
 mod label;

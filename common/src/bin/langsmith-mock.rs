@@ -7,6 +7,7 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -42,6 +43,9 @@ struct Arguments {
     /// Answer this share of the ingest requests with this status, for example 20:503.
     #[arg(long, value_name = "PERCENT:STATUS", value_parser = fail)]
     fail: Option<(u8, u16)>,
+    /// At the end, write what arrived into this file, for the trace doctor.
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
 }
 
 fn fail(text: &str) -> Result<(u8, u16), String> {
@@ -101,6 +105,18 @@ async fn main() -> ExitCode {
     tell("Stop it: Ctrl-C");
     asked_to_stop().await;
     summary(&mock);
+    match &arguments.capture {
+        Some(file) => save(&mock, file),
+        None => ExitCode::SUCCESS,
+    }
+}
+
+fn save(mock: &LangSmithMock, file: &Path) -> ExitCode {
+    if let Err(error) = std::fs::write(file, mock.capture()) {
+        let _ = writeln!(io::stderr(), "✗ {}: {error}", file.display());
+        return ExitCode::FAILURE;
+    }
+    tell(format_args!("captured: {}", file.display()));
     ExitCode::SUCCESS
 }
 

@@ -230,6 +230,38 @@ impl LangSmithMock {
         super::api::dump(&self.core.state().store)
     }
 
+    /// Returns everything that arrived as lines of JSON: runs, requests, what became of operations,
+    /// violations. The trace doctor reads it, and so can anyone: `docs/trace_doctor.md` describes it.
+    ///
+    /// A served stand-in gives the same at `GET /_stand_in/capture`, a path that LangSmith has not.
+    ///
+    /// ```
+    /// use common::langsmith_mock::LangSmithMock;
+    ///
+    /// let mock = LangSmithMock::builder().unmounted();
+    /// assert!(mock.capture().starts_with(r#"{"capture":{"version":1"#));
+    /// ```
+    pub fn capture(&self) -> String {
+        let at = self.core.settings().clock.now();
+        let state = self.core.state();
+        super::api::capture(&state.store, &state.keys, at)
+    }
+
+    /// Returns the same as evidence that can be examined.
+    ///
+    /// ```
+    /// use common::analysis::doctor::examine;
+    /// use common::langsmith_mock::LangSmithMock;
+    ///
+    /// let mock = LangSmithMock::builder().unmounted();
+    /// assert!(examine(&mock.evidence()).is_clean());
+    /// ```
+    #[cfg(feature = "analysis")]
+    pub fn evidence(&self) -> crate::analysis::doctor::Evidence {
+        // What this room writes the other reads; a line that it could not would be counted there.
+        crate::analysis::doctor::Evidence::read(self.capture().as_bytes()).unwrap_or_default()
+    }
+
     /// Orders a failure.
     pub fn fault(&self, fault: Fault) {
         self.core.add_fault(fault);

@@ -70,6 +70,8 @@ pub enum Route {
     Viewer,
     /// `GET /_stand_in/dump`, everything stored as JSON; no such path exists at LangSmith
     Dump,
+    /// `GET /_stand_in/capture`, everything that arrived, as lines that the trace doctor reads
+    Capture,
     /// `GET /_stand_in/attachments/{run}/{name}`, where a run's JSON points for its files
     Attachment,
 }
@@ -77,7 +79,10 @@ pub enum Route {
 impl Route {
     /// Returns true for what a browser may be shown without a key; the host name is checked instead.
     pub(super) fn is_page(self) -> bool {
-        matches!(self, Self::Viewer | Self::Dump | Self::Attachment)
+        matches!(
+            self,
+            Self::Viewer | Self::Dump | Self::Capture | Self::Attachment
+        )
     }
 
     /// Returns true for what gives away what others sent, or changes it. Any key opens, so a web page
@@ -154,6 +159,7 @@ fn first_version<'a>(parts: &[&'a str]) -> Option<(Methods, Vec<&'a str>)> {
         [] => (&[("GET", Route::Viewer)], vec![]),
         [first, ..] if super::viewer::PATHS.contains(&first) => (&[("GET", Route::Viewer)], vec![]),
         ["_stand_in", "dump"] => (&[("GET", Route::Dump)], vec![]),
+        ["_stand_in", "capture"] => (&[("GET", Route::Capture)], vec![]),
         ["_stand_in", "attachments", run, name] => (&[("GET", Route::Attachment)], vec![run, name]),
         ["info"] => (&[("GET", Route::Info)], vec![]),
         ["otel", "v1", "traces"] => (&[("POST", Route::OtlpTraces)], vec![]),

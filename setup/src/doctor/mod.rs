@@ -3,6 +3,7 @@
 mod disk;
 mod service;
 mod target;
+pub(crate) mod trace;
 mod variables;
 
 use std::env;

@@ -8,6 +8,7 @@
 //!
 //! Start at [`answer`].
 
+mod capture;
 mod dump;
 mod feedback;
 mod runs;
@@ -30,6 +31,7 @@ use super::request::{MockRequest, MockResponse};
 use super::route::Route;
 use crate::model::{JsonMap, Timestamp};
 
+pub(super) use capture::capture;
 pub(super) use dump::dump;
 
 /// The version of LangSmith that the stand-in claims to be: one that takes all that clients send.
@@ -121,6 +123,11 @@ pub(super) fn page(core: &Core, route: Route, ids: &[String]) -> MockResponse {
     let state = core.state();
     match route {
         Route::Attachment => dump::attachment(&state.store, ids),
+        Route::Capture => {
+            let at = core.settings().clock.now();
+            let lines = capture(&state.store, &state.keys, at);
+            MockResponse::text(StatusCode::OK, "application/jsonl", lines)
+        }
         // No key is asked for, so none may stand in it.
         _ => {
             let text = state.keys.scrub(&dump(&state.store).to_string());

@@ -1,0 +1,101 @@
+//! Who is whose parent, and which runs are of one trace.
+
+use std::ops::Range;
+
+use super::{Evidence, Seen};
+
+/// No run.
+const NOBODY: u32 = u32::MAX;
+
+/// Runs by trace, with their parents. Positions are those in [`Evidence`]'s runs.
+#[derive(Debug)]
+pub(in crate::analysis::doctor) struct Index<'a> {
+    pub(in crate::analysis::doctor) evidence: &'a Evidence,
+    parents: Vec<u32>,
+    /// Positions, trace by trace, by start within each.
+    order: Vec<u32>,
+    traces: Vec<Range<u32>>,
+}
+
+impl<'a> Index<'a> {
+    pub(in crate::analysis::doctor) fn new(evidence: &'a Evidence) -> Self {
+        let runs = &evidence.runs;
+        let mut by_id: Vec<u32> = (0..runs.len() as u32).collect();
+        by_id.sort_unstable_by_key(|at| (runs[*at as usize].id, *at));
+        let find = |run: &Seen| -> u32 {
+            if run.parent == 0 {
+                return NOBODY;
+            }
+            let from = by_id.partition_point(|at| runs[*at as usize].id < run.parent);
+            let with_id = by_id[from..]
+                .iter()
+                .take_while(|at| runs[**at as usize].id == run.parent);
+            // Of two copies the one in the run's own project.
+            let mut found = NOBODY;
+            for at in with_id {
+                let here = runs[*at as usize].project == run.project;
+                if found == NOBODY || here {
+                    found = *at;
+                }
+                if here {
+                    break;
+                }
+            }
+            found
+        };
+        let parents = runs.iter().map(find).collect();
+        let mut order = by_id;
+        order.sort_unstable_by_key(|at| {
+            let run = &runs[*at as usize];
+            (run.trace, run.start, *at)
+        });
+        let mut traces: Vec<Range<u32>> = Vec::new();
+        for (place, at) in order.iter().enumerate() {
+            let place = place as u32;
+            let trace = runs[*at as usize].trace;
+            match traces.last_mut() {
+                Some(range) if runs[order[range.start as usize] as usize].trace == trace => {
+                    range.end = place + 1;
+                }
+                _ => traces.push(place..place + 1),
+            }
+        }
+        Self {
+            evidence,
+            parents,
+            order,
+            traces,
+        }
+    }
+
+    pub(in crate::analysis::doctor) fn run(&self, at: u32) -> &'a Seen {
+        &self.evidence.runs[at as usize]
+    }
+
+    /// Returns the position of a run's parent, if it is here.
+    pub(in crate::analysis::doctor) fn parent(&self, at: u32) -> Option<u32> {
+        let parent = self.parents[at as usize];
+        (parent != NOBODY && parent != at).then_some(parent)
+    }
+
+    /// Returns the positions above a run, the nearest first; 1,000 at most, so that a circle ends.
+    pub(in crate::analysis::doctor) fn above(&self, at: u32) -> impl Iterator<Item = u32> {
+        std::iter::successors(self.parent(at), |at| self.parent(*at)).take(1_000)
+    }
+
+    /// Returns the positions of each trace's runs, by start.
+    pub(in crate::analysis::doctor) fn traces(&self) -> impl Iterator<Item = &[u32]> {
+        let slice = |range: &Range<u32>| &self.order[range.start as usize..range.end as usize];
+        self.traces.iter().map(slice)
+    }
+
+    /// Returns all positions, trace by trace.
+    pub(in crate::analysis::doctor) fn all(&self) -> impl Iterator<Item = u32> {
+        self.order.iter().copied()
+    }
+
+    /// Returns the root of a trace's runs: the earliest without a parent.
+    pub(in crate::analysis::doctor) fn root(&self, trace: &[u32]) -> Option<u32> {
+        trace.iter().copied().find(|at| self.run(*at).is_root())
+    }
+}

@@ -1,0 +1,245 @@
+//! LT026 to LT041: what keeps runs from arriving.
+
+use super::{cause, fault};
+use crate::analysis::doctor::code::Chapter::{
+    AsyncStreaming, MultiAgent, Production, Setup, Troubleshooting,
+};
+use crate::analysis::doctor::code::EvidenceKind::{Environment, IngestLog, Ledger, Trace};
+use crate::analysis::doctor::code::Fault;
+use crate::analysis::doctor::code::Level::{Error, Warning};
+
+pub(super) const FAULTS: &[Fault] = &[
+    fault(
+        "LT026",
+        "left-in-queue",
+        Error,
+        &[Ledger],
+        &[
+            cause(
+                23,
+                AsyncStreaming,
+                "traces of a queue's worker never show",
+                "the library sends what is left only when the process ends, and a worker never does",
+                "flush after each task, with a deadline",
+            ),
+            cause(
+                21,
+                Production,
+                "the last runs of a short-lived process are missing",
+                "it ended or was frozen before the queue was sent",
+                "flush before returning",
+            ),
+        ],
+    ),
+    fault(
+        "LT027",
+        "forked",
+        Error,
+        &[Ledger, Environment],
+        &[cause(
+            22,
+            Production,
+            "works in development, nothing under gunicorn",
+            "the thread that sends does not survive a fork",
+            "make the client after the fork (`post_fork`), or use one that notices",
+        )],
+    ),
+    fault(
+        "LT028",
+        "frozen",
+        Error,
+        &[Environment, Trace],
+        &[cause(
+            21,
+            Production,
+            "serverless: \"still running\", then failed",
+            "the process is frozen between two requests, before its queue was sent",
+            "flush before returning",
+        )],
+    ),
+    fault(
+        "LT029",
+        "batch-lost",
+        Error,
+        &[IngestLog],
+        &[cause(
+            25,
+            Production,
+            "422 \"int too big to convert\" loses the whole batch",
+            "one value cannot be read, and takes its batch along",
+            "make values fit field by field; send the bad run alone",
+        )],
+    ),
+    fault(
+        "LT030",
+        "refused-key",
+        Error,
+        &[IngestLog],
+        &[cause(
+            26,
+            Setup,
+            "401 or 403 for everything",
+            "the key is of another region, or of an organization, and no workspace is named",
+            "set `LANGSMITH_ENDPOINT` to the key's region, and `LANGSMITH_WORKSPACE_ID`; `cargo workbook doctor` says which",
+        )],
+    ),
+    fault(
+        "LT031",
+        "no-key",
+        Warning,
+        &[Environment],
+        &[cause(
+            27,
+            Setup,
+            "the first cell of a course prints a frightening 403",
+            "tracing is on, and there is no key",
+            "leave tracing off until there is a key",
+        )],
+    ),
+    fault(
+        "LT032",
+        "setting-misread",
+        Error,
+        &[Environment],
+        &[cause(
+            28,
+            Setup,
+            "the variables are set, and there are still no traces",
+            "values are read once at first use, and `True` is not `true` to every library",
+            "set them before the first import; print what was understood",
+        )],
+    ),
+    fault(
+        "LT033",
+        "rate-limited",
+        Error,
+        &[IngestLog],
+        &[cause(
+            29,
+            Production,
+            "429, and retries do not help",
+            "one of four limits: requests a minute, events an hour, bytes an hour, traces a month",
+            "read which one the answer names; batch for the first, sample for the others",
+        )],
+    ),
+    fault(
+        "LT034",
+        "too-many-runs",
+        Error,
+        &[Trace, IngestLog],
+        &[cause(
+            30,
+            MultiAgent,
+            "an agent's loop stops being recorded",
+            "a trace has at most 25,000 runs",
+            "begin a new trace every so many turns, linked by metadata",
+        )],
+    ),
+    fault(
+        "LT035",
+        "children-kept",
+        Warning,
+        &[Trace, Ledger],
+        &[cause(
+            31,
+            Production,
+            "a Node service runs out of memory",
+            "a parent that never ends keeps each of its children",
+            "end the run with its request; drop children once they were sent",
+        )],
+    ),
+    fault(
+        "LT036",
+        "memory-grows",
+        Warning,
+        &[Ledger],
+        &[cause(
+            32,
+            Production,
+            "memory grows only while tracing is on",
+            "runs or inputs that were sent are not let go",
+            "bound what is held, and measure it over time",
+        )],
+    ),
+    fault(
+        "LT037",
+        "queue-unbounded",
+        Error,
+        &[Ledger],
+        &[cause(
+            33,
+            Production,
+            "the backend is down, and memory climbs",
+            "the queue has no bound, and each attempt waits long",
+            "bound it by bytes, count what is dropped, stop trying for a while (circuit breaker)",
+        )],
+    ),
+    fault(
+        "LT038",
+        "slow-caller",
+        Warning,
+        &[Ledger],
+        &[cause(
+            34,
+            Production,
+            "tracing slows the application",
+            "runs are serialized on the caller's thread",
+            "hand over values as they are; measure what a call costs",
+        )],
+    ),
+    fault(
+        "LT039",
+        "rates-differ",
+        Error,
+        &[Environment],
+        &[cause(
+            35,
+            Production,
+            "half traces under sampling",
+            "two services have different rates, or a library that decides at random",
+            "one rate everywhere, or the root's decision carried along",
+        )],
+    ),
+    fault(
+        "LT040",
+        "feedback-orphan",
+        Warning,
+        &[IngestLog],
+        &[cause(
+            36,
+            Production,
+            "feedback is refused for runs that were sampled out",
+            "the run was sampled, its feedback was not",
+            "one decision for both",
+        )],
+    ),
+    fault(
+        "LT041",
+        "runs-dropped",
+        Error,
+        &[Ledger],
+        &[
+            cause(
+                0,
+                Production,
+                "the client says that it dropped runs",
+                "its queue was full, a run was too large, or the endpoint refused it",
+                "read the reason in the ledger; a larger queue, smaller runs, a disk spool",
+            ),
+            cause(
+                33,
+                Production,
+                "the backend was down for longer than the queue lasts",
+                "nothing could be sent",
+                "a disk spool keeps what the queue cannot",
+            ),
+            cause(
+                0,
+                Troubleshooting,
+                "the books do not balance",
+                "what was accepted is neither delivered, nor dropped, nor held",
+                "report it with the ledger: this is a fault of the library",
+            ),
+        ],
+    ),
+];

@@ -1,0 +1,92 @@
+//! The trace doctor as a program.
+#![cfg(feature = "doctor")]
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+fn doctor(arguments: &[&str], given: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_trace-doctor"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let mut stdin = child.stdin.take().expect("its input");
+    // One that does not read its input may be gone already.
+    let _ = stdin.write_all(given.as_bytes());
+    drop(stdin);
+    child.wait_with_output().expect("its end")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+const PENDING: &str = r#"{"id":"01a0f1ce-0000-4000-8000-000000000001","name":"work","start_time":"2026-10-01T00:00:00Z"}"#;
+const ENDED: &str = r#"{"id":"01a0f1ce-0000-4000-8000-000000000001","name":"work","start_time":"2026-10-01T00:00:00Z","end_time":"2026-10-01T00:00:01Z"}"#;
+const EARLY: &str =
+    r#"{"ledger":{"process":"p","accepted":40,"delivered":40,"caller_micros":90000}}"#;
+
+#[test]
+fn exit_codes_tell_clean_from_faulty_from_unreadable() {
+    let code = |arguments: &[&str], given| doctor(arguments, given).status.code();
+    assert_eq!(code(&["-"], ENDED), Some(0));
+    assert_eq!(code(&["-"], PENDING), Some(1));
+    assert_eq!(code(&["-"], "no JSON"), Some(2));
+    assert_eq!(code(&["no such file"], ""), Some(2));
+    assert_eq!(code(&[], ""), Some(2));
+    assert_eq!(code(&["--wrong"], ""), Some(2));
+    // A warning passes where only errors count.
+    assert_eq!(code(&["-"], EARLY), Some(1));
+    assert_eq!(code(&["-", "--fail-on", "error"], EARLY), Some(0));
+}
+
+#[test]
+fn output_into_a_pipe_has_no_color() {
+    let output = doctor(&["-"], PENDING);
+    let told = text(&output.stdout);
+    assert!(told.starts_with("LT003 pending (error)\n"), "{told}");
+    assert!(!told.contains('\u{1b}'));
+}
+
+#[test]
+fn faults_that_are_composed_are_found_and_clean_requests_have_no_finding() {
+    let output = doctor(&["--score", "--seed", "1", "--traces", "1500"], "");
+    let told = text(&output.stdout);
+    // Zero means: 95 % of every code found, and nothing in clean requests.
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.ends_with("300 clean requests: 0 findings\n"), "{told}");
+    let codes = told.lines().filter(|line| line.starts_with("LT")).count();
+    assert_eq!(codes, 47, "{told}");
+    let all = told
+        .lines()
+        .find(|line| line.starts_with("all"))
+        .expect("a sum");
+    let precision = all
+        .split_whitespace()
+        .rev()
+        .nth(1)
+        .and_then(|word| word.parse::<f64>().ok());
+    assert!(precision.expect("a share") >= 95.0, "{all}");
+}
+
+#[test]
+fn memory_does_not_grow_with_inputs_and_outputs() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let large = "x".repeat(2_000_000);
+    let lines: String = (0..100)
+        .map(|n| {
+            format!(
+                "{{\"id\":\"01a0f1ce-0000-4000-8000-{n:012}\",\"start_time\":0,\"end_time\":1,\"inputs\":{{\"text\":\"{large}\"}}}}\n"
+            )
+        })
+        .collect();
+    let output = doctor(&["-", "--memory"], &lines);
+    let told = text(&output.stderr);
+    let peak = told.trim().strip_prefix("peak memory: ").expect("a figure");
+    let peak: f64 = peak.trim_end_matches(" MB").parse().expect("a number");
+    assert!(peak < 60.0, "{peak} MB for 200 MB of inputs");
+}
