@@ -28,7 +28,9 @@ fn generated() -> BTreeSet<String> {
         };
         let number = number.split('"').next().expect("a number");
         let field = lines.next().and_then(|line| line.strip_prefix("pub "));
-        let name = field.and_then(|field| field.split(':').next()).expect("a field");
+        let name = field
+            .and_then(|field| field.split(':').next())
+            .expect("a field");
         fields.insert(format!("{name} = {number}"));
     }
     fields
@@ -49,10 +51,16 @@ fn messages_and_calls_agree() {
         names.map(name).collect::<Vec<_>>()
     };
     for message in names("message ") {
-        assert!(GENERATED.contains(&format!("pub struct {message} ")), "{message}");
+        assert!(
+            GENERATED.contains(&format!("pub struct {message} ")),
+            "{message}"
+        );
     }
     for call in names("rpc ") {
-        assert!(GENERATED.contains(&format!("\"/tools.v1.Tools/{call}\"")), "{call}");
+        assert!(
+            GENERATED.contains(&format!("\"/tools.v1.Tools/{call}\"")),
+            "{call}"
+        );
     }
     assert_eq!(names("rpc "), ["FitPrompt"]);
 }

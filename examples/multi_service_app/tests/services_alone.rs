@@ -35,9 +35,13 @@ impl Alone {
             .expect("it starts");
         let stdout = child.stdout.take().expect("piped");
         let mut first = String::new();
-        BufReader::new(stdout).read_line(&mut first).expect("a line");
+        BufReader::new(stdout)
+            .read_line(&mut first)
+            .expect("a line");
         let url = first.trim().strip_prefix("listening on ");
-        let url = url.unwrap_or_else(|| panic!("{role} says {first:?}")).to_owned();
+        let url = url
+            .unwrap_or_else(|| panic!("{role} says {first:?}"))
+            .to_owned();
         Self { child, url }
     }
 
@@ -70,7 +74,11 @@ async fn every_service_over_http_is_healthy_and_ends_with_its_input() {
     ];
     for service in started {
         let health = format!("{}/healthz", service.url);
-        let answer = common::lab::http_client().get(health).send().await.expect("an answer");
+        let answer = common::lab::http_client()
+            .get(health)
+            .send()
+            .await
+            .expect("an answer");
         assert_eq!(answer.status(), 200);
         service.end();
     }
@@ -80,7 +88,11 @@ async fn every_service_over_http_is_healthy_and_ends_with_its_input() {
 async fn the_tool_server_has_the_standard_health_service_and_says_whose_mistake_it_is() {
     let tools = Alone::start(Role::Tools, &[]);
     let channel = tonic::transport::Endpoint::new(tools.url.clone());
-    let channel = channel.expect("an address").connect().await.expect("a server");
+    let channel = channel
+        .expect("an address")
+        .connect()
+        .await
+        .expect("a server");
     let service = "tools.v1.Tools".to_owned();
     let health = HealthClient::new(channel.clone())
         .check(HealthCheckRequest { service })
@@ -94,7 +106,11 @@ async fn the_tool_server_has_the_standard_health_service_and_says_whose_mistake_
         passages: passages.clone(),
         most_words,
     };
-    let fits = client.fit_prompt(asked(2)).await.expect("an answer").into_inner();
+    let fits = client
+        .fit_prompt(asked(2))
+        .await
+        .expect("an answer")
+        .into_inner();
     assert_eq!((fits.passages, fits.words), (1, 2));
     let refused = client.fit_prompt(asked(0)).await.expect_err("a mistake");
     assert_eq!(refused.code(), Code::InvalidArgument);

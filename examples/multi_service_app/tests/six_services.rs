@@ -13,7 +13,14 @@ use multi_service_app::scenario::Scenario;
 use self::told::{program, rows, text, tree_of, tree_on_page};
 
 fn play(scenario: Scenario, queue: &str) -> Output {
-    let arguments = ["--scenario", scenario.name(), "--smoke", "--quiet", "--queue", queue];
+    let arguments = [
+        "--scenario",
+        scenario.name(),
+        "--smoke",
+        "--quiet",
+        "--queue",
+        queue,
+    ];
     program().args(arguments).output().expect("it runs")
 }
 
@@ -70,7 +77,11 @@ fn poison_is_tried_three_times_and_put_aside() {
     let output = play(Scenario::Poisoned, "embedded");
     let said = text(&output);
     assert!(said.contains("Put aside after 3 attempts"), "{said}");
-    assert_eq!(rows(tree_of(&said)), rows(tree_on_page(Scenario::Poisoned)), "{said}");
+    assert_eq!(
+        rows(tree_of(&said)),
+        rows(tree_on_page(Scenario::Poisoned)),
+        "{said}"
+    );
 }
 
 #[test]
@@ -107,9 +118,15 @@ fn a_question_that_the_documentation_does_not_answer_asks_no_model() {
         .expect("it runs");
     let said = text(&output);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("The documentation has no answer to this."), "{said}");
+    assert!(
+        said.contains("The documentation has no answer to this."),
+        "{said}"
+    );
     let tree = tree_of(&said);
-    assert!(tree.contains("search docs") && !tree.contains("generate"), "{said}");
+    assert!(
+        tree.contains("search docs") && !tree.contains("generate"),
+        "{said}"
+    );
 }
 
 #[test]

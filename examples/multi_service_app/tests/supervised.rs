@@ -25,7 +25,11 @@ fn kept() -> (Child, BufReader<std::process::ChildStdout>, String) {
     let mut line = String::new();
     loop {
         line.clear();
-        assert_ne!(said.read_line(&mut line).expect("text"), 0, "it ended too early");
+        assert_ne!(
+            said.read_line(&mut line).expect("text"),
+            0,
+            "it ended too early"
+        );
         if let Some(page) = line.strip_prefix("The page:") {
             let page = page.trim().to_owned();
             return (child, said, page);
@@ -80,5 +84,8 @@ fn a_service_that_does_not_start_ends_the_program_and_says_which() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("the gateway does not start"), "{said}");
-    assert!(said.contains("gateway      │ ✗"), "its own words are shown: {said}");
+    assert!(
+        said.contains("gateway      │ ✗"),
+        "its own words are shown: {said}"
+    );
 }

@@ -54,10 +54,10 @@ pub async fn run(wishes: &Demo) -> Result<()> {
     if wishes.keep {
         arrived(&lesson, &told).await;
         show(wishes.scenario, &lesson, &told);
+        let url = told.url.as_deref().unwrap_or_else(|| lesson.mock().url());
         say(&format!(
-            "\nThe page:       {}\nIts traces:     {}\nUntil Ctrl-C.",
-            stage.page(),
-            lesson.mock().url()
+            "The page:  {}\nThe trace: {url}\nUntil Ctrl-C.",
+            stage.page()
         ));
         let lost = tokio::select! {
             why = stage.given_up() => Err(why),
@@ -112,17 +112,37 @@ fn show(scenario: Scenario, lesson: &Lesson, told: &Told) {
         true => format!("one trace, {} runs", tree.len()),
         false => "BROKEN".to_owned(),
     };
+    let (name, about) = (scenario.name(), scenario.about());
     say(&format!(
-        "\n{} ({}): {state}\n\n{}",
-        scenario.name(),
-        scenario.about(),
+        "\n{name} ({about}): {state}\n\n{}",
         text_tree(&tree)
     ));
+    let wrong = wrong(&tree);
+    if !wrong.is_empty() {
+        say(&wrong);
+    }
     if lesson.target() == Target::LangSmith
         && let Some(url) = &told.url
     {
         say(&format!("At LangSmith: {url}"));
     }
+}
+
+/// Says in full what the tree has no room for: each error, and whose end never came.
+fn wrong(tree: &TraceTree) -> String {
+    let mut lines = String::new();
+    for node in tree.nodes() {
+        let run = &node.run;
+        let service = run.extra.metadata.get("service");
+        let service = service.and_then(|name| name.as_str()).unwrap_or("?");
+        let what = match (run.status(), &run.error) {
+            (RunStatus::Pending, _) => "… its end never came",
+            (_, Some(error)) => error.lines().next().unwrap_or_default(),
+            _ => continue,
+        };
+        lines.push_str(&format!("{} ({service}): {what}\n", run.name));
+    }
+    lines
 }
 
 /// Holds the outcome against the scenario.
