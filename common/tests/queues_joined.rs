@@ -93,6 +93,7 @@ async fn what_one_process_sends_another_takes_with_its_context(kind: QueueKind) 
     );
     assert_eq!(pair.there.outstanding().await.expect("told"), 0);
     run.end();
+    lesson.tree(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,7 +160,7 @@ async fn a_worker_that_is_stopped_takes_no_message_and_ends_the_one_it_has() {
     };
     let handled = worker.next_until(until, async move |_, _| {
         // Told to stop in the middle.
-        drop(stop.take().map(|stop| stop.send(())));
+        let _ = stop.take().map(|stop| stop.send(()));
         Ok(json!(null))
     });
     assert_eq!(
@@ -167,6 +168,7 @@ async fn a_worker_that_is_stopped_takes_no_message_and_ends_the_one_it_has() {
         Some(Handled::Done { attempt: 1 })
     );
     assert_eq!(queue.outstanding().await.expect("told"), 0);
+    lesson.tree(1).await;
 }
 
 #[tokio::test]

@@ -1,12 +1,10 @@
 //! The generated code is that of the `.proto` file: each message, field, number and call of one is in the other.
 
-use std::collections::BTreeSet;
-
 const PROTO: &str = include_str!("../proto/tools.proto");
 const GENERATED: &str = include_str!("../src/tools/proto/tools.v1.rs");
 
-/// Fields as `name = number`, in the `.proto` file.
-fn written() -> BTreeSet<String> {
+/// Fields as `name = number`, in the `.proto` file, in its order.
+fn written() -> Vec<String> {
     let fields = PROTO.lines().map(str::trim);
     let fields = fields.filter(|line| line.ends_with(';') && line.contains(" = "));
     let fields = fields.filter(|line| !line.starts_with("syntax"));
@@ -19,8 +17,8 @@ fn written() -> BTreeSet<String> {
 }
 
 /// The same, in the generated code.
-fn generated() -> BTreeSet<String> {
-    let mut fields = BTreeSet::new();
+fn generated() -> Vec<String> {
+    let mut fields = Vec::new();
     let mut lines = GENERATED.lines().map(str::trim);
     while let Some(line) = lines.next() {
         let Some((_, number)) = line.split_once("tag = \"") else {
@@ -31,7 +29,7 @@ fn generated() -> BTreeSet<String> {
         let name = field
             .and_then(|field| field.split(':').next())
             .expect("a field");
-        fields.insert(format!("{name} = {number}"));
+        fields.push(format!("{name} = {number}"));
     }
     fields
 }
