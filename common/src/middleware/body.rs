@@ -119,6 +119,9 @@ impl<B: Body> Body for TracedBody<B> {
                 if let (Some(data), Some(run)) = (frame.data_ref(), lasting.run()) {
                     streamed.take(run, data);
                 }
+                if let Some(trailers) = frame.trailers_ref() {
+                    streamed.read(trailers);
+                }
                 // Then nobody polls for the end.
                 if streamed.is_whole() || body.is_end_stream() {
                     lasting.end(|run| streamed.end(run));

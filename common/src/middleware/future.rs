@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use serde_json::json;
 
 use super::body::TracedBody;
+use super::grpc::GrpcStatus;
 use super::incoming::IncomingTrace;
 use crate::trace::{RunTree, with_run};
 
@@ -97,7 +98,20 @@ where
             })?;
             let kept_open = incoming.as_ref().is_some_and(IncomingTrace::is_kept_open);
             let (head, body) = response.into_parts();
+            // HTTP says 200 of a call that gRPC refuses.
+            let refused = GrpcStatus::of_head(&head.headers)
+                .and_then(|status| Some((status, status.failure()?)));
             let body = match run {
+                Some(run) if refused.is_some() => {
+                    if let Some((status, why)) = refused {
+                        run.set_outputs(json!({
+                            "status": head.status.as_u16(),
+                            "grpc_status": status.code(),
+                        }));
+                        run.fail(why);
+                    }
+                    TracedBody::passed_on(body, this.current.as_ref())
+                }
                 Some(run) if head.status.is_server_error() => {
                     fail(run, head.status);
                     TracedBody::passed_on(body, this.current.as_ref())

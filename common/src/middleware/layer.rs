@@ -16,7 +16,9 @@ use crate::trace::{RunBuilder, Tracer};
 ///
 /// By default each request becomes a run of type `chain`, named `METHOD /path`, with the inputs
 /// `{"method", "path"}` and the outputs `{"status"}`; a status of 500 and above, a panic, and a caller
-/// who goes away end it with an error. Neither query, headers nor body are recorded.
+/// who goes away end it with an error. A gRPC call, which HTTP answers with 200 however it ends, ends as its
+/// `grpc-status` says, in the head or in the trailers: with an error if the server failed (`UNKNOWN`,
+/// `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS`). Neither query, headers nor body are recorded.
 ///
 /// The run of a body that is streamed stays open until its last byte has gone, or the client has; it is
 /// [`current`](crate::trace::current()) in the stream. It then says how many bytes were sent, in how many

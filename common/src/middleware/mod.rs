@@ -16,6 +16,7 @@
 
 mod body;
 mod future;
+mod grpc;
 mod incoming;
 mod layer;
 mod limit;

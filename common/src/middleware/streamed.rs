@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use http_body::Body;
 use serde_json::{Value, json};
 
+use super::grpc::{GrpcStatus, is_grpc};
 use crate::trace::{CHUNK_COUNT, RunTree};
 
 /// A body as far as it was sent.
@@ -18,6 +19,9 @@ pub(super) struct Streamed {
     length: Option<u64>,
     bytes: u64,
     chunks: u64,
+    is_grpc: bool,
+    // In the trailers, or in a head without a body.
+    grpc: Option<GrpcStatus>,
     // The beginning, if it is to be recorded.
     kept: Vec<u8>,
     keep: usize,
@@ -36,6 +40,8 @@ impl Streamed {
             length: length.and_then(|length| length.to_str().ok()?.parse().ok()),
             bytes: 0,
             chunks: 0,
+            is_grpc: is_grpc(&head.headers),
+            grpc: GrpcStatus::of_head(&head.headers),
             kept: Vec::new(),
             keep: if is_text(&head.headers) { keep } else { 0 },
         }
@@ -76,6 +82,13 @@ impl Streamed {
         run.update_with(|| self.outputs());
     }
 
+    /// Reads what stands behind a body.
+    pub(super) fn read(&mut self, trailers: &HeaderMap) {
+        if self.is_grpc {
+            self.grpc = GrpcStatus::of(trailers).or(self.grpc);
+        }
+    }
+
     /// Returns true if all that the head promised was sent.
     pub(super) fn is_whole(&self) -> bool {
         self.length.is_some_and(|length| self.bytes >= length)
@@ -83,6 +96,9 @@ impl Streamed {
 
     fn outputs(&self) -> Value {
         let mut outputs = json!({ "status": self.status.as_u16(), "bytes": self.bytes });
+        if let Some(status) = self.grpc {
+            outputs["grpc_status"] = status.code().into();
+        }
         if self.keep > 0 {
             outputs["body"] = self.text().into();
         }
@@ -108,11 +124,18 @@ impl Streamed {
 
     /// Ends the run of a response that has no body to wait for.
     pub(super) fn end_with_head(&mut self, run: &RunTree) {
-        run.end_with(json!({ "status": self.status.as_u16() }));
+        let mut outputs = json!({ "status": self.status.as_u16() });
+        if let Some(status) = self.grpc {
+            outputs["grpc_status"] = status.code().into();
+        }
+        run.end_with(outputs);
     }
 
     /// Ends the run of a body that has ended.
     pub(super) fn end(&mut self, run: &RunTree) {
+        if let Some(why) = self.grpc.and_then(GrpcStatus::failure) {
+            return self.break_off(run, why);
+        }
         run.add_metadata(CHUNK_COUNT, self.chunks);
         run.end_with(self.outputs());
     }

@@ -27,6 +27,12 @@ pub enum QueueError {
     /// NATS refused, or is gone: run the cell that starts it again.
     #[error("NATS: {0}")]
     Nats(String),
+    /// The process that serves the queue refused, or is gone: look whether it still runs.
+    #[error("the queue of another process: {0}")]
+    Served(String),
+    /// That is no address of a queue: take `redis://…`, `redis+unix://…`, `nats://…` or `http://…`.
+    #[error("a queue is at `redis://…`, `redis+unix://…`, `nats://…` or `http://…`")]
+    Address,
     /// The runtime that asked the broker has ended.
     #[error("nobody asks the broker any more")]
     Stopped,

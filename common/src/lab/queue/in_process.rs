@@ -1,6 +1,7 @@
 //! A queue without a broker: it is lost with the process, and no other process sees it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -12,6 +13,8 @@ pub(super) struct InProcess {
     waiting: Mutex<VecDeque<Message>>,
     aside: Mutex<Vec<Message>>,
     arrived: Notify,
+    // Waiting, or in hands.
+    outstanding: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -20,6 +23,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl InProcess {
     pub(super) fn push(&self, message: Message) {
+        self.outstanding.fetch_add(1, Ordering::Relaxed);
+        self.line_up(message);
+    }
+
+    fn line_up(&self, message: Message) {
         lock(&self.waiting).push_back(message);
         self.arrived.notify_one();
     }
@@ -45,9 +53,14 @@ impl InProcess {
     pub(super) fn settle(&self, fate: Fate) {
         match fate {
             Fate::Done => {}
-            Fate::Again(message) => self.push(message),
+            Fate::Again(message) => return self.line_up(message),
             Fate::Aside(message) => lock(&self.aside).push(message),
         }
+        self.outstanding.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn outstanding(&self) -> u64 {
+        self.outstanding.load(Ordering::Relaxed)
     }
 
     pub(super) fn aside(&self) -> Vec<Message> {

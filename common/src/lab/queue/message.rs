@@ -59,6 +59,8 @@ pub(super) enum Receipt {
     Redis(String),
     Nats(Box<Acker>),
     InProcess,
+    /// The number of the lease.
+    Served(u64),
 }
 
 /// What is to become of a message that was taken.

@@ -6,7 +6,8 @@
 //!                  └──── each a Broker, a process ────┘                    Worker: a run for each attempt
 //! ```
 //!
-//! All three keep a message until it is acknowledged, bring one back whose worker died, and count attempts.
+//! A queue that another process holds is joined at its address: that of a broker, or of a process that serves its
+//! own ([`Queue::router`]). All keep a message until it is acknowledged, bring one back whose worker died, and count attempts.
 //! Start at [`Queue`].
 
 mod broker;
@@ -16,6 +17,7 @@ mod in_process;
 mod message;
 mod nats;
 mod redis_streams;
+mod served;
 mod worker;
 
 use std::fmt;
@@ -31,6 +33,7 @@ use self::in_process::InProcess;
 use self::message::{Fate, Message, Receipt};
 use self::nats::Nats;
 use self::redis_streams::RedisStreams;
+use self::served::Served;
 pub use self::worker::{ATTEMPTS, Attempt, Handled, Worker};
 use crate::propagation::{Entries, LangSmithPropagator};
 use crate::trace::RunTree;
@@ -46,7 +49,7 @@ pub enum QueueKind {
     RedisStreams,
     /// `nats-server` of the system's packages with JetStream, started for this queue alone.
     Nats,
-    /// A channel in this process.
+    /// A channel in a process: in this one or, of a queue that was [joined](Queue::join), in the one that serves it.
     InProcess,
 }
 
@@ -96,6 +99,7 @@ enum Backend {
     Redis(RedisStreams),
     Nats(Box<Nats>),
     InProcess(InProcess),
+    Served(Served),
 }
 
 impl Queue {
@@ -119,10 +123,7 @@ impl Queue {
         name: &str,
         redeliver_after: Duration,
     ) -> Result<Self, QueueError> {
-        let plain = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_');
-        if name.is_empty() || !name.bytes().all(plain) {
-            return Err(QueueError::Name);
-        }
+        check(name)?;
         crate::lab::kernel::start();
         let find = |program| broker::find(program).ok_or(QueueError::Missing { program });
         let broker = match kind {
@@ -142,12 +143,74 @@ impl Queue {
         Ok(Self(Arc::new(Inner { name, broker })))
     }
 
+    /// Joins a queue that another process has started, or that it serves: `redis://…`, `redis+unix://…`,
+    /// `nats://TOKEN@HOST:PORT`, or the `http://…` where its [`router`](Self::router) is. On a broker the queue is made
+    /// if it is not there, and the broker goes on when this process ends.
+    ///
+    /// All who join say the same `redeliver_after`; of a queue that is served, its process says it.
+    ///
+    /// # Errors
+    /// When nobody answers there, or the address or the name is none.
+    pub async fn join(
+        address: &str,
+        name: &str,
+        redeliver_after: Duration,
+    ) -> Result<Self, QueueError> {
+        check(name)?;
+        crate::lab::kernel::start();
+        let broker = match address.split_once("://").map(|(scheme, _)| scheme) {
+            Some("redis" | "redis+unix" | "unix") => {
+                Backend::Redis(RedisStreams::join(address, name, redeliver_after).await?)
+            }
+            Some("nats") => {
+                Backend::Nats(Box::new(Nats::join(address, name, redeliver_after).await?))
+            }
+            Some("http") => Backend::Served(Served::join(address).await?),
+            _ => return Err(QueueError::Address),
+        };
+        let name = name.to_owned();
+        Ok(Self(Arc::new(Inner { name, broker })))
+    }
+
+    /// Returns where other processes [`join`](Self::join) the queue; nothing for one in this process, which has no
+    /// address until its [`router`](Self::router) has one. It may hold a secret: hand it on in an environment, not
+    /// on a command line.
+    pub fn address(&self) -> Option<&str> {
+        match &self.0.broker {
+            Backend::Redis(redis) => Some(&redis.address),
+            Backend::Nats(nats) => Some(&nats.address),
+            Backend::Served(served) => Some(&served.url),
+            Backend::InProcess(_) => None,
+        }
+    }
+
+    /// Makes the HTTP service with which a process shares its queue with others, where there is no broker. A message
+    /// that was taken and is not settled in `redeliver_after` goes back, and counts as an attempt.
+    ///
+    /// It asks nobody who they are: serve it on loopback, or where only your own services get.
+    pub fn router(&self, redeliver_after: Duration) -> axum::Router {
+        served::router(self, redeliver_after)
+    }
+
     /// Returns what keeps the messages.
     pub fn kind(&self) -> QueueKind {
         match &self.0.broker {
             Backend::Redis(_) => QueueKind::RedisStreams,
             Backend::Nats(_) => QueueKind::Nats,
-            Backend::InProcess(_) => QueueKind::InProcess,
+            Backend::InProcess(_) | Backend::Served(_) => QueueKind::InProcess,
+        }
+    }
+
+    /// Returns how many messages are neither done nor put aside: they wait, or somebody has them in hands.
+    ///
+    /// # Errors
+    /// When the broker is gone.
+    pub async fn outstanding(&self) -> Result<u64, QueueError> {
+        match &self.0.broker {
+            Backend::Redis(redis) => redis.outstanding().await,
+            Backend::Nats(nats) => nats.outstanding().await,
+            Backend::InProcess(queue) => Ok(queue.outstanding()),
+            Backend::Served(served) => served.outstanding().await,
         }
     }
 
@@ -178,6 +241,7 @@ impl Queue {
                 queue.push(message);
                 Ok(())
             }
+            Backend::Served(served) => served.push(&message).await,
         }
     }
 
@@ -216,6 +280,7 @@ impl Queue {
             Backend::Redis(redis) => redis.aside().await?,
             Backend::Nats(nats) => nats.aside().await?,
             Backend::InProcess(queue) => queue.aside(),
+            Backend::Served(served) => return served.aside().await,
         };
         Ok(aside.iter().map(Message::value).collect())
     }
@@ -234,6 +299,10 @@ impl Inner {
                 taken.map(|(message, acker)| (message, Receipt::Nats(Box::new(acker))))
             }
             Backend::InProcess(queue) => Some((queue.pull().await, Receipt::InProcess)),
+            Backend::Served(served) => {
+                let taken = served.pull(is_wanted).await?;
+                taken.map(|(message, lease)| (message, Receipt::Served(lease)))
+            }
         })
     }
 
@@ -245,9 +314,19 @@ impl Inner {
                 queue.settle(fate);
                 Ok(())
             }
+            (Backend::Served(served), Receipt::Served(lease)) => served.settle(*lease, &fate).await,
             // A delivery holds the queue that it came from.
             _ => Err(QueueError::Stopped),
         }
+    }
+}
+
+/// Looks whether every broker takes a name.
+fn check(name: &str) -> Result<(), QueueError> {
+    let plain = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_');
+    match !name.is_empty() && name.bytes().all(plain) {
+        true => Ok(()),
+        false => Err(QueueError::Name),
     }
 }
 
@@ -278,6 +357,9 @@ impl fmt::Display for Queue {
                 "queue `{name}` in this process, without a broker (redis-server and nats-server are \
                  what it looks for)"
             ),
+            Backend::Served(served) => {
+                write!(f, "queue `{name}` of another process, at {}", served.url)
+            }
         }
     }
 }

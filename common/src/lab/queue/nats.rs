@@ -26,7 +26,9 @@ pub(super) struct Nats {
     jetstream: Context,
     consumer: PullConsumer,
     pub(super) version: String,
-    _broker: Broker,
+    pub(super) address: String,
+    // None if somebody else runs it.
+    _broker: Option<Broker>,
 }
 
 impl Nats {
@@ -48,13 +50,9 @@ impl Nats {
         let arguments = |_: &Path, config: &Path| vec!["-c".into(), config.display().to_string()];
         let broker = Broker::start(program, config, arguments)?;
         let url = broker.until(async |folder| port(folder)).await?;
-        // A machine under load answers late.
-        let options = async_nats::ConnectOptions::with_token(token)
-            .connection_timeout(broker::START)
-            .request_timeout(Some(broker::START));
-        let client = options.connect(url).await.map_err(failed)?;
-        let mut jetstream = jetstream::new(client);
-        jetstream.set_timeout(broker::START);
+        let host = url.strip_prefix("nats://").unwrap_or(&url);
+        let address = format!("nats://{token}@{host}");
+        let (_, jetstream) = connect(&address).await?;
         let consumer = broker.until(async |_| {
             // JetStream is ready a little after the port.
             made(&jetstream, subject, redeliver_after).await.ok()
@@ -64,8 +62,33 @@ impl Nats {
             subject: subject.to_owned(),
             jetstream,
             version: broker::version(program),
-            _broker: broker,
+            address,
+            _broker: Some(broker),
         })
+    }
+
+    /// Joins the queue of a server that others run.
+    pub(super) async fn join(
+        address: &str,
+        subject: &str,
+        redeliver_after: Duration,
+    ) -> Result<Self, QueueError> {
+        let (client, jetstream) = connect(address).await?;
+        Ok(Self {
+            consumer: made(&jetstream, subject, redeliver_after).await?,
+            subject: subject.to_owned(),
+            version: client.server_info().version,
+            jetstream,
+            address: address.to_owned(),
+            _broker: None,
+        })
+    }
+
+    /// Counts the messages that are in the work queue: one that is acknowledged is taken out of it.
+    pub(super) async fn outstanding(&self) -> Result<u64, QueueError> {
+        let name = self.subject.replace('.', "-");
+        let stream = self.jetstream.get_stream(name).await.map_err(failed)?;
+        Ok(stream.cached_info().state.messages)
     }
 
     pub(super) async fn push(&self, message: &Message) -> Result<(), QueueError> {
@@ -130,6 +153,26 @@ impl Nats {
         sent.await.map_err(failed)?.await.map_err(failed)?;
         Ok(())
     }
+}
+
+/// Connects to `nats://TOKEN@HOST:PORT`; without a token, or with a user and a password, likewise.
+async fn connect(address: &str) -> Result<(async_nats::Client, Context), QueueError> {
+    let rest = address.strip_prefix("nats://").unwrap_or(address);
+    let (options, url) = match rest.split_once('@') {
+        Some((token, host)) if !token.contains(':') => (
+            async_nats::ConnectOptions::with_token(token.to_owned()),
+            format!("nats://{host}"),
+        ),
+        _ => (async_nats::ConnectOptions::new(), address.to_owned()),
+    };
+    // A machine under load answers late.
+    let options = options
+        .connection_timeout(broker::START)
+        .request_timeout(Some(broker::START));
+    let client = options.connect(url).await.map_err(failed)?;
+    let mut jetstream = jetstream::new(client.clone());
+    jetstream.set_timeout(broker::START);
+    Ok((client, jetstream))
 }
 
 /// Makes the two streams in memory, and the consumer that all workers share.

@@ -32,7 +32,9 @@ pub(super) struct RedisStreams {
     // A connection that waits for a message answers nothing else; those who wait take turns.
     reading: Mutex<MultiplexedConnection>,
     pub(super) version: String,
-    _broker: Broker,
+    pub(super) address: String,
+    // None if somebody else runs it.
+    _broker: Option<Broker>,
 }
 
 impl RedisStreams {
@@ -51,21 +53,52 @@ impl RedisStreams {
         };
         let arguments = |_: &Path, config: &Path| vec![config.display().to_string()];
         let broker = Broker::start(program, config, arguments)?;
-        let address = ConnectionAddr::Unix(broker.folder().join("redis"));
-        let client = Client::open(address.into_connection_info()?)?;
-        let mut writing = broker.until(async |_| connect(&client).await.ok()).await?;
+        let socket = broker.folder().join("redis");
+        let address = format!("redis+unix://{}", socket.display());
+        let client = Client::open(ConnectionAddr::Unix(socket).into_connection_info()?)?;
+        broker.until(async |_| connect(&client).await.ok()).await?;
+        let mut queue = Self::join(&address, stream, redeliver_after).await?;
+        queue.version = broker::version(program);
+        queue._broker = Some(broker);
+        Ok(queue)
+    }
+
+    /// Joins the queue of a server that others run.
+    pub(super) async fn join(
+        address: &str,
+        stream: &str,
+        redeliver_after: Duration,
+    ) -> Result<Self, QueueError> {
+        let client = Client::open(address)?;
+        let mut writing = connect(&client).await?;
         let reading = Mutex::new(connect(&client).await?);
         let mut group = cmd("XGROUP");
         let group = group.arg(&["CREATE", stream, GROUP, "0", "MKSTREAM"]);
-        group.exec_async(&mut writing).await?;
+        match group.exec_async(&mut writing).await {
+            // Whoever joined before has made it.
+            Err(error) if error.code() != Some("BUSYGROUP") => return Err(error.into()),
+            _ => {}
+        }
+        let about: String = cmd("INFO").arg("server").query_async(&mut writing).await?;
+        let version = about
+            .lines()
+            .find_map(|line| line.strip_prefix("redis_version:"));
         Ok(Self {
             stream: stream.to_owned(),
             redeliver_after,
             writing,
             reading,
-            version: broker::version(program),
-            _broker: broker,
+            version: version.unwrap_or("of unknown version").to_owned(),
+            address: address.to_owned(),
+            _broker: None,
         })
+    }
+
+    /// Counts the entries that are in the stream: one that is settled is taken out of it.
+    pub(super) async fn outstanding(&self) -> Result<u64, QueueError> {
+        let mut length = cmd("XLEN");
+        let length = length.arg(&self.stream);
+        Ok(length.query_async(&mut self.writing.clone()).await?)
     }
 
     pub(super) async fn push(&self, message: &Message) -> Result<(), QueueError> {

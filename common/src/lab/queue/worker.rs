@@ -5,7 +5,7 @@ use std::future::Future;
 
 use serde_json::Value;
 
-use super::{Queue, QueueError};
+use super::{Delivery, Queue, QueueError};
 use crate::client::Client;
 use crate::propagation::{LangSmithPropagator, Propagator as _};
 use crate::trace::{RunTree, TraceFutureExt as _, with_run};
@@ -124,6 +124,36 @@ impl Worker {
         Fut: Future<Output = Result<Value, String>>,
     {
         let delivery = self.queue.next().await?;
+        self.handle(delivery, handle).await
+    }
+
+    /// Waits for a message, or for `stop`, whichever comes first, and handles the message to its end: what a worker
+    /// has in hands it does not drop. Returns nothing if it was stopped; no message is taken after that.
+    ///
+    /// # Errors
+    /// When the broker is gone.
+    pub async fn next_until<F, Fut>(
+        &self,
+        stop: impl Future<Output = ()>,
+        handle: F,
+    ) -> Result<Option<Handled>, QueueError>
+    where
+        F: FnOnce(Attempt, RunTree) -> Fut,
+        Fut: Future<Output = Result<Value, String>>,
+    {
+        let delivery = tokio::select! {
+            biased;
+            () = stop => return Ok(None),
+            delivery = self.queue.next() => delivery?,
+        };
+        self.handle(delivery, handle).await.map(Some)
+    }
+
+    async fn handle<F, Fut>(&self, delivery: Delivery, handle: F) -> Result<Handled, QueueError>
+    where
+        F: FnOnce(Attempt, RunTree) -> Fut,
+        Fut: Future<Output = Result<Value, String>>,
+    {
         let attempt = delivery.attempt();
         if attempt > self.attempts {
             // The last one panicked, or died with its process: nobody was left to put it aside.

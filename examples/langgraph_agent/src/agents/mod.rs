@@ -17,4 +17,4 @@ pub use self::ask::AgentError;
 pub use self::prompt::{Asked, Given};
 pub use self::review::{citations, review};
 pub use self::route::route;
-pub use self::write::{NOTHING, says_nothing, write};
+pub use self::write::{NOTHING, first_draft, says_nothing, write};

@@ -27,6 +27,15 @@ pub fn says_nothing(draft: &str) -> bool {
     words(draft) == words(NOTHING)
 }
 
+/// Returns what the writer says to a model: the rules, and the passages with the question. For whoever asks the model
+/// in another way, such as with a stream.
+pub fn first_draft(state: &State) -> (&'static str, String) {
+    (
+        SYSTEM,
+        prompt(&state.passages(), &state.question, None, None),
+    )
+}
+
 /// Writes a draft, or a draft again if somebody has sent it back. Without a good passage no model is asked, and the
 /// draft says that there is no answer.
 ///
