@@ -1,8 +1,9 @@
 //! Numbers as bars and lines, drawn by plotters.
 //!
 //! ```text
-//! (label, value)… ──► bar_chart ───┐
-//! Series…         ──► line_chart ──┴─ plotters' SVG backend ──► Figure
+//! (label, value)… ──► bar_chart ────────────┐
+//! Series…         ──► line_chart ───────────┤
+//! Series…, Band…  ──► line_chart_in_bands ──┴─ plotters' SVG backend ──► Figure
 //! ```
 //!
 //! Start at [`bar_chart`].
@@ -51,6 +52,28 @@ impl Series {
         Self {
             name: name.into(),
             points: points.into_iter().collect(),
+        }
+    }
+}
+
+/// A stretch of the x axis in which something was so, such as a fault.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Band {
+    /// What was so, in a word or a letter: it stands at the band's top.
+    pub name: String,
+    /// Where it began.
+    pub from: f64,
+    /// Where it ended.
+    pub to: f64,
+}
+
+impl Band {
+    /// Makes a band.
+    pub fn new(name: impl Into<String>, from: f64, to: f64) -> Self {
+        Self {
+            name: name.into(),
+            from,
+            to,
         }
     }
 }
@@ -121,6 +144,22 @@ pub fn bar_chart<L: Into<String>>(
 /// `x` and `y` say what is measured, with units. Lines differ in color and in the shape of their
 /// points, so that they can be told apart in gray. The text alternative gives each line's ends.
 pub fn line_chart(x: &str, y: &str, series: &[Series]) -> Figure {
+    line_chart_in_bands(x, y, series, &[])
+}
+
+/// Draws lines as [`line_chart`] does, over bands that say what was so meanwhile.
+///
+/// What lies beside the lines is cut off; the text alternative names each band that is seen.
+///
+/// ```
+/// use common::analysis::{Band, Series, line_chart_in_bands};
+///
+/// let queued = Series::new("queued", [(0.0, 2.0), (30.0, 900.0), (60.0, 3.0)]);
+/// let outage = Band::new("outage", 10.0, 30.0);
+/// let figure = line_chart_in_bands("time (s)", "operations", &[queued], &[outage]);
+/// assert!(figure.alt().contains("outage: 10 to 30"));
+/// ```
+pub fn line_chart_in_bands(x: &str, y: &str, series: &[Series], bands: &[Band]) -> Figure {
     let shown: Vec<Series> = series
         .iter()
         .take(MAX_SERIES)
@@ -147,7 +186,22 @@ pub fn line_chart(x: &str, y: &str, series: &[Series]) -> Figure {
         up: range(points().map(|point| point.1)),
         is_named: false,
     };
+    let bands: Vec<Band> = bands
+        .iter()
+        .filter_map(|band| band.within(&axes.across))
+        .collect();
+    alt.extend(bands.iter().map(Band::in_words));
+    let (foot, head) = (axes.up.start, axes.up.end);
     let body = draw(&axes, |chart| {
+        chart.draw_series(bands.iter().map(|band| {
+            let ground = rgb(palette::BROKEN_TINT).filled();
+            Rectangle::new([(band.from, foot), (band.to, head)], ground)
+        }))?;
+        chart.draw_series(bands.iter().map(|band| {
+            let style = text_style(11.5, palette::BROKEN).pos(Pos::new(HPos::Center, VPos::Top));
+            let words = Text::new(fit(&band.name, 12), (0, 3), style);
+            EmptyElement::at(((band.from + band.to) / 2.0, head)) + words
+        }))?;
         for (at, series) in shown.iter().enumerate() {
             let color = rgb(LINES[at]);
             let points = thinned(&series.points);
@@ -174,6 +228,23 @@ pub fn line_chart(x: &str, y: &str, series: &[Series]) -> Figure {
     };
     let title = format!("{} over {}", fit(y, 40), fit(x, 40));
     figure(&title, &alt, top, body)
+}
+
+impl Band {
+    /// Cuts the band to what is seen; none if nothing of it is.
+    fn within(&self, across: &Range<f64>) -> Option<Self> {
+        let (from, to) = (self.from.max(across.start), self.to.min(across.end));
+        (from < to).then(|| Self::new(fit(&self.name, 40), from, to))
+    }
+
+    fn in_words(&self) -> String {
+        format!(
+            "{}: {} to {}",
+            self.name,
+            number(self.from),
+            number(self.to)
+        )
+    }
 }
 
 impl Series {

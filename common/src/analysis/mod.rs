@@ -46,7 +46,7 @@ mod token_mark;
 mod tree_diagram;
 mod waterfall;
 
-pub use chart::{Series, bar_chart, line_chart};
+pub use chart::{Band, Series, bar_chart, line_chart, line_chart_in_bands};
 pub use compare::Shape;
 pub use critical_path::{
     CriticalPath, Gap, Gaps, PathSegment, SelfTime, SelfTimes, Unwaited, UnwaitedBecause,

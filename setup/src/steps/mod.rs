@@ -8,6 +8,7 @@
 //!   collector                                 for lessons, where there is one for the machine
 //!   brokers                                   for the queues of tests and lessons, where there is apt
 //!   site                                      for `docs`, in an environment of its own
+//!   prometheus                                for the tests of dashboards and alerts, likewise
 //! ```
 //!
 //! A step writes its mark only when it has ended well. Whatever interrupts it, the next command
@@ -20,6 +21,8 @@ mod evcxr;
 pub(crate) mod facade;
 pub(crate) mod javascript;
 mod kernel_files;
+pub(crate) mod packages;
+pub(crate) mod prometheus;
 mod python;
 mod rust_src;
 pub(crate) mod site;

@@ -16,7 +16,10 @@ use crate::child::{self, Logged};
 use crate::compat::{self, Sdk};
 use crate::notebooks;
 use crate::progress::{Meter, tell};
-use crate::steps::{self, Workshop, brokers, collector, javascript};
+use crate::steps::brokers::BROKERS;
+use crate::steps::packages::{Programs, may_install};
+use crate::steps::prometheus::PROMETHEUS;
+use crate::steps::{self, Workshop, collector, javascript};
 use crate::{bench, check, fuzz, site};
 use counts::Counts;
 use table::report;
@@ -63,7 +66,10 @@ pub(crate) fn test() -> Result<u8> {
         ];
         outcomes.push(cargo(&workshop, &name, &[&check[..], &flags].concat())?);
     }
-    outcomes.push(installed_brokers(&workshop));
+    // The same tests run on a queue within the process, and lessons say which one they have.
+    outcomes.push(installed(&workshop, BROKERS, false));
+    // Where it can be had, CI has it: without it no alert is ever seen to fire.
+    outcomes.push(installed(&workshop, PROMETHEUS, may_install()));
     outcomes.push(cargo(&workshop, "tests", &TESTS)?);
     outcomes.push(cargo(&workshop, "benchmark", &bench::tests())?);
     outcomes.push(fuzzed(&workshop));
@@ -114,8 +120,13 @@ fn prepared(workshop: &Workshop, program: impl AsRef<std::ffi::OsStr>) -> Comman
         .env("WORKBOOK_JAVASCRIPT", workshop.places.javascript())
         .env("WORKBOOK_COLLECTOR", workshop.places.collector())
         .env("WORKBOOK_ROOT", &workshop.places.root);
-    if brokers::are_here() {
-        command.env("WORKBOOK_BROKERS", "required");
+    for (programs, variable) in [
+        (BROKERS, "WORKBOOK_BROKERS"),
+        (PROMETHEUS, "WORKBOOK_PROMETHEUS"),
+    ] {
+        if programs.are_here() {
+            command.env(variable, "required");
+        }
     }
     command
 }
@@ -174,20 +185,18 @@ fn features(workshop: &Workshop) -> Result<Vec<String>> {
     Ok(names.filter(|name| *name != "default").cloned().collect())
 }
 
-/// Installs the brokers that queues are tested with.
-fn installed_brokers(workshop: &Workshop) -> Outcome {
-    const NAME: &str = "brokers";
+/// Installs programs that tests use; `required` says whether CI may do without.
+fn installed(workshop: &Workshop, programs: Programs, required: bool) -> Outcome {
     let began = Instant::now();
-    match brokers::ensure(workshop) {
+    match programs.ensure(workshop) {
         Ok(None) => Outcome {
-            name: NAME.into(),
+            name: programs.name.into(),
             verdict: Verdict::Passed,
             counts: Counts::default(),
             took: began.elapsed(),
         },
-        // The same tests run on a queue within the process, and lessons say which one they have.
-        Ok(Some(reason)) => skipped(NAME, &reason, false),
-        Err(error) => skipped(NAME, &format!("{error:#}"), false),
+        Ok(Some(reason)) => skipped(programs.name, &reason, required),
+        Err(error) => skipped(programs.name, &format!("{error:#}"), required),
     }
 }
 
