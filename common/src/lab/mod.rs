@@ -18,13 +18,16 @@
 //! check/          check("01.repair") ──► Check ◄── exercises/: facts, hints, why it works
 //!   ▼
 //! progress/       Journal ──► LessonCard                      turns: in_turns, what a request costs
+//!                                                             day/: traffic whose every outcome is known
 //! ```
 //!
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
 //! [`Lesson`].
 
 pub mod check;
+mod day;
 pub mod exercises;
+mod folder;
 pub mod graph;
 pub mod kernel;
 mod lesson;
@@ -38,6 +41,8 @@ mod spans;
 pub mod story;
 mod turns;
 
+pub use day::{DAY_SERVICES, Day, DayFate, DayRequest};
+pub use folder::ScratchFolder;
 pub use lesson::{Finding, Lesson, Misconfiguration, Preflight, Target, Weight};
 pub use mcp::{
     CALL_TIMEOUT, MCP_PATH, McpError, McpServer, McpTools, SERVER_FLUSH, START_TIMEOUT,
