@@ -7,9 +7,8 @@ pub fn masked(lesson: &Lesson, service: &str) -> Client {
 let gateway: Client = masked(&apart, "gateway");
 let layer: TracingLayer = TracingLayer::new(masked(&apart, "retriever").tracer());
 let layer: TracingLayer = layer.policy(TrustPolicy::Continue).name(|_| "retriever".into());
-let router: axum::Router = axum::Router::new()
-    .route("/retrieve", axum::routing::post(|| async { "[]" }))
-    .layer(layer);
+let router: axum::Router =
+    axum::Router::new().route("/retrieve", axum::routing::post(|| async { "[]" })).layer(layer);
 let retriever: Service = lesson.serve("retriever", router);
 let root = gateway.run("gateway").metadata("user", "ada@example.org");
 let root: RunTree = root.inputs(json!({"question": story::QUESTION})).start();
