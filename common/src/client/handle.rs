@@ -213,6 +213,11 @@ impl Client {
         FlushGuard::new(self.clone(), timeout)
     }
 
+    /// Returns how many handles there are on this client, runs that are open or not yet written among them.
+    pub(super) fn handles(&self) -> usize {
+        Arc::strong_count(&self.origin) + self.tracer.handles()
+    }
+
     pub(super) fn exporters(&self) -> &Arc<Exporters> {
         &self.origin.exporters
     }

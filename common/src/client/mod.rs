@@ -27,6 +27,7 @@ mod replica;
 mod routes;
 mod signals;
 mod slices;
+mod tenants;
 mod termination;
 
 pub use asking::{
@@ -47,6 +48,9 @@ pub use metrics::ExportMetrics;
 #[cfg(feature = "otel")]
 pub(crate) use privacy::sampler;
 pub use replica::Replica;
+pub use tenants::{
+    DEFAULT_TENANT_CLOSE, DEFAULT_TENANT_IDLE, DEFAULT_TENANTS, TenantError, Tenants, TenantsStats,
+};
 #[cfg(feature = "otel")]
 pub(crate) use termination::{Ends, Watched};
 pub use termination::{TerminationError, TerminationGuard, terminated};

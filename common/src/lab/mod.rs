@@ -21,37 +21,50 @@
 //!                                                             day/: traffic whose every outcome is known
 //! ```
 //!
+//! What production is tried with stands by itself: [`overhead`], [`canaries`], [`tenancy`], [`stopping`] and [`hosts`],
+//! over a [`Tap`] or a stand-in of its own.
+//!
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
 //! [`Lesson`].
 
+pub mod canaries;
 pub mod check;
 mod day;
 pub mod exercises;
 mod folder;
 pub mod graph;
+pub mod hosts;
 pub mod kernel;
 mod lesson;
 pub mod llm;
 mod mcp;
+pub mod overhead;
 mod peers;
+mod program;
 mod progress;
 mod queue;
+mod scratch;
 mod services;
 mod spans;
+#[cfg(unix)]
+pub mod stopping;
 pub mod story;
+mod tap;
+pub mod tenancy;
 mod turns;
 
 pub use day::{DAY_SERVICES, Day, DayFate, DayRequest};
 pub use folder::ScratchFolder;
 pub use lesson::{Finding, Lesson, Misconfiguration, Preflight, Target, Weight};
 pub use mcp::{
-    CALL_TIMEOUT, MCP_PATH, McpError, McpServer, McpTools, SERVER_FLUSH, START_TIMEOUT,
-    TOOLS_VARIABLE, ToolCall, ToolError, ToolInfo, ToolServer, docs_tools,
+    CALL_TIMEOUT, MCP_PATH, McpError, McpServer, McpTools, SERVER_FLUSH, START_TIMEOUT, ToolCall,
+    ToolError, ToolInfo, ToolServer, docs_tools,
 };
 pub use peers::{
     AgentDraft, AgentEvent, AgentEvents, AgentQuestion, LangGraphAgent, NodeService, PeerEnv,
     PeerError, PythonService, Recorded, called_by_agent,
 };
+pub use program::{ProgramError, TOOLS_VARIABLE};
 pub use progress::{LessonCard, PROGRESS_VARIABLE};
 pub use queue::{
     ATTEMPTS, Attempt, Delivery, Handled, Queue, QueueError, QueueKind, REDELIVER_AFTER, Worker,
@@ -60,6 +73,7 @@ pub use services::{Browser, HeaderProxy, HeaderProxyBuilder, PageCall, Service, 
 pub use spans::{Collector, CollectorBuilder, CollectorError};
 #[cfg(feature = "otel")]
 pub use spans::{Dialect, FOUR_SERVICES_RUNS, FourServices, SpanRelay, dialects, joins};
+pub use tap::{Tap, Tapped};
 pub use turns::{in_rounds, in_turns};
 
 /// Pauses the present task; in lessons it stands for real work.

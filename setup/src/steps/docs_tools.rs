@@ -1,4 +1,5 @@
-//! The tool server of lessons about MCP: a program, because the kernel's process cannot start itself.
+//! The programs that lessons start: the tool server of lessons about MCP, and the service that is stopped in every
+//! way. They are programs because the kernel's process cannot start itself.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,12 +13,12 @@ use crate::doctor::target_folder;
 use crate::fingerprint::{Fingerprint, read_mark, write_whole};
 use crate::progress::Meter;
 
-/// Builds the program `docs-tools` of `common`, beside the facade.
+/// Builds the programs of `common` that lessons start, beside the facade.
 pub(super) const STEP: Step = Step {
     id: "docs-tools",
-    name: "tool server for notebooks (`docs-tools`)",
+    name: "programs that notebooks start (`docs-tools`, `stopped-service`)",
     cost: "half a minute",
-    takes: 150_000_000,
+    takes: 300_000_000,
     place: |workshop| target_folder(&workshop.places),
     inputs,
     made: |workshop| program(&workshop.places.kernel()).is_some(),
@@ -27,15 +28,19 @@ pub(super) const STEP: Step = Step {
 /// What it is called, as a binary and as a mark.
 const NAME: &str = "docs-tools";
 
+/// What else is built, into the same folder, where `common::lab` looks for it.
+const BESIDE: &str = "stopped-service";
+
 /// Finds the program of the last build, in the records of the kernel's folder.
 pub(crate) fn program(kernel: &std::path::Path) -> Option<PathBuf> {
     let told = read_mark(&kernel.join("docs-tools.path")).map(PathBuf::from);
-    told.filter(|path| path.is_file())
+    let is_there = |path: &PathBuf| path.is_file() && path.with_file_name(BESIDE).is_file();
+    told.filter(is_there)
 }
 
 /// Names what the facade is made of: the program is linked from the same crates.
 fn inputs(workshop: &Workshop) -> Result<Fingerprint> {
-    Ok((facade::STEP.inputs)(workshop)?.text(NAME))
+    Ok((facade::STEP.inputs)(workshop)?.text(NAME).text(BESIDE))
 }
 
 fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
@@ -44,13 +49,13 @@ fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
         // With the facade selected as well, and no default features, every crate has exactly the features
         // that it has in the facade. So nothing is compiled a second time, only the program linked.
         .args(["build", "--locked", "--package", "facade"])
-        .args(["--package", "common", "--bin", NAME])
+        .args(["--package", "common", "--bin", NAME, "--bin", BESIDE])
         .args(["--no-default-features", "--features", "common/full"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(&workshop.places.root);
     let (mut program, mut crates) = (None, 0);
     let log = workshop.places.log(NAME);
-    Logged::new("building the tool server", log).run(&mut command, |line| {
+    Logged::new("building the programs that notebooks start", log).run(&mut command, |line| {
         if line.starts_with('{') {
             program = executable(line).or(program.take());
         } else {

@@ -170,6 +170,12 @@ impl SpoolConfig {
         self
     }
 
+    /// Names another folder.
+    pub(crate) fn at(mut self, dir: PathBuf) -> Self {
+        self.dir = dir;
+        self
+    }
+
     /// Returns the folder.
     pub fn folder(&self) -> &Path {
         &self.dir

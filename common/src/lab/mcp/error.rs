@@ -1,35 +1,22 @@
 //! Why a tool behind MCP gave no result.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use rmcp::ServiceError;
 use rmcp::model::ErrorCode;
 use rmcp::service::ClientInitializeError;
 
+use crate::lab::ProgramError;
+
 /// Why there are no tools, or one of them gave no result. Its `Debug` is its `Display`, so that `expect` reads
 /// well.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum McpError {
-    /// The program is not built: run the command that the text names.
-    #[error(
-        "the tool server `{program}` is not built; `cargo workbook open` builds it for the notebooks, \
-         `cargo build -p common --no-default-features --features full --bin {program}` by itself"
-    )]
-    NotBuilt {
-        /// Which program.
-        program: &'static str,
-    },
-    /// The variable names a program that is not there: correct it, or take it away.
-    #[error("{variable} names `{}`, which is no program that this process can see", .path.display())]
-    NotThere {
-        /// The variable.
-        variable: &'static str,
-        /// What it names.
-        path: PathBuf,
-    },
+    /// The server's program is not built, or not where it is said to be.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// The program does not start: look at its path and its permissions.
     #[error("the tool server cannot be started: {0}")]
     Start(#[from] std::io::Error),

@@ -24,6 +24,6 @@ pub use call::{CALL_TIMEOUT, ToolCall};
 pub use docs::docs_tools;
 pub use error::McpError;
 pub use listen::{MCP_PATH, SERVER_FLUSH};
-pub use process::{TOOLS_VARIABLE, ToolServer};
+pub use process::ToolServer;
 pub use server::{McpServer, ToolError};
 pub use tools::{McpTools, START_TIMEOUT, ToolInfo};

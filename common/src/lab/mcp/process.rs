@@ -1,21 +1,17 @@
 //! The tool server of the docs assistant, as a process.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use super::error::McpError;
 use super::listen::MCP_PATH;
 use crate::lab::PeerEnv;
-use crate::lab::lesson::root;
 use crate::lab::peers::{Peer, PeerError};
+use crate::lab::program;
 
 /// The program, among the binaries of this crate.
 const PROGRAM: &str = "docs-tools";
-
-/// Names the program `docs-tools`; `cargo workbook` sets it for its kernels. Without it the program is looked
-/// for beside the one that runs, and in `target/debug`.
-pub const TOOLS_VARIABLE: &str = "WORKBOOK_DOCS_TOOLS";
 
 /// The server of [`docs_tools`](super::docs_tools) in a process of its own, which sends its own runs.
 ///
@@ -95,66 +91,5 @@ impl ToolServer {
 }
 
 fn find() -> Result<PathBuf, McpError> {
-    let told = std::env::var_os(TOOLS_VARIABLE).map(PathBuf::from);
-    let beside = std::env::current_exe().ok();
-    find_in(told, beside.as_deref(), root().as_deref())
-}
-
-/// Finds the program: where the variable says, beside the program that runs, in the workbook's own build.
-fn find_in(
-    told: Option<PathBuf>,
-    running: Option<&Path>,
-    root: Option<&Path>,
-) -> Result<PathBuf, McpError> {
-    if let Some(path) = told {
-        let variable = TOOLS_VARIABLE;
-        return match path.is_file() {
-            true => Ok(path),
-            false => Err(McpError::NotThere { variable, path }),
-        };
-    }
-    let file = format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX);
-    // A test is one folder below the binaries.
-    let beside = running
-        .into_iter()
-        .flat_map(|here| here.ancestors().skip(1).take(2))
-        .map(|folder| folder.join(&file));
-    let built = root.map(|root| root.join("target/debug").join(&file));
-    let mut places = beside.chain(built);
-    let found = places.find(|path| path.is_file());
-    found.ok_or(McpError::NotBuilt { program: PROGRAM })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_program_that_is_nowhere_is_told_with_what_builds_it_and_one_that_is_named_with_its_name() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (here, file) = (
-            folder.path(),
-            format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX),
-        );
-        let running = here.join("deps/a_test");
-        let found = |told| find_in(told, Some(&running), Some(here));
-        let error = found(None).expect_err("there is none").to_string();
-        assert!(
-            error.contains("cargo build -p common") && error.contains("--bin docs-tools"),
-            "{error}"
-        );
-        let missing = here.join("missing");
-        let error = found(Some(missing.clone())).expect_err("there is none");
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "{TOOLS_VARIABLE} names `{}`, which is no program that this process can see",
-                missing.display()
-            )
-        );
-        let built = here.join(&file);
-        std::fs::write(&built, "").expect("written");
-        assert_eq!(found(None).expect("beside the folder of the test"), built);
-        assert_eq!(found(Some(built.clone())).expect("named"), built);
-    }
+    Ok(program::find(PROGRAM)?)
 }

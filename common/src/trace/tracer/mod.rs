@@ -178,6 +178,12 @@ impl Tracer {
         &self.shared.own
     }
 
+    /// Returns how many handles there are on this tracer, those of its runs among them.
+    #[cfg(feature = "client")]
+    pub(crate) fn handles(&self) -> usize {
+        Arc::strong_count(&self.shared)
+    }
+
     /// Returns a tracer that is like this one and gives its operations to another sink.
     #[must_use]
     pub fn with_sink(&self, sink: Arc<dyn RunSink>) -> Self {
