@@ -29,7 +29,7 @@ async fn as_shipped_it_asks_for_a_prediction_and_does_not_tell_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_right_rate_passes_and_says_why() {
-    let check = chosen([0.15; 3], 150).await;
+    let check = chosen([0.2; 3], 200).await;
     assert_eq!(check.first_wrong(), None);
     assert!(
         check
@@ -43,38 +43,38 @@ async fn each_wrong_choice_is_rejected_with_another_first_wrong_fact() {
     let wrong = [
         // Failures are thought to be kept whatever the rate.
         (
-            [0.15; 3],
+            [0.2; 3],
             1000,
             "run `prediction` predicts 1000 as `seen`, and the trace says otherwise",
         ),
         // A step too much.
         (
-            [0.2; 3],
-            150,
-            "99 runs arrived, and the budget has room for 75",
+            [0.25; 3],
+            200,
+            "149 runs arrived, and the budget has room for 100",
         ),
         // A step too little.
-        ([0.1; 3], 150, "8 of 15 runs named `gateway` arrived"),
+        ([0.15; 3], 200, "17 of 19 runs named `gateway` arrived"),
         // The retriever saves more than its caller does.
         (
-            [0.15, 0.1, 0.15],
-            150,
-            "8 of 15 runs named `retriever` arrived",
+            [0.2, 0.1, 0.2],
+            200,
+            "11 of 19 runs named `retriever` arrived",
         ),
         // The generator saves more than its caller does.
         (
-            [0.15, 0.15, 0.1],
-            150,
-            "8 of 14 runs named `generator` arrived",
+            [0.2, 0.2, 0.1],
+            200,
+            "10 of 18 runs named `generator` arrived",
         ),
         // Only the gateway saves: everybody else's runs are orphans, and too many.
         (
-            [0.15, 1.0, 1.0],
-            150,
-            "412 runs arrived, and the budget has room for 75",
+            [0.2, 1.0, 1.0],
+            200,
+            "416 runs arrived, and the budget has room for 100",
         ),
-        // Only the gateway is sampled at all, and nobody looks for the rest.
-        ([0.15, 0.0, 0.0], 150, "no run is named `retriever`"),
+        // Only the gateway is kept at all.
+        ([0.2, 0.0, 0.0], 200, "no run is named `retriever`"),
     ];
     for (rates, seen, beginning) in wrong {
         let check = chosen(rates, seen).await;
