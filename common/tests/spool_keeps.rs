@@ -109,6 +109,24 @@ fn dropping_the_last_handle_stores_what_is_held() {
     assert_eq!(next.stats().recovered, 1);
 }
 
+#[test]
+fn an_exporter_that_has_ended_with_everything_on_disk_is_dropped_without_another_wait() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::answering(503);
+    let config = BatchConfig {
+        // Whoever waited once more would wait for good.
+        shutdown_timeout: Duration::from_secs(24 * 60 * 60),
+        ..impatient(SpoolConfig::new(folder.path().join("spool")))
+    };
+    let exporter = exporter(&server, config);
+    exporter.submit(post(1));
+    let ended = exporter.shutdown(Duration::ZERO);
+    assert_eq!(ended, Err(FlushError::Stored { spooled: 1 }));
+    let again = exporter.flush(PATIENCE * 1_000);
+    assert_eq!(again, Err(FlushError::Stored { spooled: 1 }));
+    drop(exporter);
+}
+
 #[tokio::test]
 async fn the_end_stores_what_is_left_also_without_blocking() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -184,7 +184,8 @@ impl Queue {
     /// Waits for a flush on this thread; at most `timeout`.
     pub(in crate::export) fn wait_settled_blocking(&self, mark: &FlushMark, timeout: Duration) {
         let begun = Clock::now();
-        let open = |state: &mut State| !state.epochs.are_done(mark.before);
+        // Once the worker has left, what is on disk alone stays there: nothing more is to be waited for.
+        let open = |state: &mut State| !state.gone && !state.epochs.are_done(mark.before);
         let waited = (self.settled_blocking).wait_timeout_while(self.lock(), timeout, open);
         let guard = waited.unwrap_or_else(PoisonError::into_inner).0;
         if guard.epochs.are_done(mark.before) {
@@ -198,7 +199,7 @@ impl Queue {
 
     /// Waits for a flush.
     pub(in crate::export) async fn wait_settled(&self, mark: &FlushMark) {
-        self.wait_until(|state| state.epochs.are_done(mark.before))
+        self.wait_until(|state| state.gone || state.epochs.are_done(mark.before))
             .await;
         let finished = self.lock().keeping.finished;
         let forgotten = self.wait_until(|state| state.keeping.has_forgotten(finished));

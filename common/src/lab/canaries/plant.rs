@@ -121,7 +121,7 @@ impl Plant {
     /// Returns the part of the secret that no one else has and that no escape changes: 32 hexadecimal digits.
     pub(super) fn core(self) -> String {
         // Different in every digit, so that half a secret is no other's.
-        let number = (self as u128 + 1) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835_u128;
+        let number = (self as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         format!("{:032x}", number ^ (number >> 64))
     }
 

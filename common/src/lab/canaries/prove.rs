@@ -150,7 +150,8 @@ pub async fn prove(
     let client = builder.build()?;
     let ear = Ear::default();
     let run = tracing::subscriber::with_default(ear.clone(), || planting::runs(&client));
-    let feedback = planting::feedback(&run).ok_or(CanaryError::Nothing)?;
+    let recorded = planting::feedback(&run).filter(|_| run.is_recording());
+    let feedback = recorded.ok_or(CanaryError::Nothing)?;
     left.add(
         Exit::Debug,
         format!("{client:?}{run:?}{:?}", run.context()).as_bytes(),

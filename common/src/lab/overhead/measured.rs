@@ -120,14 +120,15 @@ impl Measured {
         })
     }
 
-    /// Lists what the runs of each state cost, and what became of them.
+    /// Lists what tracing took of the processor beyond the state "off", what was sent and held, and what became of
+    /// the operations. The warm-up counts.
     pub fn cost_table(&self) -> Table {
         let off = self.of(Load::Off).and_then(|off| off.caller_cpu);
         let head = Table::new([
             "state",
             "runs",
-            "caller (µs/run)",
-            "exporter (µs/run)",
+            "caller (µs/request)",
+            "exporter (µs/request)",
             "bytes/run",
             "peak queue (KiB)",
             "lost",
@@ -139,8 +140,11 @@ impl Measured {
                 .zip(off)
                 .map(|(on, off)| on.as_secs_f64() - off.as_secs_f64());
             let exporter = state.exporter_cpu.map(|time| time.as_secs_f64());
-            let each = |time: Option<f64>| match (time, runs) {
-                (Some(time), 1..) => micros(time / runs as f64),
+            // By request, so that a state that keeps a part of the runs can be compared.
+            let each = |time: Option<f64>| match (time, state.load) {
+                (Some(time), load) if load != Load::Off && state.requests > 0 => {
+                    micros(time / state.requests as f64)
+                }
                 _ => "–".to_owned(),
             };
             table.row([
