@@ -1,11 +1,12 @@
 //! Every destination of a client, under one deadline.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::config::{ConfigError, is_hosted};
 use crate::export::{BatchConfig, BatchExporter, Destination, FlushError, show_endpoint};
+use crate::trace::TailBuffer;
 
 /// One destination with its queue, its thread and its books. Runs of two workspaces never share one.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub(super) struct Exporters {
     lanes: RwLock<Vec<Arc<Lane>>>,
     closed: AtomicBool,
     batch: BatchConfig,
+    // What holds runs back on their way here. It holds the way too, so it is not held.
+    held_back: OnceLock<Weak<TailBuffer>>,
 }
 
 /// Most destinations of one client. Each costs a thread, for as long as the client lives.
@@ -57,6 +60,25 @@ impl Exporters {
             lanes: RwLock::new(Vec::new()),
             closed: AtomicBool::new(false),
             batch,
+            held_back: OnceLock::new(),
+        }
+    }
+
+    /// Names what holds runs back on their way here.
+    pub(super) fn hold_back(&self, tail: &Arc<TailBuffer>) {
+        // There is one for as long as the exporters live.
+        let _ = self.held_back.set(Arc::downgrade(tail));
+    }
+
+    /// Returns what holds runs back on their way here.
+    pub(super) fn held_back(&self) -> Option<Arc<TailBuffer>> {
+        self.held_back.get()?.upgrade()
+    }
+
+    /// Lets go what is known by now of what was held back; at the end all of it is decided.
+    fn settle(&self, end: bool) {
+        if let Some(tail) = self.held_back() {
+            tail.settle(end);
         }
     }
 
@@ -99,6 +121,7 @@ impl Exporters {
 
     /// Takes nothing in any more; returns what there is to end.
     fn close(&self) -> Vec<Arc<Lane>> {
+        self.settle(true);
         self.closed.store(true, Ordering::Release);
         let lanes = self.each();
         exporters(&lanes).for_each(BatchExporter::close);
@@ -107,6 +130,7 @@ impl Exporters {
 
     /// Sends what is held without delay, and does not wait for it.
     pub(super) fn hurry(&self) {
+        self.settle(false);
         for exporter in exporters(&self.each()) {
             let _ = exporter.begin_flush();
         }
@@ -115,6 +139,7 @@ impl Exporters {
     /// Flushes all within one deadline; the first problem is the result.
     pub(super) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
+        self.settle(false);
         let lanes = self.each();
         let begun: Vec<_> = exporters(&lanes).map(BatchExporter::begin_flush).collect();
         let ends = begun.into_iter().map(|flush| flush.wait(deadline.left()));
@@ -123,6 +148,7 @@ impl Exporters {
 
     pub(super) async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
+        self.settle(false);
         let lanes = self.each();
         let begun: Vec<_> = exporters(&lanes).map(BatchExporter::begin_flush).collect();
         let mut ends = Vec::with_capacity(begun.len());

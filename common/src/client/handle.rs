@@ -12,7 +12,7 @@ use super::guard::FlushGuard;
 use super::replica::Replica;
 use super::routes::Routes;
 use crate::export::{Destination, ExportStats, FlushError};
-use crate::trace::{RunBuilder, RunSink, TeeSink, Tracer};
+use crate::trace::{RunBuilder, RunSink, SamplingStats, TeeSink, Tracer};
 
 /// Starts runs and sees them delivered. A cheap clone; all clones are one client.
 ///
@@ -59,6 +59,13 @@ impl Origin {
             project: config.project.clone(),
             local,
             asking: Asking::new(config),
+        }
+    }
+
+    /// Lets the exporters decide of what the tracer's sampler holds back before they flush or end.
+    pub(super) fn hold_back(&self, tracer: &Tracer) {
+        if let Some(tail) = tracer.tail() {
+            self.exporters.hold_back(tail);
         }
     }
 
@@ -216,6 +223,12 @@ impl Client {
     /// Returns how many handles there are on this client, runs that are open or not yet written among them.
     pub(super) fn handles(&self) -> usize {
         Arc::strong_count(&self.origin) + self.tracer.handles()
+    }
+
+    /// Returns what sampling did with the traces that began or went on in this client: what was kept, left out, and
+    /// waits, by reason.
+    pub fn sampling_stats(&self) -> SamplingStats {
+        self.tracer.sampling_stats()
     }
 
     pub(super) fn exporters(&self) -> &Arc<Exporters> {

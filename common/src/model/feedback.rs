@@ -129,6 +129,13 @@ impl Feedback {
         }
     }
 
+    /// Returns what the judgement shares its fate with when traces are sampled: its trace, or else its run; none if
+    /// it is of a whole project.
+    pub(crate) fn subject(&self) -> Option<Uuid> {
+        let of_run = || self.run_id.map(|run| run.0);
+        self.trace_id.map(|trace| trace.0).or_else(of_run)
+    }
+
     /// Names the trace, so that the judgement can travel with the runs.
     #[must_use]
     pub fn trace_id(mut self, trace_id: TraceId) -> Self {

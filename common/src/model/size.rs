@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::JsonMap;
 use super::attachment::Attachment;
 use super::depth::MAX_VALUE_DEPTH;
-use super::run::RunEvent;
+use super::feedback::Feedback;
+use super::op::RunOp;
+use super::run::{Run, RunEvent};
 
 /// What an operation costs besides its inputs, outputs, metadata and events: names, ids, part headers.
 pub(crate) const FIXED_SIZE: usize = 1_024;
@@ -69,4 +71,47 @@ pub(crate) fn size_of_rest(tags: &[String], attachments: &[Attachment]) -> usize
         256 + attachment.name.len() + attachment.mime_type.len() + attachment.data.len()
     });
     tags.iter().map(|tag| tag.len() + 3).sum::<usize>() + attachments.sum::<usize>()
+}
+
+/// Estimates the bytes that an operation takes, in memory and on the wire; nothing if it has a value that is nested
+/// too deep.
+pub(crate) fn size_of_op(op: &RunOp) -> Option<usize> {
+    let own = match op {
+        RunOp::Post(run) | RunOp::Patch(run) => size_of_run(run)?,
+        RunOp::Feedback(feedback) => size_of_feedback(feedback)?,
+    };
+    Some(FIXED_SIZE + own)
+}
+
+fn size_of_run(run: &Run) -> Option<usize> {
+    let mut bytes = run.name.len() + 3 * run.dotted_order.as_str().len();
+    let maps = [run.inputs.as_ref(), run.outputs.as_ref()];
+    for map in maps.into_iter().flatten() {
+        bytes += size_of_map(map, MAX_VALUE_DEPTH)?;
+    }
+    let extra = &run.extra;
+    for map in [&*extra.metadata, &extra.other] {
+        bytes += size_of_map(map, MAX_VALUE_DEPTH)?;
+    }
+    if let Some(runtime) = &extra.runtime {
+        // All runs of a tracer share it, so it takes no room.
+        size_of_map(runtime, MAX_VALUE_DEPTH)?;
+    }
+    bytes += run.error.as_ref().map_or(0, String::len);
+    bytes += size_of_events(&run.events)?;
+    Some(bytes + size_of_rest(&run.tags, &run.attachments))
+}
+
+fn size_of_feedback(feedback: &Feedback) -> Option<usize> {
+    let values = [
+        feedback.score.as_ref(),
+        feedback.value.as_ref(),
+        feedback.correction.as_ref(),
+        Some(&feedback.feedback_source),
+    ];
+    let mut bytes = feedback.key.len() + feedback.comment.as_ref().map_or(0, String::len);
+    for value in values {
+        bytes += size_of(value, MAX_VALUE_DEPTH - 1)?;
+    }
+    Some(bytes)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::attachment::Attachment;
+use super::glance::{EndedRun, Glance};
 use super::ids::RunId;
 use super::op::RunOp;
 use super::view::OpView;
@@ -34,6 +35,13 @@ pub trait Unwritten: Send + Sync + fmt::Debug {
     /// Returns what an end takes that is written by itself, besides what it adds, by estimate: it says again
     /// what the run is.
     fn size_again(&self) -> usize;
+
+    /// Returns what of it decides whether its trace is kept.
+    fn glance(&self) -> Glance;
+
+    /// Returns what a program may go by that chooses which traces to keep. Asked when it has ended, and before that
+    /// was written.
+    fn ended(&self) -> EndedRun;
 
     /// Writes a part as an operation.
     fn write(&self, part: Part) -> RunOp;

@@ -1,14 +1,16 @@
 //! What stands between a run and the sink: first the sampler, then the redactor.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
-use uuid::Uuid;
-
+use super::inherited::Inherited;
 use super::redact::{Redactor, Withheld, drop_tokens, is_masking};
-use super::sampler::{SAMPLE_RATE, Sampler};
-use crate::model::{JsonMap, RunContext, RunEvent, RunOp, withhold_deep_in_shared};
+use super::run_tree::Live;
+use super::sampler::{CARRIED_DECISION, Facts, Head, SAMPLE_RATE, Verdict};
+use crate::model::{
+    JsonMap, RunContext, RunEvent, RunOp, Timestamp, TraceId, withhold_deep_in_shared,
+};
 
 /// How often something was kept from leaving, since a tracer was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,7 +58,9 @@ impl fmt::Display for GateCounts {
 /// Every operation passes here. Without sampler and redactor it passes as it is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Gate {
-    pub(super) sampler: Sampler,
+    pub(super) head: Arc<Head>,
+    // What the head leaves out is recorded all the same, because a tail waits for how it ends.
+    pub(super) waits: bool,
     pub(super) redactor: Option<Redactor>,
     // Clones of a tracer count together.
     counting: Arc<Counting>,
@@ -73,13 +77,66 @@ struct Counting {
 }
 
 impl Gate {
-    /// Returns true if the runs of that trace are recorded; counts a run that is not.
-    pub(super) fn admits(&self, trace_id: Uuid) -> bool {
-        let keeps = self.sampler.keeps(trace_id);
-        if !keeps {
+    /// Decides whether a run is recorded that begins; counts it if not.
+    pub(super) fn admits(&self, live: &mut Live, now: impl Fn() -> Timestamp) -> bool {
+        let trace = live.trace_id().0;
+        let verdict = match self.head.goes_by_id() {
+            true => self.head.by_id(trace),
+            false => self.decide(live, now),
+        };
+        let above = live.above.as_ref();
+        let begins_here = above.is_none_or(|above| above.first_own().is_none());
+        // What waits is the tail's to count.
+        if begins_here && (verdict.is_kept() || !self.waits) {
+            self.head.books().begin(above.is_some());
+            self.head.books().end(verdict.fate);
+        }
+        let recorded = verdict.is_kept() || self.waits;
+        if !recorded {
             add(&self.counting.sampled_out_runs, 1);
         }
-        keeps
+        recorded
+    }
+
+    /// Returns what was decided where the trace began in this process; else decides, for all runs below.
+    fn decide(&self, live: &mut Live, now: impl Fn() -> Timestamp) -> Verdict {
+        let trace = live.trace_id().0;
+        let is_root = live.above.is_none();
+        let state = live.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = state.inherited.verdict {
+            return known;
+        }
+        let facts = Facts {
+            trace,
+            name: &live.name,
+            inherited: &state.inherited,
+            is_root,
+        };
+        let verdict = self.head.decide(&facts, now);
+        let inherited = Arc::make_mut(&mut state.inherited);
+        inherited.verdict = Some(verdict);
+        if self.head.carries() {
+            let metadata = Arc::make_mut(&mut inherited.metadata);
+            metadata.insert(CARRIED_DECISION.to_owned(), verdict.is_kept().into());
+        }
+        verdict
+    }
+
+    /// Returns true if a run is recorded that begins below what these say.
+    pub(super) fn records_below(
+        &self,
+        trace: TraceId,
+        inherited: impl FnOnce() -> Arc<Inherited>,
+    ) -> bool {
+        if self.waits {
+            return true;
+        }
+        if self.head.goes_by_id() {
+            return self.head.keeps(trace.0);
+        }
+        let inherited = inherited();
+        let known = inherited.verdict.or_else(|| self.head.carried(&inherited));
+        known.map_or_else(|| self.head.keeps(trace.0), |known| known.is_kept())
     }
 
     /// Returns what leaves of an operation; none if nothing does.
@@ -91,16 +148,17 @@ impl Gate {
     fn pass_shallow(&self, mut op: RunOp) -> Option<RunOp> {
         match &mut op {
             RunOp::Post(run) | RunOp::Patch(run) => {
-                if !self.sampler.keeps(run.trace_id.0) {
+                let verdict = self.head.verdict_of(run.trace_id.0);
+                if !verdict.is_kept() && !self.waits {
                     return None;
                 }
-                self.mark(&mut run.extra.metadata, &mut run.events);
+                self.mark(&mut run.extra.metadata, &mut run.events, verdict);
             }
             RunOp::Feedback(feedback) => {
-                let of_run = || feedback.run_id.map(|run| run.0);
-                let key = feedback.trace_id.map(|trace| trace.0).or_else(of_run);
-                // What is said of a whole project is of no trace that could be left out.
-                if key.is_some_and(|key| !self.sampler.keeps(key)) {
+                if feedback
+                    .subject()
+                    .is_some_and(|key| !self.waits && !self.head.keeps(key))
+                {
                     add(&self.counting.sampled_out_feedback, 1);
                     return None;
                 }
@@ -110,8 +168,13 @@ impl Gate {
     }
 
     /// Says at which rate a run was kept, and drops the texts of tokens.
-    pub(super) fn mark(&self, metadata: &mut Arc<JsonMap>, events: &mut [RunEvent]) {
-        if let Some(rate) = self.sampler.rate() {
+    pub(super) fn mark(
+        &self,
+        metadata: &mut Arc<JsonMap>,
+        events: &mut [RunEvent],
+        verdict: Verdict,
+    ) {
+        if let Some(rate) = verdict.told_rate() {
             Arc::make_mut(metadata).insert(SAMPLE_RATE.to_owned(), rate.into());
         }
         drop_tokens(events);

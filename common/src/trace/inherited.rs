@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::sampler::Verdict;
 use crate::model::{Baggage, DottedOrder, JsonMap, RunContext, withhold_deep_in_shared};
 
 /// A place to start runs below: what [`RunContext`] is between processes.
@@ -20,6 +21,8 @@ pub(super) struct Inherited {
     /// How many of the tags, the first ones, are the run's alone.
     pub(super) local_tags: usize,
     pub(super) project: Option<Arc<str>>,
+    /// What was decided of the trace in this process, where its id alone does not tell. It does not travel.
+    pub(super) verdict: Option<Verdict>,
 }
 
 impl Inherited {
@@ -82,6 +85,7 @@ impl From<Baggage> for Inherited {
             tags: baggage.tags,
             local_tags: 0,
             project: baggage.project.map(Into::into),
+            verdict: None,
         }
     }
 }

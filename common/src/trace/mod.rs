@@ -63,7 +63,14 @@ pub use redact::{
     REDACTED, Redactor, SECRET_PLACEHOLDER, TextPath,
 };
 pub use run_tree::RunTree;
-pub use sampler::{InvalidSamplingRate, SAMPLE_RATE, Sampler, SamplingRate};
+#[cfg(feature = "client")]
+pub(crate) use sampler::TailBuffer;
+pub use sampler::{
+    CARRIED_DECISION, DEFAULT_TAIL_BYTES, DEFAULT_TAIL_REMEMBERED, DEFAULT_TAIL_RUNS,
+    DEFAULT_TAIL_TRACES, DEFAULT_TAIL_WAIT, HeldRuns, InvalidSampling, InvalidSamplingRate,
+    KeepReason, LeaveReason, MAX_LABEL_BYTES, MAX_SAMPLING_RULES, RuleTally, SAMPLE_RATE, Sampler,
+    Sampling, SamplingRate, SamplingRule, SamplingStats, TailPolicy, TraceLimit,
+};
 pub use scope::{InScope, IntoParent, Parent, Scope, with_scope};
 pub use secret::{SECRET_MASK, Secret};
 pub use sink::{MemorySink, NoSink, RunSink, TeeSink};

@@ -185,9 +185,10 @@ impl Surroundings {
                 metadata,
                 tags,
                 project,
+                verdict,
                 ..
             } = joined;
-            joined = outer;
+            joined = Inherited { verdict, ..outer };
             let below = Says {
                 metadata: (*metadata).clone(),
                 tags,

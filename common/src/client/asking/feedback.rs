@@ -102,7 +102,8 @@ impl Client {
     /// With its trace's id it travels with the runs: this returns at once, and the next flush sees it
     /// delivered. Without, or if it must not extend the trace's retention, it is a request of its own,
     /// repeated while its run is still on the way into the store, as the Python SDK does. What is said of
-    /// a trace that was not sampled is not sent.
+    /// a trace that was not sampled is not sent; of one that a sampler's tail holds back, it waits along and
+    /// travels with the runs if they do.
     ///
     /// ```no_run
     /// use common::client::Client;
@@ -125,7 +126,8 @@ impl Client {
             return Err(AskError::NotSending);
         }
         let id = feedback.id;
-        let with_runs = feedback.trace_id.is_some() && feedback.extend_trace_retention;
+        let with_runs = feedback.trace_id.is_some() && feedback.extend_trace_retention
+            || self.tracer.holds_back(&feedback);
         let extend = feedback.extend_trace_retention;
         let op = RunOp::Feedback(Box::new(feedback));
         if with_runs {

@@ -15,7 +15,7 @@ use super::privacy::sampler;
 use super::replica::Replica;
 use crate::export::{BatchConfig, Delivery, DropReason, OnDrop, SpoolConfig, Transform};
 use crate::model::{Clock, IdGenerator, RunOp};
-use crate::trace::{RunSink, Tracer, Updates};
+use crate::trace::{RunSink, Sampling, Tracer, Updates};
 
 /// Configures a [`Client`]. Made by [`Client::builder`]; a setting in code wins over the environment.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub struct ClientBuilder {
     omit_runtime: bool,
     sink: Option<Arc<dyn RunSink>>,
     updates: Option<Updates>,
+    sampling: Sampling,
 }
 
 impl From<Config> for ClientBuilder {
@@ -39,6 +40,7 @@ impl From<Config> for ClientBuilder {
             omit_runtime: false,
             sink: None,
             updates: None,
+            sampling: Sampling::new(),
         }
     }
 }
@@ -222,6 +224,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets which traces are kept: by rules, within limits, and by how they end; see [`Sampling`]. A sampler that it
+    /// names wins over the sampling rate, in code or of the environment.
+    #[must_use]
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+
     /// Makes the client and starts its exporters.
     ///
     /// # Errors
@@ -245,7 +255,7 @@ impl ClientBuilder {
             .metadata(config.metadata)
             .inputs_on_patch(config.inputs_on_patch)
             .enabled(config.tracing)
-            .sampler(sampler)
+            .sampling(self.sampling.or(sampler))
             .allow_unprocessed(config.redactor.allows_unprocessed())
             .redactor(config.redactor);
         if nowhere {
@@ -266,6 +276,8 @@ impl ClientBuilder {
         if self.omit_runtime {
             tracer = tracer.omit_runtime();
         }
-        Ok(Client::new(tracer.build(), origin, main))
+        let tracer = tracer.build();
+        origin.hold_back(&tracer);
+        Ok(Client::new(tracer, origin, main))
     }
 }

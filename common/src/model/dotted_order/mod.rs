@@ -121,6 +121,16 @@ impl DottedOrder {
         above.get(above.len().checked_sub(36)?..)?.parse().ok()
     }
 
+    /// Returns the uppermost run of this process; none if the whole order came from elsewhere.
+    pub(crate) fn first_own(&self) -> Option<RunId> {
+        if self.received == 0 {
+            return Some(self.trace.into());
+        }
+        let own = self.text.get(self.received..)?.strip_prefix('.')?;
+        let segment = own.split('.').next()?;
+        segment.get(segment.len().checked_sub(36)?..)?.parse().ok()
+    }
+
     /// Returns true if `ancestor` is a proper prefix of this order, level by level.
     pub fn is_below(&self, ancestor: &Self) -> bool {
         self.text

@@ -212,7 +212,11 @@ impl RunBuilder {
     #[cfg(feature = "macros")]
     pub(crate) fn may_be_sampled(&self) -> bool {
         match &self.parent {
-            Some(Some(parent)) => self.tracer.keeps(parent.order.trace_id()),
+            Some(Some(parent)) => {
+                let inherited = || parent.inherited.clone();
+                self.tracer
+                    .records_trace(parent.order.trace_id(), inherited)
+            }
             // The id of a trace is made when it starts.
             Some(None) | None => true,
         }

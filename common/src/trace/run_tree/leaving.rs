@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::live::{Live, More, Record};
 use super::{Fields, Inherited};
 use crate::model::{
-    Attachment, DottedOrder, Extra, OpView, OrderView, Part, Run, RunId, RunOp, RunView, Taken,
-    Unwritten,
+    Attachment, DottedOrder, EndedRun, Extra, Glance, OpView, OrderView, Part, Run, RunId, RunOp,
+    RunView, Taken, Unwritten,
 };
 
 /// A part of a run, and all that is said with it.
@@ -44,6 +44,38 @@ impl Unwritten for Live {
             false => 0,
         };
         self.size_of_name() + inputs + state.record.size_of_other()
+    }
+
+    fn glance(&self) -> Glance {
+        let id = self.segment.id;
+        let top = self.above.as_ref().map(|above| above.first_own());
+        let state = self.lock();
+        let more = state.record.more.as_ref();
+        Glance {
+            run_id: id,
+            trace_id: self.trace_id(),
+            // Below nothing, or below a run of another process, it is the uppermost one here.
+            top: top.flatten().unwrap_or(id),
+            start: self.segment.start,
+            end: state.record.end,
+            failed: more.is_some_and(|more| more.error.is_some()),
+            kept: state.inherited.verdict.map(|verdict| verdict.is_kept()),
+        }
+    }
+
+    fn ended(&self) -> EndedRun {
+        let state = self.lock();
+        let more = state.record.more.as_ref();
+        EndedRun {
+            name: self.name.to_string(),
+            run_type: self.run_type.clone(),
+            start_time: self.segment.start,
+            end_time: state.record.end.unwrap_or(self.segment.start),
+            error: more.and_then(|more| more.error.clone()),
+            metadata: state.inherited.metadata.clone(),
+            tags: state.inherited.tags.clone(),
+            project: state.inherited.project.as_deref().map(Into::into),
+        }
     }
 
     fn write(&self, part: Part) -> RunOp {
@@ -149,7 +181,9 @@ impl Said {
         live.own.describe(&mut inherited.metadata);
         let events = record.more.as_mut().map(|more| &mut more.events[..]);
         let gate = &live.own.gate;
-        gate.mark(&mut inherited.metadata, events.unwrap_or_default());
+        let verdict = inherited.verdict;
+        let verdict = verdict.unwrap_or_else(|| gate.head.by_id(live.trace_id().0));
+        gate.mark(&mut inherited.metadata, events.unwrap_or_default(), verdict);
         Self {
             part,
             inherited,

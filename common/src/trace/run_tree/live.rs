@@ -95,7 +95,7 @@ impl Live {
         }
     }
 
-    pub(super) fn trace_id(&self) -> TraceId {
+    pub(in crate::trace) fn trace_id(&self) -> TraceId {
         let known = self.order.get().or(self.above.as_ref());
         known.map_or_else(|| self.segment.id.into(), |known| known.trace_id())
     }

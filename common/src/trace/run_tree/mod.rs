@@ -98,7 +98,7 @@ impl RunTree {
     /// Starts a run whose values are all shallow: `tracer` has withheld what is nested too deep.
     #[inline]
     pub(super) fn begin(tracer: Tracer, mut live: Live) -> Self {
-        let sampled = tracer.admits(live.trace_id());
+        let sampled = tracer.admits(&mut live);
         let bytes = if sampled {
             live.size_of_begin()
         } else {

@@ -40,7 +40,9 @@ impl Remote {
     }
 
     pub(super) fn is_sampled(&self) -> bool {
-        self.tracer.keeps(self.order().trace_id())
+        let inherited = || self.above().inherited.clone();
+        self.tracer
+            .records_trace(self.order().trace_id(), inherited)
     }
 
     /// Returns what runs below inherit.

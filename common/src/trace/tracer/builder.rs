@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Own, Recording, Shared, Tracer};
+use super::{Own, Recording, Shared, Tracer, behind};
 use crate::model::{Clock, IdGenerator, JsonMap, SystemClock, withhold_deep_in};
 use crate::trace::redact::Redactor;
-use crate::trace::sampler::Sampler;
+use crate::trace::sampler::{Sampler, Sampling};
 use crate::trace::sink::RunSink;
 use crate::trace::updates::{Throttle, Updates};
 
@@ -15,6 +15,7 @@ use crate::trace::updates::{Throttle, Updates};
 #[derive(Debug)]
 pub struct TracerBuilder {
     shared: Shared,
+    sampling: Sampling,
 }
 
 impl TracerBuilder {
@@ -33,7 +34,9 @@ impl TracerBuilder {
                 recording: Recording::On,
                 allow_unprocessed: false,
                 throttle: None,
+                tail: None,
             },
+            sampling: Sampling::new(),
         }
     }
 
@@ -101,7 +104,14 @@ impl TracerBuilder {
     /// Sets which traces are kept; all by default.
     #[must_use]
     pub fn sampler(mut self, sampler: Sampler) -> Self {
-        self.own_mut().gate.sampler = sampler;
+        self.sampling = self.sampling.sampler(sampler);
+        self
+    }
+
+    /// Sets which traces are kept, by rules, limits and how they end; all by default.
+    #[must_use]
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
         self
     }
 
@@ -143,7 +153,14 @@ impl TracerBuilder {
     }
 
     /// Finishes the configuration.
-    pub fn build(self) -> Tracer {
+    pub fn build(mut self) -> Tracer {
+        let sampling = std::mem::take(&mut self.sampling);
+        let (head, tail) = sampling.build(self.shared.clock.clone());
+        let gate = &mut self.own_mut().gate;
+        gate.head = head;
+        gate.waits = tail.is_some();
+        self.shared.sink = behind(tail.as_ref(), self.shared.sink);
+        self.shared.tail = tail;
         Tracer {
             shared: Arc::new(self.shared),
         }

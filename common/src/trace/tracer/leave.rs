@@ -10,16 +10,20 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Tracer;
-use crate::model::{Part, Place, RunContext, RunOp, TraceId, Unwritten, withhold_deep};
+use crate::model::{Feedback, Part, Place, RunContext, RunOp, TraceId, Unwritten, withhold_deep};
 use crate::trace::gate::GateCounts;
-use crate::trace::run_tree::Fields;
+use crate::trace::inherited::Inherited;
+use crate::trace::run_tree::{Fields, Live};
+use crate::trace::sampler::SamplingStats;
+#[cfg(feature = "client")]
+use crate::trace::sampler::TailBuffer;
 
 impl Tracer {
     /// Gives an operation to the sink. Every operation passes here, or the next one: what must not leave
     /// is stopped here.
     #[cfg(feature = "client")]
     pub(crate) fn submit(&self, op: RunOp) {
-        if let Some(op) = self.admit(op) {
+        if let Some(op) = self.pass(op) {
             self.shared.sink.submit(op);
         }
     }
@@ -76,7 +80,31 @@ impl Tracer {
     ///
     /// The tracer's own operations pass here by themselves. It is for operations that go out by another
     /// way, such as feedback by a request of its own.
-    pub fn admit(&self, mut op: RunOp) -> Option<RunOp> {
+    /// What is said of a trace that the tail of a sampler left out stays here too. One that waits there passes:
+    /// whether it will be kept is not known.
+    pub fn admit(&self, op: RunOp) -> Option<RunOp> {
+        let op = self.pass(op)?;
+        let (Some(tail), RunOp::Feedback(feedback)) = (&self.shared.tail, &op) else {
+            return Some(op);
+        };
+        if feedback
+            .subject()
+            .is_some_and(|key| tail.fate_of(key) == Some(false))
+        {
+            tail.left_out_feedback();
+            return None;
+        }
+        Some(op)
+    }
+
+    /// Returns true if what the judgement is about waits in the tail of a sampler.
+    #[cfg(feature = "client")]
+    pub(crate) fn holds_back(&self, feedback: &Feedback) -> bool {
+        let tail = self.shared.tail.as_ref().zip(feedback.subject());
+        tail.is_some_and(|(tail, key)| tail.fate_of(key).is_none())
+    }
+
+    fn pass(&self, mut op: RunOp) -> Option<RunOp> {
         // Before the gate, so that what hides metadata hides this too.
         if let Some(run) = op.run_mut() {
             self.own().describe(&mut run.extra.metadata);
@@ -87,6 +115,21 @@ impl Tracer {
     /// Returns how often something was kept from leaving: by sampling, and by masking that failed.
     pub fn gate_counts(&self) -> GateCounts {
         self.own().gate.counts()
+    }
+
+    /// Returns what sampling did, in books that balance.
+    pub fn sampling_stats(&self) -> SamplingStats {
+        let mut stats = self.own().gate.head.books().stats();
+        if let Some(tail) = &self.shared.tail {
+            tail.add_to(&mut stats);
+        }
+        stats
+    }
+
+    /// Returns what holds runs back, if anything does.
+    #[cfg(feature = "client")]
+    pub(crate) fn tail(&self) -> Option<&Arc<TailBuffer>> {
+        self.shared.tail.as_ref()
     }
 
     /// Returns a value for a map of a run, as far down as it can be written. Whatever a run is told
@@ -108,12 +151,16 @@ impl Tracer {
         self.own().gate.count_deep(parts);
     }
 
-    pub(in crate::trace) fn admits(&self, trace_id: TraceId) -> bool {
-        self.own().gate.admits(trace_id.0)
+    pub(in crate::trace) fn admits(&self, live: &mut Live) -> bool {
+        self.own().gate.admits(live, || self.clock().now())
     }
 
-    pub(in crate::trace) fn keeps(&self, trace_id: TraceId) -> bool {
-        self.own().gate.sampler.keeps(trace_id.0)
+    pub(in crate::trace) fn records_trace(
+        &self,
+        trace_id: TraceId,
+        inherited: impl FnOnce() -> Arc<Inherited>,
+    ) -> bool {
+        self.own().gate.records_below(trace_id, inherited)
     }
 
     pub(in crate::trace) fn masked(&self, context: RunContext) -> RunContext {

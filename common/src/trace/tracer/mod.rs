@@ -21,6 +21,7 @@ use super::builder::RunBuilder;
 use super::current::{nothing_entered, surroundings};
 use super::inherited::Inherited;
 use super::run_tree::RunTree;
+use super::sampler::{TailBuffer, TailSampler};
 use super::sink::{NoSink, RunSink};
 use super::updates::Throttle;
 use crate::model::{Clock, IdGenerator, RandomIds, RunContext, RunId, Timestamp};
@@ -64,6 +65,8 @@ struct Shared {
     allow_unprocessed: bool,
     // None as long as updates are off; clones of a tracer share the bound.
     throttle: Option<Arc<Throttle>>,
+    // What holds back what the head of the sampler leaves out; the sink is behind it.
+    tail: Option<Arc<TailBuffer>>,
 }
 
 /// Whether runs are recorded where nobody nearer says it.
@@ -188,7 +191,7 @@ impl Tracer {
     #[must_use]
     pub fn with_sink(&self, sink: Arc<dyn RunSink>) -> Self {
         let mut shared = Shared::clone(&self.shared);
-        shared.sink = sink;
+        shared.sink = behind(shared.tail.as_ref(), sink);
         Self {
             shared: Arc::new(shared),
         }
@@ -204,5 +207,13 @@ impl Tracer {
         let own = self.shared.ids.as_ref().map(|ids| ids.run_id(start));
         own.filter(is_free)
             .unwrap_or_else(|| RandomIds.run_id(start))
+    }
+}
+
+/// Puts a sink behind what holds runs back, if anything does.
+fn behind(tail: Option<&Arc<TailBuffer>>, sink: Arc<dyn RunSink>) -> Arc<dyn RunSink> {
+    match tail {
+        Some(tail) => Arc::new(TailSampler::new(tail.clone(), sink)),
+        None => sink,
     }
 }

@@ -24,7 +24,9 @@ use crate::export::config::BatchConfig;
 use crate::export::ledger::DropReason;
 use crate::export::life::shuttled::{self, Mistake, Timers};
 use crate::export::send::Warnings;
-use crate::model::{DottedOrder, Part, Run, RunId, RunOp, RunType, Segment, Unwritten};
+use crate::model::{
+    DottedOrder, EndedRun, Glance, Part, Run, RunId, RunOp, RunType, Segment, Unwritten,
+};
 
 /// A timeout that never comes: in here only a wake-up ends a wait.
 const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -156,6 +158,14 @@ impl Unwritten for Kept {
 
     fn size_again(&self) -> usize {
         1
+    }
+
+    fn glance(&self) -> Glance {
+        (&*run(self.number)).into()
+    }
+
+    fn ended(&self) -> EndedRun {
+        (&*run(self.number)).into()
     }
 
     fn write(&self, part: Part) -> RunOp {

@@ -1,4 +1,4 @@
-//! Which traces are kept.
+//! By rate: the trace id decides.
 //!
 //! ```text
 //! trace id ──"01990000-…", lowercase──► xxh3_128 ──mod 1 000 000──► bucket ──below rate × 1 000 000?──► kept

@@ -1,0 +1,181 @@
+//! Within a limit: so many traces a second, and a few more at once.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::model::Timestamp;
+
+/// At most so many traces in a time, evenly, and at most so many at once: a token bucket.
+///
+/// It limits what begins in this process. A trace that a caller began follows the caller, as a limit of its
+/// own would only cut it short. Neighbours know nothing of each other: ten processes with a limit of ten a
+/// second keep a hundred.
+///
+/// ```
+/// use std::time::Duration;
+/// use common::trace::TraceLimit;
+///
+/// let steady = TraceLimit::per_second(20);
+/// let bursty = TraceLimit::per_second(20).burst(200);
+/// let rare = TraceLimit::every(Duration::from_secs(60), 5);
+/// # drop((steady, bursty, rare));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceLimit {
+    traces: u32,
+    period: Duration,
+    burst: u32,
+}
+
+impl TraceLimit {
+    /// Keeps at most so many traces a second; with none, none. The burst is the same number.
+    pub fn per_second(traces: u32) -> Self {
+        Self::every(Duration::from_secs(1), traces)
+    }
+
+    /// Keeps at most so many traces in each such period. The burst is the same number.
+    pub fn every(period: Duration, traces: u32) -> Self {
+        Self {
+            traces,
+            period,
+            burst: traces,
+        }
+    }
+
+    /// Sets how many traces may begin at once when there were fewer for a while; at least one.
+    #[must_use]
+    pub fn burst(mut self, traces: u32) -> Self {
+        self.burst = traces.max(1);
+        self
+    }
+}
+
+/// The state of a limit. Nothing is locked, so nobody waits and a fork finds nothing taken.
+///
+/// Each trace takes a piece of time, `period / traces`; the pieces are laid end to end, and may reach
+/// `burst` pieces past the present. Time is counted in microseconds times `traces`, so that a piece is whole.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    limit: TraceLimit,
+    // When counting began. Later times are told from there, so that they fit.
+    origin: OnceLock<i64>,
+    // How far the pieces reach.
+    reach: AtomicI64,
+}
+
+impl Bucket {
+    pub(super) fn new(limit: TraceLimit) -> Self {
+        Self {
+            limit,
+            origin: OnceLock::new(),
+            reach: AtomicI64::new(0),
+        }
+    }
+
+    /// Takes a place for a trace; false if there is none.
+    pub(super) fn take(&self, now: Timestamp) -> bool {
+        let TraceLimit {
+            traces,
+            period,
+            burst,
+        } = self.limit;
+        if traces == 0 {
+            return false;
+        }
+        let now = now.timestamp_micros();
+        let origin = *self.origin.get_or_init(|| now);
+        let now = now.saturating_sub(origin).saturating_mul(traces.into());
+        let piece = i64::try_from(period.as_micros()).unwrap_or(i64::MAX);
+        let most = piece.saturating_mul(burst.into());
+        self.reach
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |reach| {
+                let next = reach.max(now).saturating_add(piece);
+                (next.saturating_sub(now) <= most).then_some(next)
+            })
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_timestamp_micros(1_795_342_674_000_000 + micros).unwrap_or_default()
+    }
+
+    fn taken(limit: TraceLimit, times: impl IntoIterator<Item = i64>) -> Vec<bool> {
+        let bucket = Bucket::new(limit);
+        times
+            .into_iter()
+            .map(|micros| bucket.take(at(micros)))
+            .collect()
+    }
+
+    #[test]
+    fn a_burst_is_taken_at_once_and_refills_evenly() {
+        let limit = TraceLimit::per_second(2).burst(3);
+        let half = 500_000;
+        let times = [
+            0,
+            0,
+            0,
+            0,
+            half - 1,
+            half,
+            half,
+            2 * half,
+            10 * half,
+            10 * half,
+            10 * half,
+            10 * half,
+        ];
+        let (yes, no) = (true, false);
+        let expected = [yes, yes, yes, no, no, yes, no, yes, yes, yes, yes, no];
+        assert_eq!(taken(limit, times), expected);
+    }
+
+    #[test]
+    fn a_limit_of_none_keeps_none_and_one_in_a_minute_one() {
+        assert_eq!(taken(TraceLimit::per_second(0), [0, 1]), [false, false]);
+        let minute = TraceLimit::every(Duration::from_secs(60), 1);
+        assert_eq!(
+            taken(minute, [0, 59_999_999, 60_000_000]),
+            [true, false, true]
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_gives_no_more() {
+        let limit = TraceLimit::per_second(1);
+        assert_eq!(
+            taken(limit, [5_000_000, 0, 4_000_000, 6_000_000]),
+            [true, false, false, true]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_burst_and_what_the_time_gives(
+            steps in prop::collection::vec(0..200_000_i64, 1..200),
+            traces in 1..50_u32,
+            burst in 1..50_u32,
+        ) {
+            let limit = TraceLimit::per_second(traces).burst(burst);
+            let times: Vec<i64> = steps.iter().scan(0, |now, step| { *now += step; Some(*now) }).collect();
+            let taken = taken(limit, times.clone());
+            for from in 0..times.len() {
+                let mut count = 0_i64;
+                for to in from..times.len() {
+                    count += i64::from(taken[to]);
+                    let span = times[to] - times[from];
+                    let most = i64::from(burst) + span * i64::from(traces) / 1_000_000 + 1;
+                    prop_assert!(count <= most, "{count} in {span} µs");
+                }
+            }
+        }
+    }
+}
