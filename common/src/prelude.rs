@@ -45,10 +45,11 @@ pub use crate::lab::llm::{
 };
 #[cfg(feature = "lab")]
 pub use crate::lab::{
-    AgentEvent, AgentQuestion, Browser, Collector, HeaderProxy, LangGraphAgent, Lesson, LessonCard,
-    McpError, McpServer, McpTools, Misconfiguration, NodeService, PageCall, PeerEnv, PeerError,
-    Preflight, PythonService, Queue, Recorded, Service, ToolError, ToolServer, Worker, as_json,
-    called_by_agent, docs_tools, http_client, in_rounds, in_turns, kernel::versions, pause, story,
+    AgentEvent, AgentQuestion, Browser, Collector, DAY_SERVICES, Day, DayFate, DayRequest,
+    HeaderProxy, LangGraphAgent, Lesson, LessonCard, McpError, McpServer, McpTools,
+    Misconfiguration, NodeService, PageCall, PeerEnv, PeerError, Preflight, PythonService, Queue,
+    Recorded, ScratchFolder, Service, ToolError, ToolServer, Worker, as_json, called_by_agent,
+    docs_tools, http_client, in_rounds, in_turns, kernel::versions, pause, story,
 };
 #[cfg(all(feature = "lab", feature = "otel"))]
 pub use crate::lab::{Dialect, FourServices, SpanRelay, dialects};
@@ -68,7 +69,10 @@ pub use crate::trace::{JoinSet, spawn, spawn_blocking};
 pub use crate::traceable;
 #[cfg(all(feature = "lab", feature = "tracing_layer"))]
 pub use crate::tracing_layer::tracing_subscriber;
+#[cfg(all(feature = "lab", feature = "prometheus"))]
+pub use prometheus_client;
 #[cfg(feature = "lab")]
 pub use {
     axum, futures_util, genai, reqwest, rmcp, serde, tokio, tokio_tungstenite, tower_http, tracing,
+    twox_hash, uuid,
 };

@@ -18,6 +18,7 @@
 //! check/          check("01.repair") ──► Check ◄── exercises/: facts, hints, why it works
 //!   ▼
 //! progress/       Journal ──► LessonCard                      turns: in_turns, what a request costs
+//!                                                             day/: traffic whose every outcome is known
 //! ```
 //!
 //! What production is tried with stands by itself: [`overhead`], [`canaries`], [`tenancy`], [`stopping`] and [`hosts`],
@@ -28,7 +29,9 @@
 
 pub mod canaries;
 pub mod check;
+mod day;
 pub mod exercises;
+mod folder;
 pub mod graph;
 pub mod hosts;
 pub mod kernel;
@@ -50,6 +53,8 @@ mod tap;
 pub mod tenancy;
 mod turns;
 
+pub use day::{DAY_SERVICES, Day, DayFate, DayRequest};
+pub use folder::ScratchFolder;
 pub use lesson::{Finding, Lesson, Misconfiguration, Preflight, Target, Weight};
 pub use mcp::{
     CALL_TIMEOUT, MCP_PATH, McpError, McpServer, McpTools, SERVER_FLUSH, START_TIMEOUT, ToolCall,

@@ -58,6 +58,11 @@ impl Capture {
         &self.tree
     }
 
+    /// Returns all requests whose headers were seen.
+    pub(super) fn arrivals(&self) -> &[Arrival] {
+        &self.arrivals
+    }
+
     /// Returns the requests whose headers were seen at a service.
     pub fn arrivals_at(&self, service: &str) -> Vec<&Arrival> {
         let at_service = |arrival: &&Arrival| arrival.service == service;

@@ -98,6 +98,21 @@ impl Exercise {
         self.fact(Fact::OneTrace)
     }
 
+    /// Demands that no more than so many runs arrived: the budget.
+    #[must_use]
+    pub fn at_most(self, runs: usize) -> Self {
+        self.fact(Fact::AtMost { runs })
+    }
+
+    /// Demands that these words are nowhere: in no field of a run, and in no tracing header that a service
+    /// received.
+    #[must_use]
+    pub fn nowhere_said(self, words: impl Into<String>) -> Self {
+        self.fact(Fact::NowhereSaid {
+            words: words.into(),
+        })
+    }
+
     /// Demands that there are no other runs than those named so far.
     #[must_use]
     pub fn nothing_else(self) -> Self {

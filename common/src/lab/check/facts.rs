@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::capture::Capture;
 use super::wrong::Wrong;
-use super::{of_headers, of_run, of_trace};
+use super::{of_headers, of_run, of_trace, of_words};
 use crate::analysis::Outline;
 use crate::model::RunType;
 
@@ -101,6 +101,12 @@ pub(super) enum Fact {
         run: String,
         header: String,
     },
+    AtMost {
+        runs: usize,
+    },
+    NowhereSaid {
+        words: String,
+    },
     OneTrace,
     NothingElse,
     NothingLost,
@@ -129,6 +135,13 @@ impl Fact {
                     format!("the runs belong to {traces} traces, and should belong to one");
                 (traces != 1).then(|| Wrong::of(sentence))
             }
+            Self::AtMost { runs } => {
+                let arrived = capture.tree().len();
+                let sentence =
+                    format!("{arrived} runs arrived, and the budget has room for {runs}");
+                (arrived > *runs).then(|| Wrong::of(sentence))
+            }
+            Self::NowhereSaid { words } => of_words::said(words, capture),
             Self::NothingElse => of_trace::stranger(capture, known),
             Self::NothingLost => of_trace::lost(capture),
             Self::Arrived { run, header, words } => {

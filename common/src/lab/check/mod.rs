@@ -19,6 +19,7 @@ mod hints;
 mod of_headers;
 mod of_run;
 mod of_trace;
+mod of_words;
 mod outcome;
 mod wrong;
 

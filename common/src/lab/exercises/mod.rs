@@ -8,6 +8,7 @@ mod cross_service;
 mod first_trace;
 mod multi_agent;
 mod opentelemetry;
+mod production;
 
 use super::check::Exercise;
 
@@ -19,6 +20,7 @@ pub fn all() -> Vec<Exercise> {
         opentelemetry::exercises(),
         async_streaming::exercises(),
         multi_agent::exercises(),
+        production::exercises(),
     ];
     pages.into_iter().flatten().collect()
 }

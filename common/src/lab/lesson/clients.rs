@@ -21,7 +21,30 @@ impl Lesson {
         client.expect("WORKBOOK_TARGET=langsmith needs LANGSMITH_API_KEY")
     }
 
+    /// Makes the client of a service as [`client`](Self::client) does; `change` says what else is set, such
+    /// as a sampling rate or a spool.
+    ///
+    /// # Panics
+    /// When what is set cannot be: a sampling rate of two. And as [`client`](Self::client) does.
+    #[allow(clippy::expect_used, reason = "lessons stop where they cannot go on")]
+    pub fn client_with(
+        &self,
+        service: &str,
+        change: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Client {
+        let client = self.try_client_with(service, change);
+        client.expect("settings that can be, and LANGSMITH_API_KEY where WORKBOOK_TARGET=langsmith")
+    }
+
     pub(super) fn try_client(&self, service: &str) -> Result<Client, ConfigError> {
+        self.try_client_with(service, |builder| builder)
+    }
+
+    fn try_client_with(
+        &self,
+        service: &str,
+        change: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Client, ConfigError> {
         let inner = &self.inner;
         let stand_in = Destination::new(inner.mock.url()).api_key(STAND_IN_KEY);
         let builder = match self.target {
@@ -30,11 +53,11 @@ impl Lesson {
                 .api_key(STAND_IN_KEY),
             Target::LangSmith => ClientBuilder::from(self.real_config()?).also_send_to(stand_in),
         };
-        let client = builder
+        let builder = builder
             .enabled(true)
             .project(self.project())
-            .service(service)
-            .build()?;
+            .service(service);
+        let client = change(builder).build()?;
         self.clients().push(client.clone());
         Ok(client)
     }

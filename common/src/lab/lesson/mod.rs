@@ -23,7 +23,7 @@ pub(super) use self::target::{Environment, root};
 pub(super) use self::watch::WATCHED;
 use self::watch::Watch;
 use crate::client::{Client, ConfigError};
-use crate::export::ExportStats;
+use crate::export::{ExportStats, FlushError};
 use crate::langsmith_mock::LangSmithMock;
 use crate::model::TraceTree;
 use crate::trace::RunTree;
@@ -32,6 +32,8 @@ use crate::trace::RunTree;
 const ARRIVAL: Duration = Duration::from_secs(15);
 /// How long a cell waits for the real service, which may be far away.
 const COURTESY: Duration = Duration::from_secs(1);
+/// How long it takes to see that what is left lies on disk.
+const GLANCE: Duration = Duration::from_millis(250);
 /// How long the end of a lesson waits for the real service.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// The key that lessons show to the stand-in. It opens nothing.
@@ -209,7 +211,10 @@ impl Lesson {
             .collect::<Vec<_>>();
         let lost: Vec<String> = flushed
             .into_iter()
-            .filter_map(|flush| flush.err().map(|error| error.to_string()))
+            .filter_map(Result::err)
+            // What is on disk is not lost.
+            .filter(|error| !matches!(error, FlushError::Stored { .. }))
+            .map(|error| error.to_string())
             .collect();
         if !lost.is_empty() {
             say(&format!("⚠ {}", lost.join("; ")));
@@ -233,8 +238,11 @@ impl Lesson {
             Target::LangSmith => COURTESY,
         };
         for client in self.clients().iter() {
-            // What is left is told by `finish`, and missing runs by `tree`.
-            let _ = client.flush(patience);
+            // What is left is told by `finish`, and missing runs by `tree`. Only what is in memory is worth a
+            // wait: what lies on disk may be for a process that comes later, and `tree` waits for runs.
+            if let Err(FlushError::Timeout { .. }) = client.flush(patience.min(GLANCE)) {
+                let _ = client.flush(patience);
+            }
         }
         #[cfg(feature = "otel")]
         for spans in self.pipelines().iter() {
