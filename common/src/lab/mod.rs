@@ -18,6 +18,7 @@
 //! check/          check("01.repair") ──► Check ◄── exercises/: facts, hints, why it works
 //!   ▼
 //! progress/       Journal ──► LessonCard                      turns: in_turns, what a request costs
+//!                                                             sampling/: what it does to traces, errors and cost
 //! ```
 //!
 //! Everything returns simple owned values, so that it can live in a notebook's variables. Start at
@@ -33,6 +34,7 @@ mod mcp;
 mod peers;
 mod progress;
 mod queue;
+pub mod sampling;
 mod services;
 mod spans;
 pub mod story;
