@@ -11,7 +11,8 @@
 //!                 ├─ SpendByAgent::of ─► Table, Figure
 //!                 └─ Loops::of ─► Table
 //! hops ───────────── sequence ─────► Figure ───┤
-//! numbers ────────── bar_chart, line_chart ────┤
+//! numbers ────────── bar_chart, line_chart,
+//!                    heat_map ─────────────────┤
 //! ledger, tree ───── scorecard ──► Scorecard ──┤
 //! cells ──────────── Table ────────────────────┘
 //! ```
@@ -27,6 +28,7 @@ mod diff;
 pub mod doctor;
 mod figure;
 mod graph;
+mod heat_map;
 mod label;
 mod outline;
 mod palette;
@@ -57,6 +59,7 @@ pub use graph::{
     Cycle, END, GraphDiagram, GraphEdge, GraphNode, GraphNodeKind, GraphShape, Loops, NodeVisits,
     RUNS_PER_TRACE, START, TraceSize,
 };
+pub use heat_map::heat_map;
 pub use outline::{Outline, side_by_side};
 pub use performance::{
     PerformanceCode, PerformanceFinding, PerformanceLimits, PerformanceReport, performance_findings,

@@ -26,6 +26,8 @@ mod privacy;
 mod recovery;
 mod replica;
 mod routes;
+#[cfg(feature = "prometheus")]
+mod sampling_metrics;
 mod signals;
 mod slices;
 mod tenants;
