@@ -9,7 +9,13 @@
 //!                 ├─ Waterfall::of(…).supersteps() ─► Figure
 //!                 ├─ GraphShape::of_trace ─► GraphDiagram ─► Figure, beside the tree
 //!                 ├─ SpendByAgent::of ─► Table, Figure
-//!                 └─ Loops::of ─► Table
+//!                 ├─ Loops::of ─► Table
+//!                 ├─ CriticalPath, SelfTimes, Gaps ─► text, Table, underlined waterfall
+//!                 ├─ performance_findings ─► PerformanceReport
+//!                 └─ Golden ─► text for snapshots
+//! two trees ──────── TraceDiff ──► text, Figure
+//! many trees ─────── ClockSkew ──► text, Table, Figure, corrected tree
+//! ingest log ─────── Film ───────► text, Figure, the tree at any step
 //! hops ───────────── sequence ─────► Figure ───┤
 //! numbers ────────── bar_chart, line_chart,
 //!                    heat_map ─────────────────┤
@@ -27,6 +33,7 @@ mod critical_path;
 mod diff;
 pub mod doctor;
 mod figure;
+mod film;
 mod graph;
 mod heat_map;
 mod label;
@@ -55,6 +62,7 @@ pub use critical_path::{
 };
 pub use diff::{DiffChange, DiffMark, DiffOptions, DiffRow, Golden, TraceDiff};
 pub use figure::Figure;
+pub use film::{Film, FilmFault, FilmFaultKind, FilmStep, ReadFilmError, StepEffect};
 pub use graph::{
     Cycle, END, GraphDiagram, GraphEdge, GraphNode, GraphNodeKind, GraphShape, Loops, NodeVisits,
     RUNS_PER_TRACE, START, TraceSize,

@@ -154,6 +154,21 @@ impl LangSmithMock {
         self.core.state().store.log.iter().cloned().collect()
     }
 
+    /// Returns the operations received as a film: the tree after each of them, and since when it is broken.
+    /// It begins with the oldest that is remembered ([`Limits::records`](super::Limits)).
+    ///
+    /// ```
+    /// use common::langsmith_mock::LangSmithMock;
+    ///
+    /// let mock = LangSmithMock::builder().unmounted();
+    /// assert_eq!(mock.film().first_broken(), None);
+    /// ```
+    #[cfg(feature = "analysis")]
+    pub fn film(&self) -> crate::analysis::Film {
+        let state = self.core.state();
+        crate::analysis::Film::of(state.store.told.iter().map(super::filmed::step))
+    }
+
     /// Returns the feedback received, as raw JSON.
     pub fn feedback(&self) -> Vec<Value> {
         self.core.state().store.feedback.iter().cloned().collect()

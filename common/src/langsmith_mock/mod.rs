@@ -32,6 +32,8 @@ mod decode;
 mod family;
 mod fault;
 mod feedback;
+#[cfg(feature = "analysis")]
+mod filmed;
 mod intake;
 mod keys;
 mod merge;

@@ -93,20 +93,21 @@ pub fn replay(runs: &[Run], options: &ReplayOptions) -> RecoveryPlan {
     let mut plan = RecoveryPlan::default();
     let mut places: HashMap<usize, (DottedOrder, Option<String>)> = HashMap::new();
     for at in tree.walk() {
-        let (was, parent) = (&nodes[at].run, nodes[at].parent.and_then(|it| places.get(&it)));
+        let was = &nodes[at].run;
+        let parent = nodes[at].parent.and_then(|parent| places.get(&parent).cloned());
         let moved = |time: Timestamp| time.checked_add_signed(shift).unwrap_or(time);
-        let earliest = parent.and_then(|(order, _)| order.start_time());
+        let earliest = parent.as_ref().and_then(|(order, _)| order.start_time());
         let start = moved(was.start_time);
         let start = earliest.map_or(start, |earliest| earliest.max(start));
         let id = options.ids.run_id(start);
         let segment = Segment { start, id };
-        let order = match parent {
+        let order = match &parent {
             Some((order, _)) => order.child(segment),
             None => DottedOrder::root(segment),
         };
         // One trace is in one project.
         let project = options.project.clone();
-        let project = project.or_else(|| match parent {
+        let project = project.or_else(|| match &parent {
             Some((_, project)) => project.clone(),
             None => was.project.clone(),
         });

@@ -79,6 +79,8 @@ impl Store {
             id: op.id,
             outcome,
         };
+        #[cfg(feature = "analysis")]
+        self.tell(&entry, Some(sender.at), stored.map(|id| id.0), &violations);
         push(&mut self.log, entry, limit);
         if matches!(outcome, IngestOutcome::Created | IngestOutcome::Merged)
             && let Some(id) = stored
@@ -105,7 +107,45 @@ impl Store {
             id,
             outcome,
         };
+        #[cfg(feature = "analysis")]
+        self.tell(&entry, None, None, &[]);
         push(&mut self.log, entry, self.limits.records);
+    }
+
+    /// Writes down a step of the film, with what people look at of the run.
+    #[cfg(feature = "analysis")]
+    fn tell(
+        &mut self,
+        entry: &IngestEntry,
+        at: Option<crate::model::Timestamp>,
+        stored: Option<Uuid>,
+        violations: &[Violation],
+    ) {
+        let after = stored.and_then(|id| self.get(id)).and_then(|stored| {
+            const SHOWN: [&str; 10] = [
+                "id", "trace_id", "parent_run_id", "dotted_order", "name", "run_type", "start_time",
+                "end_time", "session_name", "error",
+            ];
+            let mut fields = JsonMap::new();
+            for key in SHOWN {
+                if let Some(value) = stored.field(key) {
+                    fields.insert(key.to_owned(), value.clone());
+                }
+            }
+            let service = stored.metadata("service").or_else(|| stored.metadata("service.name"));
+            if let Some(service) = service {
+                let extra = serde_json::json!({ "metadata": { "service": service } });
+                fields.insert("extra".to_owned(), extra);
+            }
+            decode::run::read(&fields).0.map(Box::new)
+        });
+        let told = super::Told {
+            entry: entry.clone(),
+            at,
+            after,
+            problems: violations.iter().map(|it| it.message.clone()).collect(),
+        };
+        push(&mut self.told, told, self.limits.records);
     }
 
     /// Gives an unbatched run the place in its trace that it leaves to the server.

@@ -29,6 +29,8 @@ use super::violation::{Violation, ViolationCode};
 use crate::model::{Run, RunId, Timestamp, TraceId};
 
 pub(super) use record::Sender;
+#[cfg(feature = "analysis")]
+pub(super) use record::Told;
 pub use record::{IngestEntry, IngestOutcome, Limits, RejectedOp};
 
 /// A run and what is counted about it.
@@ -89,6 +91,8 @@ pub(super) struct Store {
     pub(super) violations: VecDeque<Violation>,
     pub(super) rejected: Records<RejectedOp>,
     pub(super) log: VecDeque<IngestEntry>,
+    #[cfg(feature = "analysis")]
+    pub(super) told: VecDeque<Told>,
     pub(super) requests: Records<ReceivedRequest>,
     pub(super) feedback: FeedbackBook,
     pub(super) shares: Shares,

@@ -67,6 +67,17 @@ pub struct IngestEntry {
     pub outcome: IngestOutcome,
 }
 
+/// One operation with what it left behind: a step of the film.
+#[cfg(feature = "analysis")]
+#[derive(Debug, Clone)]
+pub(in crate::langsmith_mock) struct Told {
+    pub(in crate::langsmith_mock) entry: IngestEntry,
+    pub(in crate::langsmith_mock) at: Option<Timestamp>,
+    /// The run from now on, without what is large.
+    pub(in crate::langsmith_mock) after: Option<Box<crate::model::Run>>,
+    pub(in crate::langsmith_mock) problems: Vec<String>,
+}
+
 /// An operation that was not stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RejectedOp {
