@@ -112,10 +112,12 @@ impl Evidence {
         self.requests.push(request);
     }
 
-    /// Adds what became of an operation.
+    /// Adds what became of an operation. Only those that were lost are kept: there are as many as runs.
     pub fn add_operation(&mut self, operation: Operation) {
         self.give(EvidenceKind::IngestLog);
-        self.operations.push(operation);
+        if matches!(operation.outcome.as_str(), "rejected" | "dropped") {
+            self.operations.push(operation);
+        }
     }
 
     /// Adds something that the endpoint objected to.
