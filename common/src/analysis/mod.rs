@@ -10,6 +10,7 @@
 //!                 ├─ GraphShape::of_trace ─► GraphDiagram ─► Figure, beside the tree
 //!                 ├─ SpendByAgent::of ─► Table, Figure
 //!                 └─ Loops::of ─► Table
+//! captures ───────── doctor ─────► Report ──┤
 //! hops ───────────── sequence ─────► Figure ───┤
 //! numbers ────────── bar_chart, line_chart ────┤
 //! ledger, tree ───── scorecard ──► Scorecard ──┤

@@ -29,7 +29,7 @@ use crate::model::TraceTree;
 
 /// All that is known of what happened. Made by its readers: [`read`](Self::read) for what was saved,
 /// [`of`](Self::of) for runs that are at hand.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Evidence {
     pub(super) runs: Vec<Seen>,
     pub(super) names: Names,
@@ -48,13 +48,37 @@ pub struct Evidence {
     given: [bool; 5],
 }
 
+impl Default for Evidence {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Evidence {
     /// Begins without any.
     pub fn new() -> Self {
         Self {
+            runs: Vec::new(),
+            names: Names::default(),
+            places: HashMap::new(),
+            requests: Vec::new(),
+            operations: Vec::new(),
+            objections: Vec::new(),
+            books: Vec::new(),
+            processes: Vec::new(),
+            hops: Vec::new(),
             taken: NEVER,
-            ..Self::default()
+            unreadable: 0,
+            taken_entries: 0,
+            given: [false; 5],
         }
+    }
+
+    /// Says that all work is over: what has no end will get none, however lately it began.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.taken = NEVER;
+        self
     }
 
     /// Takes the runs of a tree.
