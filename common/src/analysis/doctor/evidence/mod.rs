@@ -171,16 +171,26 @@ impl Evidence {
     /// Adds a run, or completes the one that has its id.
     pub(super) fn add_run(&mut self, run: Seen) {
         self.give(EvidenceKind::Trace);
+        let Ok(next) = u32::try_from(self.runs.len()) else {
+            self.unreadable += 1;
+            return;
+        };
+        // An update need not repeat the project.
+        let first = self
+            .places
+            .get(&run.id)
+            .map(|at| self.runs[*at as usize].project);
+        let is_same =
+            |known: Name| known == run.project || !known.is_some() || !run.project.is_some();
         // An id may be in two projects: each has its own copy.
-        let key = run.id ^ (u128::from(run.project.0) << 64).rotate_left(17);
+        let key = match first {
+            Some(known) if !is_same(known) => run.id ^ (u128::from(run.project.number()) << 64),
+            _ => run.id,
+        };
         match self.places.entry(key) {
             Entry::Occupied(place) => self.runs[*place.get() as usize].complete(&run),
             Entry::Vacant(place) => {
-                let Ok(at) = u32::try_from(self.runs.len()) else {
-                    self.unreadable += 1;
-                    return;
-                };
-                place.insert(at);
+                place.insert(next);
                 self.runs.push(run);
             }
         }
