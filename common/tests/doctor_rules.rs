@@ -1,5 +1,9 @@
 //! Each code of the doctor: one case that has it, and one that only looks like it.
 #![cfg(feature = "analysis")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "cases are written as literals"
+)]
 
 use common::analysis::doctor::{Evidence, Report, examine};
 use serde_json::{Value, json};

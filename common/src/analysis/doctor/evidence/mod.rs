@@ -162,9 +162,10 @@ impl Evidence {
         self.processes.push(process);
     }
 
-    /// Adds the headers of a call, as one side saw them.
-    pub fn add_hop(&mut self, hop: Hop) {
+    /// Adds the headers of a call, as one side saw them. Those that no rule reads are not kept.
+    pub fn add_hop(&mut self, mut hop: Hop) {
         self.give(EvidenceKind::Headers);
+        hop.forget_others();
         self.hops.push(hop);
     }
 
@@ -191,6 +192,10 @@ impl Evidence {
             Entry::Occupied(place) => self.runs[*place.get() as usize].complete(&run),
             Entry::Vacant(place) => {
                 place.insert(next);
+                // Doubling would hold twice what a million runs need.
+                if self.runs.len() == self.runs.capacity() {
+                    self.runs.reserve_exact(self.runs.len() / 8 + 64);
+                }
                 self.runs.push(run);
             }
         }
