@@ -1,14 +1,18 @@
 //! Each code of the doctor: one case that has it, and one that only looks like it.
 #![cfg(feature = "analysis")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "cases are written as literals"
+)]
 
 use common::analysis::doctor::{Evidence, Report, examine};
 use serde_json::{Value, json};
 
 const AT: i64 = 1_790_812_800_000_000;
-const T: &str = "01a16ea6-1c00-7000-8000-000000000001";
+const T: &str = "01a16ea6-1c00-4000-8000-000000000001";
 
 fn id(n: u32) -> String {
-    format!("01a16ea6-1c00-7000-8000-{n:012x}")
+    format!("01a16ea6-1c00-4000-8000-{n:012x}")
 }
 
 fn time(ms: i64) -> String {

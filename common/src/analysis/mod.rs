@@ -16,6 +16,7 @@
 //! two trees ──────── TraceDiff ──► text, Figure
 //! many trees ─────── ClockSkew ──► text, Table, Figure, corrected tree
 //! ingest log ─────── Film ───────► text, Figure, the tree at any step
+//! captures ───────── doctor ─────► Report ─────┤
 //! hops ───────────── sequence ─────► Figure ───┤
 //! numbers ────────── bar_chart, line_chart,
 //!                    heat_map ─────────────────┤

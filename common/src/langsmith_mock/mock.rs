@@ -262,7 +262,8 @@ impl LangSmithMock {
         super::api::capture(&state.store, &state.keys, at)
     }
 
-    /// Returns the same as evidence that can be examined.
+    /// Returns the same as evidence that can be examined. Work counts as over: a run without an end is
+    /// pending, however lately it began.
     ///
     /// ```
     /// use common::analysis::doctor::examine;
@@ -274,7 +275,8 @@ impl LangSmithMock {
     #[cfg(feature = "analysis")]
     pub fn evidence(&self) -> crate::analysis::doctor::Evidence {
         // What this room writes the other reads; a line that it could not would be counted there.
-        crate::analysis::doctor::Evidence::read(self.capture().as_bytes()).unwrap_or_default()
+        let read = crate::analysis::doctor::Evidence::read(self.capture().as_bytes());
+        read.unwrap_or_default().settled()
     }
 
     /// Orders a failure.

@@ -12,6 +12,8 @@ const NOBODY: u32 = u32::MAX;
 pub(in crate::analysis::doctor) struct Index<'a> {
     pub(in crate::analysis::doctor) evidence: &'a Evidence,
     parents: Vec<u32>,
+    /// Positions by id.
+    by_id: Vec<u32>,
     /// Positions, trace by trace, by start within each.
     order: Vec<u32>,
     traces: Vec<Range<u32>>,
@@ -44,7 +46,7 @@ impl<'a> Index<'a> {
             found
         };
         let parents = runs.iter().map(find).collect();
-        let mut order = by_id;
+        let mut order = by_id.clone();
         order.sort_unstable_by_key(|at| {
             let run = &runs[*at as usize];
             (run.trace, run.start, *at)
@@ -63,6 +65,7 @@ impl<'a> Index<'a> {
         Self {
             evidence,
             parents,
+            by_id,
             order,
             traces,
         }
@@ -70,6 +73,13 @@ impl<'a> Index<'a> {
 
     pub(in crate::analysis::doctor) fn run(&self, at: u32) -> &'a Seen {
         &self.evidence.runs[at as usize]
+    }
+
+    /// Returns the position of the run with an id.
+    pub(in crate::analysis::doctor) fn find(&self, id: u128) -> Option<u32> {
+        let from = self.by_id.partition_point(|at| self.run(*at).id < id);
+        let found = self.by_id.get(from).copied();
+        found.filter(|at| self.run(*at).id == id)
     }
 
     /// Returns the position of a run's parent, if it is here.

@@ -29,7 +29,7 @@ use crate::model::TraceTree;
 
 /// All that is known of what happened. Made by its readers: [`read`](Self::read) for what was saved,
 /// [`of`](Self::of) for runs that are at hand.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Evidence {
     pub(super) runs: Vec<Seen>,
     pub(super) names: Names,
@@ -48,13 +48,37 @@ pub struct Evidence {
     given: [bool; 5],
 }
 
+impl Default for Evidence {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Evidence {
     /// Begins without any.
     pub fn new() -> Self {
         Self {
+            runs: Vec::new(),
+            names: Names::default(),
+            places: HashMap::new(),
+            requests: Vec::new(),
+            operations: Vec::new(),
+            objections: Vec::new(),
+            books: Vec::new(),
+            processes: Vec::new(),
+            hops: Vec::new(),
             taken: NEVER,
-            ..Self::default()
+            unreadable: 0,
+            taken_entries: 0,
+            given: [false; 5],
         }
+    }
+
+    /// Says that all work is over: what has no end will get none, however lately it began.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.taken = NEVER;
+        self
     }
 
     /// Takes the runs of a tree.
@@ -112,10 +136,12 @@ impl Evidence {
         self.requests.push(request);
     }
 
-    /// Adds what became of an operation.
+    /// Adds what became of an operation. Only those that were lost are kept: there are as many as runs.
     pub fn add_operation(&mut self, operation: Operation) {
         self.give(EvidenceKind::IngestLog);
-        self.operations.push(operation);
+        if matches!(operation.outcome.as_str(), "rejected" | "dropped") {
+            self.operations.push(operation);
+        }
     }
 
     /// Adds something that the endpoint objected to.
@@ -136,25 +162,40 @@ impl Evidence {
         self.processes.push(process);
     }
 
-    /// Adds the headers of a call, as one side saw them.
-    pub fn add_hop(&mut self, hop: Hop) {
+    /// Adds the headers of a call, as one side saw them. Those that no rule reads are not kept.
+    pub fn add_hop(&mut self, mut hop: Hop) {
         self.give(EvidenceKind::Headers);
+        hop.forget_others();
         self.hops.push(hop);
     }
 
     /// Adds a run, or completes the one that has its id.
     pub(super) fn add_run(&mut self, run: Seen) {
         self.give(EvidenceKind::Trace);
+        let Ok(next) = u32::try_from(self.runs.len()) else {
+            self.unreadable += 1;
+            return;
+        };
+        // An update need not repeat the project.
+        let first = self
+            .places
+            .get(&run.id)
+            .map(|at| self.runs[*at as usize].project);
+        let is_same =
+            |known: Name| known == run.project || !known.is_some() || !run.project.is_some();
         // An id may be in two projects: each has its own copy.
-        let key = run.id ^ (u128::from(run.project.0) << 64).rotate_left(17);
+        let key = match first {
+            Some(known) if !is_same(known) => run.id ^ (u128::from(run.project.number()) << 64),
+            _ => run.id,
+        };
         match self.places.entry(key) {
             Entry::Occupied(place) => self.runs[*place.get() as usize].complete(&run),
             Entry::Vacant(place) => {
-                let Ok(at) = u32::try_from(self.runs.len()) else {
-                    self.unreadable += 1;
-                    return;
-                };
-                place.insert(at);
+                place.insert(next);
+                // Doubling would hold twice what a million runs need.
+                if self.runs.len() == self.runs.capacity() {
+                    self.runs.reserve_exact(self.runs.len() / 8 + 64);
+                }
                 self.runs.push(run);
             }
         }

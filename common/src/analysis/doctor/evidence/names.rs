@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 /// The place of a word in [`Names`]; 0 is the empty one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(in crate::analysis::doctor) struct Name(pub(super) u32);
+pub(in crate::analysis::doctor) struct Name(u32);
 
 impl Name {
     pub(in crate::analysis::doctor) const NONE: Self = Self(0);
+
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
 
     pub(in crate::analysis::doctor) fn is_some(self) -> bool {
         self != Self::NONE

@@ -123,6 +123,16 @@ impl Seen {
                 *mine = other;
             }
         }
+        if !self.project.is_some() {
+            self.project = later.project;
+        }
+        if self.parent == 0 {
+            self.parent = later.parent;
+        }
+        if self.trace == self.id {
+            self.trace = later.trace;
+        }
+        self.behind = self.behind.max(later.behind);
         if later.end != NEVER {
             self.end = later.end;
         }

@@ -87,7 +87,7 @@ impl Evidence {
         if is_lines(beginning) {
             self.read_lines(source, &left)
         } else {
-            self.read_document(source, left)
+            self.read_document(source, &left)
         }
     }
 
@@ -118,7 +118,7 @@ impl Evidence {
         }
     }
 
-    fn read_document(&mut self, source: impl Read, left: Rc<Cell<u64>>) -> Result<(), ReadError> {
+    fn read_document(&mut self, source: impl Read, left: &Rc<Cell<u64>>) -> Result<(), ReadError> {
         let mut json = Deserializer::from_reader(source);
         loop {
             if json.end().is_ok() {

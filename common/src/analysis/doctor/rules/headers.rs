@@ -81,10 +81,6 @@ fn carrier(hop: &Hop) -> &str {
 
 /// LT012 to LT016: what the callee made of it.
 pub(super) fn arrival(index: &Index<'_>, findings: &mut Findings<'_>) {
-    let runs: HashMap<u128, u32> = match index.evidence.hops.is_empty() {
-        true => HashMap::new(),
-        false => index.all().map(|at| (index.run(at).id, at)).collect(),
-    };
     for hop in &index.evidence.hops {
         preflight(hop, findings);
         too_large(hop, findings);
@@ -107,8 +103,8 @@ pub(super) fn arrival(index: &Index<'_>, findings: &mut Findings<'_>) {
             findings.add(Said::new("LT014", &hop.call, &[Headers], words));
             continue;
         };
-        let begun = hop.run.as_deref().map(id_of).and_then(|id| runs.get(&id));
-        let Some(at) = begun.copied() else {
+        let begun = hop.run.as_deref().map(id_of);
+        let Some(at) = begun.and_then(|id| index.find(id)) else {
             continue;
         };
         let run = index.run(at);

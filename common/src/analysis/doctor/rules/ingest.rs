@@ -118,13 +118,12 @@ pub(super) fn objections(index: &Index<'_>, findings: &mut Findings<'_>) {
     if index.evidence.objections.is_empty() {
         return;
     }
-    let runs: HashMap<u128, u32> = index.all().map(|at| (index.run(at).id, at)).collect();
     for objection in &index.evidence.objections {
         let Some(code) = code_of(objection) else {
             continue;
         };
         let run = objection.run.as_deref().map(id_of);
-        let stored = run.and_then(|id| runs.get(&id)).copied();
+        let stored = run.and_then(|id| index.find(id));
         // A run that was kept out has no trace here; then it is about the run.
         let about = match (stored, &objection.run) {
             (Some(at), _) => super::super::finding::trace_id(index.run(at)),

@@ -1,7 +1,7 @@
 //! LT001, LT003, LT024, LT044: parents that are missing, runs that do not end.
 
 use super::super::code::EvidenceKind::Trace;
-use super::super::evidence::{Index, NEVER, Seen, flag};
+use super::super::evidence::{Index, Kind, NEVER, Seen, flag};
 use super::super::finding::{Findings, Said, trace_id};
 use super::{named, span};
 
@@ -35,7 +35,12 @@ pub(super) fn parents(index: &Index<'_>, findings: &mut Findings<'_>) {
             let said =
                 Said::new("LT001", trace_id(run), &[Trace], words).runs(runs.iter().copied());
             // Without a root the whole of the caller is missing, as sampling makes it.
-            findings.add(said.likely(if rootless { &[35] } else { &[45, 0] }));
+            let likely: &[u8] = match (rootless, run.kind) {
+                (true, _) => &[35],
+                (false, Kind::Tool) => &[45, 0],
+                (false, _) => &[0, 45],
+            };
+            findings.add(said.likely(likely));
         }
         if let Some(first) = spans.first() {
             let run = index.run(*first);

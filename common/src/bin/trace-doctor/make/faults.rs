@@ -356,7 +356,7 @@ pub(super) fn compose(dice: &mut Dice, made: &mut Made) {
         let (code, needs, plant) = FAULTS[dice.below(FAULTS.len() as u64) as usize];
         // A second of those that need nothing would be about the same.
         let known = made.truth.iter().any(|(planted, _)| planted == code);
-        let unseen = made.bare && NEED_WORDS.contains(code);
+        let unseen = made.bare && NEED_WORDS.contains(&code);
         if taken & needs != 0 || known || unseen {
             continue;
         }
