@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::extract::MatchedPath;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
@@ -103,7 +104,18 @@ impl Site {
             // Else a token waits until the reader has acknowledged the one before.
             let _ = connection.set_nodelay(true);
         });
-        let app = app.route("/healthz", get(async || "ok\n"));
+        let told = self.stop.clone();
+        let health = move || {
+            let is_ending = told.is_told();
+            // Whoever spreads requests sends no more.
+            async move {
+                match is_ending {
+                    true => (StatusCode::SERVICE_UNAVAILABLE, "ending\n"),
+                    false => (StatusCode::OK, "ok\n"),
+                }
+            }
+        };
+        let app = app.route("/healthz", get(health));
         let stop = self.stop.clone();
         let ending = async move {
             stop.wait().await;

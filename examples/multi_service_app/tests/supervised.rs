@@ -5,35 +5,61 @@ mod told;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use multi_service_app::wire::{Event, Events, Question};
 
 use self::told::program;
 
 /// Far above what it takes; a bound, not a pause.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Starts everything, and returns where the page is once the question was answered.
-fn kept() -> (Child, BufReader<std::process::ChildStdout>, String) {
-    let mut child = program()
-        .args(["--keep", "--smoke", "--quiet", "--queue", "embedded"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let mut said = BufReader::new(child.stdout.take().expect("piped"));
-    let mut line = String::new();
-    loop {
-        line.clear();
-        assert_ne!(
-            said.read_line(&mut line).expect("text"),
-            0,
-            "it ended too early"
-        );
-        if let Some(page) = line.strip_prefix("The page:") {
-            let page = page.trim().to_owned();
-            return (child, said, page);
+/// Everything, held open after the first question.
+struct Kept {
+    child: Child,
+    // Read no further, and held open: the program may still say something.
+    said: BufReader<ChildStdout>,
+    page: String,
+}
+
+impl Kept {
+    fn start(more: &[&str]) -> Self {
+        let child = program()
+            .args(["--keep", "--quiet", "--queue", "embedded"])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut child = child.expect("it starts");
+        let said = BufReader::new(child.stdout.take().expect("piped"));
+        let mut kept = Self {
+            child,
+            said,
+            page: String::new(),
+        };
+        let mut line = String::new();
+        while kept.page.is_empty() {
+            line.clear();
+            let read = kept.said.read_line(&mut line).expect("text");
+            assert_ne!(read, 0, "it ended too early");
+            if let Some(page) = line.strip_prefix("The page:") {
+                kept.page = page.trim().to_owned();
+            }
         }
+        kept
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("waited for")
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // It has ended, or a test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -55,22 +81,74 @@ fn is_closed(page: &str) -> bool {
 
 #[test]
 fn services_end_when_their_supervisor_is_killed() {
-    let (mut child, _said, page) = kept();
-    child.kill().expect("killed");
-    child.wait().expect("waited for");
-    assert!(is_closed(&page), "{page} still answers");
+    let mut kept = Kept::start(&["--smoke"]);
+    kept.child.kill().expect("killed");
+    kept.wait();
+    assert!(is_closed(&kept.page), "{} still answers", kept.page);
 }
 
 #[test]
 fn a_signal_ends_everything_well() {
-    let (mut child, _said, page) = kept();
+    let mut kept = Kept::start(&["--smoke"]);
+    terminate(&kept.child);
+    let ended = kept.wait();
+    assert!(ended.success(), "{ended}");
+    assert!(is_closed(&kept.page), "{} still answers", kept.page);
+}
+
+fn terminate(child: &Child) {
     let told = std::process::Command::new("kill")
         .args(["-TERM", &child.id().to_string()])
         .status();
     assert!(told.expect("kill").success());
-    let ended = child.wait().expect("waited for");
-    assert!(ended.success(), "{ended}");
-    assert!(is_closed(&page), "{page} still answers");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_under_way_when_all_is_to_end_comes_to_its_end() {
+    let mut kept = Kept::start(&[]);
+    let question = multi_service_app::demo::QUESTION.to_owned();
+    let asked = common::lab::http_client()
+        .post(format!("{}/ask", kept.page))
+        .json(&Question { question })
+        .send();
+    let mut answer = Events::of(asked.await.expect("an answer"));
+    let first = answer.next().await.expect("a stream");
+    assert!(
+        matches!(first, Some(Event::Trace { url: Some(_), .. })),
+        "{first:?}"
+    );
+    terminate(&kept.child);
+    let mut last = None;
+    while let Some(event) = answer.next().await.expect("no end in the middle") {
+        last = Some(event);
+    }
+    assert!(matches!(last, Some(Event::Done { .. })), "{last:?}");
+    assert!(kept.wait().success());
+}
+
+#[test]
+fn an_interrupted_question_is_a_failure_and_leaves_nobody_behind() {
+    let mut child = program()
+        .args([
+            "--scenario",
+            "retriever-slow",
+            "--quiet",
+            "--queue",
+            "embedded",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut said = BufReader::new(child.stdout.take().expect("piped")).lines();
+    // The retriever does not answer for a second from here on.
+    let asked = said.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("? ")));
+    asked.expect("a question").expect("text");
+    terminate(&child);
+    let output = child.wait_with_output().expect("waited for");
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("interrupted"), "{errors}");
 }
 
 #[test]

@@ -90,6 +90,7 @@ pub(super) fn router(queue: &Queue, redeliver_after: Duration) -> Router {
 
 type Answer<T> = Result<T, (StatusCode, String)>;
 
+#[allow(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn gone(error: QueueError) -> (StatusCode, String) {
     (StatusCode::BAD_GATEWAY, error.to_string())
 }

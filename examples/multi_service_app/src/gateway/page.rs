@@ -74,3 +74,32 @@ fn markup() -> impl IntoResponse {
         page.into_string(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_script_finds_all_that_it_asks_for_and_nothing_is_in_line() {
+        let page = page().await.into_response();
+        let policy = page.headers()[header::CONTENT_SECURITY_POLICY].clone();
+        assert!(!policy.to_str().expect("ASCII").contains("unsafe"));
+        let markup = to_bytes(page.into_body(), 1 << 20).await.expect("a body");
+        let markup = String::from_utf8(markup.to_vec()).expect("text");
+        let script = include_str!("page.js");
+        let asked = script.split("at(\"").skip(1);
+        let asked: Vec<_> = asked.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(asked.len() > 10, "{asked:?}");
+        for id in asked {
+            assert!(markup.contains(&format!("id=\"{id}\"")), "{id}");
+        }
+        assert!(
+            !markup.contains("<style") && !markup.contains("onclick"),
+            "{markup}"
+        );
+        // What services say is text: none of it becomes markup.
+        assert!(!script.contains("innerHTML"));
+    }
+}

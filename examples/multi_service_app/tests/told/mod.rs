@@ -1,6 +1,7 @@
 //! What the program says, and what the page about it says.
 
 #![allow(dead_code, reason = "no test needs all of it")]
+#![allow(clippy::print_stdout, reason = "a test that fails shows it")]
 
 use std::process::{Command, Output};
 
