@@ -197,10 +197,13 @@ pub fn line_chart_in_bands(x: &str, y: &str, series: &[Series], bands: &[Band]) 
             let ground = rgb(palette::BROKEN_TINT).filled();
             Rectangle::new([(band.from, foot), (band.to, head)], ground)
         }))?;
-        chart.draw_series(bands.iter().map(|band| {
-            let style = text_style(11.5, palette::BROKEN).pos(Pos::new(HPos::Center, VPos::Top));
-            let words = Text::new(fit(&band.name, 12), (0, 3), style);
-            EmptyElement::at(((band.from + band.to) / 2.0, head)) + words
+        chart.draw_series(bands.iter().enumerate().map(|(at, band)| {
+            let style = text_style(11.5, palette::BROKEN).pos(Pos::new(HPos::Left, VPos::Top));
+            // A band within another has its name a line further down.
+            let within = bands[..at].iter().filter(|other| other.to > band.from);
+            let down = 3 + 13 * i32::try_from(within.count()).unwrap_or(0);
+            let words = Text::new(fit(&band.name, 12), (3, down), style);
+            EmptyElement::at((band.from, head)) + words
         }))?;
         for (at, series) in shown.iter().enumerate() {
             let color = rgb(LINES[at]);

@@ -63,6 +63,9 @@ pub struct Demo {
     /// The part of traces that is kept, from 0 to 1, decided by trace id; all of them by default.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub sampling: Option<f64>,
+    /// Keeps what fails after all, whatever the sampler says: held back until it is known, bounded.
+    #[arg(long, requires = "sampling")]
+    pub keep_errors: bool,
     /// Lets things go wrong by a schedule: 503, slow answers, 429, cut connections, an outage in which a service is
     /// killed, 413.
     #[arg(long)]
@@ -102,11 +105,9 @@ impl Demo {
 
 /// Whose runs are read back.
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Example, with LANGSMITH_API_KEY set:\n  \
+#[command(after_help = "Example, with LANGSMITH_API_KEY set:\n  \
     cargo run -p production_monitoring -- read --ledger report.ledger.json --out stored.html\n  \
-    cargo run -p production_monitoring -- read --project docs-assistant --last 15"
-)]
+    cargo run -p production_monitoring -- read --project docs-assistant --last 15")]
 pub struct Read {
     /// The ledger that a load has written: which project, when, and what was asked.
     #[arg(long, value_name = "FILE", required_unless_present = "project")]
@@ -155,6 +156,9 @@ pub struct Service {
     /// The part of traces that is kept.
     #[arg(long, value_parser = share)]
     pub sampling: Option<f64>,
+    /// Keeps what fails after all.
+    #[arg(long)]
+    pub keep_errors: bool,
     /// The retriever's address, for the gateway.
     #[arg(long)]
     pub retriever: Option<String>,

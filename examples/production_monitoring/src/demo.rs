@@ -54,7 +54,11 @@ pub async fn run(wishes: &Demo) -> Result<()> {
         book.write(&ledger)?;
     }
     say(&report.to_string());
-    say(&format!("The report:  {}\nThe ledger:  {}", out.display(), ledger.display()));
+    say(&format!(
+        "The report:  {}\nThe ledger:  {}",
+        out.display(),
+        ledger.display()
+    ));
     if wishes.keep {
         stage.keep();
         end.await;
@@ -110,6 +114,7 @@ impl Stage {
             spools: spools.as_ref().map(|folder| folder.path().to_owned()),
             queue: wishes.queue,
             sampling: wishes.sampling,
+            keep_errors: wishes.keep_errors,
             environment: settings.of_file().clone(),
         };
         let fleet = Fleet::start(manner, wishes.port.map(|first| first.saturating_add(1))).await?;
@@ -232,6 +237,7 @@ impl Stage {
                 rate: wishes.rate,
                 seed: wishes.seed,
                 sampling: wishes.sampling,
+                keep_errors: wishes.keep_errors,
                 chaos: wishes.chaos,
                 durable: wishes.durable,
             },
@@ -283,6 +289,9 @@ fn absolute(file: &Path) -> Result<PathBuf> {
 /// If it cannot be written; the error says what to do.
 pub fn write(file: &Path, page: &str) -> Result<()> {
     std::fs::write(file, page).with_context(|| {
-        format!("{} cannot be written; choose another file with --out", file.display())
+        format!(
+            "{} cannot be written; choose another file with --out",
+            file.display()
+        )
     })
 }

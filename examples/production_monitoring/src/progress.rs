@@ -42,7 +42,8 @@ impl Progress {
     pub fn start(length: Duration) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(length.as_millis() as u64);
-            let style = ProgressStyle::with_template("{spinner} [{bar:20}] {elapsed:>4}  {wide_msg}");
+            let style =
+                ProgressStyle::with_template("{spinner} [{bar:20}] {elapsed:>4}  {wide_msg}");
             if let Ok(style) = style {
                 bar.set_style(style);
             }
@@ -88,11 +89,17 @@ impl Progress {
 }
 
 fn words(moment: &Moment<'_>) -> String {
-    let failed = moment.entries.iter().filter(|entry| !entry.is_answered()).count();
+    let failed = moment
+        .entries
+        .iter()
+        .filter(|entry| !entry.is_answered())
+        .count();
     let held: f64 = Role::ALL
         .iter()
         .filter_map(|role| {
-            let queued = moment.watched.series(*role, |books| (books.queued + books.spooled) as f64);
+            let queued = moment
+                .watched
+                .series(*role, |books| (books.queued + books.spooled) as f64);
             queued.last().map(|point| point.1)
         })
         .sum();

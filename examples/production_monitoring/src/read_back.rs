@@ -90,7 +90,11 @@ pub async fn run(wishes: &Read) -> Result<()> {
     let patience = Duration::from_secs_f64(wishes.patience);
     let stored = read(&client, &wanted, patience).await?;
     let project = &wanted.project;
-    complain(&format!("{} runs read, {} rests", stored.runs.len(), stored.rests));
+    complain(&format!(
+        "{} runs read, {} rests",
+        stored.runs.len(),
+        stored.rests
+    ));
     ensure!(
         !stored.runs.is_empty(),
         "there are no runs of project `{project}` in that time; what was just sent may not be stored yet"
@@ -142,7 +146,10 @@ pub fn of_ledger(ledger: &Ledger) -> Result<Wanted> {
 
 impl Wanted {
     fn began(&self, ledger: Option<&Ledger>) -> String {
-        ledger.map_or_else(|| self.from.to_rfc3339(), |ledger| ledger.asked.began.clone())
+        ledger.map_or_else(
+            || self.from.to_rfc3339(),
+            |ledger| ledger.asked.began.clone(),
+        )
     }
 }
 

@@ -33,36 +33,70 @@ fn a_healthy_load_arrives_whole_and_the_report_says_so() {
         ..
     } = load(&["--smoke", "--errors", "0.2"]);
     assert!(success, "{said}");
-    assert_eq!(scenarios(&ledger), plan_of(&ledger, 0.0), "all of the plan was asked");
+    assert_eq!(
+        scenarios(&ledger),
+        plan_of(&ledger, 0.0),
+        "all of the plan was asked"
+    );
     // What fails is what was to fail, at the status that its scenario has.
     for entry in &ledger.entries {
-        let fails = matches!(entry.scenario, Scenario::IndexMissing | Scenario::ModelOverloaded);
+        let fails = matches!(
+            entry.scenario,
+            Scenario::IndexMissing | Scenario::ModelOverloaded
+        );
         assert_eq!(entry.status, if fails { 502 } else { 200 }, "{entry:?}");
     }
     let expected: usize = ledger
         .entries
         .iter()
-        .map(|entry| if entry.scenario == Scenario::IndexMissing { 4 } else { 7 })
+        .map(|entry| {
+            if entry.scenario == Scenario::IndexMissing {
+                4
+            } else {
+                7
+            }
+        })
         .sum();
     let verdict = format!("Nothing was lost: each of {expected} runs arrived");
     assert!(said.contains(&verdict) && page.contains(&verdict), "{said}");
-    assert!(said.contains("production visibility    100 %"), "{said}");
+    assert!(said.contains("production visibility  100 %"), "{said}");
 }
 
 #[test]
 fn with_faults_and_memory_alone_the_killed_process_takes_runs_along_and_the_report_says_which() {
     let done = load(&["--smoke", "--errors", "0.2", "--chaos"]);
-    assert!(done.success, "a loss that was ordered is no failure: {}", done.said);
+    assert!(
+        done.success,
+        "a loss that was ordered is no failure: {}",
+        done.said
+    );
     assert_eq!(scenarios(&done.ledger), plan_of(&done.ledger, 0.02));
     let lost = done.figure(" runs of the retriever did not arrive");
     assert!(lost > 0, "{}", done.said);
-    assert!(done.said.contains(&format!("{lost} of ")), "nobody else lost anything: {}", done.said);
-    assert!(done.said.contains("the retriever was killed"), "{}", done.said);
+    let verdict = format!("{lost} of ");
+    assert!(
+        done.said.contains(&verdict),
+        "nobody else lost anything: {}",
+        done.said
+    );
+    assert!(
+        done.said.contains("the retriever was killed"),
+        "{}",
+        done.said
+    );
     assert!(done.page.contains("nobody listened at the backend"));
     // The gateway's runs say what it was that failed.
     let unreachable = done.ledger.entries.iter().flat_map(|entry| &entry.calls);
-    assert!(unreachable.clone().any(|call| call.outcome == CallOutcome::Unreachable));
-    assert!(done.said.contains("production visibility    100 %"), "{}", done.said);
+    assert!(
+        unreachable
+            .clone()
+            .any(|call| call.outcome == CallOutcome::Unreachable)
+    );
+    assert!(
+        done.said.contains("retriever unreachable in gateway"),
+        "{}",
+        done.said
+    );
 }
 
 #[test]
@@ -75,7 +109,12 @@ fn with_faults_and_durable_services_nothing_is_lost_by_count() {
     assert!(done.said.contains("on disk and sent them"), "{}", done.said);
     assert!(!done.said.contains("did not arrive"), "{}", done.said);
     // Two runs hold the long passage: the search that found it, and the model that read it.
-    let long = done.ledger.by_scenario().get(&Scenario::Long).copied().unwrap_or_default();
+    let long = done
+        .ledger
+        .by_scenario()
+        .get(&Scenario::Long)
+        .copied()
+        .unwrap_or_default();
     assert!(long > 0, "the plan of this seed has one");
     for role in ["retriever", "generator"] {
         let words = format!("runs of the {role} arrived cut");
@@ -87,15 +126,52 @@ fn with_faults_and_durable_services_nothing_is_lost_by_count() {
 fn a_sampled_load_counts_what_was_left_out_apart_and_shows_what_it_costs_in_sight() {
     let done = load(&["--smoke", "--errors", "0.5", "--sampling", "0.5"]);
     assert!(done.success, "{}", done.said);
-    let left_out = done.ledger.entries.iter().filter(|entry| !entry.recorded).count();
+    let left_out = done
+        .ledger
+        .entries
+        .iter()
+        .filter(|entry| !entry.recorded)
+        .count();
     assert!(left_out > 0 && left_out < done.ledger.entries.len());
     let words = format!("{left_out} requests were left out by the sampler");
     assert!(done.said.contains(&words), "{}", done.said);
     assert!(done.said.contains("Nothing was lost"), "{}", done.said);
-    let failed = done.ledger.entries.iter().filter(|entry| !entry.is_answered());
+    let failed = done
+        .ledger
+        .entries
+        .iter()
+        .filter(|entry| !entry.is_answered());
     let seen = failed.clone().filter(|entry| entry.recorded).count();
-    let words = format!("{seen}/{} failures can be seen", failed.count());
+    let words = format!("{seen} of {} failures can be seen", failed.count());
     assert!(done.said.contains(&words), "{words} in {}", done.said);
+}
+
+#[test]
+fn with_errors_kept_every_failure_is_seen_whatever_the_sampler_leaves_out() {
+    let done = load(&[
+        "--smoke",
+        "--errors",
+        "0.3",
+        "--sampling",
+        "0.2",
+        "--keep-errors",
+    ]);
+    assert!(done.success, "{}", done.said);
+    assert!(done.said.contains("Nothing was lost"), "{}", done.said);
+    assert!(
+        done.said.contains("production visibility  100 %"),
+        "{}",
+        done.said
+    );
+    let failed = done
+        .ledger
+        .entries
+        .iter()
+        .filter(|entry| !entry.is_answered());
+    let left_out = failed.clone().filter(|entry| !entry.recorded).count();
+    assert!(left_out > 0, "the sampler would have left some out");
+    let words = format!("{0} of {0} failures can be seen", failed.count());
+    assert!(done.said.contains(&words), "{}", done.said);
 }
 
 #[test]

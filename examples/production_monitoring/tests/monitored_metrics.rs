@@ -24,7 +24,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(90);
 
 fn deploy(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("deploy")
+        .join(file)
 }
 
 fn text(file: &str) -> String {
@@ -38,7 +40,10 @@ fn prometheus_is_here() -> bool {
         version.is_ok_and(|output| output.status.success())
     });
     let required = std::env::var_os("WORKBOOK_PROMETHEUS").is_some();
-    assert!(is_here || !required, "Prometheus was found before, and does not start");
+    assert!(
+        is_here || !required,
+        "Prometheus was found before, and does not start"
+    );
     if !is_here {
         println!("skipped: needs Prometheus; on Debian: apt install prometheus");
     }
@@ -94,7 +99,9 @@ impl Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         // As a user ends it; the services end with it.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
         let _ = self.child.wait();
     }
 }
@@ -189,7 +196,11 @@ fn promtool_finds_no_fault_and_each_rule_fires_when_it_should_in_made_up_time() 
             .output()
             .expect("promtool");
         let said = [&output.stdout[..], &output.stderr[..]].concat();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&said)
+        );
     }
 }
 
@@ -214,8 +225,14 @@ fn hurried(rules: &str) -> String {
     let mut letters = rules.chars().peekable();
     let mut digits = false;
     while let Some(letter) = letters.next() {
-        let ends = letters.peek().is_none_or(|next| !next.is_ascii_alphanumeric());
-        out.push(if letter == 'm' && digits && ends { 's' } else { letter });
+        let ends = letters
+            .peek()
+            .is_none_or(|next| !next.is_ascii_alphanumeric());
+        out.push(if letter == 'm' && digits && ends {
+            's'
+        } else {
+            letter
+        });
         digits = letter.is_ascii_digit();
     }
     out.replace("stalled_seconds) > 60", "stalled_seconds) > 1")
@@ -243,7 +260,10 @@ impl Prometheus {
         };
         let mut child = Command::new("prometheus")
             .arg(format!("--config.file={}", path.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -265,10 +285,14 @@ impl Prometheus {
         let (began, mut looks) = (Instant::now(), interval(BETWEEN_LOOKS));
         while !missing.is_empty() && began.elapsed() < PATIENCE {
             looks.tick().await;
-            let asked = http_client().get(format!("{}/api/v1/alerts", self.url)).send();
+            let asked = http_client()
+                .get(format!("{}/api/v1/alerts", self.url))
+                .send();
             // It may not listen yet.
             let Ok(answer) = asked.await else { continue };
-            let Ok(answer) = answer.json::<Value>().await else { continue };
+            let Ok(answer) = answer.json::<Value>().await else {
+                continue;
+            };
             for alert in answer["data"]["alerts"].as_array().into_iter().flatten() {
                 if alert["state"] == "firing" {
                     let label = |name: &str| alert["labels"][name].as_str().unwrap_or_default();
@@ -286,7 +310,17 @@ async fn a_real_prometheus_scrapes_the_services_and_its_alerts_fire_on_injected_
         return;
     }
     // A small queue overflows in the outage; the retriever is killed in it; every third request fails.
-    let arguments = ["--seconds", "45", "--rate", "30", "--errors", "0.6", "--chaos", "--queue", "50"];
+    let arguments = [
+        "--seconds",
+        "45",
+        "--rate",
+        "30",
+        "--errors",
+        "0.6",
+        "--chaos",
+        "--queue",
+        "50",
+    ];
     let kept = Kept::start(&arguments);
     let prometheus = Prometheus::start(&kept.urls);
     let wanted = [

@@ -78,8 +78,8 @@ impl Programs {
         let mut installed = apt(workshop, &meter, &arguments);
         if installed.is_err() {
             // The lists of packages may be old, or not there at all.
-            installed = apt(workshop, &meter, &["update"])
-                .and_then(|()| apt(workshop, &meter, &arguments));
+            installed =
+                apt(workshop, &meter, &["update"]).and_then(|()| apt(workshop, &meter, &arguments));
         }
         match installed {
             Ok(()) => meter.done(""),

@@ -78,13 +78,7 @@ impl Plan {
     /// of each other: the gaps are those of a Poisson process. The same seed gives the same plan.
     ///
     /// `name` begins the ids, so that two loads into one project stay apart.
-    pub fn new(
-        name: &str,
-        seed: u64,
-        rate: f64,
-        length: Duration,
-        shares: Shares,
-    ) -> Self {
+    pub fn new(name: &str, seed: u64, rate: f64, length: Duration, shares: Shares) -> Self {
         let Shares { errors, slow, long } = shares;
         let mut chance = StdRng::seed_from_u64(seed);
         let mut requests = Vec::new();
@@ -148,7 +142,10 @@ mod tests {
             let all = plan.len() as f64;
             let got = plan.iter().filter(|one| one.scenario == scenario).count() as f64;
             let deviation = (all * share * (1.0 - share)).sqrt();
-            assert!((got - all * share).abs() < 5.0 * deviation, "{scenario:?}: {got}");
+            assert!(
+                (got - all * share).abs() < 5.0 * deviation,
+                "{scenario:?}: {got}"
+            );
         }
         assert!(plan.is_sorted_by_key(|one| one.at));
     }

@@ -63,9 +63,17 @@ pub struct Entry {
 impl Entry {
     /// Returns how many runs of a service must have arrived. A request that was under way in a service that was
     /// killed may have left some there and need not: nobody saw them end.
-    pub fn expected(&self, service: Role) -> usize {
+    ///
+    /// With `keep_errors` a trace that the sampler left out is kept in part: by each process that saw it fail.
+    pub fn expected(&self, service: Role, keep_errors: bool) -> usize {
         if !self.recorded {
-            return 0;
+            let failed =
+                |call: &&Call| call.service == service && call.outcome == CallOutcome::Failed;
+            return match service {
+                _ if !keep_errors => 0,
+                Role::Gateway if self.status >= 500 => 1 + self.calls.len(),
+                _ => RUNS_OF_A_CALL * self.calls.iter().filter(failed).count(),
+            };
         }
         match service {
             Role::Gateway => 1 + self.calls.len(),
@@ -135,6 +143,8 @@ pub struct Asked {
     pub seed: u64,
     /// The part of traces that was kept; none if nobody chose.
     pub sampling: Option<f64>,
+    /// Whether what failed was kept after all.
+    pub keep_errors: bool,
     /// Whether things went wrong on order.
     pub chaos: bool,
     /// Whether services wrote to disk first.
@@ -175,8 +185,7 @@ impl Ledger {
     /// If the file cannot be written.
     pub fn write(&self, file: &Path) -> Result<()> {
         let text = serde_json::to_vec(self).context("the ledger is no JSON")?;
-        std::fs::write(file, text)
-            .with_context(|| format!("{} cannot be written", file.display()))
+        std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
     }
 
     /// Reads a book that [`write`](Self::write) has written.
@@ -215,7 +224,8 @@ mod tests {
     fn what_must_have_arrived_follows_from_the_answer() {
         use CallOutcome::{Answered, Failed, Unreachable};
         use Role::{Gateway, Generator, Retriever};
-        let expected = |entry: &Entry| [Gateway, Retriever, Generator].map(|role| entry.expected(role));
+        let expected =
+            |entry: &Entry| [Gateway, Retriever, Generator].map(|role| entry.expected(role, false));
         let whole = entry(&[(Retriever, Answered), (Generator, Answered)]);
         assert_eq!(expected(&whole), [3, 2, 2]);
         assert_eq!(expected(&entry(&[(Retriever, Failed)])), [2, 2, 0]);
@@ -226,5 +236,16 @@ mod tests {
             ..whole
         };
         assert_eq!(expected(&left_out), [0, 0, 0]);
+        let failed = Entry {
+            status: 502,
+            ..entry(&[(Retriever, Answered), (Generator, Failed)])
+        };
+        let failed = Entry {
+            recorded: false,
+            ..failed
+        };
+        assert_eq!(expected(&failed), [0, 0, 0]);
+        let kept = Role::ALL.map(|role| failed.expected(role, true));
+        assert_eq!(kept, [3, 0, 2], "the retriever's part did not fail");
     }
 }

@@ -29,12 +29,18 @@ pub struct Sent(Arc<Mutex<Vec<Entry>>>);
 
 impl Sent {
     fn enter(&self, entry: Entry) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(entry);
     }
 
     /// Returns the answered requests so far.
     pub fn entries(&self) -> Vec<Entry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -60,7 +66,11 @@ impl LoadMetrics {
             duration: Histogram::new(SECONDS),
         };
         let requests = metrics.requests.clone();
-        registry.register("load_requests", "Requests answered; status 0 is no answer", requests);
+        registry.register(
+            "load_requests",
+            "Requests answered; status 0 is no answer",
+            requests,
+        );
         registry.register_with_unit(
             "load_request_duration",
             "From the moment a request was due to its answer",

@@ -37,7 +37,11 @@ impl Page {
             };
             sample.name == name && labels.iter().all(has)
         };
-        self.samples.iter().filter(fits).map(|sample| sample.value).sum()
+        self.samples
+            .iter()
+            .filter(fits)
+            .map(|sample| sample.value)
+            .sum()
     }
 
     /// Adds up the values of a metric by one of its labels; what is zero is left out.
@@ -52,12 +56,19 @@ impl Page {
             let all = [labels, &[(label, value)]].concat();
             (value.to_owned(), self.sum(name, &all) as u64)
         };
-        values.into_iter().map(count).filter(|(_, count)| *count > 0).collect()
+        values
+            .into_iter()
+            .map(count)
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
 
     /// Returns the names of all metrics on the page.
     pub fn names(&self) -> BTreeSet<&str> {
-        self.samples.iter().map(|sample| sample.name.as_str()).collect()
+        self.samples
+            .iter()
+            .map(|sample| sample.name.as_str())
+            .collect()
     }
 }
 
@@ -116,7 +127,10 @@ mod tests {
         assert_eq!(page.sum("a_total", &[("why", "full")]), 5.0);
         assert_eq!(page.sum("a_total", &[("why", "cl\"o\\sed")]), 4.0);
         assert_eq!(page.sum("b", &[]), 150.0);
-        assert_eq!(page.names().into_iter().collect::<Vec<_>>(), ["a_total", "b"]);
+        assert_eq!(
+            page.names().into_iter().collect::<Vec<_>>(),
+            ["a_total", "b"]
+        );
         let by = page.by("a_total", &[("to", "y")], "why");
         assert_eq!(by.values().copied().collect::<Vec<_>>(), [4, 3]);
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::routing::get;
 use common::analysis::{REQUEST_ID, Scorecard, scorecard};
-use common::model::{Run, TraceTree};
+use common::model::{Run, TraceId, TraceTree};
 use prometheus_client::registry::Registry;
 
 use super::page_after;
@@ -23,12 +23,29 @@ use crate::load::{Entry, Ledger};
 /// A trace that the sampler left out is none that is missing: completeness is of what was kept. What an operator can
 /// see of failures is of all of them, because a failure that was left out cannot be seen.
 pub fn scored(runs: Vec<Run>, ledger: &Ledger) -> Scorecard {
-    let tree = TraceTree::build(runs);
-    let mut card = scorecard(&tree, &ledger.scored(|entry| entry.recorded));
-    if ledger.entries.iter().any(|entry| !entry.recorded) {
-        card.visibility = scorecard(&tree, &ledger.scored(|_| true)).visibility;
+    let left_out = ledger.entries.iter().filter(|entry| !entry.recorded);
+    let left_out: HashSet<&str> = left_out.map(|entry| entry.id.as_str()).collect();
+    if left_out.is_empty() {
+        return scorecard(&TraceTree::build(runs), &ledger.scored(|_| true));
     }
+    let visibility =
+        scorecard(&TraceTree::build(runs.clone()), &ledger.scored(|_| true)).visibility;
+    // What a tail kept of a trace that was left out is a part, and was meant to be.
+    let parts = traces_of(&runs, |id| left_out.contains(id));
+    let whole = runs
+        .into_iter()
+        .filter(|run| !parts.contains(&run.trace_id));
+    let tree = TraceTree::build(whole);
+    let mut card = scorecard(&tree, &ledger.scored(|entry| entry.recorded));
+    card.visibility = visibility;
     card
+}
+
+/// Returns the traces whose request's id is one that `wanted` says.
+fn traces_of(runs: &[Run], wanted: impl Fn(&str) -> bool) -> HashSet<TraceId> {
+    let id = |run: &Run| run.extra.metadata.get(REQUEST_ID)?.as_str().map(&wanted);
+    let of_wanted = runs.iter().filter(|run| id(run) == Some(true));
+    of_wanted.map(|run| run.trace_id).collect()
 }
 
 /// The latest scorecard, as a page.
@@ -40,16 +57,18 @@ impl Score {
     /// their way.
     pub fn update(&self, ledger: &Ledger, runs: Vec<Run>, settled: f64) {
         let is_settled = |entry: &Entry| entry.due_seconds + entry.took_seconds < settled;
-        let old: Vec<Entry> = ledger.entries.iter().filter(|one| is_settled(one)).cloned().collect();
-        let known: HashSet<&str> = old.iter().map(|entry| entry.id.as_str()).collect();
-        let id = |run: &Run| run.extra.metadata.get(REQUEST_ID)?.as_str().map(str::to_owned);
-        // Traces of younger requests, and of those that are not answered yet, are not strays.
-        let later: HashSet<_> = runs
+        let old: Vec<Entry> = ledger
+            .entries
             .iter()
-            .filter(|run| id(run).is_some_and(|id| !known.contains(id.as_str())))
-            .map(|run| run.trace_id)
+            .filter(|one| is_settled(one))
+            .cloned()
             .collect();
-        let runs = runs.into_iter().filter(|run| !later.contains(&run.trace_id));
+        let known: HashSet<&str> = old.iter().map(|entry| entry.id.as_str()).collect();
+        // Traces of younger requests, and of those that are not answered yet, are not strays.
+        let later = traces_of(&runs, |id| !known.contains(id));
+        let runs = runs
+            .into_iter()
+            .filter(|run| !later.contains(&run.trace_id));
         let ledger = Ledger {
             asked: ledger.asked.clone(),
             entries: old,
@@ -62,7 +81,11 @@ impl Score {
     pub fn routes(&self, registry: Registry) -> Router {
         let (score, registry) = (self.clone(), Arc::new(registry));
         let page = move || async move {
-            let text = score.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let text = score
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
             page_after(text, &registry)
         };
         Router::new().route("/metrics", get(page))

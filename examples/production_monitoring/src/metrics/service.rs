@@ -163,7 +163,7 @@ impl ServiceMetrics {
     /// Counts whether a trace is kept.
     pub fn sampled(&self, kept: bool) {
         let outcome = if kept { "kept" } else { "left_out" };
-        drop(self.sampled.get_or_create(&Outcome { outcome }).inc());
+        self.sampled.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// Counts a call to another service.
@@ -174,15 +174,18 @@ impl ServiceMetrics {
             CallOutcome::Unreachable => "unreachable",
         };
         let callee = service.as_str();
-        drop(self.calls.get_or_create(&Call { callee, outcome }).inc());
+        self.calls.get_or_create(&Call { callee, outcome }).inc();
     }
 
     /// Counts a call of a language model, and what it used up.
     pub fn answered(&self, outcome: &'static str, usage: Option<&Usage>) {
-        drop(self.model_calls.get_or_create(&Outcome { outcome }).inc());
+        self.model_calls.get_or_create(&Outcome { outcome }).inc();
         let Some(usage) = usage else { return };
-        for (kind, tokens) in [("input", usage.input_tokens), ("output", usage.output_tokens)] {
-            drop(self.tokens.get_or_create(&Kind { kind }).inc_by(tokens));
+        for (kind, tokens) in [
+            ("input", usage.input_tokens),
+            ("output", usage.output_tokens),
+        ] {
+            self.tokens.get_or_create(&Kind { kind }).inc_by(tokens);
         }
         self.dollars.inc_by(usage.total_cost.unwrap_or_default());
     }

@@ -29,7 +29,9 @@ pub(super) fn figures(report: &Report) -> Vec<Shown> {
         ("Completeness", completeness(report, &bands)),
     ];
     let shown = shown.into_iter().filter(|(_, figures)| !figures.is_empty());
-    shown.map(|(heading, figures)| Shown { heading, figures }).collect()
+    shown
+        .map(|(heading, figures)| Shown { heading, figures })
+        .collect()
 }
 
 fn bands(report: &Report) -> Vec<Band> {
@@ -46,7 +48,10 @@ fn latency(report: &Report, bands: &[Band]) -> Figure {
         Series::new(name, buckets.each(of))
     };
     let lines = [line("p50", 50), line("p95", 95), line("p99", 99)];
-    let (p50, p99) = (percentile(&report.latencies, 50), percentile(&report.latencies, 99));
+    let (p50, p99) = (
+        percentile(&report.latencies, 50),
+        percentile(&report.latencies, 99),
+    );
     line_chart_in_bands(TIME, "latency (ms)", &lines, bands).title(format!(
         "Half of the requests took {:.0} ms at most, one in a hundred more than {:.0} ms",
         1_000.0 * p50,
@@ -66,14 +71,21 @@ fn spend(report: &Report, bands: &[Band]) -> Vec<Figure> {
     };
     let input = usage(|run| run.usage().map_or(0.0, |usage| usage.input_tokens as f64));
     let output = usage(|run| run.usage().map_or(0.0, |usage| usage.output_tokens as f64));
-    let cost = usage(|run| run.usage().and_then(|usage| usage.total_cost).unwrap_or_default());
+    let cost = usage(|run| {
+        run.usage()
+            .and_then(|usage| usage.total_cost)
+            .unwrap_or_default()
+    });
     if input.is_empty() {
         return Vec::new();
     }
     let rate = |name: &str, points: &[(f64, f64)]| {
         let buckets = Buckets::new(points);
         let width = buckets.width;
-        Series::new(name, buckets.each(move |values| values.iter().sum::<f64>() / width))
+        Series::new(
+            name,
+            buckets.each(move |values| values.iter().sum::<f64>() / width),
+        )
     };
     let used = report.used;
     let tokens = [rate("read", &input), rate("written", &output)];
@@ -136,9 +148,8 @@ fn lost(report: &Report) -> Vec<Figure> {
     };
     let bars = loss.services.iter().flat_map(|service| {
         [
-            (format!("{}: expected", service.role), service.expected as f64),
+            (format!("{}: due", service.role), service.expected as f64),
             ("arrived".to_owned(), service.arrived as f64),
-            ("lost".to_owned(), service.lost() as f64),
         ]
     });
     vec![bar_chart("service", "runs", bars).title(report.verdict())]
@@ -152,18 +163,20 @@ fn completeness(report: &Report, bands: &[Band]) -> Vec<Figure> {
     let recorded = ledger.entries.iter().filter(|entry| entry.recorded);
     let points: Vec<(f64, f64)> = recorded
         .map(|entry| {
-            let (arrived, expected) = loss::of_request(entry, &captured);
-            (entry.due_seconds, if arrived == expected { 100.0 } else { 0.0 })
+            let (arrived, expected) = loss::of_request(entry, &captured, ledger.asked.keep_errors);
+            (
+                entry.due_seconds,
+                if arrived == expected { 100.0 } else { 0.0 },
+            )
         })
         .collect();
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let all = points.iter().filter(|point| point.1 > 0.0).count();
     let line = Series::new("whole", Buckets::new(&points).each(mean));
     vec![
-        line_chart_in_bands(TIME, "requests with all their runs (%)", &[line], bands).title(format!(
-            "All runs of {all} of {} requests arrived",
-            points.len()
-        )),
+        line_chart_in_bands(TIME, "requests with all their runs (%)", &[line], bands).title(
+            format!("All runs of {all} of {} requests arrived", points.len()),
+        ),
         report.score.card(),
     ]
 }

@@ -70,14 +70,25 @@ pub(super) type Captured<'a> = HashMap<(&'a str, Role), (usize, usize)>;
 pub(super) fn captured(runs: &[Run]) -> Captured<'_> {
     let mut requests: HashMap<TraceId, &str> = HashMap::new();
     for run in runs {
-        if let Some(id) = run.extra.metadata.get(REQUEST_ID).and_then(|id| id.as_str()) {
+        if let Some(id) = run
+            .extra
+            .metadata
+            .get(REQUEST_ID)
+            .and_then(|id| id.as_str())
+        {
             requests.insert(run.trace_id, id);
         }
     }
     let mut counts = Captured::new();
     for run in runs {
-        let service = run.extra.metadata.get(SERVICE).and_then(|name| name.as_str());
-        let role = Role::ALL.into_iter().find(|role| Some(role.as_str()) == service);
+        let service = run
+            .extra
+            .metadata
+            .get(SERVICE)
+            .and_then(|name| name.as_str());
+        let role = Role::ALL
+            .into_iter()
+            .find(|role| Some(role.as_str()) == service);
         if let (Some(request), Some(role)) = (requests.get(&run.trace_id), role) {
             let (ended, open) = counts.entry((*request, role)).or_default();
             match run.end_time {
@@ -90,10 +101,17 @@ pub(super) fn captured(runs: &[Run]) -> Captured<'_> {
 }
 
 /// Returns how many of the runs that must have arrived for a request have, and how many must.
-pub(super) fn of_request(entry: &Entry, captured: &Captured<'_>) -> (usize, usize) {
+pub(super) fn of_request(
+    entry: &Entry,
+    captured: &Captured<'_>,
+    keep_errors: bool,
+) -> (usize, usize) {
     let of_role = |role| {
-        let expected = entry.expected(role);
-        let (ended, _) = captured.get(&(entry.id.as_str(), role)).copied().unwrap_or_default();
+        let expected = entry.expected(role, keep_errors);
+        let (ended, _) = captured
+            .get(&(entry.id.as_str(), role))
+            .copied()
+            .unwrap_or_default();
         (ended.min(expected), expected)
     };
     let all = Role::ALL.into_iter().map(of_role);
@@ -112,7 +130,7 @@ impl Loss {
                 open: 0,
             };
             for entry in &ledger.entries {
-                let expected = entry.expected(role);
+                let expected = entry.expected(role, ledger.asked.keep_errors);
                 let found = captured.get(&(entry.id.as_str(), role));
                 let (ended, open) = found.copied().unwrap_or_default();
                 service.expected += expected;
@@ -123,7 +141,11 @@ impl Loss {
         };
         let mut loss = Self {
             services: Role::ALL.map(of_role).to_vec(),
-            left_out: ledger.entries.iter().filter(|one| one.status != 0 && !one.recorded).count(),
+            left_out: ledger
+                .entries
+                .iter()
+                .filter(|one| one.status != 0 && !one.recorded)
+                .count(),
             unanswered: ledger.entries.iter().filter(|one| one.status == 0).count(),
             why: Vec::new(),
         };
@@ -152,10 +174,15 @@ impl Loss {
         for ((role, generation), books) in &last {
             let next = last.get(&(*role, generation + 1));
             why.extend(next.map(|next| killed(*role, books, next)));
-            for (what, counts) in [("given up", &books.dropped), ("never taken in", &books.refused)] {
+            for (what, counts) in [
+                ("given up", &books.dropped),
+                ("never taken in", &books.refused),
+            ] {
                 for (reason, count) in counts {
                     let reason = reason.replace('_', " ");
-                    why.push(format!("the {role}'s exporter counts {count} operations {what}: {reason}"));
+                    why.push(format!(
+                        "the {role}'s exporter counts {count} operations {what}: {reason}"
+                    ));
                 }
             }
             if books.truncated > 0 {
@@ -166,7 +193,11 @@ impl Loss {
             }
         }
         for service in self.services.iter().filter(|service| service.lost() > 0) {
-            why.push(format!("{} runs of the {} did not arrive", service.lost(), service.role));
+            why.push(format!(
+                "{} runs of the {} did not arrive",
+                service.lost(),
+                service.role
+            ));
         }
         for service in self.services.iter().filter(|service| service.open > 0) {
             why.push(format!(
@@ -175,10 +206,16 @@ impl Loss {
             ));
         }
         if self.left_out > 0 {
-            why.push(format!("{} requests were left out by the sampler, and are no loss", self.left_out));
+            why.push(format!(
+                "{} requests were left out by the sampler",
+                self.left_out
+            ));
         }
         if self.unanswered > 0 {
-            why.push(format!("{} requests got no answer; what they left is not known", self.unanswered));
+            why.push(format!(
+                "{} requests got no answer; what they left is not known",
+                self.unanswered
+            ));
         }
         why.extend(facts.unsent.iter().cloned());
         why.into_iter().map(Why).collect()

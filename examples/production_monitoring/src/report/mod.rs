@@ -131,7 +131,10 @@ impl Report {
         match loss.lost() {
             _ if is_expected => None,
             0 if unsent.is_empty() => None,
-            0 => Some(format!("not everything was sent in time: {}", unsent.join("; "))),
+            0 => Some(format!(
+                "not everything was sent in time: {}",
+                unsent.join("; ")
+            )),
             lost => Some(format!("{lost} runs were lost")),
         }
     }

@@ -35,7 +35,11 @@ impl Buckets {
 
     /// Returns a figure of each stretch that has values, at its middle; the values are in order of size.
     pub fn each(&self, figure: impl Fn(&[f64]) -> f64) -> Vec<(f64, f64)> {
-        let filled = self.values.iter().enumerate().filter(|(_, values)| !values.is_empty());
+        let filled = self
+            .values
+            .iter()
+            .enumerate()
+            .filter(|(_, values)| !values.is_empty());
         filled
             .map(|(at, values)| ((at as f64 + 0.5) * self.width, figure(values)))
             .collect()
@@ -45,7 +49,11 @@ impl Buckets {
 /// Returns the value that so many percent of the values, in order of size, do not exceed; nothing of nothing is 0.
 pub fn percentile(values: &[f64], percent: usize) -> f64 {
     let rank = (values.len() * percent).div_ceil(100).max(1);
-    values.get(rank - 1).or(values.last()).copied().unwrap_or_default()
+    values
+        .get(rank - 1)
+        .or(values.last())
+        .copied()
+        .unwrap_or_default()
 }
 
 /// Returns when each request was due and how long it took, in seconds: as the load measured it, else as the roots
@@ -53,11 +61,14 @@ pub fn percentile(values: &[f64], percent: usize) -> f64 {
 pub(super) fn latencies(facts: &Facts) -> Vec<(f64, f64)> {
     if let Some(ledger) = &facts.ledger {
         let entries = ledger.entries.iter();
-        return entries.map(|entry| (entry.due_seconds, entry.took_seconds)).collect();
+        return entries
+            .map(|entry| (entry.due_seconds, entry.took_seconds))
+            .collect();
     }
     let roots = facts.runs.iter().filter(|run| run.is_root());
     let took = roots.filter_map(|run| Some((run, run.latency()?)));
-    took.map(|(run, took)| (seconds(facts, run), took.as_seconds_f64())).collect()
+    took.map(|(run, took)| (seconds(facts, run), took.as_seconds_f64()))
+        .collect()
 }
 
 /// Returns when a run began, in seconds from the beginning of the load.
@@ -73,7 +84,10 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_occurred() {
         let values: Vec<f64> = (1..=200).map(f64::from).collect();
-        assert_eq!([50, 95, 99, 100].map(|p| percentile(&values, p)), [100.0, 190.0, 198.0, 200.0]);
+        assert_eq!(
+            [50, 95, 99, 100].map(|p| percentile(&values, p)),
+            [100.0, 190.0, 198.0, 200.0]
+        );
         assert_eq!((percentile(&[7.0], 50), percentile(&[], 99)), (7.0, 0.0));
     }
 

@@ -44,7 +44,7 @@ fn head(report: &Report) -> Markup {
     };
     html! {
         h1 { "What arrived of the load" }
-        p class="muted" { "Project " code { (report.facts.project) } ", " (report.facts.began) ", " (source) "." }
+        p class="muted" { "Project " code { (report.facts.project) } ", " (moment(&report.facts.began)) ", " (source) "." }
         p class=(if lost > 0 { "verdict bad" } else { "verdict" }) { (report.verdict()) "." }
         @if let Some(loss) = &report.loss {
             @if !loss.why.is_empty() {
@@ -55,22 +55,46 @@ fn head(report: &Report) -> Markup {
     }
 }
 
+/// Returns a time without parts of a second: `2026-11-23 22:15:38 UTC`.
+fn moment(time: &str) -> String {
+    match time.get(..19) {
+        Some(seconds) => format!("{} UTC", seconds.replace('T', " ")),
+        None => time.to_owned(),
+    }
+}
+
 /// The figures that a reader looks for first.
 fn tiles(report: &Report) -> Vec<(String, String)> {
     let mut tiles = Vec::new();
     if let Some(ledger) = &report.facts.ledger {
-        let failed = ledger.entries.iter().filter(|entry| !entry.is_answered()).count();
+        let failed = ledger
+            .entries
+            .iter()
+            .filter(|entry| !entry.is_answered())
+            .count();
         tiles.push((ledger.entries.len().to_string(), "requests".to_owned()));
         tiles.push((failed.to_string(), "of them failed".to_owned()));
     }
     let p95 = 1_000.0 * percentile(&report.latencies, 95);
-    tiles.push((format!("{p95:.0} ms"), "latency, 95th percentile".to_owned()));
-    tiles.push((report.facts.runs.len().to_string(), "runs arrived".to_owned()));
+    tiles.push((
+        format!("{p95:.0} ms"),
+        "latency, 95th percentile".to_owned(),
+    ));
+    tiles.push((
+        report.facts.runs.len().to_string(),
+        "runs arrived".to_owned(),
+    ));
     if let Some(loss) = &report.loss {
-        tiles.push((loss.lost().to_string(), format!("runs lost, of {}", loss.expected())));
+        tiles.push((
+            loss.lost().to_string(),
+            format!("runs lost, of {}", loss.expected()),
+        ));
     }
     let tokens = report.used.input + report.used.output;
-    tiles.push((format!("${:.4}", report.used.dollars), format!("for {tokens} tokens")));
+    tiles.push((
+        format!("${:.4}", report.used.dollars),
+        format!("for {tokens} tokens"),
+    ));
     tiles
 }
 
@@ -181,6 +205,11 @@ fn how(report: &Report) -> Markup {
     if let Some(share) = asked.sampling {
         command.push_str(&format!(" --sampling {share}"));
     }
+    command.push_str(if asked.keep_errors {
+        " --keep-errors"
+    } else {
+        ""
+    });
     html! {
         h2 { "The same load again" }
         pre { (command) }

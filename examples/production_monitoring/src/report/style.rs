@@ -57,7 +57,9 @@ pub(super) fn style() -> String {
     let mut night = String::new();
     for (day, dark) in NIGHT {
         for paint in ["fill", "stroke"] {
-            night.push_str(&format!("  figure svg [{paint}='{day}' i] {{ {paint}: {dark} }}\n"));
+            night.push_str(&format!(
+                "  figure svg [{paint}='{day}' i] {{ {paint}: {dark} }}\n"
+            ));
         }
     }
     format!("{STYLE}@media (prefers-color-scheme: dark) {{\n{night}}}\n")

@@ -17,7 +17,10 @@ const FLUSH: Duration = Duration::from_secs(20);
 pub(super) fn routes(client: &Client, metrics: &ServiceMetrics) -> Router {
     let registry = metrics.registry();
     Router::new()
-        .route("/metrics", get(move || async move { metrics::page(&registry) }))
+        .route(
+            "/metrics",
+            get(move || async move { metrics::page(&registry) }),
+        )
         .route("/health", get(async || "ok"))
         .route("/-/flush", post(flush))
         .with_state(client.clone())

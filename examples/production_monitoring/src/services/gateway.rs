@@ -10,10 +10,12 @@ use axum::routing::post;
 use axum::{Extension, Json, Router};
 use common::middleware::{IncomingTrace, TraceRequestExt as _};
 use common::model::RunType;
+use common::trace::Sampler;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::role::Role;
+use super::tracing;
 use super::wire::{Answer, Documents, Question, Text};
 use crate::cli::Service;
 use crate::load::{Call, CallOutcome};
@@ -28,18 +30,25 @@ struct Site {
     generator: String,
     http: reqwest::Client,
     metrics: ServiceMetrics,
+    sampler: Sampler,
 }
 
 /// Builds the gateway's routes.
 pub(super) fn routes(wishes: &Service, metrics: &ServiceMetrics) -> Result<Router> {
-    let address = |url: &Option<String>| url.clone().context("a gateway needs --retriever and --generator");
+    let address = |url: &Option<String>| {
+        url.clone()
+            .context("a gateway needs --retriever and --generator")
+    };
     let site = Site {
         retriever: address(&wishes.retriever)?,
         generator: address(&wishes.generator)?,
         http: common::lab::http_client(),
         metrics: metrics.clone(),
+        sampler: tracing::sampler(wishes)?,
     };
-    Ok(Router::new().route("/ask", post(ask)).with_state(Arc::new(site)))
+    Ok(Router::new()
+        .route("/ask", post(ask))
+        .with_state(Arc::new(site)))
 }
 
 async fn ask(
@@ -47,7 +56,9 @@ async fn ask(
     Extension(incoming): Extension<IncomingTrace>,
     Json(mut question): Json<Question>,
 ) -> (StatusCode, Json<Answer>) {
-    let recorded = incoming.run().is_some_and(|run| run.is_recording());
+    // A tail records what the head leaves out as well, so the run does not tell.
+    let trace = incoming.run().and_then(|run| run.trace_id());
+    let recorded = trace.is_some_and(|trace| site.sampler.keeps(trace.0));
     site.metrics.sampled(recorded);
     let mut answer = Answer {
         recorded,

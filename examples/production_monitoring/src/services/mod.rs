@@ -55,7 +55,9 @@ pub async fn serve(wishes: &Service) -> Result<()> {
     };
     // What operators ask is neither traced nor timed: it would be most of what there is to see.
     let business = business.layer(layer);
-    let app = metrics.timed(business).merge(admin::routes(&client, &metrics));
+    let app = metrics
+        .timed(business)
+        .merge(admin::routes(&client, &metrics));
     let end = stop::end_of_service()?;
     let address = SocketAddr::from(([127, 0, 0, 1], wishes.port));
     let listener = TcpListener::bind(address)

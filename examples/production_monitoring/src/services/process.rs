@@ -39,6 +39,8 @@ pub struct Manner {
     pub queue: Option<usize>,
     /// The part of traces that is kept.
     pub sampling: Option<f64>,
+    /// Whether what fails is kept after all.
+    pub keep_errors: bool,
     /// Variables that are not in this process's own environment.
     pub environment: BTreeMap<String, String>,
 }
@@ -77,7 +79,10 @@ impl Fleet {
         };
         // The gateway last: it is told where the others are.
         for role in [Role::Retriever, Role::Generator, Role::Gateway] {
-            let at = Role::ALL.iter().position(|one| *one == role).unwrap_or_default();
+            let at = Role::ALL
+                .iter()
+                .position(|one| *one == role)
+                .unwrap_or_default();
             let port = first_port.map_or(0, |first| first.saturating_add(at as u16));
             let (child, url) = fleet.spawn(role, port).await?;
             fleet.processes.push(Process {
@@ -107,9 +112,15 @@ impl Fleet {
     /// # Errors
     /// If it cannot be killed.
     pub async fn kill(&mut self, role: Role) -> Result<()> {
-        let process = self.processes.iter_mut().find(|process| process.role == role);
+        let process = self
+            .processes
+            .iter_mut()
+            .find(|process| process.role == role);
         if let Some(mut child) = process.and_then(|process| process.child.take()) {
-            child.kill().await.with_context(|| format!("killing the {role}"))?;
+            child
+                .kill()
+                .await
+                .with_context(|| format!("killing the {role}"))?;
         }
         Ok(())
     }
@@ -119,12 +130,24 @@ impl Fleet {
     /// # Errors
     /// If it does not start.
     pub async fn restart(&mut self, role: Role) -> Result<()> {
-        let port = self.url(role).rsplit(':').next().and_then(|port| port.parse().ok());
+        let port = self
+            .url(role)
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok());
         let (child, _) = self.spawn(role, port.unwrap_or_default()).await?;
-        for process in self.processes.iter_mut().filter(|process| process.role == role) {
+        for process in self
+            .processes
+            .iter_mut()
+            .filter(|process| process.role == role)
+        {
             process.generation += 1;
         }
-        if let Some(process) = self.processes.iter_mut().find(|process| process.role == role) {
+        if let Some(process) = self
+            .processes
+            .iter_mut()
+            .find(|process| process.role == role)
+        {
             process.child = Some(child);
         }
         Ok(())
@@ -191,6 +214,9 @@ impl Fleet {
         }
         if let Some(share) = manner.sampling {
             command.args(["--sampling", &share.to_string()]);
+        }
+        if manner.keep_errors {
+            command.arg("--keep-errors");
         }
         if role == Role::Gateway {
             command.args(["--retriever", self.url(Role::Retriever)]);

@@ -130,7 +130,11 @@ impl Chaos {
         for window in over {
             self.end(window.fault, now, sink, fleet).await?;
         }
-        while self.ahead.first().is_some_and(|next| next.from * self.length <= now) {
+        while self
+            .ahead
+            .first()
+            .is_some_and(|next| next.from * self.length <= now)
+        {
             let window = self.ahead.remove(0);
             let fault = window.fault;
             begin(fault, sink, fleet).await?;
@@ -166,7 +170,13 @@ impl Chaos {
         &self.injected
     }
 
-    async fn end(&mut self, fault: Fault, now: f64, sink: &mut Sink, fleet: &mut Fleet) -> Result<()> {
+    async fn end(
+        &mut self,
+        fault: Fault,
+        now: f64,
+        sink: &mut Sink,
+        fleet: &mut Fleet,
+    ) -> Result<()> {
         match fault {
             Fault::Outage => sink.door.open().await?,
             Fault::Killed => fleet.restart(Role::Retriever).await?,
@@ -187,7 +197,9 @@ async fn begin(fault: Fault, sink: &mut Sink, fleet: &mut Fleet) -> Result<()> {
         Fault::Unavailable => order(mock::Fault::status(503).percent(50)),
         Fault::Slow => order(mock::Fault::delay(DELAY)),
         Fault::TooMany => order(mock::Fault::status(429).retry_after("1")),
-        Fault::Reset => order(mock::Fault::connection(ConnectionFault::CutBeforeAnswer).percent(50)),
+        Fault::Reset => {
+            order(mock::Fault::connection(ConnectionFault::CutBeforeAnswer).percent(50))
+        }
         Fault::Outage => sink.door.shut().await,
         Fault::Killed => fleet.kill(Role::Retriever).await?,
     }
@@ -205,10 +217,19 @@ mod tests {
             .filter(|window| window.fault != Fault::Killed)
             .collect();
         assert!(orders.windows(2).all(|pair| pair[0].to < pair[1].from));
-        let find = |fault| SCHEDULE.iter().find(|window| window.fault == fault).unwrap();
+        let find = |fault| {
+            SCHEDULE
+                .iter()
+                .find(|window| window.fault == fault)
+                .unwrap()
+        };
         let (outage, killed) = (find(Fault::Outage), find(Fault::Killed));
         assert!(outage.from < killed.from && killed.to < outage.to);
-        assert!(SCHEDULE.iter().all(|window| window.from < window.to && window.to < 1.0));
+        assert!(
+            SCHEDULE
+                .iter()
+                .all(|window| window.from < window.to && window.to < 1.0)
+        );
         assert!(SCHEDULE.is_sorted_by(|a, b| a.from < b.from));
     }
 }

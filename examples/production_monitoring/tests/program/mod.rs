@@ -60,7 +60,8 @@ impl Done {
     pub fn figure(&self, words: &str) -> usize {
         let before = self.said.split(words).next().unwrap_or_default();
         let number = before.rsplit(|c: char| !c.is_ascii_digit()).next();
-        number.and_then(|number| number.parse().ok()).unwrap_or_default()
+        number
+            .and_then(|number| number.parse().ok())
+            .unwrap_or_default()
     }
-
 }
