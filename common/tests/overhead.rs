@@ -21,7 +21,10 @@ fn quick() -> Overhead {
 }
 
 fn look(measured: &Measured) {
-    println!("{measured}");
+    let text = measured.to_string();
+    for part in ["p99", "95 % interval", "bytes/run", "dead backend"] {
+        assert!(text.contains(part), "{text}");
+    }
     for figure in [
         measured.latency_chart(),
         measured.tail_chart(),

@@ -198,3 +198,26 @@ fn a_tenant_whose_client_cannot_be_made_is_told_why_and_costs_the_others_nothing
     assert_eq!(tenants.stats().opened, 1);
     let _ = tenants.shutdown(Duration::ZERO);
 }
+
+#[tokio::test]
+async fn a_server_flushes_and_closes_without_blocking_and_hears_whose_runs_did_not_leave() {
+    let tap = Tap::start();
+    let tenants = tenants(&tap);
+    for name in ["bravo", "acme"] {
+        tenants.client(name).expect("room").run("r").start().end();
+    }
+    tenants.flush_async(PATIENCE).await.expect("delivered");
+    tap.answers(503);
+    for name in ["bravo", "acme"] {
+        tenants.client(name).expect("room").run("r").start().end();
+    }
+    let ended = tenants.shutdown_async(Duration::ZERO).await;
+    let error = ended.expect_err("nobody takes it").to_string();
+    assert!(error.starts_with("acme: "), "{error}");
+    let stats = tenants.stats();
+    assert_eq!(
+        (stats.open, stats.closed, stats.lost),
+        (0, 2, 4),
+        "{stats:?}"
+    );
+}

@@ -215,27 +215,64 @@ impl Tenants {
 
     /// Sends what all clients hold, for at most `timeout` together.
     ///
+    /// It blocks the thread; see [`flush_async`](Self::flush_async).
+    ///
     /// # Errors
     /// The problem of the first tenant, under its name, as [`Client::flush`] tells it.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let begun = Instant::now();
-        self.each_within(timeout, begun, |client, left| client.flush(left))
+        let ends = self.hurried().into_iter().map(|(name, client)| {
+            let left = timeout.saturating_sub(begun.elapsed());
+            client.flush(left).map_err(|error| error.at(&name))
+        });
+        first(ends)
+    }
+
+    /// Sends as [`flush`](Self::flush) does, without blocking; on any runtime.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
+        let (begun, mut ends) = (Instant::now(), Vec::new());
+        for (name, client) in self.hurried() {
+            let left = timeout.saturating_sub(begun.elapsed());
+            let end = client.flush_async(left).await;
+            ends.push(end.map_err(|error| error.at(&name)));
+        }
+        first(ends)
     }
 
     /// Closes all clients, within `timeout` together. A tenant that is asked for later gets a new one.
+    ///
+    /// A server calls it, or [`shutdown_async`](Self::shutdown_async), when it was told to end
+    /// ([`terminated`](crate::client::terminated)) and has served the requests it had.
     ///
     /// # Errors
     /// As [`flush`](Self::flush). What was left is dropped and counted.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         let begun = Instant::now();
-        let ended = self.each_within(timeout, begun, |client, left| client.shutdown(left));
-        let open = std::mem::take(&mut *self.lock());
-        let count = open.len() as u64;
-        self.counts.closed.fetch_add(count, Ordering::Relaxed);
-        for tenant in open.into_values() {
-            self.counts.note(&tenant.client);
+        let ends = self.taken().into_iter().map(|(name, client)| {
+            let left = timeout.saturating_sub(begun.elapsed());
+            let end = client.shutdown(left);
+            self.counts.close(&client);
+            end.map_err(|error| error.at(&name))
+        });
+        first(ends)
+    }
+
+    /// Closes as [`shutdown`](Self::shutdown) does, without blocking; on any runtime.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
+        let (begun, mut ends) = (Instant::now(), Vec::new());
+        for (name, client) in self.taken() {
+            let left = timeout.saturating_sub(begun.elapsed());
+            let end = client.shutdown_async(left).await;
+            self.counts.close(&client);
+            ends.push(end.map_err(|error| error.at(&name)));
         }
-        ended
+        first(ends)
     }
 
     /// Returns the names of the tenants that have a client, in order.
@@ -292,7 +329,7 @@ impl Tenants {
                         "not everything of a tenant was delivered to LangSmith: {error}"
                     );
                 }
-                leaving.0.note(&client);
+                leaving.counts.close(&client);
             };
             let name = "langsmith-tenants".to_owned();
             // Without a thread the client is dropped here, which sends what it holds.
@@ -300,30 +337,35 @@ impl Tenants {
         }
     }
 
-    fn each_within(
-        &self,
-        timeout: Duration,
-        begun: Instant,
-        work: impl Fn(&Client, Duration) -> Result<(), FlushError>,
-    ) -> Result<(), FlushError> {
-        let each: Vec<(String, Client)> = {
-            let open = self.lock();
-            let each = open
-                .iter()
-                .map(|(name, known)| (name.clone(), known.client.clone()));
-            each.collect()
-        };
-        // All begin before any is waited for: a tenant whose endpoint is away does not hold up the others.
-        for (_, client) in &each {
-            client.exporters().hurry();
-        }
-        let left = || timeout.saturating_sub(begun.elapsed());
-        let ends = each
+    /// Returns all clients, in the order of their names, each about to send what it holds: a tenant whose endpoint is
+    /// away does not hold up the others.
+    fn hurried(&self) -> Vec<(String, Client)> {
+        let open = self.lock();
+        let each = open
             .iter()
-            .map(|(name, client)| work(client, left()).map_err(|error| error.at(name)));
-        // Every one of them, and the first problem.
-        ends.collect::<Vec<_>>().into_iter().collect()
+            .map(|(name, known)| (name.clone(), known.client.clone()));
+        in_order(each.collect())
     }
+
+    /// Takes all clients out, as [`hurried`](Self::hurried) returns them.
+    fn taken(&self) -> Vec<(String, Client)> {
+        let open = std::mem::take(&mut *self.lock());
+        let each = open.into_iter().map(|(name, known)| (name, known.client));
+        in_order(each.collect())
+    }
+}
+
+fn in_order(mut each: Vec<(String, Client)>) -> Vec<(String, Client)> {
+    each.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    for (_, client) in &each {
+        client.exporters().hurry();
+    }
+    each
+}
+
+/// Goes through all of them, and returns the first problem.
+fn first(ends: impl IntoIterator<Item = Result<(), FlushError>>) -> Result<(), FlushError> {
+    ends.into_iter().fold(Ok(()), Result::and)
 }
 
 impl Tenant {
@@ -333,26 +375,29 @@ impl Tenant {
 }
 
 impl Counts {
-    fn note(&self, client: &Client) {
+    /// Enters a client that was closed.
+    fn close(&self, client: &Client) {
         let lost = client.stats().total_dropped();
         self.lost.fetch_add(lost, Ordering::Relaxed);
+        self.closed.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// A client on its way out.
-struct Leaving(Arc<Counts>);
+/// A client on its way out, as long as this is held.
+struct Leaving {
+    counts: Arc<Counts>,
+}
 
 impl Leaving {
     fn begin(counts: Arc<Counts>) -> Self {
         counts.leaving.fetch_add(1, Ordering::Relaxed);
-        Self(counts)
+        Self { counts }
     }
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.0.closed.fetch_add(1, Ordering::Relaxed);
-        self.0.leaving.fetch_sub(1, Ordering::Relaxed);
+        self.counts.leaving.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

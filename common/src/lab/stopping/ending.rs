@@ -69,6 +69,24 @@ impl Ending {
         }
     }
 
+    /// Returns a word for it, short enough for a bar of a chart.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Terminated => "term",
+            Self::TerminatedInGrace => "grace",
+            Self::TerminatedInOutage => "outage",
+            Self::TerminatedInOutageSpooled => "spool",
+            Self::Frozen => "frozen",
+            Self::FrozenAfterFlush => "flush",
+            Self::WorkerExits => "exit",
+            Self::WorkerFlushesEachTask => "task",
+            Self::Killed => "kill",
+            Self::KilledDurable => "disk",
+            Self::ForkedByHand => "hand",
+            Self::Forked => "fork",
+        }
+    }
+
     /// Returns how the program is started: which of its options make the difference.
     pub fn options(self) -> &'static [&'static str] {
         match self {

@@ -224,10 +224,10 @@ fn twice(mock: &LangSmithMock) -> u64 {
 
 /// Reads how many requests the client had taken in when the last was answered, as the process said it.
 fn accepted(said: &[String]) -> u64 {
-    let told = said
+    let mut told = said
         .iter()
         .filter_map(|line| line.strip_prefix("accepted "));
-    let operations: Option<u64> = told.last().and_then(|count| count.parse().ok());
+    let operations: Option<u64> = told.next_back().and_then(|count| count.parse().ok());
     operations.unwrap_or_default() / OPERATIONS_OF_A_REQUEST
 }
 

@@ -103,10 +103,10 @@ pub fn stopping_table(all: &[Stopped]) -> Table {
     })
 }
 
-/// Draws the part of the requests that each ending lost, in percent.
+/// Draws the part of the requests that each ending lost, in percent; a word stands for each.
 pub fn stopping_chart(all: &[Stopped]) -> Figure {
     let share = |one: &Stopped| one.total_lost() as f64 * 100.0 / one.asked.max(1) as f64;
-    let bars = all.iter().map(|one| (one.ending.to_string(), share(one)));
+    let bars = all.iter().map(|one| (one.ending.word(), share(one)));
     bar_chart("how the process ended", "requests lost (%)", bars)
 }
 
