@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::model::{Clock as _, IdGenerator as _, RandomIds, RunOp, SystemClock};
-use common::trace::{Anonymizer, Redactor, RunSink, RunTree, Sampler, Tracer};
+use common::trace::{
+    Anonymizer, Redactor, RunSink, RunTree, Sampler, Sampling, TailPolicy, Tracer,
+};
 use rounds::{Row, compare, is_measuring, median, nanos, repeated, row, typical};
 use serde_json::{Value, json};
 use sinks::exported;
@@ -147,6 +149,31 @@ fn main() {
         ],
     );
     bare();
+    held_back();
+}
+
+/// What it costs to hold back what the head of a sampler leaves out, with 1 KB a run.
+fn held_back() {
+    let payload = Payload::of(1_024);
+    let with =
+        |name, sampling: Sampling| kept(name, 400, &payload, move |it| it.sampling(sampling));
+    let all = || Sampling::new().sampler(Sampler::AlwaysOn);
+    let none = || Sampling::new().sampler(Sampler::AlwaysOff);
+    let chosen = TailPolicy::new().choose(|run| run.name == "root");
+    compare(
+        "caller, a tail behind the head",
+        "run",
+        vec![
+            with("kept by the head, no tail", all()),
+            with("kept by the head, tail on", all().tail(TailPolicy::new())),
+            with("left out, no tail", none()),
+            with(
+                "left out, tail on: waits, forgotten",
+                none().tail(TailPolicy::new()),
+            ),
+            with("left out, tail on: waits, kept", none().tail(chosen)),
+        ],
+    );
 }
 
 /// What is left when there is no payload.

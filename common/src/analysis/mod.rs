@@ -11,7 +11,8 @@
 //!                 ├─ SpendByAgent::of ─► Table, Figure
 //!                 └─ Loops::of ─► Table
 //! hops ───────────── sequence ─────► Figure ───┤
-//! numbers ────────── bar_chart, line_chart ────┤
+//! numbers ────────── bar_chart, line_chart,
+//!                    heat_map ─────────────────┤
 //! ledger, tree ───── scorecard ──► Scorecard ──┤
 //! cells ──────────── Table ────────────────────┘
 //! ```
@@ -24,6 +25,7 @@ mod chart;
 mod compare;
 mod figure;
 mod graph;
+mod heat_map;
 mod label;
 mod outline;
 mod palette;
@@ -48,6 +50,7 @@ pub use graph::{
     Cycle, END, GraphDiagram, GraphEdge, GraphNode, GraphNodeKind, GraphShape, Loops, NodeVisits,
     RUNS_PER_TRACE, START, TraceSize,
 };
+pub use heat_map::heat_map;
 pub use outline::{Outline, side_by_side};
 pub use scorecard::{
     Added, Asked, Completeness, Cost, Cut, Debugging, Diagnosis, Drill, EdgeScore, Failure, Flaw,

@@ -19,6 +19,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::exporters::Exporters;
 use super::handle::Client;
+use super::sampling_metrics::Sampled;
 use crate::export::{AttachmentLoss, DropReason, ExportStats, RefuseReason};
 
 impl Client {
@@ -41,7 +42,19 @@ impl Client {
     /// | `langsmith_export_retries_total` | | requests that repeated another |
     /// | `langsmith_export_attachments_lost_total` | `reason` | attachments left out of their runs |
     ///
-    /// Each has the label `destination`, as in [`stats_by_destination`](Self::stats_by_destination); never a
+    /// | `langsmith_sampling_traces_total` | `outcome`, `reason` | parts of traces `kept` or `left_out` |
+    /// | `langsmith_sampling_seen_total` | | parts of traces that began here |
+    /// | `langsmith_sampling_joined_total` | | those of them that continue another process's trace |
+    /// | `langsmith_sampling_rule_traces_total` | `outcome`, `rule` | what the head decided by each rule |
+    /// | `langsmith_sampling_runs_total` | `outcome` | runs of parts that were held back, `kept` or `left_out` |
+    /// | `langsmith_sampling_waiting` | | parts of traces held back, not decided of |
+    /// | `langsmith_sampling_waiting_runs` | | their runs |
+    /// | `langsmith_sampling_waiting_bytes` | | their size, by estimate |
+    /// | `langsmith_sampling_missed_errors_total` | | runs that failed after their part had been left out |
+    /// | `langsmith_sampling_forgotten_total` | | operations on parts of which it was no longer known what had been decided |
+    /// | `langsmith_sampling_left_out_feedback_total` | | judgements left out with their traces, by the tail |
+    ///
+    /// Those of the export have the label `destination`, as in [`stats_by_destination`](Self::stats_by_destination); never a
     /// key. Every reason is there from the first, with zero, so that the first loss shows as growth. Worth an
     /// alert: any growth of `outcome="dropped"`, and `stalled_seconds` above a minute. The metrics keep no
     /// client alive: without one there are none.
@@ -67,13 +80,19 @@ impl Client {
     /// # Ok::<(), common::client::ConfigError>(())
     /// ```
     pub fn metrics(&self) -> ExportMetrics {
-        ExportMetrics(Arc::downgrade(self.exporters()))
+        ExportMetrics {
+            exporters: Arc::downgrade(self.exporters()),
+            sampled: Sampled::by(&self.tracer),
+        }
     }
 }
 
 /// Reads the books of a client whenever metrics are asked for. Made by [`Client::metrics`].
 #[derive(Clone)]
-pub struct ExportMetrics(Weak<Exporters>);
+pub struct ExportMetrics {
+    exporters: Weak<Exporters>,
+    sampled: Sampled,
+}
 
 impl fmt::Debug for ExportMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,7 +105,7 @@ type Books = (String, ExportStats);
 
 impl Collector for ExportMetrics {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Some(exporters) = self.0.upgrade() else {
+        let Some(exporters) = self.exporters.upgrade() else {
             return Ok(());
         };
         let lanes = exporters.each();
@@ -133,7 +152,8 @@ impl Collector for ExportMetrics {
             "Runs that arrived with something cut",
             |stats| stats.truncated,
         )?;
-        page.attachments()
+        page.attachments()?;
+        self.sampled.encode(page.encoder)
     }
 }
 

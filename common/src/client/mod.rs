@@ -25,6 +25,8 @@ mod metrics;
 mod privacy;
 mod replica;
 mod routes;
+#[cfg(feature = "prometheus")]
+mod sampling_metrics;
 mod signals;
 mod slices;
 mod tenants;

@@ -19,6 +19,7 @@
 //!   ▼
 //! progress/       Journal ──► LessonCard                      turns: in_turns, what a request costs
 //!                                                             day/: traffic whose every outcome is known
+//!                                                             sampling/: what it does to traces, errors and cost
 //! ```
 //!
 //! What production is tried with stands by itself: [`overhead`], [`canaries`], [`tenancy`], [`stopping`] and [`hosts`],
@@ -43,6 +44,7 @@ mod peers;
 mod program;
 mod progress;
 mod queue;
+pub mod sampling;
 mod scratch;
 mod services;
 mod spans;

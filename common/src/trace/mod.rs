@@ -63,6 +63,8 @@ pub use redact::{
     REDACTED, Redactor, SECRET_PLACEHOLDER, TextPath,
 };
 pub use run_tree::RunTree;
+#[cfg(feature = "prometheus")]
+pub(crate) use sampler::SamplingBooks;
 #[cfg(feature = "client")]
 pub(crate) use sampler::TailBuffer;
 pub use sampler::{

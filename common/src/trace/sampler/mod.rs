@@ -36,6 +36,8 @@ mod rule;
 mod sampling;
 mod tail;
 mod verdict;
+#[cfg(feature = "prometheus")]
+mod watched;
 
 pub use books::{HeldRuns, RuleTally, SamplingStats};
 pub(super) use head::{Facts, Head};
@@ -53,3 +55,5 @@ pub use tail::{
 };
 pub(super) use verdict::Verdict;
 pub use verdict::{KeepReason, LeaveReason};
+#[cfg(feature = "prometheus")]
+pub(crate) use watched::SamplingBooks;

@@ -14,6 +14,8 @@ use crate::model::{Feedback, Part, Place, RunContext, RunOp, TraceId, Unwritten,
 use crate::trace::gate::GateCounts;
 use crate::trace::inherited::Inherited;
 use crate::trace::run_tree::{Fields, Live};
+#[cfg(feature = "prometheus")]
+use crate::trace::sampler::SamplingBooks;
 use crate::trace::sampler::SamplingStats;
 #[cfg(feature = "client")]
 use crate::trace::sampler::TailBuffer;
@@ -124,6 +126,12 @@ impl Tracer {
             tail.add_to(&mut stats);
         }
         stats
+    }
+
+    /// Returns the books of sampling, without what sends.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn sampling_books(&self) -> SamplingBooks {
+        SamplingBooks::new(self.own().gate.head.clone(), self.shared.tail.as_ref())
     }
 
     /// Returns what holds runs back, if anything does.
