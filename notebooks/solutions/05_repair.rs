@@ -10,8 +10,11 @@ let layer: TracingLayer = layer.policy(TrustPolicy::Continue).name(|_| "retrieve
 let router: axum::Router =
     axum::Router::new().route("/retrieve", axum::routing::post(|| async { "[]" })).layer(layer);
 let retriever: Service = lesson.serve("retriever", router);
-let root = gateway.run("gateway").metadata("user", "ada@example.org");
-let root: RunTree = root.inputs(json!({"question": story::QUESTION})).start();
+let root: RunTree = gateway
+    .run("gateway")
+    .metadata("user", "ada@example.org")
+    .inputs(json!({"question": story::QUESTION}))
+    .start();
 http_client().post(retriever.url("/retrieve")).trace(&root).send().await.expect("an answer");
 let call: RunTree = root.child("call model").run_type(RunType::Llm).start();
 let key: String = format!("sk-proj-{}", "x".repeat(24));
