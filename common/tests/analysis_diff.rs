@@ -58,7 +58,9 @@ fn missing_new_moved_and_changed_runs_are_told_as_a_tree_diff() {
     let root = right[0].clone();
     // `find pages` is called by the gateway now, the model takes longer and fails, and a check is new.
     right[3] = run(50, Some(&root), "find pages", "retriever", 82, 96).service("gateway");
-    right[5] = run(51, Some(&write), "gpt-5-mini", "llm", 198, 500).service("generator").failed("429");
+    right[5] = run(51, Some(&write), "gpt-5-mini", "llm", 198, 500)
+        .service("generator")
+        .failed("429");
     right.push(run(52, Some(&write), "check", "tool", 390, 2));
     let diff = diff(whole(), right);
     assert_eq!(
@@ -76,7 +78,14 @@ fn missing_new_moved_and_changed_runs_are_told_as_a_tree_diff() {
     );
     let svg = check(&diff.figure());
     let words = drawn_words(&svg);
-    for word in ["plan the answer", "moved from below POST /search", "-", "+", ">", "~"] {
+    for word in [
+        "plan the answer",
+        "moved from below POST /search",
+        "-",
+        "+",
+        ">",
+        "~",
+    ] {
         assert!(words.contains(&word.to_owned()), "{word} in {words:?}");
     }
 }
@@ -86,14 +95,20 @@ fn repeated_names_are_told_apart_by_what_they_were_asked() {
     let root = run(1, None, "answer", "chain", 0, 100);
     let search = |number: u128, what: &str| {
         let start = 10 * i64::try_from(number).expect("small");
-        asked(run(number, Some(&root), "search", "retriever", start, 5), what)
+        asked(
+            run(number, Some(&root), "search", "retriever", start, 5),
+            what,
+        )
     };
     let left = vec![root.clone(), search(2, "a"), search(3, "b"), search(4, "c")];
     let right = vec![root.clone(), search(2, "b"), search(3, "c")];
     let found = diff(left, right);
     let expected = "\x20 answer [chain]\n-   search [retriever]\n1 missing of 4 runs\n";
     assert_eq!(found.to_string(), expected);
-    assert_eq!(found.differences().next().and_then(|row| row.left), Some(id(2)));
+    assert_eq!(
+        found.differences().next().and_then(|row| row.left),
+        Some(id(2))
+    );
 }
 
 #[test]
@@ -104,9 +119,15 @@ fn a_wrapper_that_is_gone_leaves_its_children_moved() {
     let leaf = run(4, Some(&call), "leaf", "tool", 25, 5);
     let direct = run(5, Some(&root), "call", "tool", 20, 20);
     let below = run(6, Some(&direct), "leaf", "tool", 25, 5);
-    let diff = diff(vec![root.clone(), wrapper, call, leaf], vec![root, direct, below]);
-    let marks: Vec<(DiffMark, &str)> =
-        diff.rows().iter().map(|row| (row.mark, row.name.as_str())).collect();
+    let diff = diff(
+        vec![root.clone(), wrapper, call, leaf],
+        vec![root, direct, below],
+    );
+    let marks: Vec<(DiffMark, &str)> = diff
+        .rows()
+        .iter()
+        .map(|row| (row.mark, row.name.as_str()))
+        .collect();
     assert_eq!(
         marks,
         [
@@ -126,13 +147,29 @@ fn latencies_count_beyond_a_factor_and_outputs_without_what_differs_each_time() 
         run.outputs = json!({ "said": output }).as_object().cloned();
         vec![run]
     };
-    let said = |left, right| diff(left, right).rows()[0].changes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let said = |left, right| {
+        diff(left, right).rows()[0]
+            .changes
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(said(one(100, "x"), one(190, "x")), [""; 0]);
-    assert_eq!(said(one(100, "x"), one(201, "y")), ["100 ms → 201 ms", "other outputs"]);
+    assert_eq!(
+        said(one(100, "x"), one(201, "y")),
+        ["100 ms → 201 ms", "other outputs"]
+    );
     assert_eq!(said(one(1, "x"), one(9, "x")), [""; 0], "8 ms are nothing");
-    let (a, b) = ("run 01990000-0000-7000-8000-000000000001", "run 01990000-0000-7000-8000-0000000000ff");
+    let (a, b) = (
+        "run 01990000-0000-7000-8000-000000000001",
+        "run 01990000-0000-7000-8000-0000000000ff",
+    );
     assert_eq!(said(one(1, a), one(1, b)), [""; 0]);
-    let options = DiffOptions { latency_factor: None, content: false, ..DiffOptions::default() };
+    let options = DiffOptions {
+        latency_factor: None,
+        content: false,
+        ..DiffOptions::default()
+    };
     let (left, right) = (tree(one(100, "x")), tree(one(900, "y")));
     assert!(TraceDiff::with(&left, &right, &options).is_same());
 }
@@ -156,7 +193,10 @@ fn twenty_five_thousand_runs_are_compared() {
     let mut left = vec![run(1, None, "root", "chain", 0, 100_000)];
     for number in 2..25_000_u128 {
         let start = i64::try_from(number).expect("small");
-        left.push(asked(run(number, Some(&left[0]), "leaf", "tool", start, 1), &number.to_string()));
+        left.push(asked(
+            run(number, Some(&left[0]), "leaf", "tool", start, 1),
+            &number.to_string(),
+        ));
     }
     let mut right = left.clone();
     right.remove(12_345);

@@ -15,7 +15,14 @@ use pictured::{check, drawn_words};
 /// A call of 100 ms that is under way for `out` and `back`, to a host that is `ahead`.
 fn call(ahead: i64, out: i64, back: i64) -> TraceTree {
     let root = run(1, None, "ask", "chain", 0, 100).service("gateway");
-    let serve = run(2, Some(&root), "serve", "chain", out + ahead, 100 - out - back);
+    let serve = run(
+        2,
+        Some(&root),
+        "serve",
+        "chain",
+        out + ahead,
+        100 - out - back,
+    );
     tree(vec![root, serve.service("retriever")])
 }
 
@@ -50,8 +57,15 @@ fn a_start_that_was_moved_to_its_parents_still_tells_how_far_the_clock_is_behind
     Arc::make_mut(&mut serve.extra.metadata).insert("clock_skew_ms".into(), 240.into());
     let skew = ClockSkew::of([&tree(vec![root, serve])]);
     let pair = &skew.pairs()[0];
-    assert_eq!((pair.least, pair.most), (None, ms(-240)), "its end was moved too");
-    assert_eq!(pair.in_words(), "retriever is at least 240 ms behind gateway");
+    assert_eq!(
+        (pair.least, pair.most),
+        (None, ms(-240)),
+        "its end was moved too"
+    );
+    assert_eq!(
+        pair.in_words(),
+        "retriever is at least 240 ms behind gateway"
+    );
 }
 
 #[test]
@@ -59,7 +73,10 @@ fn clocks_that_may_be_the_same_are_not_called_skewed_nor_moved() {
     let captured = call(0, 10, 10);
     let skew = ClockSkew::of([&captured]);
     let pair = &skew.pairs()[0];
-    assert_eq!((pair.least, pair.most, pair.is_skewed()), (ms(-10), ms(10), false));
+    assert_eq!(
+        (pair.least, pair.most, pair.is_skewed()),
+        (ms(-10), ms(10), false)
+    );
     assert_eq!(skew.correct(&captured), captured);
     let svg = check(&skew.figure());
     assert!(drawn_words(&svg).contains(&"All clocks may go by the same time".to_owned()));
@@ -75,11 +92,27 @@ fn a_corrected_tree_nests_again_over_several_hosts() {
     };
     let tree = captured(500, -2_000);
     let corrected = ClockSkew::of([&tree]).correct(&tree);
-    let times: Vec<_> = corrected.nodes().iter().map(|node| &node.run).map(|run: &Run| {
-        let since = |time: Timestamp| (time - at(0)).num_milliseconds();
-        (run.name.as_str(), since(run.start_time), run.end_time.map(since))
-    }).collect();
-    assert_eq!(times, [("ask", 0, Some(100)), ("serve", 10, Some(90)), ("find", 20, Some(80))]);
+    let times: Vec<_> = corrected
+        .nodes()
+        .iter()
+        .map(|node| &node.run)
+        .map(|run: &Run| {
+            let since = |time: Timestamp| (time - at(0)).num_milliseconds();
+            (
+                run.name.as_str(),
+                since(run.start_time),
+                run.end_time.map(since),
+            )
+        })
+        .collect();
+    assert_eq!(
+        times,
+        [
+            ("ask", 0, Some(100)),
+            ("serve", 10, Some(90)),
+            ("find", 20, Some(80))
+        ]
+    );
     assert!(corrected.is_whole());
 }
 
@@ -90,8 +123,15 @@ fn the_figure_has_a_bar_for_each_pair() {
     let figure = skew.figure();
     let svg = check(&figure);
     let words = drawn_words(&svg);
-    assert!(words.contains(&"gateway → retriever".to_owned()), "{words:?}");
-    assert!(figure.alt().starts_with("retriever is 248 ms to 260 ms ahead of gateway"));
+    assert!(
+        words.contains(&"gateway → retriever".to_owned()),
+        "{words:?}"
+    );
+    assert!(
+        figure
+            .alt()
+            .starts_with("retriever is 248 ms to 260 ms ahead of gateway")
+    );
     check(&ClockSkew::of([&tree(hostile())]).figure());
     check(&ClockSkew::default().figure());
 }

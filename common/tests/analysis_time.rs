@@ -24,12 +24,16 @@ fn path(runs: Vec<Run>) -> Vec<(String, i64)> {
     let sum: TimeDelta = path.segments().iter().map(|it| it.length).sum();
     assert_eq!(sum, path.latency(), "the sum is the latency");
     let segments = path.segments().iter();
-    segments.map(|it| (it.name.clone(), it.length.num_milliseconds())).collect()
+    segments
+        .map(|it| (it.name.clone(), it.length.num_milliseconds()))
+        .collect()
 }
 
 fn stretches(runs: Vec<Run>, expected: &[(&str, i64)]) {
-    let expected: Vec<(String, i64)> =
-        expected.iter().map(|(name, length)| ((*name).to_owned(), *length)).collect();
+    let expected: Vec<(String, i64)> = expected
+        .iter()
+        .map(|(name, length)| ((*name).to_owned(), *length))
+        .collect();
     assert_eq!(path(runs), expected);
 }
 
@@ -38,15 +42,15 @@ fn every_moment_of_the_root_belongs_to_the_run_it_waited_for() {
     let path = CriticalPath::of(&tree(whole()));
     let expected = "\
 answer took 412 ms; it waited for
-after      for  share  run                  service
+ after     for  share  run                  service
 ──────  ──────  ─────  ───────────────────  ─────────
-0 ms      6 ms    1 %  answer               gateway
-6 ms     22 ms    5 %  · plan the answer    gateway
-28 ms     6 ms    1 %  answer               gateway
-34 ms     6 ms    1 %  · POST /search       retriever
-40 ms    38 ms    9 %  · · embed query      retriever
-78 ms     4 ms    1 %  · POST /search       retriever
-82 ms    96 ms   23 %  · · find pages       retriever
+  0 ms    6 ms    1 %  answer               gateway
+  6 ms   22 ms    5 %  · plan the answer    gateway
+ 28 ms    6 ms    1 %  answer               gateway
+ 34 ms    6 ms    1 %  · POST /search       retriever
+ 40 ms   38 ms    9 %  · · embed query      retriever
+ 78 ms    4 ms    1 %  · POST /search       retriever
+ 82 ms   96 ms   23 %  · · find pages       retriever
 178 ms    6 ms    1 %  · POST /search       retriever
 184 ms    6 ms    1 %  answer               gateway
 190 ms    8 ms    2 %  · POST /write        generator
@@ -68,7 +72,13 @@ fn of_parallel_children_the_last_to_end_was_waited_for() {
     let then = run(4, Some(&root), "then", "tool", 85, 10);
     stretches(
         vec![root, short, long, then],
-        &[("root", 12), ("long", 70), ("root", 3), ("then", 10), ("root", 5)],
+        &[
+            ("root", 12),
+            ("long", 70),
+            ("root", 3),
+            ("then", 10),
+            ("root", 5),
+        ],
     );
 }
 
@@ -80,7 +90,10 @@ fn a_child_that_outlives_its_parent_was_not_waited_for() {
     let runs = vec![root, call, job];
     stretches(runs.clone(), &[("root", 10), ("call", 40), ("root", 50)]);
     let path = CriticalPath::of(&tree(runs));
-    assert_eq!(path.unwaited()[0].because, UnwaitedBecause::EndsLater(ms(220)));
+    assert_eq!(
+        path.unwaited()[0].because,
+        UnwaitedBecause::EndsLater(ms(220))
+    );
 }
 
 #[test]
@@ -129,18 +142,35 @@ fn a_chain_of_ten_thousand_and_a_fan_of_ten_thousand_are_walked() {
     let root = run(1, None, "root", "chain", 0, 20_000);
     let mut fan = vec![root.clone()];
     for number in 0..10_000 {
-        fan.push(run(2 + number as u128, Some(&root), "leaf", "tool", 2 * number, 1));
+        fan.push(run(
+            2 + number as u128,
+            Some(&root),
+            "leaf",
+            "tool",
+            2 * number,
+            1,
+        ));
     }
     let path_of_fan = path(fan);
     assert_eq!(path_of_fan.len(), 20_000);
     let mut chain = vec![run(1, None, "root", "chain", 0, 20_000)];
     for number in 1..3_000_i64 {
         // The dotted order of so deep a chain would be long; parents are found by id.
-        let mut below = run(1 + number as u128, None, "deeper", "chain", number, 20_000 - 2 * number);
+        let mut below = run(
+            1 + number as u128,
+            None,
+            "deeper",
+            "chain",
+            number,
+            20_000 - 2 * number,
+        );
         below.parent_run_id = chain.last().map(|above: &Run| above.id);
         chain.push(below);
     }
-    assert_eq!(path(chain).iter().map(|(_, length)| length).sum::<i64>(), 20_000);
+    assert_eq!(
+        path(chain).iter().map(|(_, length)| length).sum::<i64>(),
+        20_000
+    );
 }
 
 #[test]
@@ -150,10 +180,21 @@ fn the_waterfall_underlines_the_path_and_says_it_in_words() {
     let words = drawn_words(&svg);
     assert!(words.contains(&"answer took 412 ms, 44 % of it waiting for gpt-5-mini".to_owned()));
     assert!(words.contains(&"waited for".to_owned()));
-    assert_eq!(svg.matches("stroke-width=\"2.4\"").count(), 15 + 1, "and the key");
+    assert_eq!(
+        svg.matches("stroke-width=\"2.4\"").count(),
+        15 + 1,
+        "and the key"
+    );
     let plain = Waterfall::of(&captured).figure().svg();
     assert!(!plain.contains("stroke-width=\"2.4\""));
-    for runs in [broken(), cut_in_two(), failing(), many(40), hostile(), vec![]] {
+    for runs in [
+        broken(),
+        cut_in_two(),
+        failing(),
+        many(40),
+        hostile(),
+        vec![],
+    ] {
         check(&CriticalPath::figure(&tree(runs)));
     }
 }
@@ -190,15 +231,13 @@ fn a_gap_stands_between_its_neighbors() {
     let root = run(1, None, "root", "chain", 0, 100);
     let a = run(2, Some(&root), "a", "tool", 10, 30);
     let b = run(3, Some(&root), "b", "tool", 70, 20);
-    let expected = "\
-gap    in    service  after  between
+    let expected = "\x20 gap  in    service  after  between
 ─────  ────  ───────  ─────  ─────────────
 30 ms  root           40 ms  a and b
-10 ms  root           0 ms   its start and a
+10 ms  root            0 ms  its start and a
 10 ms  root           90 ms  b and its end
 ";
-    let gaps = Gaps::of(&tree(vec![root, a, b])).to_string();
-    assert_eq!(gaps.replace("───────────────\n", "─────────────\n"), expected);
+    assert_eq!(Gaps::of(&tree(vec![root, a, b])).to_string(), expected);
 }
 
 fn told(mut run: Run, inputs: Value, outputs: Value) -> Run {
@@ -216,7 +255,14 @@ fn found(runs: Vec<Run>) -> Vec<String> {
 fn searches(ask: impl Fn(i64) -> Value, answer: impl Fn(i64) -> Value) -> Vec<Run> {
     let root = run(1, None, "answer", "chain", 0, 700);
     let below = |number: i64| {
-        let search = run(2 + number as u128, Some(&root), "search", "retriever", 10 + 200 * number, 200);
+        let search = run(
+            2 + number as u128,
+            Some(&root),
+            "search",
+            "retriever",
+            10 + 200 * number,
+            200,
+        );
         told(search, ask(number), answer(number))
     };
     let mut runs: Vec<Run> = (0..3).map(below).collect();
@@ -230,8 +276,10 @@ fn searches_that_did_not_need_each_other_could_have_run_at_once() {
     let runs = searches(ask, |number| json!({"page": format!("page {number}")}));
     assert_eq!(
         found(runs),
-        ["LT051 `answer` runs `search` 3 times, one after the other, 600 ms in all; the longest \
-          takes 200 ms: start them together, and wait for all"]
+        [
+            "LT051 `answer` runs `search` 3 times, one after the other, 600 ms in all; the longest \
+          takes 200 ms: start them together, and wait for all"
+        ]
     );
     // The next asks for what the one before has told.
     let needed = searches(
@@ -261,7 +309,14 @@ fn a_call_that_two_layers_retry_is_a_storm_and_three_attempts_are_none() {
         let call = run(number, Some(&root), "call", "chain", 300 * outer, 290).failed("503");
         number += 1;
         for inner in 0..3 {
-            let post = run(number, Some(&call), "POST /model", "llm", 300 * outer + 90 * inner, 80);
+            let post = run(
+                number,
+                Some(&call),
+                "POST /model",
+                "llm",
+                300 * outer + 90 * inner,
+                80,
+            );
             runs.push(told(post.failed("503"), json!({"q": "why"}), Value::Null));
             number += 1;
         }
@@ -269,8 +324,10 @@ fn a_call_that_two_layers_retry_is_a_storm_and_three_attempts_are_none() {
     }
     assert_eq!(
         found(runs.clone()),
-        ["LT052 `POST /model` failed 9 times within 860 ms, with pauses of 40 ms at most: retry in one \
-          layer, with back-off, jitter and a budget"]
+        [
+            "LT052 `POST /model` failed 9 times within 860 ms, with pauses of 40 ms at most: retry in one \
+          layer, with back-off, jitter and a budget"
+        ]
     );
     let report = performance_findings(&TraceTree::build(runs.clone()));
     assert_eq!(report.findings()[0].place, id(1));
@@ -293,8 +350,10 @@ fn streamed(token: i64, latency: i64) -> Vec<Run> {
 fn a_first_token_near_the_end_is_late_and_one_in_between_is_not() {
     assert_eq!(
         found(streamed(1_900, 2_000)),
-        ["LT053 the first token of `gpt` came after 1.9 s of 2 s: pass chunks on as they come; switch \
-          buffering off"]
+        [
+            "LT053 the first token of `gpt` came after 1.9 s of 2 s: pass chunks on as they come; switch \
+          buffering off"
+        ]
     );
     assert_eq!(found(streamed(1_500, 2_000)), [""; 0]);
     assert_eq!(found(streamed(900, 950)), [""; 0], "too short to matter");
@@ -306,12 +365,20 @@ fn a_task_that_waits_longer_than_it_works_waited_in_a_queue() {
     let index = |start| run(2, Some(&send), "index", "chain", start, 500).service("worker");
     assert_eq!(
         found(vec![send.clone(), index(3_010)]),
-        ["LT054 `index` began 3 s after `send` had sent it, and then took 500 ms: more workers, or a \
-          bound on the queue"]
+        [
+            "LT054 `index` began 3 s after `send` had sent it, and then took 500 ms: more workers, or a \
+          bound on the queue"
+        ]
     );
     assert_eq!(found(vec![send.clone(), index(900)]), [""; 0]);
-    let again = run(3, Some(&send), "index", "chain", 20, 100).service("worker").failed("no");
-    assert_eq!(found(vec![send.clone(), again, index(3_010)]), [""; 0], "a later attempt");
+    let again = run(3, Some(&send), "index", "chain", 20, 100)
+        .service("worker")
+        .failed("no");
+    assert_eq!(
+        found(vec![send.clone(), again, index(3_010)]),
+        [""; 0],
+        "a later attempt"
+    );
 }
 
 #[test]
@@ -319,15 +386,27 @@ fn the_same_question_with_the_same_answer_is_asked_once() {
     let asked = |_| json!({"query": "why"});
     assert_eq!(
         found(searches(asked, |_| json!({"page": 1}))),
-        ["LT055 `search` was asked the same 3 times and answered the same; all but the first took \
-          400 ms: ask once and keep the answer, or ask for all in one call"]
+        [
+            "LT055 `search` was asked the same 3 times and answered the same; all but the first took \
+          400 ms: ask once and keep the answer, or ask for all in one call"
+        ]
     );
-    assert_eq!(found(searches(asked, |number| json!({"page": number}))), [""; 0]);
+    assert_eq!(
+        found(searches(asked, |number| json!({"page": number}))),
+        [""; 0]
+    );
 }
 
 #[test]
 fn clean_and_odd_traces_have_no_finding() {
-    for runs in [whole(), broken(), cut_in_two(), failing(), hostile(), vec![]] {
+    for runs in [
+        whole(),
+        broken(),
+        cut_in_two(),
+        failing(),
+        hostile(),
+        vec![],
+    ] {
         assert_eq!(found(runs), [""; 0]);
     }
     assert_eq!(PerformanceCode::QueueWait.to_string(), "LT054");

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 fn send(mock: &LangSmithMock, body: &Value) {
     let mut request = MockRequest::new(http::Method::POST, "/runs/batch", body.to_string());
     for (name, value) in [("x-api-key", "a-key"), ("content-type", "application/json")] {
-        request.headers.insert(name, value.parse().expect("a value"));
+        request
+            .headers
+            .insert(name, value.parse().expect("a value"));
     }
     assert_eq!(mock.handle(request).status, 202);
 }
@@ -22,7 +24,9 @@ fn send(mock: &LangSmithMock, body: &Value) {
 /// The gateway's run; a child that came before it; a child of a run that never comes; an end that is refused.
 fn went_wrong() -> LangSmithMock {
     let mock = LangSmithMock::builder().unmounted();
-    let root = run(1, None, "answer", "chain", 0, 100).service("gateway").pending();
+    let root = run(1, None, "answer", "chain", 0, 100)
+        .service("gateway")
+        .pending();
     let search = run(2, Some(&root), "search", "tool", 10, 20).service("retriever");
     let lost = run(3, Some(&root), "call", "tool", 40, 50);
     let write = run(4, Some(&lost), "write", "llm", 45, 40).service("generator");
@@ -58,7 +62,7 @@ fn the_film_says_since_when_a_trace_is_broken_and_forgets_what_healed() {
    ⚠ answer begins and never ends
 3  request 2    post   created    write
    ⚠ write has no parent from here on
-4  request 3    patch  rejected   {}  (the run ends at 2026-11-22T10:05:37.999Z, before it starts at 2026-11-22T10:05:38Z)
+4  request 3    patch  rejected   {}  (end_time 2026-11-22 10:05:37.999 UTC is before start_time 2026-11-22 10:05:38 U…)
    ⚠ answer was refused, and never came right
 Broken since step 2 of 4: answer begins and never ends
 ",
@@ -92,8 +96,16 @@ fn a_run_that_its_parent_showed_to_be_wrong_is_gone_from_that_step_on() {
     send(&mock, &json!({ "post": [early] }));
     send(&mock, &json!({ "post": [root] }));
     let film = mock.film();
-    assert_eq!(film.steps().last().map(|step| step.effect), Some(StepEffect::Gone));
-    assert!(film.faults().iter().any(|it| it.kind == FilmFaultKind::Gone && it.name == "early"));
+    assert_eq!(
+        film.steps().last().map(|step| step.effect),
+        Some(StepEffect::Gone),
+        "{film}"
+    );
+    assert!(
+        film.faults()
+            .iter()
+            .any(|it| it.kind == FilmFaultKind::Gone && it.name == "early")
+    );
     assert_eq!(film.tree_after(film.len()).len(), mock.runs().len());
 }
 
@@ -111,9 +123,16 @@ fn a_film_survives_its_text_and_a_text_that_is_none_says_where() {
 fn of_runs_alone_starts_and_ends_are_the_steps() {
     let film = Film::of_runs(whole());
     assert_eq!((film.len(), film.first_broken()), (16, None));
-    assert!(film.to_string().ends_with("16 steps, and the trace is whole\n"));
+    assert!(
+        film.to_string()
+            .ends_with("16 steps, and the trace is whole\n")
+    );
     let film = Film::of_runs(broken());
-    let kinds: Vec<_> = film.faults().iter().map(|it| (it.kind, it.name.as_str())).collect();
+    let kinds: Vec<_> = film
+        .faults()
+        .iter()
+        .map(|it| (it.kind, it.name.as_str()))
+        .collect();
     assert_eq!(
         kinds,
         [

@@ -223,6 +223,12 @@ fn a_child_on_a_machine_whose_clock_is_behind_is_not_older_than_its_parent() {
     let child = &mock.runs()[0];
     assert!(child.start_time >= ahead - Duration::from_micros(1));
     assert!(child.end_time >= Some(child.start_time));
+    let skew = &child.extra.metadata["clock_skew_ms"];
+    let skew = skew.as_i64().or_else(|| skew.as_str()?.parse().ok());
+    assert!(
+        skew.is_some_and(|skew| (3_590_000..=3_600_000).contains(&skew)),
+        "{skew:?}"
+    );
     assert_eq!(mock.errors(), []);
 }
 

@@ -71,8 +71,8 @@ pub use graph::{
 pub use heat_map::heat_map;
 pub use outline::{Outline, side_by_side};
 pub use performance::{
-    PerformanceCode, PerformanceFinding, PerformanceLimits, PerformanceReport, performance_findings,
-    performance_findings_within,
+    PerformanceCode, PerformanceFinding, PerformanceLimits, PerformanceReport,
+    performance_findings, performance_findings_within,
 };
 pub use scorecard::{
     Added, Asked, Completeness, Cost, Cut, Debugging, Diagnosis, Drill, EdgeScore, Failure, Flaw,

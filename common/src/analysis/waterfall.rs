@@ -315,7 +315,10 @@ impl Layout {
     }
 
     fn path_key(&self) -> Option<Key<'static>> {
-        let is_drawn = self.path.as_ref().is_some_and(|path| !path.segments().is_empty());
+        let is_drawn = self
+            .path
+            .as_ref()
+            .is_some_and(|path| !path.segments().is_empty());
         is_drawn.then(|| Key {
             swatch: Swatch::Line { color: BROKEN },
             words: "waited for".to_owned(),

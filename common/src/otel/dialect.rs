@@ -14,13 +14,14 @@
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::trace::{Event, Status};
+use opentelemetry::trace::{Event, SpanId, Status};
 use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{exception, gen_ai, langsmith, legacy};
 use super::genai::Operation;
 use crate::model::{DottedOrder, NEW_TOKEN, RunType, Usage};
+use crate::trace::CLOCK_SKEW;
 
 /// Adds to a span what LangSmith reads of it. The exporter to LangSmith does so with each span.
 pub fn complete(span: &mut SpanData) {
@@ -147,15 +148,27 @@ fn usage(attributes: &[KeyValue]) -> Option<Usage> {
     Some(usage)
 }
 
-/// Moves a start that a clock put before the parent's to the time that the dotted order says.
+/// Clocks that are synchronized well still differ by so much.
+const TOLERATED_SKEW: Duration = Duration::from_millis(1);
+
+/// Moves a start that a clock put before the parent's to the time that the dotted order says, and says by
+/// how much.
 fn begin_after_parent(span: &mut SpanData) {
     let order = text(&span.attributes, langsmith::DOTTED_ORDER);
     let order = order.and_then(|order| order.parse::<DottedOrder>().ok());
     if let Some(start) = order
         .and_then(|order| order.start_time())
         .map(SystemTime::from)
-        && span.start_time < start
+        && let Ok(behind) = start.duration_since(span.start_time)
+        && !behind.is_zero()
     {
+        // Below a run of another process that is its clock's doing; within one, whoever gave the time.
+        let is_remote = span.parent_span_is_remote || span.parent_span_id == SpanId::INVALID;
+        if is_remote && behind > TOLERATED_SKEW {
+            let key = format!("{}{CLOCK_SKEW}", langsmith::METADATA);
+            let millis = i64::try_from(behind.as_millis()).unwrap_or(i64::MAX);
+            span.attributes.push(KeyValue::new(key, millis));
+        }
         span.start_time = start;
         span.end_time = span.end_time.max(start);
     }

@@ -86,16 +86,22 @@ impl Gaps {
             Some(name) => label::or_else(fit(name, 28), "(no name)"),
             None => absent.to_owned(),
         };
-        self.0.iter().take(most).fold(Table::new(header), |table, gap| {
-            let (from, to) = (name(&gap.behind, "its start"), name(&gap.before, "its end"));
-            table.row([
-                duration(gap.length),
-                label::or_else(fit(&gap.name, 40), "(no name)"),
-                gap.service.as_deref().map(|it| fit(it, 24)).unwrap_or_default(),
-                duration(gap.after),
-                format!("{from} and {to}"),
-            ])
-        })
+        self.0
+            .iter()
+            .take(most)
+            .fold(Table::new(header), |table, gap| {
+                let (from, to) = (name(&gap.behind, "its start"), name(&gap.before, "its end"));
+                table.row([
+                    duration(gap.length),
+                    label::or_else(fit(&gap.name, 40), "(no name)"),
+                    gap.service
+                        .as_deref()
+                        .map(|it| fit(it, 24))
+                        .unwrap_or_default(),
+                    duration(gap.after),
+                    format!("{from} and {to}"),
+                ])
+            })
     }
 
     /// Shows the table as the result of a notebook cell.

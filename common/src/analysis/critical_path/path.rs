@@ -167,8 +167,15 @@ impl CriticalPath {
                 duration(segment.after),
                 duration(segment.length),
                 share(segment.length, self.latency),
-                format!("{indent}{}", label::or_else(fit(&segment.name, 40), "(no name)")),
-                segment.service.as_deref().map(|it| fit(it, 24)).unwrap_or_default(),
+                format!(
+                    "{indent}{}",
+                    label::or_else(fit(&segment.name, 40), "(no name)")
+                ),
+                segment
+                    .service
+                    .as_deref()
+                    .map(|it| fit(it, 24))
+                    .unwrap_or_default(),
             ]);
         }
         table
@@ -202,8 +209,16 @@ impl CriticalPath {
         if self.segments.is_empty() && self.root.is_empty() {
             return "no run was captured".to_owned();
         }
-        let so_far = if self.is_open { " so far, and has not ended" } else { "" };
-        format!("{} took {}{so_far}; it waited for", self.root, duration(self.latency))
+        let so_far = if self.is_open {
+            " so far, and has not ended"
+        } else {
+            ""
+        };
+        format!(
+            "{} took {}{so_far}; it waited for",
+            self.root,
+            duration(self.latency)
+        )
     }
 
     /// Shows the path as the result of a notebook cell.
@@ -219,7 +234,11 @@ impl fmt::Display for CriticalPath {
             write!(f, "{}", self.table())?;
         }
         if self.segments.len() > MAX_WRITTEN {
-            writeln!(f, "… {}", count(self.segments.len() - MAX_WRITTEN, "more stretch"))?;
+            writeln!(
+                f,
+                "… {}",
+                count(self.segments.len() - MAX_WRITTEN, "more stretch")
+            )?;
         }
         for run in self.unwaited.iter().take(8) {
             let name = label::or_else(fit(&run.name, 40), "(no name)");

@@ -78,7 +78,10 @@ impl SelfTimes {
                 });
                 rows.len() - 1
             });
-            let alone: i64 = idle(tree, &spans, at).iter().map(|span| span.length()).sum();
+            let alone: i64 = idle(tree, &spans, at)
+                .iter()
+                .map(|span| span.length())
+                .sum();
             let row = &mut rows[place];
             row.calls += 1;
             row.total += TimeDelta::microseconds(spans.at(at).length());
@@ -106,18 +109,32 @@ impl SelfTimes {
 
     /// Returns the first rows as a table. The share is of the latencies of all roots.
     pub fn top(&self, most: usize) -> Table {
-        let header = ["run", "service", "calls", "self", "of it waited for", "share", "total"];
-        self.rows.iter().take(most).fold(Table::new(header), |table, row| {
-            table.row([
-                label::or_else(fit(&row.name, 40), "(no name)"),
-                row.service.as_deref().map(|it| fit(it, 24)).unwrap_or_default(),
-                row.calls.to_string(),
-                duration(row.own),
-                duration(row.on_path),
-                share(row.on_path, self.latency),
-                duration(row.total),
-            ])
-        })
+        let header = [
+            "run",
+            "service",
+            "calls",
+            "self",
+            "of it waited for",
+            "share",
+            "total",
+        ];
+        self.rows
+            .iter()
+            .take(most)
+            .fold(Table::new(header), |table, row| {
+                table.row([
+                    label::or_else(fit(&row.name, 40), "(no name)"),
+                    row.service
+                        .as_deref()
+                        .map(|it| fit(it, 24))
+                        .unwrap_or_default(),
+                    row.calls.to_string(),
+                    duration(row.own),
+                    duration(row.on_path),
+                    share(row.on_path, self.latency),
+                    duration(row.total),
+                ])
+            })
     }
 
     /// Shows the table as the result of a notebook cell.

@@ -43,7 +43,8 @@ pub(super) fn walk(tree: &TraceTree, spans: &Spans, root: usize) -> Vec<Stretch>
             }
         };
         match now.children.pop() {
-            Some(child) if child.to > now.until.saturating_add(tolerance(child.to - child.from)) => {}
+            Some(child)
+                if child.to > now.until.saturating_add(tolerance(child.to - child.from)) => {}
             Some(child) => {
                 let to = child.to.min(now.until);
                 give(now.node, to, now.until);
@@ -82,8 +83,10 @@ fn frame(tree: &TraceTree, spans: &Spans, node: usize, from: i64, until: i64) ->
         }
     });
     let mut children: Vec<Stretch> = within.filter(|child| child.from < child.to).collect();
-    // Of those that end together the longest is taken: it covers the others.
-    children.sort_by_key(|child| (child.to, std::cmp::Reverse(child.from)));
+    // Of those that end together one that has not ended is what is waited for now; else the longest, which
+    // covers the others.
+    let is_open = |node: usize| spans.at(node).is_open;
+    children.sort_by_key(|child| (child.to, is_open(child.node), std::cmp::Reverse(child.from)));
     Frame {
         node,
         from,

@@ -44,7 +44,9 @@ impl<'a> Sides<'a> {
 pub(super) fn align(left: &TraceTree, right: &TraceTree) -> Aligned {
     let inputs = |tree: &TraceTree| {
         let nodes = tree.nodes().iter();
-        nodes.map(|node| content(node.run.inputs.as_ref())).collect()
+        nodes
+            .map(|node| content(node.run.inputs.as_ref()))
+            .collect()
     };
     let sides = Sides {
         trees: [left, right],
@@ -100,10 +102,15 @@ fn pair_siblings(
     }
     let mut by_kind: HashMap<Kind<'_>, VecDeque<usize>> = HashMap::new();
     for at in free_left().filter(|at| !taken_left.contains_key(at)) {
-        by_kind.entry(sides.kind(0, *at)).or_default().push_back(*at);
+        by_kind
+            .entry(sides.kind(0, *at))
+            .or_default()
+            .push_back(*at);
     }
     for at in rest {
-        let found = by_kind.get_mut(&sides.kind(1, at)).and_then(VecDeque::pop_front);
+        let found = by_kind
+            .get_mut(&sides.kind(1, at))
+            .and_then(VecDeque::pop_front);
         pairs.extend(found.map(|found| (found, at)));
     }
     pairs

@@ -81,7 +81,10 @@ fn in_order(tree: &TraceTree, siblings: &[usize]) -> Vec<usize> {
     let mut until = None;
     for at in order {
         let run = &nodes[at].run;
-        match groups.last_mut().filter(|_| until.is_some_and(|until| run.start_time < until)) {
+        match groups
+            .last_mut()
+            .filter(|_| until.is_some_and(|until| run.start_time < until))
+        {
             Some(group) => group.push(at),
             None => groups.push(vec![at]),
         }
@@ -91,7 +94,11 @@ fn in_order(tree: &TraceTree, siblings: &[usize]) -> Vec<usize> {
     for group in &mut groups {
         group.sort_by_cached_key(|at| {
             let run = &nodes[*at].run;
-            (run.name.clone(), run.run_type.to_string(), content(run.inputs.as_ref()))
+            (
+                run.name.clone(),
+                run.run_type.to_string(),
+                content(run.inputs.as_ref()),
+            )
         });
     }
     groups.concat()
@@ -99,7 +106,11 @@ fn in_order(tree: &TraceTree, siblings: &[usize]) -> Vec<usize> {
 
 fn write(run: &Run, depth: usize, is_orphan: bool, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth.min(MAX_INDENT));
-    let mut head = format!("{indent}{} [{}]", clean(&masked(&run.name)), fit(run.run_type.as_str(), 24));
+    let mut head = format!(
+        "{indent}{} [{}]",
+        clean(&masked(&run.name)),
+        fit(run.run_type.as_str(), 24)
+    );
     if run.status() != RunStatus::Success {
         head.push_str(&format!(" {}", run.status()));
     }
@@ -113,7 +124,10 @@ fn write(run: &Run, depth: usize, is_orphan: bool, lines: &mut Vec<String>) {
     let sides = [
         ("in", content(run.inputs.as_ref())),
         ("out", content(run.outputs.as_ref())),
-        ("error", run.error.as_deref().map(|error| masked(first_line(error)))),
+        (
+            "error",
+            run.error.as_deref().map(|error| masked(first_line(error))),
+        ),
     ];
     for (word, text) in sides {
         lines.extend(text.map(|text| format!("{indent}  {word}: {}", fit(&text, MAX_LINE))));

@@ -14,8 +14,14 @@ const MAX_TEXT: usize = 4_000;
 static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let patterns = [
         (r"\d{8}T\d{12}Z", "<time>"),
-        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?", "<time>"),
-        (r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
+        (
+            r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?",
+            "<time>",
+        ),
+        (
+            r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+            "<id>",
+        ),
         (r"\b0x[0-9a-fA-F]{6,16}\b", "<address>"),
         (r"\b(127\.0\.0\.1|localhost|\[::1\]):\d{2,5}\b", "$1:<port>"),
     ];

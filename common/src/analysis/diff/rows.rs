@@ -125,7 +125,9 @@ impl TraceDiff {
         ];
         let counts = kinds.map(|(mark, word)| (self.count(mark), word));
         let said = counts.iter().filter(|(count, _)| *count > 0);
-        let said: Vec<String> = said.map(|(count, word)| format!("{count} {word}")).collect();
+        let said: Vec<String> = said
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
         match said.is_empty() {
             true => format!("no difference in {}", count(self.rows.len(), "run")),
             false => format!("{} of {}", said.join(", "), count(self.rows.len(), "run")),
@@ -135,7 +137,10 @@ impl TraceDiff {
     /// Shows the diff as the result of a notebook cell: drawn, with the words beside it.
     pub fn evcxr_display(&self) {
         let words = self.to_string();
-        rich_output::show(&[("image/svg+xml", &self.figure().svg()), ("text/plain", &words)]);
+        rich_output::show(&[
+            ("image/svg+xml", &self.figure().svg()),
+            ("text/plain", &words),
+        ]);
     }
 
     /// Returns the rows that differ with those above them, and how many were left out before each.
@@ -165,10 +170,13 @@ impl DiffRow {
     pub(super) fn said(&self) -> String {
         let mut said: Vec<String> = self.changes.iter().map(ToString::to_string).collect();
         if self.mark == DiffMark::Moved {
-            said.insert(0, match &self.from {
-                Some(from) => format!("moved from below {}", shown_name(from)),
-                None => "moved; it was a root".to_owned(),
-            });
+            said.insert(
+                0,
+                match &self.from {
+                    Some(from) => format!("moved from below {}", shown_name(from)),
+                    None => "moved; it was a root".to_owned(),
+                },
+            );
         }
         said.join("; ")
     }
@@ -223,7 +231,13 @@ impl Reader<'_> {
             let below = match next {
                 Next::Left(at) => {
                     let node = &self.trees[0].nodes()[at];
-                    rows.push(row(DiffMark::Missing, depth, &node.run, Some(node.run.id), None));
+                    rows.push(row(
+                        DiffMark::Missing,
+                        depth,
+                        &node.run,
+                        Some(node.run.id),
+                        None,
+                    ));
                     self.joined(&node.children, &[])
                 }
                 Next::Right(at) => {
@@ -281,7 +295,13 @@ impl Reader<'_> {
         DiffRow {
             changes,
             from: above.map(|above| self.trees[0].nodes()[above].run.name.clone()),
-            ..row(mark, depth, &node.run, Some(other.run.id), Some(node.run.id))
+            ..row(
+                mark,
+                depth,
+                &node.run,
+                Some(other.run.id),
+                Some(node.run.id),
+            )
         }
     }
 }

@@ -77,17 +77,25 @@ pub(super) fn find(steps: &[FilmStep]) -> Vec<FilmFault> {
                     true => drop(open.entry((key.clone(), kind)).or_insert(since)),
                     false => drop(open.remove(&(key.clone(), kind))),
                 };
-                let lost = run.parent_run_id.filter(|parent| !stored.contains_key(parent));
+                let lost = run
+                    .parent_run_id
+                    .filter(|parent| !stored.contains_key(parent));
                 let lost = lost.filter(|parent| *parent != run.id);
                 is(FilmFaultKind::NoParent, lost.is_some());
-                is(FilmFaultKind::Pending, run.end_time.is_none() && run.error.is_none());
+                is(
+                    FilmFaultKind::Pending,
+                    run.end_time.is_none() && run.error.is_none(),
+                );
                 if run.parent_run_id.is_some() {
                     roots.remove(&run.id);
                 } else {
                     roots.insert(run.id);
                     first_root.get_or_insert(run.id);
                 }
-                is(FilmFaultKind::AnotherRoot, roots.contains(&run.id) && first_root != Some(run.id));
+                is(
+                    FilmFaultKind::AnotherRoot,
+                    roots.contains(&run.id) && first_root != Some(run.id),
+                );
                 if let Some(parent) = lost {
                     waiting.entry(parent).or_default().insert(run.id);
                 }
@@ -102,7 +110,11 @@ pub(super) fn find(steps: &[FilmStep]) -> Vec<FilmFault> {
             (StepEffect::Gone, _, Some(id)) => {
                 let was = stored.remove(&id);
                 roots.remove(&id);
-                for kind in [FilmFaultKind::NoParent, FilmFaultKind::AnotherRoot, FilmFaultKind::Pending] {
+                for kind in [
+                    FilmFaultKind::NoParent,
+                    FilmFaultKind::AnotherRoot,
+                    FilmFaultKind::Pending,
+                ] {
                     open.remove(&(key.clone(), kind));
                 }
                 if was.is_some() {

@@ -89,7 +89,10 @@ impl Film {
 
     /// Writes the film as lines of JSON, to keep it beside a capture.
     pub fn to_json_lines(&self) -> String {
-        let lines = self.steps.iter().map(|step| serde_json::to_string(step).unwrap_or_default());
+        let lines = self
+            .steps
+            .iter()
+            .map(|step| serde_json::to_string(step).unwrap_or_default());
         lines.map(|line| line + "\n").collect()
     }
 
@@ -115,7 +118,10 @@ impl Film {
         let of: HashMap<&str, TraceId> = (self.steps.iter())
             .filter_map(|step| Some((step.run.as_str(), step.after.as_ref()?.trace_id)))
             .collect();
-        let is_of = |step: &&FilmStep| of.get(step.run.as_str()).is_none_or(|it| traces.contains(it));
+        let is_of = |step: &&FilmStep| {
+            of.get(step.run.as_str())
+                .is_none_or(|it| traces.contains(it))
+        };
         Self::of(self.steps.iter().filter(is_of).cloned())
     }
 
@@ -158,9 +164,17 @@ impl Film {
     /// Says in one sentence what the film shows.
     pub(super) fn in_words(&self) -> String {
         match self.faults.first() {
-            None => format!("{}, and the trace is whole", label::count(self.len(), "step")),
+            None => format!(
+                "{}, and the trace is whole",
+                label::count(self.len(), "step")
+            ),
             Some(fault) => {
-                format!("Broken since step {} of {}: {}", fault.since, self.len(), fault.in_words())
+                format!(
+                    "Broken since step {} of {}: {}",
+                    fault.since,
+                    self.len(),
+                    fault.in_words()
+                )
             }
         }
     }
@@ -171,8 +185,12 @@ impl Film {
             return String::new();
         };
         let name = it.after.as_ref().map(|run| fit(&run.name, 40));
-        let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| fit(&it.run, 40));
-        let request = it.request.map_or_else(String::new, |number| format!("request {number}"));
+        let name = name
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| fit(&it.run, 40));
+        let request = it
+            .request
+            .map_or_else(String::new, |number| format!("request {number}"));
         let width = self.steps.len().to_string().len();
         let line = format!(
             "{step:>width$}  {}  {}  {}  {name}",
@@ -180,14 +198,20 @@ impl Film {
             padded(&clean(&it.operation), 5),
             padded(&clean(&it.outcome), 9),
         );
-        let problem = it.problems.first().map(|words| format!("  ({})", fit(words, 80)));
+        let problem = it
+            .problems
+            .first()
+            .map(|words| format!("  ({})", fit(words, 80)));
         line.trim_end().to_owned() + &problem.unwrap_or_default()
     }
 
     /// Shows the film as the result of a notebook cell: the strip, with the words beside it.
     pub fn evcxr_display(&self) {
         let words = self.to_string();
-        rich_output::show(&[("image/svg+xml", &self.figure().svg()), ("text/plain", &words)]);
+        rich_output::show(&[
+            ("image/svg+xml", &self.figure().svg()),
+            ("text/plain", &words),
+        ]);
     }
 }
 

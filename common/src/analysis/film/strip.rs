@@ -83,7 +83,10 @@ impl Film {
 fn bar(row: &crate::analysis::rows::Row<'_>, left: f64, y: f64, width: f64) -> Markup {
     let x = left + (9.0 * row.depth as f64).min(width / 3.0);
     let room = left + width - x;
-    let is_lost = matches!(row.mark, Some(Mark::NoParent(_) | Mark::Circle | Mark::AnotherRoot(_)));
+    let is_lost = matches!(
+        row.mark,
+        Some(Mark::NoParent(_) | Mark::Circle | Mark::AnotherRoot(_))
+    );
     let color = palette::of_type(&row.run.run_type);
     let (fill, edge) = match is_lost {
         true => (BROKEN_TINT, BROKEN),

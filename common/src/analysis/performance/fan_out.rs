@@ -57,7 +57,10 @@ pub(super) fn find(seen: &Seen<'_>) -> Vec<PerformanceFinding> {
 }
 
 fn could_run_at_once(runs: &[&Run]) -> bool {
-    if !runs.iter().all(|run| is_call(run) && run.status() == RunStatus::Success) {
+    if !runs
+        .iter()
+        .all(|run| is_call(run) && run.status() == RunStatus::Success)
+    {
         return false;
     }
     let inputs: Vec<&JsonMap> = runs.iter().filter_map(|run| run.inputs.as_ref()).collect();

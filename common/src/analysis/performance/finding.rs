@@ -118,7 +118,9 @@ impl fmt::Display for PerformanceReport {
         if self.0.is_empty() {
             return writeln!(f, "no time is lost in a way that this looks for");
         }
-        self.0.iter().try_for_each(|finding| writeln!(f, "{finding}"))
+        self.0
+            .iter()
+            .try_for_each(|finding| writeln!(f, "{finding}"))
     }
 }
 

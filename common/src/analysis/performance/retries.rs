@@ -24,7 +24,13 @@ pub(super) fn find(seen: &Seen<'_>) -> Vec<PerformanceFinding> {
         // Calls that say nothing of their inputs are the same if one run made them.
         let maker = inputs.is_none().then_some(node.parent);
         let run = &node.run;
-        let key = (run.trace_id, &run.name, run.run_type.as_str(), inputs, maker);
+        let key = (
+            run.trace_id,
+            &run.name,
+            run.run_type.as_str(),
+            inputs,
+            maker,
+        );
         groups.entry(key).or_default().push(at);
     }
     let mut found: Vec<PerformanceFinding> = groups
@@ -46,7 +52,10 @@ fn storm(seen: &Seen<'_>, group: &[usize]) -> PerformanceFinding {
     let lost = seen.spans.at(last).to - seen.spans.at(first).from;
     let spans = group.iter().map(|at| seen.spans.at(*at));
     let spans: Vec<_> = spans.collect();
-    let longest = spans.windows(2).map(|pair| (pair[1].from - pair[0].to).max(0)).max();
+    let longest = spans
+        .windows(2)
+        .map(|pair| (pair[1].from - pair[0].to).max(0))
+        .max();
     let place = common_parent(seen, group).unwrap_or(first);
     let micros = TimeDelta::microseconds;
     PerformanceFinding {

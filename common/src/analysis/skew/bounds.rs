@@ -30,7 +30,9 @@ pub(super) fn host(run: &Run) -> Option<&str> {
 
 /// Returns by how many microseconds a run was moved to its parent's start. It says whole milliseconds.
 pub(super) fn moved(run: &Run) -> Option<i64> {
-    let moved = run.extra.metadata.get(MOVED)?.as_i64()?;
+    let said = run.extra.metadata.get(MOVED)?;
+    // What came as an attribute of a span may be text.
+    let moved = said.as_i64().or_else(|| said.as_str()?.parse().ok())?;
     (moved > 0).then(|| moved.saturating_mul(1_000))
 }
 

@@ -25,17 +25,24 @@ impl ClockSkew {
         let mut starts = HashMap::new();
         for at in tree.walk() {
             let mut run = nodes[at].run.clone();
-            let by = host(&run).and_then(|host| ahead.get(host)).copied().unwrap_or_default();
+            let by = host(&run)
+                .and_then(|host| ahead.get(host))
+                .copied()
+                .unwrap_or_default();
             if by != TimeDelta::zero() {
                 let start = run.start_time;
                 // It was moved to its parent's start when it was made; its clock showed less.
-                let read = moved(&run).map_or(start, |moved| start - TimeDelta::microseconds(moved));
+                let read =
+                    moved(&run).map_or(start, |moved| start - TimeDelta::microseconds(moved));
                 run.start_time = read - by;
                 let shift = |time: &mut crate::model::Timestamp| *time -= by;
                 run.end_time.as_mut().map(shift);
                 run.events.iter_mut().for_each(|event| event.time -= by);
             }
-            let above = nodes[at].parent.and_then(|parent| starts.get(&parent)).copied();
+            let above = nodes[at]
+                .parent
+                .and_then(|parent| starts.get(&parent))
+                .copied();
             // The middle of an interval may be too much by half its width.
             if let Some(above) = above {
                 run.start_time = run.start_time.max(above);

@@ -138,12 +138,23 @@ impl ClockSkew {
             most: pair.least.map(|least| -least),
             ..*pair
         };
-        Some(if pair.from == from { pair.clone() } else { turned() })
+        Some(if pair.from == from {
+            pair.clone()
+        } else {
+            turned()
+        })
     }
 
     /// Returns the estimate as a table.
     pub fn table(&self) -> Table {
-        let header = ["clock of", "seen from", "ahead by at least", "at most", "calls", "agree"];
+        let header = [
+            "clock of",
+            "seen from",
+            "ahead by at least",
+            "at most",
+            "calls",
+            "agree",
+        ];
         let end = |end: Option<TimeDelta>| end.map_or_else(|| "–".to_owned(), duration);
         self.pairs.iter().fold(Table::new(header), |table, pair| {
             table.row([
@@ -160,7 +171,10 @@ impl ClockSkew {
     /// Shows the estimate as the result of a notebook cell: drawn, with the words beside it.
     pub fn evcxr_display(&self) {
         let words = self.to_string();
-        rich_output::show(&[("image/svg+xml", &self.figure().svg()), ("text/plain", &words)]);
+        rich_output::show(&[
+            ("image/svg+xml", &self.figure().svg()),
+            ("text/plain", &words),
+        ]);
     }
 }
 

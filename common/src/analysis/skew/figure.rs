@@ -31,17 +31,29 @@ impl ClockSkew {
             (_, true) => "No call from one host to another".to_owned(),
             ([], _) => "All clocks may go by the same time".to_owned(),
             ([one], _) => one.in_words(),
-            (several, _) => format!("{} of {} differ", several.len(), count(self.pairs.len(), "clock pair")),
+            (several, _) => format!(
+                "{} of {} differ",
+                several.len(),
+                count(self.pairs.len(), "clock pair")
+            ),
         };
         let height = 16.0 + ROW * shown.len() as f64 + 40.0;
         let more = self.pairs.len() - shown.len();
-        Figure::new(&title, &self.to_string(), (WIDTH, height), draw(shown, more))
+        Figure::new(
+            &title,
+            &self.to_string(),
+            (WIDTH, height),
+            draw(shown, more),
+        )
     }
 }
 
 fn draw(pairs: &[HostPair], more: usize) -> Markup {
     let micros = |span: TimeDelta| span.num_microseconds().unwrap_or(0) as f64;
-    let ends = pairs.iter().flat_map(|pair| [pair.least, pair.most]).flatten();
+    let ends = pairs
+        .iter()
+        .flat_map(|pair| [pair.least, pair.most])
+        .flatten();
     let (low, high) = ends.fold((0.0_f64, 0.0_f64), |(low, high), end| {
         (low.min(micros(end)), high.max(micros(end)))
     });

@@ -49,9 +49,15 @@ mod tests {
         let some = |least, most| (Some(least), Some(most));
         let votes = [some(8, 12), some(11, 13), some(10, 12), some(40, 50)];
         let found = shared(&votes);
-        assert_eq!((found.least, found.most, found.agree), (Some(11), Some(12), 3));
+        assert_eq!(
+            (found.least, found.most, found.agree),
+            (Some(11), Some(12), 3)
+        );
         let found = shared(&[(None, Some(5)), (None, Some(3)), some(-9, 0)]);
-        assert_eq!((found.least, found.most, found.agree), (Some(-9), Some(0), 3));
+        assert_eq!(
+            (found.least, found.most, found.agree),
+            (Some(-9), Some(0), 3)
+        );
         assert_eq!(shared(&[]).agree, 0);
     }
 }

@@ -55,7 +55,10 @@ impl fmt::Display for RecoveryReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (created, updated) = (self.created.len(), self.updated.len());
         let skipped = self.skipped.len();
-        write!(f, "{created} created, {updated} updated, {skipped} left alone")?;
+        write!(
+            f,
+            "{created} created, {updated} updated, {skipped} left alone"
+        )?;
         match &self.problem {
             None => writeln!(f)?,
             Some(problem) => writeln!(f, "; {problem}")?,
@@ -83,7 +86,10 @@ pub struct ResendReport {
 impl fmt::Display for ResendReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (recovered, left) = (self.recovered, self.left);
-        write!(f, "{recovered} operations of earlier processes found, {left} left on disk")?;
+        write!(
+            f,
+            "{recovered} operations of earlier processes found, {left} left on disk"
+        )?;
         match &self.problem {
             None => writeln!(f),
             Some(problem) => writeln!(f, "; {problem}"),
@@ -119,7 +125,9 @@ impl Client {
             }
             let wait = pace.due(number).saturating_sub(begun.elapsed());
             if !wait.is_zero() && self.rest(wait).await.is_err() {
-                report.skipped.push((id, "the client was shut down".to_owned()));
+                report
+                    .skipped
+                    .push((id, "the client was shut down".to_owned()));
                 continue;
             }
             match step.op {

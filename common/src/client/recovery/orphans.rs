@@ -34,8 +34,14 @@ pub fn adopt_orphans(runs: &[Run]) -> RecoveryPlan {
     let orphans = tree.tops().iter().filter(|at| nodes[**at].is_orphan());
     for at in orphans {
         let orphan = &nodes[*at].run;
-        if orphan.parent_run_id.is_some_and(|parent| known.contains(&parent)) {
-            plan.leave(orphan, "its parents go in a circle; only a replay can mend that");
+        if orphan
+            .parent_run_id
+            .is_some_and(|parent| known.contains(&parent))
+        {
+            plan.leave(
+                orphan,
+                "its parents go in a circle; only a replay can mend that",
+            );
             continue;
         }
         let named = above(&orphan.dotted_order).filter(|order| {

@@ -44,7 +44,10 @@ impl PendingRule {
 
     /// Returns why a run is not taken to be dead; none if it is.
     fn spares(&self, run: &Run) -> Option<String> {
-        if self.started_before.is_some_and(|time| run.start_time >= time) {
+        if self
+            .started_before
+            .is_some_and(|time| run.start_time >= time)
+        {
             return Some("it started too late to be of the process that is gone".to_owned());
         }
         let differs = |(key, value): &&(String, String)| {

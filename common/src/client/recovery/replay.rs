@@ -54,7 +54,7 @@ impl ReplayOptions {
         self
     }
 
-    /// Moves all runs in time, so that the first one starts then. LangSmith may refuse what is too old.
+    /// Moves all runs in time, so that the first root starts then. LangSmith may refuse what is too old.
     #[must_use]
     pub fn begins_at(mut self, time: Timestamp) -> Self {
         self.begins_at = Some(time);
@@ -85,7 +85,8 @@ pub fn replay(runs: &[Run], options: &ReplayOptions) -> RecoveryPlan {
     });
     let tree = TraceTree::build(placed);
     let nodes = tree.nodes();
-    let first = nodes.iter().map(|node| node.run.start_time).min();
+    // Whatever began before its root begins with it.
+    let first = tree.tops().iter().map(|at| nodes[*at].run.start_time).min();
     let shift = match (options.begins_at, first) {
         (Some(begins_at), Some(first)) => begins_at - first,
         _ => TimeDelta::zero(),
@@ -94,7 +95,9 @@ pub fn replay(runs: &[Run], options: &ReplayOptions) -> RecoveryPlan {
     let mut places: HashMap<usize, (DottedOrder, Option<String>)> = HashMap::new();
     for at in tree.walk() {
         let was = &nodes[at].run;
-        let parent = nodes[at].parent.and_then(|parent| places.get(&parent).cloned());
+        let parent = nodes[at]
+            .parent
+            .and_then(|parent| places.get(&parent).cloned());
         let moved = |time: Timestamp| time.checked_add_signed(shift).unwrap_or(time);
         let earliest = parent.as_ref().and_then(|(order, _)| order.start_time());
         let start = moved(was.start_time);
@@ -117,7 +120,9 @@ pub fn replay(runs: &[Run], options: &ReplayOptions) -> RecoveryPlan {
         run.parent_run_id = order.parent_run_id();
         run.start_time = start;
         run.end_time = was.end_time.map(|end| moved(end).max(start));
-        run.events.iter_mut().for_each(|event| event.time = moved(event.time));
+        run.events
+            .iter_mut()
+            .for_each(|event| event.time = moved(event.time));
         run.project.clone_from(&project);
         let metadata = Arc::make_mut(&mut run.extra.metadata);
         metadata.insert(REPLAYED_FROM.to_owned(), was.id.to_string().into());
@@ -127,7 +132,10 @@ pub fn replay(runs: &[Run], options: &ReplayOptions) -> RecoveryPlan {
             Some(_) => "below its parent",
             None => "as a root",
         };
-        plan.send(RunOp::Post(Box::new(run)), format!("a copy of {}, {place}", was.id));
+        plan.send(
+            RunOp::Post(Box::new(run)),
+            format!("a copy of {}, {place}", was.id),
+        );
     }
     plan
 }

@@ -123,8 +123,16 @@ impl Store {
     ) {
         let after = stored.and_then(|id| self.get(id)).and_then(|stored| {
             const SHOWN: [&str; 10] = [
-                "id", "trace_id", "parent_run_id", "dotted_order", "name", "run_type", "start_time",
-                "end_time", "session_name", "error",
+                "id",
+                "trace_id",
+                "parent_run_id",
+                "dotted_order",
+                "name",
+                "run_type",
+                "start_time",
+                "end_time",
+                "session_name",
+                "error",
             ];
             let mut fields = JsonMap::new();
             for key in SHOWN {
@@ -132,7 +140,9 @@ impl Store {
                     fields.insert(key.to_owned(), value.clone());
                 }
             }
-            let service = stored.metadata("service").or_else(|| stored.metadata("service.name"));
+            let service = stored
+                .metadata("service")
+                .or_else(|| stored.metadata("service.name"));
             if let Some(service) = service {
                 let extra = serde_json::json!({ "metadata": { "service": service } });
                 fields.insert("extra".to_owned(), extra);
@@ -143,7 +153,9 @@ impl Store {
             entry: entry.clone(),
             at,
             after,
-            problems: violations.iter().map(|it| it.message.clone()).collect(),
+            problems: (violations.iter().filter(|it| it.is_error()))
+                .map(|it| it.message.clone())
+                .collect(),
         };
         push(&mut self.told, told, self.limits.records);
     }

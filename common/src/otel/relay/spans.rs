@@ -16,6 +16,7 @@ use crate::model::{DottedOrder, RunId, Segment, Timestamp};
 use crate::otel::attributes::langsmith;
 use crate::propagation::TRACE_HEADER;
 use crate::propagation::limits::MAX_TRACE_SEGMENTS;
+use crate::trace::CLOCK_SKEW;
 
 /// The trace and the span, which is unique within it only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -207,6 +208,14 @@ impl Loose {
         // LangSmith refuses a child that is older than its parent; clocks of machines differ.
         let earliest = above.start_time();
         let start = earliest.map_or(started, |earliest| earliest.max(started));
+        let behind = (start - started).num_milliseconds();
+        if behind > 1 {
+            let key = format!("{}{CLOCK_SKEW}", langsmith::METADATA);
+            self.span.attributes.retain(|had| had.key != key);
+            self.span
+                .attributes
+                .push(attribute(&key, behind.to_string()));
+        }
         if start > started {
             let nanos = u64::try_from(start.timestamp_micros()).unwrap_or(0) * 1_000;
             self.span.start_time_unix_nano = nanos;
