@@ -15,7 +15,7 @@ use crate::progress::Meter;
 const STEP: Step = Step {
     id: "site",
     name: "Sphinx, for the site of the docs",
-    cost: "about a minute, 250 MB",
+    cost: "1–2 minutes, 260 MB",
     takes: 350_000_000,
     place: |workshop| workshop.places.site(),
     inputs: |workshop| {
