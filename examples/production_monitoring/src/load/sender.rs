@@ -21,7 +21,7 @@ use crate::metrics::SECONDS;
 use crate::services::{Answer, QUESTION, Question, REQUEST_ID_HEADER};
 
 /// How long an answer is waited for. A service that is killed answers sooner: its connections break.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What became of the requests so far.
 #[derive(Debug, Clone, Default)]

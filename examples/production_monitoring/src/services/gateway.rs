@@ -22,7 +22,7 @@ use crate::load::{Call, CallOutcome};
 use crate::metrics::ServiceMetrics;
 
 /// How long another service may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the handler needs.
 struct Site {
