@@ -155,21 +155,10 @@ fn every_package_that_a_command_names_is_one_of_the_workspace() {
             let package = package.expect("a package");
             let is_member = ["common", "common-fuzz", "workbook"].contains(&package)
                 || manifest.contains(&format!("\"examples/{package}\""))
-                || manifest.contains(&format!("\"setup/{package}\""))
-                || COMING_PACKAGES.contains(&package);
+                || manifest.contains(&format!("\"setup/{package}\""));
             assert!(is_member, "{page}: {line}");
             named += 1;
         }
     }
     assert!(named > 5, "only {named} were found");
-    for package in COMING_PACKAGES {
-        let is_there = manifest.contains(&format!("\"examples/{package}\""));
-        assert!(
-            !is_there,
-            "{package} is there: take it out of `COMING_PACKAGES`"
-        );
-    }
 }
-
-/// Packages that pages may name before they are there.
-const COMING_PACKAGES: [&str; 2] = ["multi_service_app", "production_monitoring"];
