@@ -25,7 +25,7 @@ use crate::cli::Generator;
 use crate::fault::{Fault, TOKENS};
 use crate::log::complain;
 use crate::role::Role;
-use crate::service::Site;
+use crate::service::{Site, Stop};
 use crate::wire::{self, Event, Sender};
 
 /// Serves until it is told to end.
@@ -40,23 +40,25 @@ pub async fn run(wishes: Generator) -> Result<()> {
     };
     let script = scripted(timing);
     let model = Model::from_env(&script)?;
-    let app = app(model, site.layer(), wishes.listen.fault);
+    let app = app(model, site.layer(), &site.stop, wishes.listen.fault);
     site.serve(app, std::future::ready(())).await
 }
 
 /// Builds the service. Nothing is bound: a test calls it without a port.
-pub fn app(model: Model, layer: TracingLayer, fault: Option<Fault>) -> Router {
+pub fn app(model: Model, layer: TracingLayer, stop: &Stop, fault: Option<Fault>) -> Router {
     let routes = Router::new().route("/generate", post(generate));
-    routes.layer(layer).with_state((model, fault))
+    routes.layer(layer).with_state((model, stop.clone(), fault))
 }
 
 async fn generate(
-    State((model, fault)): State<(Model, Option<Fault>)>,
+    State((model, stop, fault)): State<(Model, Stop, Option<Fault>)>,
     Json(known): Json<Known>,
 ) -> Response {
     let (events, receiver) = wire::channel();
     // `spawn` of the tracing crate: the request's run stays current in the task.
+    let working = stop.working();
     spawn(async move {
+        let _working = working;
         tokio::select! {
             written = write(&model, &known, &events, fault) => {
                 let last = match written {

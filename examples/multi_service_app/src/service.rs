@@ -34,6 +34,8 @@ use crate::role::Role;
 pub const FINISH: Duration = Duration::from_secs(5);
 /// See [`FINISH`].
 pub const FLUSH: Duration = Duration::from_secs(4);
+/// How long work may take that nobody waits for any more.
+const IDLE: Duration = Duration::from_secs(1);
 /// What the first line on standard output begins with; the rest of it is the address.
 pub const LISTENING: &str = "listening on ";
 
@@ -132,6 +134,10 @@ impl Site {
 
     /// Sends what is left, and tells what became of the runs.
     pub async fn end(self) {
+        // What is left by now has lost its reader, and ends at once.
+        if tokio::time::timeout(IDLE, self.stop.idle()).await.is_err() {
+            complain("work that took too long was cut off");
+        }
         if let Err(error) = self.client.shutdown_async(FLUSH).await {
             // Told and no more: the requests were answered, and that is what the service is for.
             complain(&format!("runs were lost: {error}"));
@@ -166,9 +172,23 @@ fn project() -> String {
         .unwrap_or_default()
 }
 
-/// Says when a service is to end. A cheap clone.
+/// Says when a service is to end, and who still works then. A cheap clone.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<bool>);
+pub struct Stop {
+    told: watch::Receiver<bool>,
+    working: watch::Sender<usize>,
+}
+
+/// Somebody who works. The service waits for it before it sends its last runs.
+#[derive(Debug)]
+#[must_use = "dropped, nobody waits"]
+pub struct Working(watch::Sender<usize>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
 
 impl Stop {
     /// Listens from now on: to SIGTERM and SIGINT, and on request to the end of standard input.
@@ -188,13 +208,29 @@ impl Stop {
                 told.send_replace(true);
             });
         }
-        Self(telling)
+        Self {
+            told: telling,
+            working: watch::Sender::new(0),
+        }
+    }
+
+    /// Says that somebody works until the answer is dropped: a task that outlives its request, as when the reader of a
+    /// stream has gone. The server knows of requests only, and the end of such a run would come too late.
+    pub fn working(&self) -> Working {
+        self.working.send_modify(|count| *count += 1);
+        Working(self.working.clone())
+    }
+
+    /// Waits until nobody works.
+    pub async fn idle(&self) {
+        // A sender of it is here.
+        let _ = self.working.subscribe().wait_for(|count| *count == 0).await;
     }
 
     /// Waits for the end.
     pub async fn wait(&self) {
         // The sender lives in a task or a thread that ends with the process only.
-        let _ = self.0.clone().wait_for(|told| *told).await;
+        let _ = self.told.clone().wait_for(|told| *told).await;
     }
 
     /// Waits for the end, and so much longer.
@@ -205,6 +241,6 @@ impl Stop {
 
     /// Returns true from the end on.
     pub fn is_told(&self) -> bool {
-        *self.0.borrow()
+        *self.told.borrow()
     }
 }

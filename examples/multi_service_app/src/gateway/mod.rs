@@ -91,7 +91,9 @@ async fn ask(
         .inputs(json!({"question": asked.question}))
         .start();
     let (events, receiver) = wire::channel();
+    let working = desk.stop.working();
     tokio::spawn(async move {
+        let _working = working;
         let mut text = String::new();
         let answered = tokio::select! {
             answered = desk.answer(asked, &run, &events, &mut text) => answered,

@@ -143,7 +143,9 @@ async fn answer(
         .inputs(json!({"question": asked.question}))
         .start();
     let (events, receiver) = wire::channel();
+    let working = parts.stop.working();
     let work = async move {
+        let _working = working;
         let problem = tokio::select! {
             answered = parts.answer(&asked.question, &events) => match answered {
                 Ok(draft) => {
