@@ -232,7 +232,7 @@ fn a_gap_stands_between_its_neighbors() {
     let a = run(2, Some(&root), "a", "tool", 10, 30);
     let b = run(3, Some(&root), "b", "tool", 70, 20);
     let expected = "\x20 gap  in    service  after  between
-─────  ────  ───────  ─────  ─────────────
+─────  ────  ───────  ─────  ───────────────
 30 ms  root           40 ms  a and b
 10 ms  root            0 ms  its start and a
 10 ms  root           90 ms  b and its end

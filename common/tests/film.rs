@@ -92,7 +92,9 @@ fn the_tree_can_be_looked_at_after_every_step() {
 fn a_run_that_its_parent_showed_to_be_wrong_is_gone_from_that_step_on() {
     let mock = LangSmithMock::builder().unmounted();
     let root = run(1, None, "answer", "chain", 0, 100);
-    let early = run(2, Some(&root), "early", "tool", -50, 20);
+    // Its dotted order tells of a parent that began earlier, so nothing is wrong until the parent comes.
+    let told = run(1, None, "answer", "chain", -100, 200);
+    let early = run(2, Some(&told), "early", "tool", -50, 20);
     send(&mock, &json!({ "post": [early] }));
     send(&mock, &json!({ "post": [root] }));
     let film = mock.film();
