@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Tracer;
-use crate::model::{Feedback, Part, Place, RunContext, RunOp, TraceId, Unwritten, withhold_deep};
+use crate::model::{Part, Place, RunContext, RunOp, TraceId, Unwritten, withhold_deep};
 use crate::trace::gate::GateCounts;
 use crate::trace::inherited::Inherited;
 use crate::trace::run_tree::{Fields, Live};
@@ -101,7 +101,7 @@ impl Tracer {
 
     /// Returns true if what the judgement is about waits in the tail of a sampler.
     #[cfg(feature = "client")]
-    pub(crate) fn holds_back(&self, feedback: &Feedback) -> bool {
+    pub(crate) fn holds_back(&self, feedback: &crate::model::Feedback) -> bool {
         let tail = self.shared.tail.as_ref().zip(feedback.subject());
         tail.is_some_and(|(tail, key)| tail.fate_of(key).is_none())
     }
