@@ -240,7 +240,7 @@ fn a_gap_stands_between_its_neighbors() {
     assert_eq!(Gaps::of(&tree(vec![root, a, b])).to_string(), expected);
 }
 
-fn told(mut run: Run, inputs: Value, outputs: Value) -> Run {
+fn told(mut run: Run, inputs: &Value, outputs: &Value) -> Run {
     run.inputs = inputs.as_object().cloned();
     run.outputs = outputs.as_object().cloned();
     run
@@ -263,7 +263,7 @@ fn searches(ask: impl Fn(i64) -> Value, answer: impl Fn(i64) -> Value) -> Vec<Ru
             10 + 200 * number,
             200,
         );
-        told(search, ask(number), answer(number))
+        told(search, &ask(number), &answer(number))
     };
     let mut runs: Vec<Run> = (0..3).map(below).collect();
     runs.insert(0, root);
@@ -317,7 +317,7 @@ fn a_call_that_two_layers_retry_is_a_storm_and_three_attempts_are_none() {
                 300 * outer + 90 * inner,
                 80,
             );
-            runs.push(told(post.failed("503"), json!({"q": "why"}), Value::Null));
+            runs.push(told(post.failed("503"), &json!({"q": "why"}), &Value::Null));
             number += 1;
         }
         runs.push(call);
