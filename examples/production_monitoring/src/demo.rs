@@ -15,7 +15,7 @@ use crate::progress::{Moment, Progress};
 use crate::report::{Facts, Report, Source, page};
 use crate::services::{self, Fleet, Manner, Role, end_of_program};
 use crate::settings::Settings;
-use crate::sink::{Chaos, SCHEDULE, Sink};
+use crate::sink::{Chaos, Fault, Readiness, SCHEDULE, Sink};
 use crate::terminal::say;
 
 /// The project of the runs.
@@ -180,7 +180,12 @@ impl Stage {
         let mut chaos = Chaos::new(schedule, length);
         (self.began, self.began_at) = (Instant::now(), now());
         let mut watch = Watch::new(self.began);
-        let mut load = tokio::spawn(self.sender.clone().send(plan, self.began));
+        let due: Vec<f64> = plan
+            .requests
+            .iter()
+            .map(|one| one.at.as_secs_f64())
+            .collect();
+        let mut load = tokio::spawn(self.sender.clone().send(plan, self.began, chaos.gate()));
         let between = if wishes.smoke { SMOKE_LOOK } else { LOOK };
         let (mut steps, mut next_look) = (tokio::time::interval(STEP), Duration::ZERO);
         loop {
@@ -195,7 +200,7 @@ impl Stage {
                 }
                 _ = steps.tick() => {
                     let now = self.began.elapsed();
-                    chaos.step(now.as_secs_f64(), &mut self.sink, &mut self.fleet).await?;
+                    self.go_wrong(&mut chaos, &due, wishes.keep_errors, &mut watch).await?;
                     if now >= next_look {
                         watch.look(self.fleet.processes()).await;
                         self.show(wishes, progress, &watch, &chaos);
@@ -210,6 +215,37 @@ impl Stage {
         chaos.finish(now, &mut self.sink, &mut self.fleet).await?;
         watch.look(self.fleet.processes()).await;
         Ok(Ended { watch, chaos })
+    }
+
+    /// Takes the steps of the schedule that are due, and would do what they are for.
+    async fn go_wrong(
+        &mut self,
+        chaos: &mut Chaos,
+        due: &[f64],
+        keep_errors: bool,
+        watch: &mut Watch,
+    ) -> Result<()> {
+        loop {
+            let now = self.began.elapsed().as_secs_f64();
+            let Some(step) = chaos.due(now) else {
+                return Ok(());
+            };
+            if step.fault == Fault::Killed && step.begins {
+                // The last that is known of its books.
+                watch.look(self.fleet.processes()).await;
+            }
+            let readiness = Readiness {
+                due,
+                entries: &self.sent.entries(),
+                keep_errors,
+                watched: watch.seen(),
+            };
+            if !readiness.of(step, chaos, now) {
+                return Ok(());
+            }
+            let now = self.began.elapsed().as_secs_f64();
+            chaos.step(now, &mut self.sink, &mut self.fleet).await?;
+        }
     }
 
     fn show(&self, wishes: &Demo, progress: &mut Progress, watch: &Watch, chaos: &Chaos) {

@@ -197,15 +197,16 @@ fn plain(stored: StoredRun) -> Run {
     let (input, output) = (stored.prompt_tokens, stored.completion_tokens);
     let costs = (stored.prompt_cost, stored.completion_cost);
     let mut run = Run::from(stored);
-    if run.run_type == RunType::Llm && run.usage().is_none() {
-        if let (Some(input), Some(output)) = (input, output) {
-            let mut usage = Usage::tokens(input, output);
-            if let (Some(input), Some(output)) = costs {
-                usage = usage.cost(input, output);
-            }
-            let metadata = std::sync::Arc::make_mut(&mut run.extra.metadata);
-            metadata.insert(USAGE_METADATA.to_owned(), Value::from(usage));
+    if run.run_type == RunType::Llm
+        && run.usage().is_none()
+        && let (Some(input), Some(output)) = (input, output)
+    {
+        let mut usage = Usage::tokens(input, output);
+        if let (Some(input), Some(output)) = costs {
+            usage = usage.cost(input, output);
         }
+        let metadata = std::sync::Arc::make_mut(&mut run.extra.metadata);
+        metadata.insert(USAGE_METADATA.to_owned(), Value::from(usage));
     }
     run
 }

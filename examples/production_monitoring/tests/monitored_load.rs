@@ -84,6 +84,10 @@ fn with_faults_and_memory_alone_the_killed_process_takes_runs_along_and_the_repo
         "{}",
         done.said
     );
+    // It was killed while it held something, and nothing but its books could tell.
+    let words =
+        " operations in memory and 0 on disk only; nothing of it was left for the next process";
+    assert!(done.figure(words) > 0, "{}", done.said);
     assert!(done.page.contains("nobody listened at the backend"));
     // The gateway's runs say what it was that failed.
     let unreachable = done.ledger.entries.iter().flat_map(|entry| &entry.calls);

@@ -5,7 +5,7 @@
 
 mod program;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,21 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::lab::http_client;
-use production_monitoring::metrics::Page;
+use production_monitoring::demo::PROJECT;
+use production_monitoring::load::{Asked, Ledger, LoadMetrics, Plan, Sender, Sent, Shares};
+use production_monitoring::metrics::{Page, Score};
+use production_monitoring::services::{Fleet, Manner, Role};
+use production_monitoring::sink::Sink;
+use prometheus_client::registry::Registry;
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::interval;
 
 /// How often something is looked for that takes its time.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// How long anything may take that is waited for: far above what it takes.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 fn deploy(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -218,31 +224,48 @@ impl Drop for Prometheus {
     }
 }
 
-/// Makes minutes seconds, so that a test need not wait for them: `[5m]` is `[5s]`, `for: 1m` is `for: 1s`. What has
-/// waited for more than a minute has then waited for more than a second. Nothing else is changed.
+/// Makes a minute two seconds, so that a test need not wait for it: `[5m]` is `[10s]`, `for: 1m` is `for: 2s`. What
+/// has waited for more than a minute has then waited for more than two seconds. Nothing else is changed.
 fn hurried(rules: &str) -> String {
-    let mut out = String::new();
+    let (mut out, mut number) = (String::new(), String::new());
     let mut letters = rules.chars().peekable();
-    let mut digits = false;
     while let Some(letter) = letters.next() {
+        if letter.is_ascii_digit() {
+            number.push(letter);
+            continue;
+        }
         let ends = letters
             .peek()
             .is_none_or(|next| !next.is_ascii_alphanumeric());
-        out.push(if letter == 'm' && digits && ends {
-            's'
-        } else {
-            letter
-        });
-        digits = letter.is_ascii_digit();
+        match number.parse::<u32>() {
+            Ok(minutes) if letter == 'm' && ends => out.push_str(&format!("{}s", 2 * minutes)),
+            _ => {
+                out.push_str(&number);
+                out.push(letter);
+            }
+        }
+        number.clear();
     }
-    out.replace("stalled_seconds) > 60", "stalled_seconds) > 1")
+    out.push_str(&number);
+    out.replace("stalled_seconds) > 60", "stalled_seconds) > 2")
+}
+
+#[test]
+fn hurried_rules_have_seconds_for_minutes_and_are_otherwise_the_same() {
+    assert_eq!(
+        hurried("rate5m[5m] > 0.1 for: 15m max(stalled_seconds) > 60"),
+        "rate10s[10s] > 0.1 for: 30s max(stalled_seconds) > 2"
+    );
 }
 
 impl Prometheus {
     /// Starts one on the shipped files, for services on these addresses.
     fn start(urls: &[String]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut config = text("prometheus.yml").replace("15s", "1s");
+        // The time that a scrape may take is that from one to the next.
+        let config = text("prometheus.yml");
+        let config = config.replace("scrape_interval: 15s", "scrape_interval: 2s");
+        let mut config = config.replace("evaluation_interval: 15s", "evaluation_interval: 1s");
         for (port, url) in (9464..).zip(&urls[..4]) {
             let shipped = format!("127.0.0.1:{port}");
             assert!(config.contains(&shipped), "{shipped}");
@@ -278,29 +301,119 @@ impl Prometheus {
         }
     }
 
-    /// Waits until each of these alerts has fired; returns those that have not.
-    async fn fired(&self, wanted: &[(&str, &str)]) -> BTreeSet<String> {
-        let name = |(alert, service): &(&str, &str)| format!("{alert} of {service}");
-        let mut missing: BTreeSet<String> = wanted.iter().map(name).collect();
+    /// Returns what fires at present, as `alert of service`; nothing while it does not answer.
+    async fn firing(&self) -> Option<BTreeSet<String>> {
+        let asked = http_client().get(format!("{}/api/v1/alerts", self.url));
+        let answer = asked.send().await.ok()?.json::<Value>().await.ok()?;
+        let alerts = answer["data"]["alerts"].as_array()?;
+        let label = |alert: &Value, name: &str| alert["labels"][name].as_str().map(str::to_owned);
+        let firing = alerts.iter().filter(|alert| alert["state"] == "firing");
+        firing
+            .map(|alert| {
+                let (name, service) = (label(alert, "alertname")?, label(alert, "service"));
+                Some(format!("{name} of {}", service.unwrap_or_default()))
+            })
+            .collect()
+    }
+}
+
+/// The services under a small load, with every step in the hands of the test: a fault lasts until it was told of.
+struct Scene {
+    sink: Sink,
+    fleet: Fleet,
+    score: Score,
+    sent: Sent,
+    began: Instant,
+    urls: Vec<String>,
+}
+
+impl Scene {
+    /// Starts them; more than every second request fails, and a service holds fifty operations at most.
+    async fn start() -> Self {
+        let sink = Sink::start(0, 0, false).await.expect("a stand-in");
+        let manner = Manner {
+            program: env!("CARGO_BIN_EXE_production_monitoring").into(),
+            sink: sink.door.url(),
+            real: false,
+            project: PROJECT.to_owned(),
+            spools: None,
+            queue: Some(50),
+            sampling: None,
+            keep_errors: false,
+            environment: BTreeMap::new(),
+        };
+        let fleet = Fleet::start(manner, None).await.expect("three services");
+        let (score, mut registry, began) = (Score::default(), Registry::default(), Instant::now());
+        let sender = Sender {
+            gateway: fleet.url(Role::Gateway).to_owned(),
+            sent: Sent::default(),
+            metrics: LoadMetrics::register(&mut registry),
+            http: http_client(),
+        };
+        let sent = sender.sent.clone();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let load = format!("http://{}", listener.local_addr().expect("bound"));
+        let routes = score.routes(registry);
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let shares = Shares {
+            errors: 0.6,
+            slow: 0.0,
+            long: 0.0,
+        };
+        // Longer than the test has patience; it ends with the test.
+        let plan = Plan::new("r", 1, 5.0, 5 * PATIENCE, shares);
+        tokio::spawn(sender.send(plan, began, watch::Sender::new(f64::INFINITY).subscribe()));
+        let services = Role::ALL.map(|role| fleet.url(role).to_owned());
+        let urls = [load].into_iter().chain(services).collect();
+        Self {
+            sink,
+            fleet,
+            score,
+            sent,
+            began,
+            urls,
+        }
+    }
+
+    /// Waits until all of these fire, or none of them; returns those of which it is not so when patience is over.
+    async fn until(
+        &self,
+        prometheus: &Prometheus,
+        alerts: &[&str],
+        fire: bool,
+    ) -> BTreeSet<String> {
         let (began, mut looks) = (Instant::now(), interval(BETWEEN_LOOKS));
-        while !missing.is_empty() && began.elapsed() < PATIENCE {
+        let mut others: BTreeSet<String> = alerts.iter().map(|&one| one.to_owned()).collect();
+        while !others.is_empty() && began.elapsed() < PATIENCE {
             looks.tick().await;
-            let asked = http_client()
-                .get(format!("{}/api/v1/alerts", self.url))
-                .send();
-            // It may not listen yet.
-            let Ok(answer) = asked.await else { continue };
-            let Ok(answer) = answer.json::<Value>().await else {
-                continue;
-            };
-            for alert in answer["data"]["alerts"].as_array().into_iter().flatten() {
-                if alert["state"] == "firing" {
-                    let label = |name: &str| alert["labels"][name].as_str().unwrap_or_default();
-                    missing.remove(&name(&(label("alertname"), label("service"))));
-                }
+            self.settle();
+            if let Some(firing) = prometheus.firing().await {
+                others.retain(|one| firing.contains(one) != fire);
             }
         }
-        missing
+        others
+    }
+
+    /// Holds what arrived against the requests that were answered more than two seconds ago.
+    fn settle(&self) {
+        let asked = Asked {
+            project: PROJECT.to_owned(),
+            began: String::new(),
+            ended: String::new(),
+            seconds: 0.0,
+            rate: 5.0,
+            seed: 1,
+            sampling: None,
+            keep_errors: false,
+            chaos: false,
+            durable: false,
+        };
+        let entries = self.sent.entries();
+        let settled = self.began.elapsed().as_secs_f64() - 2.0;
+        self.score
+            .update(&Ledger { asked, entries }, self.sink.mock.runs(), settled);
     }
 }
 
@@ -309,27 +422,37 @@ async fn a_real_prometheus_scrapes_the_services_and_its_alerts_fire_on_injected_
     if !prometheus_is_here() {
         return;
     }
-    // A small queue overflows in the outage; the retriever is killed in it; every third request fails.
-    let arguments = [
-        "--seconds",
-        "45",
-        "--rate",
-        "30",
-        "--errors",
-        "0.6",
-        "--chaos",
-        "--queue",
-        "50",
-    ];
-    let kept = Kept::start(&arguments);
-    let prometheus = Prometheus::start(&kept.urls);
+    let nothing = BTreeSet::new();
+    let mut scene = Scene::start().await;
+    let prometheus = Prometheus::start(&scene.urls);
+    let not_yet = scene
+        .until(&prometheus, &["ErrorsHigh of generator"], true)
+        .await;
+    assert_eq!(not_yet, nothing, "requests fail");
+    let firing = prometheus.firing().await.expect("it answers");
+    assert!(
+        !firing.contains("TracesLost of gateway"),
+        "nothing is lost: {firing:?}"
+    );
+
+    scene.sink.door.shut().await;
     let wanted = [
-        ("ErrorsHigh", "generator"),
-        ("TracesStalled", "gateway"),
-        ("TracesLost", "gateway"),
-        ("ServiceDown", "retriever"),
-        ("TracesIncomplete", "load"),
+        "TracesStalled of gateway",
+        "TracesLost of gateway",
+        "TracesIncomplete of load",
     ];
-    let missing = prometheus.fired(&wanted).await;
-    assert_eq!(missing, BTreeSet::new(), "did not fire");
+    let not_yet = scene.until(&prometheus, &wanted, true).await;
+    assert_eq!(not_yet, nothing, "the backend is gone");
+
+    scene.fleet.kill(Role::Retriever).await.expect("killed");
+    let not_yet = scene
+        .until(&prometheus, &["ServiceDown of retriever"], true)
+        .await;
+    assert_eq!(not_yet, nothing, "the retriever is gone");
+
+    scene.fleet.restart(Role::Retriever).await.expect("started");
+    scene.sink.door.open().await.expect("the same port");
+    let gone = ["TracesStalled of gateway", "ServiceDown of retriever"];
+    let still = scene.until(&prometheus, &gone, false).await;
+    assert_eq!(still, nothing, "all is well again");
 }

@@ -32,6 +32,7 @@ async fn report(project: &str) -> Report {
     let injected = Injected {
         fault: Fault::Outage,
         from: 0.2,
+        planned: 0.2,
         to: Some(0.8),
     };
     Report::of(Facts {

@@ -14,6 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::watch;
 
 use super::arrivals::{Plan, Planned};
 use super::ledger::Entry;
@@ -105,10 +106,15 @@ pub struct Sender {
 
 impl Sender {
     /// Sends all requests of a plan, and returns when each is answered or given up.
-    pub async fn send(self, plan: Plan, began: Instant) {
+    ///
+    /// A request whose moment is not before `gate` waits: a fault that it is to meet has not begun yet. The wait counts
+    /// as latency. If nobody holds the gate any more it is open.
+    pub async fn send(self, plan: Plan, began: Instant, mut gate: watch::Receiver<f64>) {
         let mut tasks = tokio::task::JoinSet::new();
         for planned in plan.requests {
             tokio::time::sleep_until((began + planned.at).into()).await;
+            let at = planned.at.as_secs_f64();
+            let _ = gate.wait_for(|until| at < *until).await;
             tasks.spawn(self.clone().one(planned, began));
             // What has ended is let go.
             while tasks.try_join_next().is_some() {}

@@ -13,7 +13,7 @@ use super::page::Page;
 use crate::services::{Process, Role};
 
 /// How long a service may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The books of a service's exporter, over all its destinations, and what its model used up.
 #[derive(Debug, Clone, Default, PartialEq)]

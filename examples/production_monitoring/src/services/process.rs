@@ -19,8 +19,10 @@ use tokio::process::{Child, Command};
 
 use super::role::Role;
 
-/// How long a process may take to say its address, or to end.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a process may take to say its address, or to end: far above what it takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a service is asked to send what it holds, where it could not in the time of one flush.
+const FLUSHES: usize = 3;
 
 /// How the services are run.
 #[derive(Debug, Clone)]
@@ -157,17 +159,26 @@ impl Fleet {
     pub async fn flush(&self) -> Vec<String> {
         let mut unsent = Vec::new();
         for process in &self.processes {
-            let request = self.http.post(format!("{}/-/flush", process.url));
-            match request.send().await {
-                Ok(response) if response.status().is_success() => {}
-                Ok(response) => {
-                    let said = response.text().await.unwrap_or_default();
-                    unsent.push(format!("{}: {said}", process.role));
+            let mut trouble = None;
+            for _ in 0..FLUSHES {
+                trouble = self.flushed(process).await.err();
+                if trouble.is_none() {
+                    break;
                 }
-                Err(error) => unsent.push(format!("{}: {}", process.role, error.without_url())),
             }
+            unsent.extend(trouble);
         }
         unsent
+    }
+
+    async fn flushed(&self, process: &Process) -> Result<(), String> {
+        let request = self.http.post(format!("{}/-/flush", process.url));
+        let said = match request.send().await {
+            Ok(response) if response.status().is_success() => return Ok(()),
+            Ok(response) => response.text().await.unwrap_or_default(),
+            Err(error) => error.without_url().to_string(),
+        };
+        Err(format!("{}: {said}", process.role))
     }
 
     /// Asks the services to end, and waits for it.

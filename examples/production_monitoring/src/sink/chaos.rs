@@ -8,10 +8,12 @@
 //!
 //! Start at [`SCHEDULE`].
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::Result;
 use common::langsmith_mock::{self as mock, ConnectionFault, Route};
+use tokio::sync::watch;
 
 use super::Sink;
 use crate::services::{Fleet, Role};
@@ -95,56 +97,105 @@ pub struct Injected {
     pub fault: Fault,
     /// When it began, in seconds.
     pub from: f64,
+    /// When it was to begin, in seconds: requests that were due later have met it.
+    pub planned: f64,
     /// When it ended, in seconds; none while it lasts.
     pub to: Option<f64>,
 }
 
-/// Works off a schedule.
+/// A beginning or an end of the schedule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Of what.
+    pub fault: Fault,
+    /// Whether it begins; else it ends.
+    pub begins: bool,
+    window: Window,
+}
+
+/// Works off a schedule, one step after the other.
+///
+/// Two things make it do the same on a machine that is slow: a fault lasts as long as it was to last, however late it
+/// began; and requests that are due after the beginning of a fault do not leave before it has begun.
 #[derive(Debug)]
 pub struct Chaos {
-    ahead: Vec<Window>,
-    lasting: Vec<Window>,
+    ahead: VecDeque<Step>,
     length: f64,
     injected: Vec<Injected>,
+    gate: watch::Sender<f64>,
 }
 
 impl Chaos {
     /// Takes a schedule for a load of that length.
     pub fn new(schedule: &[Window], length: Duration) -> Self {
-        Self {
-            ahead: schedule.to_vec(),
-            lasting: Vec::new(),
+        let both = |window: &Window| {
+            [true, false].map(|begins| Step {
+                fault: window.fault,
+                begins,
+                window: *window,
+            })
+        };
+        let mut steps: Vec<Step> = schedule.iter().flat_map(both).collect();
+        steps.sort_by(|a, b| a.at().total_cmp(&b.at()));
+        let chaos = Self {
+            ahead: steps.into(),
             length: length.as_secs_f64(),
             injected: Vec::new(),
+            gate: watch::Sender::new(f64::INFINITY),
+        };
+        chaos.open_gate();
+        chaos
+    }
+
+    /// Returns up to when requests may leave: the moment of the plan, in seconds, at which the next fault begins.
+    pub fn gate(&self) -> watch::Receiver<f64> {
+        self.gate.subscribe()
+    }
+
+    /// Returns what is due at `now`, seconds from the beginning; one step, since the next may depend on it.
+    pub fn due(&self, now: f64) -> Option<Step> {
+        let next = *self.ahead.front()?;
+        (self.due_at(next) <= now).then_some(next)
+    }
+
+    /// Returns when a fault that has begun was to begin, in seconds; none if it has not.
+    pub fn planned(&self, fault: Fault) -> Option<f64> {
+        let began = |one: &&Injected| one.fault == fault;
+        self.injected.iter().find(began).map(|one| one.planned)
+    }
+
+    /// Returns since when a step has been due, in seconds from the beginning.
+    pub fn due_at(&self, step: Step) -> f64 {
+        let began = |one: &&Injected| one.fault == step.fault && one.to.is_none();
+        match self.injected.iter().find(began) {
+            Some(one) if !step.begins => {
+                one.from + (step.window.to - step.window.from) * self.length
+            }
+            _ => step.at() * self.length,
         }
     }
 
-    /// Does what is due at `now`, seconds from the beginning.
+    /// Takes the next step.
     ///
     /// # Errors
     /// If a service cannot be killed or started, or the port cannot be had again.
     pub async fn step(&mut self, now: f64, sink: &mut Sink, fleet: &mut Fleet) -> Result<()> {
-        let is_over = |window: &Window| window.to * self.length <= now;
-        let (over, lasting): (Vec<_>, Vec<_>) = self.lasting.iter().partition(|one| is_over(one));
-        self.lasting = lasting;
-        for window in over {
-            self.end(window.fault, now, sink, fleet).await?;
+        let Some(step) = self.ahead.pop_front() else {
+            return Ok(());
+        };
+        match step.begins {
+            true => {
+                begin(step.fault, sink, fleet).await?;
+                self.injected.push(Injected {
+                    fault: step.fault,
+                    from: now,
+                    planned: step.at() * self.length,
+                    to: None,
+                });
+            }
+            false => self.end(step.fault, now, sink, fleet).await?,
         }
-        while self
-            .ahead
-            .first()
-            .is_some_and(|next| next.from * self.length <= now)
-        {
-            let window = self.ahead.remove(0);
-            let fault = window.fault;
-            begin(fault, sink, fleet).await?;
-            self.lasting.push(window);
-            self.injected.push(Injected {
-                fault,
-                from: now,
-                to: None,
-            });
-        }
+        self.open_gate();
         Ok(())
     }
 
@@ -154,20 +205,28 @@ impl Chaos {
     /// As [`step`](Self::step).
     pub async fn finish(&mut self, now: f64, sink: &mut Sink, fleet: &mut Fleet) -> Result<()> {
         self.ahead.clear();
-        for window in std::mem::take(&mut self.lasting) {
-            self.end(window.fault, now, sink, fleet).await?;
+        self.open_gate();
+        for fault in self.now() {
+            self.end(fault, now, sink, fleet).await?;
         }
         Ok(())
     }
 
     /// Returns what is wrong at present.
     pub fn now(&self) -> Vec<Fault> {
-        self.lasting.iter().map(|window| window.fault).collect()
+        let lasting = self.injected.iter().filter(|one| one.to.is_none());
+        lasting.map(|one| one.fault).collect()
     }
 
     /// Returns what went wrong so far.
     pub fn injected(&self) -> &[Injected] {
         &self.injected
+    }
+
+    fn open_gate(&self) {
+        let next = self.ahead.iter().find(|step| step.begins);
+        let until = next.map_or(f64::INFINITY, |step| step.at() * self.length);
+        self.gate.send_replace(until);
     }
 
     async fn end(
@@ -188,6 +247,16 @@ impl Chaos {
             one.to = Some(now);
         }
         Ok(())
+    }
+}
+
+impl Step {
+    /// Returns its place in the schedule, in parts of the whole.
+    fn at(&self) -> f64 {
+        match self.begins {
+            true => self.window.from,
+            false => self.window.to,
+        }
     }
 }
 
@@ -231,5 +300,32 @@ mod tests {
                 .all(|window| window.from < window.to && window.to < 1.0)
         );
         assert!(SCHEDULE.is_sorted_by(|a, b| a.from < b.from));
+    }
+
+    #[test]
+    fn steps_come_in_order_one_at_a_time_and_hold_back_the_requests_that_are_to_meet_the_next_fault()
+     {
+        let chaos = Chaos::new(&SCHEDULE, Duration::from_secs(100));
+        let steps: Vec<_> = chaos
+            .ahead
+            .iter()
+            .map(|step| (step.fault, step.begins))
+            .collect();
+        let last = [
+            (Fault::Outage, true),
+            (Fault::Killed, true),
+            (Fault::Killed, false),
+            (Fault::Outage, false),
+        ];
+        assert_eq!(steps[8..], last);
+        assert_eq!(*chaos.gate().borrow(), 10.0);
+        assert_eq!(chaos.due(9.9), None);
+        assert!(
+            chaos
+                .due(1_000.0)
+                .is_some_and(|step| step.fault == Fault::Unavailable && step.begins)
+        );
+        let quiet = Chaos::new(&[], Duration::from_secs(100));
+        assert_eq!(*quiet.gate().borrow(), f64::INFINITY);
     }
 }

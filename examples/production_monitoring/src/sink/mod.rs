@@ -10,14 +10,16 @@
 
 mod chaos;
 mod door;
+mod ready;
 
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
 use common::langsmith_mock::{LangSmithMock, Limits};
 
-pub use chaos::{Chaos, Fault, Injected, SCHEDULE, Window};
+pub use chaos::{Chaos, Fault, Injected, SCHEDULE, Step, Window};
 pub use door::Door;
+pub use ready::Readiness;
 
 use crate::services::tracing::STAND_IN_KEY;
 

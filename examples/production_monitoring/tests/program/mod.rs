@@ -7,7 +7,7 @@ use std::process::Command;
 use production_monitoring::load::Ledger;
 
 /// Prepares the program in an environment that says nothing about LangSmith.
-pub fn program(arguments: &[&str]) -> Command {
+pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_production_monitoring"));
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
@@ -24,21 +24,21 @@ pub fn program(arguments: &[&str]) -> Command {
 }
 
 /// A load that has ended.
-pub struct Done {
+pub(crate) struct Done {
     /// Whether its exit status was zero.
-    pub success: bool,
+    pub(crate) success: bool,
     /// What it said, on both outputs.
-    pub said: String,
+    pub(crate) said: String,
     /// Its book.
-    pub ledger: Ledger,
+    pub(crate) ledger: Ledger,
     /// Its report.
-    pub page: String,
+    pub(crate) page: String,
     /// Where book and report are.
-    pub folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// Runs a load to its end.
-pub fn load(arguments: &[&str]) -> Done {
+pub(crate) fn load(arguments: &[&str]) -> Done {
     let folder = tempfile::tempdir().expect("a folder");
     let out: PathBuf = folder.path().join("report.html");
     let mut command = program(arguments);
@@ -57,7 +57,7 @@ pub fn load(arguments: &[&str]) -> Done {
 
 impl Done {
     /// Returns the number right before some words in what was said.
-    pub fn figure(&self, words: &str) -> usize {
+    pub(crate) fn figure(&self, words: &str) -> usize {
         let before = self.said.split(words).next().unwrap_or_default();
         let number = before.rsplit(|c: char| !c.is_ascii_digit()).next();
         number

@@ -11,13 +11,13 @@ use production_monitoring::load::{Asked, Call, CallOutcome, Entry, Ledger, Scena
 use production_monitoring::services::Role;
 
 /// The project that they are filed under.
-pub const PROJECT: &str = "stored-load";
+pub(crate) const PROJECT: &str = "stored-load";
 
 /// Runs of each request.
-pub const RUNS: usize = 7;
+pub(crate) const RUNS: usize = 7;
 
 /// The client of a service.
-pub fn client(mock: &LangSmithMock, service: &str) -> Client {
+pub(crate) fn client(mock: &LangSmithMock, service: &str) -> Client {
     let client = Client::builder()
         .endpoint(mock.url())
         .api_key("stand-in-key")
@@ -28,7 +28,7 @@ pub fn client(mock: &LangSmithMock, service: &str) -> Client {
 }
 
 /// Stores so many requests as the three services leave them, and returns the book of it.
-pub async fn store(mock: &LangSmithMock, requests: usize) -> Ledger {
+pub(crate) async fn store(mock: &LangSmithMock, requests: usize) -> Ledger {
     let clients = Role::ALL.map(|role| client(mock, role.as_str()));
     let [gateway, retriever, generator] = &clients;
     let began = SystemClock.now();
