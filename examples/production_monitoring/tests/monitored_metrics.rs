@@ -96,6 +96,11 @@ impl Kept {
             let answer = http_client().get(format!("{url}/metrics")).send().await;
             let page = answer.expect("it answers").text().await.expect("text");
             assert!(page.ends_with("# EOF\n"), "{page}");
+            // A name that two declare is one too many: a parser may refuse the page, and sums count it twice.
+            let mut declared = BTreeSet::new();
+            for name in page.lines().filter(|line| line.starts_with("# TYPE ")) {
+                assert!(declared.insert(name), "twice: {name}");
+            }
             pages.push(Page::parse(&page));
         }
         pages

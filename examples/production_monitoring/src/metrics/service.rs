@@ -54,14 +54,13 @@ pub struct ServiceMetrics {
     registry: Shared,
     duration: Family<Served, Histogram, fn() -> Histogram>,
     calls: Family<Call, Counter>,
-    sampled: Family<Outcome, Counter>,
     model_calls: Family<Outcome, Counter>,
     tokens: Family<Kind, Counter>,
     dollars: Counter<f64, std::sync::atomic::AtomicU64>,
 }
 
-/// Makes a registry with what any service with a client has to say: the books of its exporter, and what became of
-/// tracing headers.
+/// Makes a registry with what any service with a client has to say: the books of its exporter and of its sampling, and
+/// what became of tracing headers.
 pub fn registry(client: &Client, layer: &TracingLayer) -> Registry {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(client.metrics()));
@@ -94,12 +93,6 @@ impl ServiceMetrics {
             "Calls to other services, by what came of them",
             calls.clone(),
         );
-        let sampled = Family::default();
-        registry.register(
-            "langsmith_sampling_traces",
-            "Traces that began or went on here, by whether they are kept",
-            sampled.clone(),
-        );
         let model_calls = Family::default();
         registry.register(
             "gen_ai_calls",
@@ -122,7 +115,6 @@ impl ServiceMetrics {
             registry: Arc::new(registry),
             duration,
             calls,
-            sampled,
             model_calls,
             tokens,
             dollars,
@@ -133,9 +125,6 @@ impl ServiceMetrics {
 
     /// Makes each series be there from the first: one that begins with its first failure shows no growth.
     fn begin_at_zero(&self) {
-        for outcome in ["kept", "left_out"] {
-            drop(self.sampled.get_or_create(&Outcome { outcome }));
-        }
         for outcome in ["answered", "failed"] {
             drop(self.model_calls.get_or_create(&Outcome { outcome }));
         }
@@ -158,12 +147,6 @@ impl ServiceMetrics {
     /// Times each request of a router, by route and status.
     pub fn timed(&self, router: Router) -> Router {
         router.layer(from_fn_with_state(self.clone(), time))
-    }
-
-    /// Counts whether a trace is kept.
-    pub fn sampled(&self, kept: bool) {
-        let outcome = if kept { "kept" } else { "left_out" };
-        self.sampled.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// Counts a call to another service.

@@ -44,9 +44,10 @@ pre { overflow-x: auto; padding: .75rem 1rem; background: var(--card); border: 1
 code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
 .table { overflow-x: auto }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums }
-th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--edge); text-align: right; vertical-align: top }
+th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--edge); text-align: right; vertical-align: top;
+     white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
-td.words { text-align: left }
+td.words { text-align: left; white-space: normal }
 th { color: var(--muted); font-weight: 600 }
 td.bad { color: var(--bad); font-weight: 600 }
 @media print { details { display: none } h2 { break-after: avoid } figure { break-inside: avoid } }

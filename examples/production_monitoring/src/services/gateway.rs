@@ -59,7 +59,6 @@ async fn ask(
     // A tail records what the head leaves out as well, so the run does not tell.
     let trace = incoming.run().and_then(|run| run.trace_id());
     let recorded = trace.is_some_and(|trace| site.sampler.keeps(trace.0));
-    site.metrics.sampled(recorded);
     let mut answer = Answer {
         recorded,
         ..Answer::default()

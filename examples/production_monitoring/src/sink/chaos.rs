@@ -122,6 +122,7 @@ pub struct Chaos {
     ahead: VecDeque<Step>,
     length: f64,
     injected: Vec<Injected>,
+    last: f64,
     gate: watch::Sender<f64>,
 }
 
@@ -141,6 +142,7 @@ impl Chaos {
             ahead: steps.into(),
             length: length.as_secs_f64(),
             injected: Vec::new(),
+            last: 0.0,
             gate: watch::Sender::new(f64::INFINITY),
         };
         chaos.open_gate();
@@ -164,15 +166,16 @@ impl Chaos {
         self.injected.iter().find(began).map(|one| one.planned)
     }
 
-    /// Returns since when a step has been due, in seconds from the beginning.
+    /// Returns since when a step has been due, in seconds from the beginning: not before the one ahead of it was taken.
     pub fn due_at(&self, step: Step) -> f64 {
         let began = |one: &&Injected| one.fault == step.fault && one.to.is_none();
-        match self.injected.iter().find(began) {
+        let at = match self.injected.iter().find(began) {
             Some(one) if !step.begins => {
                 one.from + (step.window.to - step.window.from) * self.length
             }
             _ => step.at() * self.length,
-        }
+        };
+        at.max(self.last)
     }
 
     /// Takes the next step.
@@ -195,6 +198,7 @@ impl Chaos {
             }
             false => self.end(step.fault, now, sink, fleet).await?,
         }
+        self.last = now;
         self.open_gate();
         Ok(())
     }
