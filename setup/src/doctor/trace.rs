@@ -13,7 +13,7 @@ use crate::steps::Workshop;
 
 const DOCTOR: Program = Program {
     name: "trace-doctor",
-    feature: "doctor",
+    feature: "doctor,client",
     what: "the trace doctor",
 };
 
