@@ -40,6 +40,7 @@ fn text(file: &str) -> String {
 }
 
 /// Tells whether Prometheus is here; a runner that has found it demands it.
+#[allow(clippy::print_stdout, reason = "a skip is said where it is seen")]
 fn prometheus_is_here() -> bool {
     let is_here = ["prometheus", "promtool"].iter().all(|program| {
         let version = Command::new(program).arg("--version").output();

@@ -99,7 +99,7 @@ mod tests {
             .filter(|window| window.fault == Fault::Killed);
         let chaos = Chaos::new(&kill.copied().collect::<Vec<_>>(), Duration::from_secs(100));
         let step = chaos.due(64.0).expect("the kill");
-        let watched = |queued| Watched {
+        let watched = |queued: Option<u64>| Watched {
             observations: vec![Observation {
                 at: 64.0,
                 role: Role::Retriever,
@@ -110,7 +110,7 @@ mod tests {
                 }),
             }],
         };
-        let is_ready = |entries: &[Entry], queued, now| {
+        let is_ready = |entries: &[Entry], queued: Option<u64>, now: f64| {
             Readiness {
                 due: &[1.0, 2.0, 70.0],
                 entries,
@@ -119,14 +119,14 @@ mod tests {
             }
             .of(step, &chaos, now)
         };
-        let answered = entry(1.0, CallOutcome::Answered);
-        let missed = entry(1.0, CallOutcome::Unreachable);
+        let answered = [entry(1.0, CallOutcome::Answered)];
+        let missed = [entry(1.0, CallOutcome::Unreachable)];
         assert!(!is_ready(&[], Some(3), 64.0), "nobody was answered");
-        assert!(!is_ready(&[missed.clone()], Some(3), 90.0), "not by it");
-        assert!(!is_ready(&[answered.clone()], Some(0), 90.0), "not held");
-        assert!(!is_ready(&[answered.clone()], None, 90.0), "who knows");
-        assert!(is_ready(&[answered], Some(3), 64.0));
-        let all = [missed.clone(), missed];
+        assert!(!is_ready(&missed, Some(3), 90.0), "not by it");
+        assert!(!is_ready(&answered, Some(0), 90.0), "not held");
+        assert!(!is_ready(&answered, None, 90.0), "who knows");
+        assert!(is_ready(&answered, Some(3), 64.0));
+        let all = [missed.clone(), missed].concat();
         assert!(
             is_ready(&all, Some(0), 64.0),
             "the third waits for the kill"
