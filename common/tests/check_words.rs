@@ -21,9 +21,12 @@ fn first_wrong(capture: &Capture) -> Option<String> {
     exercise.check(capture).first_wrong().map(str::to_owned)
 }
 
+/// What a service records.
+type Record = fn(&Tracer);
+
 #[test]
 fn each_field_of_a_run_is_looked_at_and_named() {
-    let fields: [(&str, fn(&Tracer)); 7] = [
+    let fields: [(&str, Record); 7] = [
         ("inputs", |tracer| {
             tracer
                 .run("gateway")
