@@ -8,7 +8,12 @@ use common::prelude::*;
 async fn chosen(rates: [f64; 3], seen: u64) -> Check {
     let lesson = Lesson::start("05-exercises").await;
     let day = Day::of(100, 0);
-    let rate = |service: &str| rates[DAY_SERVICES.iter().position(|it| *it == service).unwrap()];
+    let rate = |service: &str| {
+        rates[DAY_SERVICES
+            .iter()
+            .position(|it| *it == service)
+            .expect("one of them")]
+    };
     let [gateway, retriever, generator] = day.services(&lesson, |client, service| {
         client.sampling_rate(rate(service))
     });
