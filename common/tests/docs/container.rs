@@ -19,7 +19,7 @@ fn the_dev_container_has_the_toolchain_that_the_workspace_asks_for() {
         .find(|line| line.starts_with("FROM "))
         .expect("an image");
     assert!(
-        from.contains(&format!("/rust:{toolchain}-")),
+        from.starts_with(&format!("FROM rust:{toolchain}-")),
         "{from}: {toolchain}"
     );
 }
