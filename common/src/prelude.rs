@@ -30,6 +30,8 @@ pub use crate::analysis::{
     Outline, Scorecard, Series, Shape, SpendByAgent, Table, Waterfall, bar_chart, line_chart,
     scorecard, sequence, side_by_side, text_tree, tree_diagram, waterfall,
 };
+#[cfg(any(feature = "lab", feature = "serve"))]
+pub use crate::chaos::{Chaos, ChaosReset, ChaosSwitch, SkewedClock};
 #[cfg(feature = "client")]
 pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]

@@ -7,7 +7,7 @@
 //!   │               └─ runs go to LangSmith itself too, only with WORKBOOK_TARGET=langsmith
 //!   ▼ client("gateway") · serve(router) · pipeline("retriever")
 //! story           the docs assistant, which all lessons trace; around it
-//!   ├─ services/    Browser ──► HeaderProxy ──headers──► Service (axum, port 0)
+//!   ├─ services/    Browser ──► HeaderProxy, or chaos::Chaos ──► Service (axum, port 0)
 //!   ├─ peers/       PythonService, NodeService: processes with the official SDKs; LangGraphAgent, a real one
 //!   ├─ queue/       Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
 //!   ├─ mcp/         McpTools: a tool run for each call ──`_meta`──► McpServer, in this process or ToolServer's
@@ -55,6 +55,7 @@ mod tap;
 pub mod tenancy;
 mod turns;
 
+pub use crate::chaos;
 pub use day::{DAY_SERVICES, Day, DayFate, DayRequest};
 pub use folder::ScratchFolder;
 pub use lesson::{Finding, Lesson, Misconfiguration, Preflight, Target, Weight};
