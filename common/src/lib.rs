@@ -32,6 +32,7 @@
 //! | [`langsmith_mock`] | a strict LangSmith on loopback | `langsmith_mock` |
 //! | [`analysis`] | trees, waterfalls, tables, graphs of agents | `analysis` |
 //! | [`lab`] | lessons | `lab` |
+//! | [`playground`] | headers that somebody pasted, and what becomes of them | `analysis` |
 //! | [`chaos`] | a proxy that spoils what passes, on order | `lab` or `serve` |
 //! | [`traceable`](macro@traceable) | the attribute that makes a run of every call | `macros` |
 //! | [`prelude`] | what most programs import | always |
@@ -64,6 +65,8 @@ if let Some(id) = run.id() {
 )]
 
 pub mod model;
+#[cfg(feature = "analysis")]
+pub mod playground;
 pub mod propagation;
 pub mod trace;
 

@@ -65,6 +65,8 @@ pub use crate::middleware::{
 pub use crate::otel::{
     opentelemetry, opentelemetry_otlp, opentelemetry_sdk, tracing_opentelemetry,
 };
+#[cfg(feature = "analysis")]
+pub use crate::playground::HeaderReading;
 #[cfg(feature = "client")]
 pub use crate::trace::{JoinSet, spawn, spawn_blocking};
 #[cfg(feature = "macros")]
