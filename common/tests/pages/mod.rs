@@ -194,7 +194,7 @@ impl Page {
 
     /// Fails unless the page has nothing but known elements and attributes, leads nowhere but to this
     /// server, runs no script but its own, and can be found one's way in.
-    fn check(&self, target: &str) {
+    pub(crate) fn check(&self, target: &str) {
         let styles = include_str!("../../src/langsmith_mock/viewer/assets/viewer.css");
         let mut ids = HashSet::new();
         let mut level = 0;
