@@ -14,10 +14,12 @@ macro_rules! pages {
 }
 
 pages! {
+    ChaosPage = "../../docs/chaos.md",
     FrontPage = "../../README.md",
     CommonPatterns = "../../docs/common_patterns.md",
     ClientPage = "../../docs/client.md",
     CollectorPage = "../../docs/collector.md",
     Faq = "../../docs/faq.md",
+    ManualPropagation = "../../docs/manual_propagation.md",
     WireFormat = "../../docs/wire_format.md",
 }
