@@ -43,6 +43,15 @@ async fn one_batch_for_all_gives_the_runs_of_all_others_to_the_first() {
     );
 }
 
+#[tokio::test]
+async fn a_tenant_whose_name_is_how_anothers_begins_is_told_apart_from_it() {
+    let books = share(Sharing::OneBatch, Trouble::None, ["acme-eu", "acme"], 2).await;
+    let books = books.expect("sent");
+    let counts: Vec<_> = books.iter().map(|one| (one.own, one.astray)).collect();
+    assert_eq!(counts, [(2, 0), (0, 2)], "the batch has the key of acme-eu");
+    assert_eq!(books[1].with, ["acme-eu".to_owned()].into());
+}
+
 fn tenants(tap: &Tap) -> Tenants {
     let endpoint = tap.url("");
     Tenants::new(move |tenant| {

@@ -23,6 +23,8 @@
 //!                                                             sampling/: what it does to traces, errors and cost
 //! ```
 //!
+//! What the examples' programs have in common: [`terminal`] and [`page()`].
+//!
 //! What production is tried with stands by itself: [`overhead`], [`canaries`], [`tenancy`], [`stopping`] and [`hosts`],
 //! over a [`Tap`] or a stand-in of its own.
 //!
@@ -42,12 +44,12 @@ mod lesson;
 pub mod llm;
 mod mcp;
 pub mod overhead;
+mod page;
 mod peers;
 mod program;
 mod progress;
 mod queue;
 pub mod sampling;
-mod scratch;
 mod services;
 mod spans;
 #[cfg(unix)]
@@ -55,6 +57,7 @@ pub mod stopping;
 pub mod story;
 mod tap;
 pub mod tenancy;
+pub mod terminal;
 mod turns;
 
 pub use crate::{chaos, playground};
@@ -65,6 +68,7 @@ pub use mcp::{
     CALL_TIMEOUT, MCP_PATH, McpError, McpServer, McpTools, SERVER_FLUSH, START_TIMEOUT, ToolCall,
     ToolError, ToolInfo, ToolServer, docs_tools,
 };
+pub use page::page;
 pub use peers::{
     AgentDraft, AgentEvent, AgentEvents, AgentQuestion, LangGraphAgent, NodeService, PeerEnv,
     PeerError, PythonService, Recorded, called_by_agent,

@@ -54,6 +54,8 @@ pub struct Tapped {
     pub method: Method,
     /// The path, without the query.
     pub path: String,
+    /// The query, without its question mark; empty if there is none.
+    pub query: String,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
@@ -71,6 +73,11 @@ impl Tapped {
     /// Returns the body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Tells whether this is how a client asks what the endpoint can do.
+    fn asks_for_info(&self) -> bool {
+        self.method == Method::GET && self.path == "/info"
     }
 }
 
@@ -155,8 +162,15 @@ impl Tap {
         *lock(&self.kept.moved) = Some((path.to_owned(), to.into()));
     }
 
-    /// Returns what was received so far, in the order of the answers.
+    /// Returns what was received so far, in the order of the answers, without questions for `GET /info`.
     pub fn received(&self) -> Vec<Tapped> {
+        let mut received = self.all();
+        received.retain(|one| !one.asks_for_info());
+        received
+    }
+
+    /// Returns every request so far, in the order of the answers.
+    pub fn all(&self) -> Vec<Tapped> {
         lock(&self.kept.seen).clone()
     }
 
@@ -185,10 +199,6 @@ impl Tap {
 
 async fn take(State(kept): State<Arc<Kept>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if parts.method == Method::GET && parts.uri.path() == "/info" {
-        let info = json!({"instance_flags": {"zstd_compression_enabled": kept.compressed}});
-        return (StatusCode::OK, info.to_string()).into_response();
-    }
     // What is longer than that is none of a lesson's.
     let body = to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
     if !body.is_empty() {
@@ -198,10 +208,19 @@ async fn take(State(kept): State<Arc<Kept>>, request: Request) -> Response {
     let mut tapped = Tapped {
         method: parts.method,
         path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         body,
         status: 0,
     };
+    if tapped.asks_for_info() {
+        tapped.status = 200;
+        if kept.keeps {
+            lock(&kept.seen).push(tapped);
+        }
+        let info = json!({"instance_flags": {"zstd_compression_enabled": kept.compressed}});
+        return (StatusCode::OK, info.to_string()).into_response();
+    }
     let answer = lock(&kept.answer).clone();
     let moved = lock(&kept.moved)
         .clone()

@@ -10,6 +10,9 @@ use super::markdown::{anchors, links, pages, root};
 const COMING: [&str; 1] = ["notebooks/06_troubleshooting_edge_cases.ipynb"];
 
 /// Resolves `..`; returns nothing for what leaves the repository.
+///
+/// `setup/src/check/links.rs` has these lines again: `setup` has to be built in seconds, so it does not depend on this
+/// crate, and no crate of its own is worth a dozen lines.
 fn inside(path: &Path) -> Option<PathBuf> {
     let mut resolved = PathBuf::new();
     for part in path.components() {

@@ -4,13 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use common::client::terminated;
 use common::lab::Target;
+use common::lab::terminal::{complain, say};
 
 use crate::cli::Demo;
 use crate::page;
 use crate::peers::Peers;
-use crate::report::{Report, complain, say};
-use crate::serve::{NAME, end_of_program};
+use crate::report::Report;
+use crate::serve::NAME;
 use crate::stage::Stage;
 use crate::traffic::{Amount, Traffic};
 
@@ -58,7 +60,7 @@ pub async fn run(wishes: &Demo) -> Result<()> {
         say(&format!("One of the traces: {}", stage.lesson.link(&last)));
     }
     if wishes.keep {
-        let end = end_of_program()?;
+        let end = terminated();
         say(&format!(
             "All of them: {} (until Ctrl-C)",
             stage.lesson.mock().url()

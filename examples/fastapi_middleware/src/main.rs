@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use common::lab::terminal::complain;
 use fastapi_middleware::cli::{Cli, Command};
 use fastapi_middleware::{demo, serve};
 
@@ -16,7 +17,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            fastapi_middleware::report::complain(&format!("✗ {error:#}"));
+            complain(&format!("✗ {error:#}"));
             ExitCode::FAILURE
         }
     }

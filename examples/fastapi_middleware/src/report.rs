@@ -1,9 +1,8 @@
 //! What the demonstration prints. Start at [`Report::of`].
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result};
 use common::analysis::{Cost, REQUEST_ID, Scorecard, scorecard, text_tree};
+use common::lab::terminal::say;
 use common::langsmith_mock::LangSmithMock;
 use common::model::TraceTree;
 
@@ -117,16 +116,4 @@ fn trace(mock: &LangSmithMock, tree: &TraceTree, request: &str) -> Result<TraceT
     });
     let run = of_request.with_context(|| format!("no run of the request {request} arrived"))?;
     Ok(mock.trace(run.run.trace_id))
-}
-
-/// Prints on standard output; a reader who has gone (`| head`) is no failure.
-pub fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}");
-    let _ = out.flush();
-}
-
-/// Prints on standard error.
-pub fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -13,12 +13,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use axum::Router;
 use axum::serve::ListenerExt as _;
-use common::client::{Client, ClientBuilder, Config, ConfigError};
+use common::client::{Client, ClientBuilder, Config, ConfigError, terminated};
+use common::lab::terminal::{complain, say};
 use tokio::net::TcpListener;
 
 use crate::cli::Serve;
 use crate::next::Next;
-use crate::report::{complain, say};
 use crate::service;
 use crate::trust;
 
@@ -46,7 +46,8 @@ pub async fn alone(wishes: &Serve) -> Result<()> {
     });
     let app = service::app(NAME, layer.clone(), next);
 
-    let end = end_of_program()?;
+    // Heard from now on, before anybody is told that the program is there.
+    let end = terminated();
     let listener = bind(SocketAddr::new(wishes.host, wishes.port)).await?;
     // Alone on the first line, so that a script can read it.
     say(&url(&listener)?);
@@ -159,34 +160,4 @@ pub async fn serve(
         }
         () = late => Ok(()),
     }
-}
-
-/// Listens from now on for the end of the program: Ctrl-C, or SIGTERM, as container platforms say it.
-/// The future is ready when it comes. Call it before anybody is told that the program is there.
-///
-/// # Errors
-/// If the system has no signals to listen for.
-#[cfg(unix)]
-pub fn end_of_program() -> Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Listens from now on for the end of the program: Ctrl-C.
-///
-/// # Errors
-/// If the system has no signals to listen for.
-#[cfg(windows)]
-pub fn end_of_program() -> Result<impl Future<Output = ()> + Send + 'static> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()?;
-    Ok(async move {
-        interrupt.recv().await;
-    })
 }

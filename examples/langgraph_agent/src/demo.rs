@@ -7,13 +7,13 @@ use anyhow::{Context as _, Result, anyhow};
 use common::client::terminated;
 use common::lab::Lesson;
 use common::lab::llm::{Model, Provider, TokenTiming};
+use common::lab::terminal::{complain, say};
 
 use crate::cli::Cli;
 use crate::corpus::Corpus;
 use crate::index::Index;
 use crate::nodes::Crew;
 use crate::person::Person;
-use crate::report::{complain, say};
 use crate::script::{NOTE, scripted};
 use crate::second_opinion::SecondOpinion;
 pub use crate::session::QUESTION;

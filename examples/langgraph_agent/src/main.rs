@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use langgraph_agent::{cli::Cli, demo, report, tools};
+use common::lab::terminal::complain;
+use langgraph_agent::{cli::Cli, demo, tools};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -15,7 +16,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report::complain(&format!("✗ {error:#}"));
+            complain(&format!("✗ {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -1,8 +1,7 @@
 //! Somebody at a terminal, who is asked and types. Start at [`Person`].
 
+use common::lab::terminal::ask;
 use tokio::sync::{Mutex, mpsc};
-
-use crate::report::ask;
 
 /// Somebody who can be asked. What they type is read on a thread of its own: a terminal blocks, and the program has to
 /// hear Ctrl-C meanwhile.

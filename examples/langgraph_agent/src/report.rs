@@ -1,7 +1,6 @@
 //! What the program prints, and what its page shows. Start at [`Report::of`].
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use common::analysis::{GraphShape, SpendByAgent, text_tree};
 use common::model::TraceTree;
@@ -189,33 +188,4 @@ pub fn draft(state: &State) -> String {
         let _ = write!(text, "\n({words} words)");
     }
     text
-}
-
-/// Leaves out what commands a terminal or turns the direction of writing: what is printed was written by a model, by
-/// whoever asked it, and by processes.
-pub fn clean(text: &str) -> String {
-    let shows = |letter: &char| {
-        let turns = ['\u{61c}', '\u{200e}', '\u{200f}'].contains(letter)
-            || ('\u{202a}'..='\u{202e}').contains(letter)
-            || ('\u{2066}'..='\u{2069}').contains(letter);
-        !turns && (!letter.is_control() || matches!(letter, '\n' | '\t'))
-    };
-    text.chars().filter(shows).collect()
-}
-
-/// Prints on standard output, [cleaned](clean); a reader who has gone (`| head`) is no failure.
-pub fn say(text: &str) {
-    ask(&format!("{text}\n"));
-}
-
-/// Prints on standard output, and leaves the line open for an answer.
-pub fn ask(question: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = write!(out, "{}", clean(question));
-    let _ = out.flush();
-}
-
-/// Prints on standard error, cleaned as well.
-pub fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", clean(text));
 }

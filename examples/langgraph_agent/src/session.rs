@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow, bail};
 use common::lab::graph::CompileError;
 use common::lab::llm::Provider;
+use common::lab::terminal::{complain, say};
 use common::lab::{Lesson, Target};
 use common::trace::RunTree;
 
@@ -15,7 +16,7 @@ use crate::cli::Cli;
 use crate::nodes::Crew;
 use crate::page;
 use crate::person::Person;
-use crate::report::{Report, answer, complain, draft, say};
+use crate::report::{Report, answer, draft};
 use crate::second_opinion::brief;
 
 /// The question of the lessons, asked where the user asks none.

@@ -1,7 +1,7 @@
 //! What is printed of an answer, and what is not.
 
 use langgraph_agent::approve::Decision;
-use langgraph_agent::report::{answer, clean, draft};
+use langgraph_agent::report::{answer, draft};
 use langgraph_agent::state::{Draft, Review, State};
 
 fn drafted() -> State {
@@ -62,12 +62,4 @@ fn what_a_helper_did_not_do_is_said_once() {
     let mut state = drafted();
     state.without = vec!["Nobody counted.".into(), "Nobody counted.".into()];
     assert_eq!(answer(&state).matches("Nobody counted.").count(), 1);
-}
-
-#[test]
-fn nothing_commands_the_terminal_or_turns_the_direction_of_writing() {
-    assert_eq!(
-        clean("a\u{1b}[31m\tb\r\n\u{202e}c\u{2066}d\u{9b}é\u{7}"),
-        "a[31m\tb\ncdé"
-    );
 }

@@ -4,28 +4,9 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+pub use common::lab::terminal::{ask as say_on, complain, say};
+
 use crate::role::Role;
-
-/// Prints on standard output; a reader who has gone (`| head`) is no failure.
-pub fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}", langgraph_agent::report::clean(text));
-    let _ = out.flush();
-}
-
-/// Prints on standard output without ending the line: an answer as it streams.
-pub fn say_on(text: &str) {
-    langgraph_agent::report::ask(text);
-}
-
-/// Prints on standard error.
-pub fn complain(text: &str) {
-    let _ = writeln!(
-        std::io::stderr().lock(),
-        "{}",
-        langgraph_agent::report::clean(text)
-    );
-}
 
 /// The columns that the longest name needs.
 const WIDTH: usize = 12;
@@ -79,7 +60,7 @@ impl Lines {
 
 /// The head is ours and may color; the line was written by a process.
 fn complain_raw(head: &str, line: &str) {
-    let line = langgraph_agent::report::clean(line);
+    let line = common::lab::terminal::clean(line);
     let _ = writeln!(std::io::stderr().lock(), "{head}{line}");
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::keeping::Keeping;
 use crate::services::Role;
 
 /// Puts three traced services under load, watches them, and writes one report of what arrived.
@@ -60,12 +61,9 @@ pub struct Demo {
     /// The part of requests that are slow, from 0 to 1.
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
     pub slow: f64,
-    /// The part of traces that is kept, from 0 to 1, decided by trace id; all of them by default.
-    #[arg(long, value_name = "SHARE", value_parser = share)]
-    pub sampling: Option<f64>,
-    /// Keeps what fails after all, whatever the sampler says: held back until it is known, bounded.
-    #[arg(long, requires = "sampling")]
-    pub keep_errors: bool,
+    /// Which traces are kept.
+    #[command(flatten)]
+    pub keeping: Keeping,
     /// Lets things go wrong by a schedule: 503, slow answers, 429, cut connections, an outage in which a service is
     /// killed, 413.
     #[arg(long)]
@@ -153,12 +151,9 @@ pub struct Service {
     /// Most operations in memory.
     #[arg(long)]
     pub queue: Option<usize>,
-    /// The part of traces that is kept.
-    #[arg(long, value_parser = share)]
-    pub sampling: Option<f64>,
-    /// Keeps what fails after all.
-    #[arg(long)]
-    pub keep_errors: bool,
+    /// Which traces are kept.
+    #[command(flatten)]
+    pub keeping: Keeping,
     /// The retriever's address, for the gateway.
     #[arg(long)]
     pub retriever: Option<String>,
@@ -167,7 +162,8 @@ pub struct Service {
     pub generator: Option<String>,
 }
 
-fn share(text: &str) -> Result<f64, String> {
+/// Reads a part of a whole.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok();
     let share = share.filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "a number from 0 to 1".to_owned())

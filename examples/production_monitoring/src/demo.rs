@@ -4,19 +4,21 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use common::client::terminated;
+use common::lab::terminal::say;
 use common::model::{Clock as _, SystemClock};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::cli::Demo;
+use crate::keeping::Keeping;
 use crate::load::{Asked, Ledger, LoadMetrics, Plan, Sender, Sent, Shares};
 use crate::metrics::{Score, Watch};
 use crate::progress::{Moment, Progress};
 use crate::report::{Facts, Report, Source, page};
-use crate::services::{self, Fleet, Manner, Role, end_of_program};
+use crate::services::{self, Fleet, Manner, Role};
 use crate::settings::Settings;
 use crate::sink::{Chaos, Fault, Readiness, SCHEDULE, Sink};
-use crate::terminal::say;
 
 /// The project of the runs.
 pub const PROJECT: &str = "workbook-production_monitoring";
@@ -37,13 +39,14 @@ const RUNS_OF_A_REQUEST: f64 = 7.0;
 /// # Errors
 /// If something cannot be started, or runs were lost that should not be.
 pub async fn run(wishes: &Demo) -> Result<()> {
-    let mut end = Box::pin(end_of_program()?);
+    let mut end = Box::pin(terminated());
     let mut stage = Stage::set(wishes).await?;
     stage.tell();
     let mut progress = Progress::start(wishes.length());
     let ended = stage.load(wishes, &mut progress, &mut end).await?;
     progress.say("sending what is left …");
     let unsent = stage.fleet.flush().await;
+    let early = ended.early;
     let facts = stage.facts(wishes, ended, unsent).await;
     progress.end();
     let report = Report::of(facts);
@@ -59,7 +62,7 @@ pub async fn run(wishes: &Demo) -> Result<()> {
         out.display(),
         ledger.display()
     ));
-    if wishes.keep {
+    if wishes.keep && !early {
         stage.keep();
         end.await;
     }
@@ -89,6 +92,8 @@ struct Stage {
 struct Ended {
     watch: Watch,
     chaos: Chaos,
+    // Somebody has ended it, and so the program.
+    early: bool,
 }
 
 impl Stage {
@@ -113,8 +118,7 @@ impl Stage {
             project: PROJECT.to_owned(),
             spools: spools.as_ref().map(|folder| folder.path().to_owned()),
             queue: wishes.queue,
-            sampling: wishes.sampling,
-            keep_errors: wishes.keep_errors,
+            keeping: wishes.keeping.clone(),
             environment: settings.of_file().clone(),
         };
         let fleet = Fleet::start(manner, wishes.port.map(|first| first.saturating_add(1))).await?;
@@ -187,6 +191,7 @@ impl Stage {
             .collect();
         let mut load = tokio::spawn(self.sender.clone().send(plan, self.began, chaos.gate()));
         let between = if wishes.smoke { SMOKE_LOOK } else { LOOK };
+        let mut early = false;
         let (mut steps, mut next_look) = (tokio::time::interval(STEP), Duration::ZERO);
         loop {
             tokio::select! {
@@ -196,11 +201,12 @@ impl Stage {
                 }
                 () = &mut *end => {
                     load.abort();
+                    early = true;
                     break;
                 }
                 _ = steps.tick() => {
                     let now = self.began.elapsed();
-                    self.go_wrong(&mut chaos, &due, wishes.keep_errors, &mut watch).await?;
+                    self.go_wrong(&mut chaos, &due, &wishes.keeping, &mut watch).await?;
                     if now >= next_look {
                         watch.look(self.fleet.processes()).await;
                         self.show(wishes, progress, &watch, &chaos);
@@ -214,7 +220,11 @@ impl Stage {
         let now = self.began.elapsed().as_secs_f64();
         chaos.finish(now, &mut self.sink, &mut self.fleet).await?;
         watch.look(self.fleet.processes()).await;
-        Ok(Ended { watch, chaos })
+        Ok(Ended {
+            watch,
+            chaos,
+            early,
+        })
     }
 
     /// Takes the steps of the schedule that are due, and would do what they are for.
@@ -222,7 +232,7 @@ impl Stage {
         &mut self,
         chaos: &mut Chaos,
         due: &[f64],
-        keep_errors: bool,
+        keeping: &Keeping,
         watch: &mut Watch,
     ) -> Result<()> {
         loop {
@@ -237,7 +247,7 @@ impl Stage {
             let readiness = Readiness {
                 due,
                 entries: &self.sent.entries(),
-                keep_errors,
+                keep_errors: keeping.keeps_all_errors(),
                 watched: watch.seen(),
             };
             if !readiness.of(step, chaos, now) {
@@ -272,8 +282,7 @@ impl Stage {
                 seconds: wishes.length().as_secs_f64(),
                 rate: wishes.rate,
                 seed: wishes.seed,
-                sampling: wishes.sampling,
-                keep_errors: wishes.keep_errors,
+                keeping: wishes.keeping.clone(),
                 chaos: wishes.chaos,
                 durable: wishes.durable,
             },

@@ -12,6 +12,7 @@
 //!
 //! | Read | for |
 //! |---|---|
+//! | [`keeping`] | which traces are kept |
 //! | [`load`] | what is asked, when, and the book of it |
 //! | [`services`] | the three services, their tracing, their processes |
 //! | [`sink`] | where runs go, and what goes wrong there |
@@ -23,6 +24,7 @@
 
 pub mod cli;
 pub mod demo;
+pub mod keeping;
 pub mod load;
 pub mod metrics;
 pub mod progress;
@@ -31,4 +33,3 @@ pub mod report;
 pub mod services;
 pub mod settings;
 pub mod sink;
-pub mod terminal;

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use common::lab::terminal::complain;
 use production_monitoring::cli::{Cli, Command};
-use production_monitoring::{demo, read_back, services, terminal};
+use production_monitoring::{demo, read_back, services};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -17,7 +18,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::complain(&format!("✗ {error:#}"));
+            complain(&format!("✗ {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -3,13 +3,13 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
+use common::lab::terminal::complain;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::load::Entry;
 use crate::metrics::Watched;
 use crate::services::Role;
 use crate::sink::Fault;
-use crate::terminal::complain;
 
 /// How often a line is printed where there is no terminal.
 const BETWEEN_LINES: f64 = 10.0;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use common::client::{AskError, Client, ClientBuilder, RunQuery, StoredRun};
+use common::lab::terminal::{complain, say};
 use common::model::{Clock as _, Run, RunType, SystemClock, Timestamp, USAGE_METADATA, Usage};
 use serde_json::Value;
 
@@ -20,7 +21,6 @@ use crate::load::Ledger;
 use crate::metrics::Watched;
 use crate::report::{Facts, Report, Source, page};
 use crate::settings::Settings;
-use crate::terminal::{complain, say};
 
 /// What is asked of a run: nothing that the report does not show.
 const FIELDS: [&str; 15] = [

@@ -2,7 +2,7 @@
 
 mod program;
 
-use production_monitoring::load::{CallOutcome, Ledger, Plan, Scenario, Shares};
+use production_monitoring::load::{CallOutcome, Entry, Ledger, Plan, Scenario, Shares};
 use program::{Done, load};
 
 fn plan_of(ledger: &Ledger, long: f64) -> Vec<Scenario> {
@@ -176,12 +176,88 @@ fn with_errors_kept_every_failure_is_seen_whatever_the_sampler_leaves_out() {
 }
 
 #[test]
+fn a_limited_load_keeps_so_many_traces_a_second_each_of_them_whole() {
+    let done = load(&["--smoke", "--errors", "0.2", "--limit", "5"]);
+    assert!(done.success, "{}", done.said);
+    let (kept, left_out): (Vec<_>, Vec<_>) =
+        done.ledger.entries.iter().partition(|entry| entry.recorded);
+    let last = kept.iter().map(|one| one.due_seconds + one.took_seconds);
+    let last = last.fold(0.0, f64::max);
+    assert!(!kept.is_empty() && !left_out.is_empty());
+    // Five at once, and five for each second since the first.
+    assert!(
+        (kept.len() as f64) <= 6.0 + 5.0 * last,
+        "{} in {last} s",
+        kept.len()
+    );
+    let (left_out, expected) = (left_out.len(), done.figure(" runs arrived"));
+    for words in [
+        format!("{left_out} requests were left out by the sampler"),
+        format!("the gateway left {left_out} traces out: they were over the limit"),
+        "Nothing was lost".to_owned(),
+    ] {
+        assert!(done.said.contains(&words), "{words} in {}", done.said);
+    }
+    // The other services have followed: nothing arrived of what the gateway left out.
+    let tile = format!("<b>{expected}</b><span>runs arrived</span>");
+    assert!(done.page.contains(&tile), "{tile}");
+}
+
+/// Returns the words for how many of the failures can be seen.
+fn visible(done: &Done, seen: impl Fn(&Entry) -> bool) -> String {
+    let entries = done.ledger.entries.iter();
+    let failed: Vec<_> = entries.filter(|one| !one.is_answered()).collect();
+    let seen = failed.iter().filter(|one| seen(one)).count();
+    assert!(seen > 0, "some are kept");
+    format!("{seen} of {} failures can be seen", failed.len())
+}
+
+#[test]
+fn with_errors_kept_a_limit_hides_no_failure() {
+    let done = load(&[
+        "--smoke",
+        "--errors",
+        "0.3",
+        "--limit",
+        "4",
+        "--keep-errors",
+    ]);
+    assert!(done.success, "{}", done.said);
+    let words = visible(&done, |_| true);
+    assert!(done.said.contains(&words), "{words} in {}", done.said);
+    assert!(done.said.contains("Nothing was lost"), "{}", done.said);
+}
+
+#[test]
+fn a_tail_without_room_keeps_no_failure_that_the_head_left_out_and_the_report_says_so() {
+    let line = "--smoke --errors 0.3 --limit 4 --keep-errors --waiting 0";
+    let done = load(&line.split(' ').collect::<Vec<_>>());
+    assert!(
+        done.success,
+        "nothing is lost of what was promised: {}",
+        done.said
+    );
+    let left_out = done
+        .ledger
+        .entries
+        .iter()
+        .filter(|one| !one.recorded)
+        .count();
+    let did_not = format!("the gateway did not wait for the end of {left_out} traces");
+    assert!(done.said.contains(&did_not), "{did_not} in {}", done.said);
+    let words = visible(&done, |one| one.recorded);
+    assert!(done.said.contains(&words), "{words} in {}", done.said);
+}
+
+#[test]
 fn a_command_line_that_makes_no_sense_is_refused_with_status_2() {
     for wrong in [
         &["--rate", "0"][..],
         &["--errors", "2"],
         &["--minutes", "1", "--seconds", "1"],
         &["--seconds", "inf"],
+        &["--keep-errors"],
+        &["--limit", "0"],
         &["read"],
     ] {
         let output = program::program(wrong).output().expect("it ends");

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use common::lab::http_client;
 use production_monitoring::demo::PROJECT;
+use production_monitoring::keeping::Keeping;
 use production_monitoring::load::{Asked, Ledger, LoadMetrics, Plan, Sender, Sent, Shares};
 use production_monitoring::metrics::{Page, Score};
 use production_monitoring::services::{Fleet, Manner, Role};
@@ -344,8 +345,7 @@ impl Scene {
             project: PROJECT.to_owned(),
             spools: None,
             queue: Some(50),
-            sampling: None,
-            keep_errors: false,
+            keeping: Keeping::default(),
             environment: BTreeMap::new(),
         };
         let fleet = Fleet::start(manner, None).await.expect("three services");
@@ -411,8 +411,7 @@ impl Scene {
             seconds: 0.0,
             rate: 5.0,
             seed: 1,
-            sampling: None,
-            keep_errors: false,
+            keeping: Keeping::default(),
             chaos: false,
             durable: false,
         };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use super::{Step, Workshop, ensure_each};
+use super::{Step, Workshop, ensure_each, pip};
 use crate::child::{self, Logged};
 use crate::fingerprint::Fingerprint;
 use crate::problem::Problem;
@@ -104,22 +104,13 @@ fn minor(version: &str) -> Option<u32> {
 }
 
 fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
-    let mut command = child::command(workshop.places.python());
+    let mut command = pip::install(workshop, workshop.places.python());
     command
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--no-input",
-            "--progress-bar",
-            "off",
-        ])
-        .args(["--disable-pip-version-check", "--upgrade", "--no-deps"])
+        .args(["--upgrade", "--no-deps"])
         .args(["--only-binary", ":all:", "--require-hashes", "--target"])
         .arg(workshop.places.collector())
         .arg("--requirement")
-        .arg(pins(workshop))
-        .current_dir(&workshop.places.root);
+        .arg(pins(workshop));
     let log = |name| workshop.places.log(name);
     Logged::new("pip install rotel", log("pip-collector"))
         .run(&mut command, |line| meter.say(line))?;

@@ -22,6 +22,7 @@ pub(crate) mod facade;
 pub(crate) mod javascript;
 mod kernel_files;
 pub(crate) mod packages;
+mod pip;
 pub(crate) mod prometheus;
 mod python;
 mod rust_src;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use super::{Step, Workshop};
+use super::{Step, Workshop, pip};
 use crate::child::{self, Logged};
 use crate::doctor::find_python;
 use crate::fingerprint::write_whole;
@@ -60,18 +60,8 @@ fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
     }
     write_whole(&unfinished(workshop), "")?;
     let pip = |arguments: &[&str]| {
-        let mut command = child::command(&python);
-        command
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--no-input",
-                "--disable-pip-version-check",
-            ])
-            .args(["--progress-bar", "off"])
-            .args(arguments)
-            .current_dir(&workshop.places.root);
+        let mut command = pip::install(workshop, &python);
+        command.args(arguments);
         command
     };
     let requirements = source(workshop).join("requirements.txt");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use super::{Step, Workshop, ensure_each};
+use super::{Step, Workshop, ensure_each, pip};
 use crate::child::{self, Logged};
 use crate::doctor::find_python;
 use crate::progress::Meter;
@@ -58,19 +58,8 @@ fn run(workshop: &Workshop, meter: &Meter) -> Result<String> {
     let log = |name: &str| workshop.places.log(name);
     Logged::new("making the site's environment", log("site-venv"))
         .run(&mut make, |line| meter.say(line))?;
-    let mut install = child::command(python(workshop));
-    install
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--no-input",
-            "--progress-bar",
-            "off",
-        ])
-        .args(["--disable-pip-version-check", "-r"])
-        .arg(requirements(workshop))
-        .current_dir(&workshop.places.root);
+    let mut install = pip::install(workshop, python(workshop));
+    install.arg("-r").arg(requirements(workshop));
     Logged::new("pip install", log("site-pip")).run(&mut install, |line| meter.say(line))?;
     Ok(String::new())
 }

@@ -10,13 +10,14 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use super::plant::Plant;
+use crate::lab::Tapped;
 
 /// A way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exit {
-    /// The bodies and the addresses of requests to LangSmith, and their headers but `x-api-key`.
+    /// The addresses, headers and bodies of requests to LangSmith; all but the client's key in `x-api-key`.
     Wire,
-    /// The headers of a call of another service of ours.
+    /// The address and all headers of a call of another service of ours.
     Headers,
     /// The files of the spool.
     Spool,
@@ -93,6 +94,24 @@ impl Left {
         Exit::ALL.iter().any(|exit| self.has(*exit, &word))
     }
 
+    /// Adds all of a request: its address, its headers and its body.
+    ///
+    /// The client's key is passed over in the one place where it belongs: alone in `x-api-key`, on the way to
+    /// LangSmith. Anything else there leaves, and so does the key on the way to anybody else.
+    pub(super) fn add_request(&mut self, exit: Exit, one: &Tapped, key: &str) {
+        self.add(exit, one.path.as_bytes());
+        self.add(exit, one.query.as_bytes());
+        for (name, value) in &one.headers {
+            let belongs =
+                exit == Exit::Wire && name == "x-api-key" && value.as_bytes() == key.as_bytes();
+            if !belongs {
+                self.add(exit, name.as_str().as_bytes());
+                self.add(exit, value.as_bytes());
+            }
+        }
+        self.add(exit, &one.body);
+    }
+
     /// Adds the content of all files below a folder.
     pub(super) fn add_files(&mut self, exit: Exit, folder: &Path) -> std::io::Result<()> {
         for entry in std::fs::read_dir(folder)? {
@@ -163,5 +182,53 @@ impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a String cannot fail.
         let _ = write!(self.0, "{}={value:?} ", field.name());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, Method};
+
+    use super::*;
+
+    fn request(query: &str, name: &'static str, value: &str) -> Tapped {
+        let value = HeaderValue::from_str(value).expect("a value");
+        Tapped {
+            method: Method::GET,
+            path: "/retriever".to_owned(),
+            query: query.to_owned(),
+            headers: HeaderMap::from_iter([(axum::http::HeaderName::from_static(name), value)]),
+            body: Default::default(),
+            status: 202,
+        }
+    }
+
+    /// Returns whether a secret is seen to leave in a request, and by which ways.
+    fn seen(exit: Exit, plant: Plant, one: &Tapped) -> Vec<Exit> {
+        let mut left = Left::default();
+        left.add_request(exit, one, &Plant::ApiKey.secret());
+        left.secret(plant)
+    }
+
+    #[test]
+    fn the_key_belongs_into_one_header_on_its_way_to_langsmith_alone() {
+        let key = Plant::ApiKey.secret();
+        let at = |exit, name, value: &str| seen(exit, Plant::ApiKey, &request("", name, value));
+        assert!(at(Exit::Wire, "x-api-key", &key).is_empty());
+        let beside = format!("{key}, another");
+        assert_eq!(at(Exit::Wire, "x-api-key", &beside), [Exit::Wire]);
+        assert_eq!(at(Exit::Wire, "authorization", &key), [Exit::Wire]);
+        assert_eq!(at(Exit::Headers, "x-api-key", &key), [Exit::Headers]);
+    }
+
+    #[test]
+    fn another_secret_leaves_in_the_header_of_the_key_too_and_in_a_query() {
+        let secret = Plant::Metadata.secret();
+        for exit in [Exit::Wire, Exit::Headers] {
+            let header = request("", "x-api-key", &secret);
+            assert_eq!(seen(exit, Plant::Metadata, &header), [exit]);
+            let query = request(&format!("name={secret}"), "accept", "*/*");
+            assert_eq!(seen(exit, Plant::Metadata, &query), [exit]);
+        }
     }
 }

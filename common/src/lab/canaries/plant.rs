@@ -53,7 +53,7 @@ pub enum Plant {
     FeedbackCorrection,
     /// The project.
     Project,
-    /// The client's own key. It belongs into `x-api-key`, which is not looked at, and nowhere else.
+    /// The client's own key. It belongs alone into `x-api-key` of a request to LangSmith, and nowhere else.
     ApiKey,
 }
 

@@ -11,8 +11,7 @@ use super::planting;
 use crate::analysis::Table;
 use crate::client::{ClientBuilder, ConfigError};
 use crate::export::{BatchConfig, FlushError, SpoolConfig};
-use crate::lab::Tap;
-use crate::lab::scratch::Scratch;
+use crate::lab::{ScratchFolder, Tap};
 use crate::middleware::TraceRequestExt as _;
 
 /// How long delivering may take; loopback takes milliseconds.
@@ -136,7 +135,7 @@ pub async fn prove(
     name: impl Into<String>,
     mask: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Proof, CanaryError> {
-    let (tap, folder) = (Tap::start(), Scratch::new("canaries"));
+    let (tap, folder) = (Tap::start(), ScratchFolder::new("canaries"));
     let batch = BatchConfig {
         // What is held until the end can be looked at on disk.
         linger: PATIENCE * 10,
@@ -165,19 +164,13 @@ pub async fn prove(
     let books = client.stats();
     left.add(Exit::Debug, format!("{books}{books:?}").as_bytes());
     left.add(Exit::Log, ear.heard().as_bytes());
-    for one in tap.received() {
+    let key = Plant::ApiKey.secret();
+    for one in tap.all() {
         let exit = match one.path == OTHER_SERVICE {
             true => Exit::Headers,
             false => Exit::Wire,
         };
-        left.add(exit, one.path.as_bytes());
-        // Where it belongs.
-        let headers = one.headers.iter().filter(|(name, _)| *name != "x-api-key");
-        for (name, value) in headers {
-            left.add(exit, name.as_str().as_bytes());
-            left.add(exit, value.as_bytes());
-        }
-        left.add(exit, &one.body);
+        left.add_request(exit, &one, &key);
     }
     let fate = |plant: Plant| match left.secret(plant) {
         exits if !exits.is_empty() => Fate::Left(exits),

@@ -10,9 +10,9 @@ use super::stopped::{Stopped, ended_by};
 use crate::analysis::REQUEST_ID;
 use crate::export::Destination;
 use crate::lab::PeerEnv;
+use crate::lab::ScratchFolder;
 use crate::lab::lesson::STAND_IN_KEY;
 use crate::lab::program::{self, ProgramError};
-use crate::lab::scratch::Scratch;
 use crate::langsmith_mock::{Fault, LangSmithMock, OpKind};
 use crate::model::{Run, RunStatus};
 
@@ -80,7 +80,7 @@ pub async fn stop(ending: Ending, requests: usize) -> Result<Stopped, StoppingEr
         ending,
         program: program::find(PROGRAM)?,
         env: PeerEnv::new("stopping", &[to]),
-        folder: Scratch::new("stopping"),
+        folder: ScratchFolder::new("stopping"),
         ids: (1..=requests).map(|number| format!("r-{number}")).collect(),
     };
     let lived = tokio::task::spawn_blocking(move || plan.first_life().map(|end| (end, plan)));
@@ -126,7 +126,7 @@ struct Plan {
     ending: Ending,
     program: PathBuf,
     env: PeerEnv,
-    folder: Scratch,
+    folder: ScratchFolder,
     ids: Vec<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::share::key_of;
+use super::share::{KEYS, key_of};
 use crate::analysis::Table;
 use crate::lab::Tapped;
 
@@ -49,18 +49,11 @@ pub(super) fn read(tenants: &[String], runs: usize, received: &[Tapped]) -> Vec<
             let here = (0..runs).filter(|number| text.contains(&mark(tenant, *number)));
             let here: Vec<usize> = here.collect();
             let key = request.header("x-api-key").unwrap_or_default();
-            if tenants
-                .iter()
-                .any(|other| is_key_of(key, other) && other == tenant)
-            {
+            if is_key_of(key, tenant) {
                 own.extend(here.iter().filter(|_| request.status < 300).copied());
             } else if !here.is_empty() {
-                with.extend(
-                    tenants
-                        .iter()
-                        .filter(|other| is_key_of(key, other))
-                        .cloned(),
-                );
+                let whose = tenants.iter().filter(|other| is_key_of(key, other));
+                with.extend(whose.cloned());
                 astray.extend(here);
             }
         }
@@ -75,9 +68,10 @@ pub(super) fn read(tenants: &[String], runs: usize, received: &[Tapped]) -> Vec<
     tenants.iter().map(account).collect()
 }
 
-/// Whether a key is one of a tenant's: the first, or the one that came after it.
+/// Whether a key is one of a tenant's: the first, or the one that came after it. The whole key, for the name of one
+/// tenant may be how another's begins.
 fn is_key_of(key: &str, tenant: &str) -> bool {
-    key.starts_with(&key_of(tenant))
+    KEYS.iter().any(|number| key == key_of(tenant, *number))
 }
 
 /// What stands in the inputs of a run, and in no other.

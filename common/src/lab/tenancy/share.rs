@@ -11,8 +11,7 @@ use super::books::{TenantBooks, mark, read};
 use super::one_batch::{OneBatch, SendError};
 use crate::client::{Client, ConfigError, TenantError, Tenants};
 use crate::export::{BatchConfig, Destination, FlushError, SpoolConfig};
-use crate::lab::scratch::Scratch;
-use crate::lab::{Tap, Tapped};
+use crate::lab::{ScratchFolder, Tap, Tapped};
 use crate::trace::RunBuilder;
 
 /// How long delivering may take; loopback takes milliseconds.
@@ -113,17 +112,20 @@ pub async fn share(
     done.await.map_err(|_| TenancyError::Left)?
 }
 
-/// Returns how the keys of a tenant begin. They open nothing.
-pub(super) fn key_of(tenant: &str) -> String {
-    format!("key-of-{tenant}-")
+/// Returns a key of a tenant: the first, or the second, which comes after it. They open nothing.
+pub(super) fn key_of(tenant: &str, number: u32) -> String {
+    format!("key-of-{tenant}-{number}")
 }
+
+/// The numbers of a tenant's keys.
+pub(super) const KEYS: [u32; 2] = [1, 2];
 
 /// What the tenants live in.
 struct House {
     tap: Tap,
     tenants: Vec<String>,
     trouble: Trouble,
-    folder: Scratch,
+    folder: ScratchFolder,
     // The number of the key that the first tenant has.
     first_key: Arc<Mutex<u32>>,
 }
@@ -145,7 +147,7 @@ impl House {
                 });
             }
             Trouble::RevokedKey => {
-                let revoked = tenants.first().map(|first| format!("{}1", key_of(first)));
+                let revoked = tenants.first().map(|first| key_of(first, 1));
                 tap.answers_with(move |request| match revoked == Some(key_in(request)) {
                     true => 401,
                     false => 202,
@@ -157,7 +159,7 @@ impl House {
             tap,
             tenants: tenants.to_vec(),
             trouble,
-            folder: Scratch::new("tenants"),
+            folder: ScratchFolder::new("tenants"),
             first_key: Arc::new(Mutex::new(1)),
         }
     }
@@ -166,7 +168,7 @@ impl House {
         let queue = OneBatch::default();
         for number in 0..runs {
             for tenant in &self.tenants {
-                let to = Destination::new(self.tap.url("")).api_key(format!("{}1", key_of(tenant)));
+                let to = Destination::new(self.tap.url("")).api_key(key_of(tenant, 1));
                 record(queue.run(&to, "answer"), tenant, number);
             }
         }
@@ -234,13 +236,13 @@ impl House {
                 .endpoint(&endpoint)
                 .project(tenant)
                 .batch(batch);
-            let (key, number) = (key_of(tenant), number.clone());
             if first.as_deref() != Some(tenant) {
-                return Ok(builder.api_key(format!("{key}1")));
+                return Ok(builder.api_key(key_of(tenant, 1)));
             }
+            let (tenant, number) = (tenant.to_owned(), number.clone());
             Ok(builder.api_key_from(move || {
                 let number = number.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(SecretString::from(format!("{key}{number}")))
+                Some(SecretString::from(key_of(&tenant, *number)))
             }))
         })
     }

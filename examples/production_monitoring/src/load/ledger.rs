@@ -15,6 +15,7 @@ use common::analysis::{self, Failure};
 use serde::{Deserialize, Serialize};
 
 use super::arrivals::Scenario;
+use crate::keeping::Keeping;
 use crate::services::Role;
 
 /// Runs that a service leaves for each call that it answers: the request, and the work in it.
@@ -141,10 +142,9 @@ pub struct Asked {
     pub rate: f64,
     /// The seed.
     pub seed: u64,
-    /// The part of traces that was kept; none if nobody chose.
-    pub sampling: Option<f64>,
-    /// Whether what failed was kept after all.
-    pub keep_errors: bool,
+    /// Which traces were kept.
+    #[serde(flatten)]
+    pub keeping: Keeping,
     /// Whether things went wrong on order.
     pub chaos: bool,
     /// Whether services wrote to disk first.

@@ -32,6 +32,8 @@ pub struct Books {
     pub dropped: BTreeMap<String, u64>,
     /// Operations never taken in, by reason.
     pub refused: BTreeMap<String, u64>,
+    /// Traces left out by the sampler, or the parts of them that were here, by reason.
+    pub left_out: BTreeMap<String, u64>,
     /// Runs that arrived with something cut.
     pub truncated: u64,
     /// Requests sent, and those among them that repeated another.
@@ -51,6 +53,7 @@ impl Books {
             page.by(name, &[("outcome", outcome)], "reason")
         };
         let delivered = [("outcome", "delivered")];
+        let left_out = [("outcome", "left_out")];
         Self {
             accepted: count("accepted_total"),
             delivered: page.sum("langsmith_export_operations_total", &delivered) as u64,
@@ -59,6 +62,7 @@ impl Books {
             recovered: count("recovered_total"),
             dropped: fates("dropped"),
             refused: fates("refused"),
+            left_out: page.by("langsmith_sampling_traces_total", &left_out, "reason"),
             truncated: count("truncated_total"),
             requests: count("requests_total"),
             retries: count("retries_total"),

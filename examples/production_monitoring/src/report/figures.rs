@@ -163,7 +163,8 @@ fn completeness(report: &Report, bands: &[Band]) -> Vec<Figure> {
     let recorded = ledger.entries.iter().filter(|entry| entry.recorded);
     let points: Vec<(f64, f64)> = recorded
         .map(|entry| {
-            let (arrived, expected) = loss::of_request(entry, &captured, ledger.asked.keep_errors);
+            let (arrived, expected) =
+                loss::of_request(entry, &captured, ledger.asked.keeping.keeps_all_errors());
             (
                 entry.due_seconds,
                 if arrived == expected { 100.0 } else { 0.0 },

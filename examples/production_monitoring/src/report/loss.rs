@@ -122,6 +122,7 @@ impl Loss {
     /// Joins the ledger with the capture.
     pub fn of(ledger: &Ledger, facts: &Facts) -> Self {
         let captured = captured(&facts.runs);
+        let keep_errors = ledger.asked.keeping.keeps_all_errors();
         let of_role = |role: Role| {
             let mut service = ServiceLoss {
                 role,
@@ -130,7 +131,7 @@ impl Loss {
                 open: 0,
             };
             for entry in &ledger.entries {
-                let expected = entry.expected(role, ledger.asked.keep_errors);
+                let expected = entry.expected(role, keep_errors);
                 let found = captured.get(&(entry.id.as_str(), role));
                 let (ended, open) = found.copied().unwrap_or_default();
                 service.expected += expected;
@@ -185,6 +186,9 @@ impl Loss {
                     ));
                 }
             }
+            for (reason, count) in &books.left_out {
+                why.extend(left_out(*role, reason, *count));
+            }
             if books.truncated > 0 {
                 why.push(format!(
                     "{} runs of the {role} arrived cut: they were too large for the backend (413)",
@@ -219,6 +223,19 @@ impl Loss {
         }
         why.extend(facts.unsent.iter().cloned());
         why.into_iter().map(Why).collect()
+    }
+}
+
+/// Says what a sampler left out for another reason than the rate, which the ledger tells.
+fn left_out(role: Role, reason: &str, count: u64) -> Option<String> {
+    match reason {
+        "limit" => Some(format!(
+            "the {role} left {count} traces out: they were over the limit"
+        )),
+        "past_traces" => Some(format!(
+            "the {role} did not wait for the end of {count} traces: as many waited as may"
+        )),
+        _ => None,
     }
 }
 

@@ -202,14 +202,9 @@ fn how(report: &Report) -> Markup {
     for (wanted, flag) in [(asked.chaos, " --chaos"), (asked.durable, " --durable")] {
         command.push_str(if wanted { flag } else { "" });
     }
-    if let Some(share) = asked.sampling {
-        command.push_str(&format!(" --sampling {share}"));
+    for argument in asked.keeping.arguments() {
+        command.push_str(&format!(" {argument}"));
     }
-    command.push_str(if asked.keep_errors {
-        " --keep-errors"
-    } else {
-        ""
-    });
     html! {
         h2 { "The same load again" }
         pre { (command) }

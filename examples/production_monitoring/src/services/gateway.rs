@@ -10,14 +10,13 @@ use axum::routing::post;
 use axum::{Extension, Json, Router};
 use common::middleware::{IncomingTrace, TraceRequestExt as _};
 use common::model::RunType;
-use common::trace::Sampler;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::role::Role;
-use super::tracing;
 use super::wire::{Answer, Documents, Question, Text};
 use crate::cli::Service;
+use crate::keeping::Keeping;
 use crate::load::{Call, CallOutcome};
 use crate::metrics::ServiceMetrics;
 
@@ -30,7 +29,7 @@ struct Site {
     generator: String,
     http: reqwest::Client,
     metrics: ServiceMetrics,
-    sampler: Sampler,
+    keeping: Keeping,
 }
 
 /// Builds the gateway's routes.
@@ -44,7 +43,7 @@ pub(super) fn routes(wishes: &Service, metrics: &ServiceMetrics) -> Result<Route
         generator: address(&wishes.generator)?,
         http: common::lab::http_client(),
         metrics: metrics.clone(),
-        sampler: tracing::sampler(wishes)?,
+        keeping: wishes.keeping.clone(),
     };
     Ok(Router::new()
         .route("/ask", post(ask))
@@ -56,9 +55,7 @@ async fn ask(
     Extension(incoming): Extension<IncomingTrace>,
     Json(mut question): Json<Question>,
 ) -> (StatusCode, Json<Answer>) {
-    // A tail records what the head leaves out as well, so the run does not tell.
-    let trace = incoming.run().and_then(|run| run.trace_id());
-    let recorded = trace.is_some_and(|trace| site.sampler.keeps(trace.0));
+    let recorded = incoming.run().is_some_and(|run| site.keeping.keeps(run));
     let mut answer = Answer {
         recorded,
         ..Answer::default()

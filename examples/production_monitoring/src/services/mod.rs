@@ -24,16 +24,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::serve::ListenerExt as _;
+use common::lab::terminal::{complain, say};
 use tokio::net::TcpListener;
 
 pub use process::{Fleet, Manner, Process};
 pub use role::Role;
-pub use stop::end_of_program;
 pub use wire::{Answer, Documents, QUESTION, Question, REQUEST_ID_HEADER, Text};
 
 use crate::cli::Service;
 use crate::metrics::ServiceMetrics;
-use crate::terminal::{complain, say};
 
 /// How long requests may take to finish, and then runs to be sent. Together they are less than the ten seconds
 /// that container platforms wait before they kill.

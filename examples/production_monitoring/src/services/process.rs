@@ -18,6 +18,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use super::role::Role;
+use crate::keeping::Keeping;
 
 /// How long a process may take to say its address, or to end: far above what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,10 +40,8 @@ pub struct Manner {
     pub spools: Option<PathBuf>,
     /// Most operations in memory.
     pub queue: Option<usize>,
-    /// The part of traces that is kept.
-    pub sampling: Option<f64>,
-    /// Whether what fails is kept after all.
-    pub keep_errors: bool,
+    /// Which traces are kept.
+    pub keeping: Keeping,
     /// Variables that are not in this process's own environment.
     pub environment: BTreeMap<String, String>,
 }
@@ -223,12 +222,7 @@ impl Fleet {
         if let Some(operations) = manner.queue {
             command.args(["--queue", &operations.to_string()]);
         }
-        if let Some(share) = manner.sampling {
-            command.args(["--sampling", &share.to_string()]);
-        }
-        if manner.keep_errors {
-            command.arg("--keep-errors");
-        }
+        command.args(manner.keeping.arguments());
         if role == Role::Gateway {
             command.args(["--retriever", self.url(Role::Retriever)]);
             command.args(["--generator", self.url(Role::Generator)]);

@@ -1,37 +1,7 @@
-//! When a program ends. Start at [`end_of_program`].
+//! When a service ends. The load ends by [`common::client::terminated`]; a service has to be deaf to Ctrl-C, so it
+//! hears for itself. Start at [`end_of_service`].
 
 use anyhow::Result;
-
-/// Listens from now on for the end of the program: Ctrl-C, or SIGTERM, as container platforms say it. The future is
-/// ready when it comes.
-///
-/// # Errors
-/// If the system has no signals to listen for.
-#[cfg(unix)]
-pub fn end_of_program() -> Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Listens from now on for the end of the program: Ctrl-C.
-///
-/// # Errors
-/// If the system has no signals to listen for.
-#[cfg(windows)]
-pub fn end_of_program() -> Result<impl Future<Output = ()> + Send + 'static> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()?;
-    Ok(async move {
-        interrupt.recv().await;
-    })
-}
 
 /// Listens for the end of a service: SIGTERM, or that standard input closes, as it does when whoever started the
 /// service asks it to end, or is gone.

@@ -15,7 +15,7 @@ use common::client::{Client, ClientBuilder, Config};
 use common::export::{Destination, SpoolConfig};
 use common::middleware::TracingLayer;
 use common::propagation::TrustPolicy;
-use common::trace::{RunBuilder, Sampler, Sampling, SamplingRate, TailPolicy};
+use common::trace::RunBuilder;
 
 use super::wire::REQUEST_ID_HEADER;
 use crate::cli::Service;
@@ -48,34 +48,13 @@ pub fn client(wishes: &Service) -> Result<Client> {
         .enabled(true)
         .project(&wishes.project)
         .service(wishes.role.as_str())
-        .sampling(sampling(wishes)?);
+        .sampling(wishes.keeping.sampling()?);
     if wishes.real {
         // The figures of the report are drawn from what the stand-in got.
         let stand_in = Destination::new(&wishes.sink).api_key(STAND_IN_KEY);
         builder = builder.also_send_to(stand_in);
     }
     builder.build().context("runs have nowhere to go")
-}
-
-/// Says which traces are kept: by trace id, so that three processes agree without a word; and with
-/// `--keep-errors`, in each process for itself, its part of what fails.
-fn sampling(wishes: &Service) -> Result<Sampling> {
-    let sampling = Sampling::new().sampler(sampler(wishes)?);
-    Ok(match wishes.keep_errors {
-        true => sampling.tail(TailPolicy::new()),
-        false => sampling,
-    })
-}
-
-/// Returns what decides about a trace when it begins.
-///
-/// # Errors
-/// If the part that is to be kept is none.
-pub fn sampler(wishes: &Service) -> Result<Sampler> {
-    Ok(match wishes.sampling {
-        Some(share) => Sampler::TraceIdRatio(SamplingRate::new(share)?),
-        None => Sampler::AlwaysOn,
-    })
 }
 
 /// Builds the layer that goes around a service's routes.

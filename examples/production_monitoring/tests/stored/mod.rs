@@ -7,6 +7,7 @@ use common::analysis::REQUEST_ID;
 use common::client::Client;
 use common::langsmith_mock::LangSmithMock;
 use common::model::{Clock as _, RunType, SystemClock, Usage};
+use production_monitoring::keeping::Keeping;
 use production_monitoring::load::{Asked, Call, CallOutcome, Entry, Ledger, Scenario};
 use production_monitoring::services::Role;
 
@@ -78,8 +79,7 @@ pub(crate) async fn store(mock: &LangSmithMock, requests: usize) -> Ledger {
             seconds: requests as f64 / 10.0,
             rate: 10.0,
             seed: 1,
-            sampling: None,
-            keep_errors: false,
+            keeping: Keeping::default(),
             chaos: false,
             durable: false,
         },
