@@ -34,7 +34,7 @@ const MAX_ROWS: usize = 34;
 const ROW: f64 = 20.0;
 const INDENT: f64 = 12.0;
 const MAX_INDENT: usize = 7;
-/// Where the graph ends and the tree begins: of a narrow graph, and of a wide one.
+/// Where the graph ends and the tree begins: of a narrow graph, and of a wide one, or one with long names.
 const DIVIDE: [f64; 2] = [330.0, 390.0];
 /// Width of a node below which the graph counts as wide.
 const NARROW: f64 = 104.0;
@@ -46,12 +46,12 @@ pub(super) fn drawn(shape: &GraphShape, tree: &TraceTree) -> Figure {
     let diagram = GraphDiagram::of(shape);
     let within = |divide: f64| {
         let mut room = diagram.room(divide - MARGIN - 14.0, true);
-        room.wish = room.wish.min(132.0);
+        room.wish = room.wish.min(divide - 198.0);
         (room.label, room.gap) = (58.0, 9.0);
         (room, Layout::of(shape, room), divide)
     };
     let (room, layout, divide) = match within(DIVIDE[0]) {
-        narrow if narrow.1.node_width >= NARROW => narrow,
+        narrow if narrow.1.node_width >= NARROW && draw::all_fit(&narrow.1) => narrow,
         _ => within(DIVIDE[1]),
     };
     let look = Look {
@@ -77,7 +77,7 @@ pub(super) fn drawn(shape: &GraphShape, tree: &TraceTree) -> Figure {
             (text(divide + 14.0, y, Type::new(NOTE, MUTED), &format!("… {more} more")))
         }
         @if rows.is_empty() { (text(divide + 14.0, y, Type::new(NOTE, MUTED), "(no runs)")) }
-        (draw::foot(shape, &layout, MARGIN, height + 14.0))
+        (draw::foot(shape, &layout, look, (MARGIN, height + 14.0)))
     };
     let mut alt = shape.lines(MAX_SAID);
     alt.push(String::new());
@@ -162,6 +162,7 @@ impl<'a> Runs<'a> {
             _ => "",
         };
         let name = format!("{sign}{}", row.name(60));
+        let shown = look.fit(&name, room);
         html! {
             @match mark {
                 Some((number, Some(_))) => (draw::number(x, y, *number)),
@@ -170,7 +171,8 @@ impl<'a> Runs<'a> {
                 },
                 None => {},
             }
-            (text(begin, y, look, &look.fit(&name, room)))
+            @if shown == name { (text(begin, y, look, &shown)) }
+            @else { g { title { (name) } (text(begin, y, look, &shown)) } }
             (text(right, y, small, &note))
         }
     }
