@@ -476,14 +476,15 @@ fn begin_and_end_are_no_nodes_of_the_count() {
 
 #[test]
 fn an_edge_that_was_never_taken_is_in_the_legend() {
+    let tree = recorded("langgraph_stream_react");
     let never = |shape: &GraphShape| {
         let figures = [
-            GraphDiagram::of(shape).walked(&tree(looping(2))).figure(),
-            GraphDiagram::of(shape).beside(&tree(looping(2))),
+            GraphDiagram::of(shape).walked(&tree).figure(),
+            GraphDiagram::of(shape).beside(&tree),
         ];
         figures.map(|figure| drawn_words(&check(&figure)).contains(&"never taken".to_owned()))
     };
-    let walked = of_langgraph();
+    let walked = GraphShape::of_trace(&tree);
     assert_eq!(never(&walked), [false, false]);
     assert_eq!(never(&walked.edge("tools", END)), [true, true]);
     let plan = GraphDiagram::of(&of_langgraph()).figure();
@@ -511,12 +512,7 @@ fn a_long_name_of_a_node_is_read_beside_its_runs_or_in_its_title() {
         );
         let svg = check(&GraphDiagram::of(&shape).beside(&tree(vec![root, node, call])));
         let words = drawn_words(&svg);
-        let read = words.iter().filter(|word| *word == name).count();
-        assert_eq!(
-            read,
-            if is_read { 2 } else { 1 },
-            "in the graph and in the tree: {words:?}"
-        );
+        assert_eq!(words.iter().any(|word| word == name), is_read, "{words:?}");
         let document = Document::parse(&svg).expect("checked");
         let titles = document
             .descendants()
@@ -545,8 +541,15 @@ fn no_border_of_a_superstep_strikes_a_label_through() {
         let borders = document
             .descendants()
             .filter(|node| node.attribute("stroke-dasharray") == Some("2 2"));
-        let borders: Vec<[f64; 3]> = borders
-            .map(|node| ["x1", "y1", "y2"].map(|name| number(&node, name)))
+        // `M12 3.5V60` for each stretch: along x, from y to y.
+        let ways = borders.flat_map(|node| node.attribute("d").expect("a way").split('M').skip(1));
+        let borders: Vec<[f64; 3]> = ways
+            .map(|way| {
+                let numbers = way
+                    .split([' ', 'V'])
+                    .map(|it| it.parse().expect("a number"));
+                numbers.collect::<Vec<f64>>().try_into().expect("three")
+            })
             .collect();
         assert!(borders.len() > 4, "{borders:?}");
         let labels = document.descendants().filter(|node| {

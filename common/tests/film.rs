@@ -206,5 +206,5 @@ fn a_run_that_was_put_below_another_parent_does_not_heal_when_the_first_one_come
         "broken since the first step, and the second parent is not there"
     );
     let steps = [below(&first), below(&second), first, second];
-    assert_eq!(lost(&steps), []);
+    assert_eq!(lost(&steps), [0_usize; 0]);
 }

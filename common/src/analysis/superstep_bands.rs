@@ -17,7 +17,7 @@ use super::graph::visits::Visits;
 use super::label::{count, fit};
 use super::palette::{BLUE, LINE, MUTED};
 use super::rows::Row;
-use super::svg::{Anchor, Key, SMALL, Swatch, Type, line, n, text};
+use super::svg::{Anchor, Key, SMALL, Swatch, Type, n, text};
 use super::time_axis::TimeAxis;
 use crate::model::{Timestamp, TraceTree};
 
@@ -149,9 +149,10 @@ impl SuperstepBands {
                         let (from, to) = label_at(*row);
                         left < from - 2.0 || left > to + 2.0
                     };
-                    @for (from, to) in free(graph.first..=graph.last, (lanes, lane), top, is_free) {
-                        (line((left, from), (left, to), LINE, 0.8, Some("2 2")))
-                    }
+                    @let rows = graph.first..=graph.last;
+                    @let way: String = free(rows, (lanes, lane), top, is_free).iter()
+                        .map(|(from, to)| format!("M{} {}V{}", n(left), n(*from), n(*to))).collect();
+                    path d=(way) stroke=(LINE) stroke-width="0.8" stroke-dasharray="2 2" fill="none" {}
                     @if let Some(x) = numbers[at] {
                         @let look = small.bold().anchor(Anchor::Middle);
                         (text(x, top + STRIP / 2.0, look, &band.step.to_string()))

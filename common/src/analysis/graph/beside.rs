@@ -10,6 +10,7 @@
 //!
 //! Start at [`drawn`].
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use maud::{Markup, html};
@@ -29,6 +30,8 @@ use crate::analysis::svg::{Anchor, NAME, NOTE, SMALL, Type, line, rect, text};
 use crate::analysis::text::text_tree;
 use crate::model::TraceTree;
 
+/// Most characters of names that are written once more, whole, because they are cut: a picture stays light.
+const MAX_TITLES: usize = 1_000;
 /// Most runs; the rest is counted.
 const MAX_ROWS: usize = 34;
 const ROW: f64 = 20.0;
@@ -100,6 +103,8 @@ struct Runs<'a> {
     tokens: HashMap<usize, u64>,
     visits: &'a Visits<'a>,
     divide: f64,
+    /// Characters of whole names for which there is still room.
+    titles: Cell<usize>,
 }
 
 impl<'a> Runs<'a> {
@@ -119,6 +124,7 @@ impl<'a> Runs<'a> {
                 .collect(),
             visits,
             divide,
+            titles: Cell::new(MAX_TITLES),
         }
     }
 
@@ -171,9 +177,16 @@ impl<'a> Runs<'a> {
                 },
                 None => {},
             }
-            @if shown == name { (text(begin, y, look, &shown)) }
-            @else { g { title { (name) } (text(begin, y, look, &shown)) } }
+            @if shown != name && self.has_title(&name) {
+                g { title { (name) } (text(begin, y, look, &shown)) }
+            } @else { (text(begin, y, look, &shown)) }
             (text(right, y, small, &note))
         }
+    }
+
+    fn has_title(&self, name: &str) -> bool {
+        let left = self.titles.get().checked_sub(name.len());
+        self.titles.set(left.unwrap_or(0));
+        left.is_some()
     }
 }

@@ -136,7 +136,7 @@ impl GraphDiagram {
             width,
             node_height,
             pitch: node_height + 40.0,
-            wish: widest.clamp(if has_notes { 128.0 } else { 84.0 }, 168.0),
+            wish: widest.clamp(if has_notes { 128.0 } else { 84.0 }, 190.0),
             least: 40.0,
             label: 84.0,
             gap: 14.0,
