@@ -14,18 +14,20 @@ pub(crate) struct ShortText(Repr);
 #[derive(Clone)]
 enum Repr {
     Short(u8, [u8; ROOM]),
-    Long(String),
+    // Without room to grow, so that none of the three is larger than the first.
+    Long(Box<str>),
+    Known(&'static str),
 }
 
 impl From<String> for ShortText {
     fn from(text: String) -> Self {
-        Self(short(&text).unwrap_or(Repr::Long(text)))
+        Self(short(&text).unwrap_or_else(|| Repr::Long(text.into())))
     }
 }
 
 impl From<&str> for ShortText {
     fn from(text: &str) -> Self {
-        Self(short(text).unwrap_or_else(|| Repr::Long(text.to_owned())))
+        Self(short(text).unwrap_or_else(|| Repr::Long(text.into())))
     }
 }
 
@@ -39,18 +41,24 @@ fn short(text: &str) -> Option<Repr> {
 impl From<ShortText> for String {
     fn from(text: ShortText) -> Self {
         match text.0 {
-            Repr::Short(..) => (*text).to_owned(),
-            Repr::Long(long) => long,
+            Repr::Short(..) | Repr::Known(_) => (*text).to_owned(),
+            Repr::Long(long) => long.into(),
         }
     }
 }
 
 impl ShortText {
+    /// Takes a text that the program has as long as it runs, and copies nothing of it.
+    pub(crate) const fn known(text: &'static str) -> Self {
+        Self(Repr::Known(text))
+    }
+
     /// Returns the number of bytes.
     pub(crate) fn len(&self) -> usize {
         match &self.0 {
             Repr::Short(len, _) => usize::from(*len),
             Repr::Long(long) => long.len(),
+            Repr::Known(known) => known.len(),
         }
     }
 }
@@ -64,6 +72,7 @@ impl Deref for ShortText {
                 std::str::from_utf8(&room[..usize::from(*len)]).unwrap_or_default()
             }
             Repr::Long(long) => long,
+            Repr::Known(known) => known,
         }
     }
 }
@@ -77,6 +86,14 @@ impl fmt::Debug for ShortText {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_takes_no_more_room_than_a_string() {
+        assert_eq!(size_of::<ShortText>(), size_of::<String>());
+        let known = ShortText::known("output");
+        assert_eq!((&*known, known.len()), ("output", 6));
+        assert_eq!(String::from(known.clone()), "output");
+    }
 
     #[test]
     fn a_text_of_any_length_comes_out_as_it_went_in() {

@@ -1,8 +1,8 @@
 //! A run starts: it takes its place below its parent, its time, its id, and what it inherits.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
 
 use chrono::{Datelike as _, TimeDelta};
 
@@ -97,22 +97,22 @@ impl RunBuilder {
         // Before any of it is copied.
         deep += inputs.withhold_deep() + Inherited::withhold_deep(&mut inherited);
         self.tracer.withheld_deep(deep);
-        let live = Live {
-            own: self.tracer.own().clone(),
-            above,
-            segment: Segment { start, id },
-            order: OnceLock::new(),
-            name: self.name.into(),
-            run_type: self.run_type,
-            state: Mutex::new(State {
-                inherited,
-                record: Record {
-                    inputs,
-                    more,
-                    ..Record::default()
-                },
-            }),
+        let state = State {
+            inherited,
+            record: Record {
+                inputs,
+                more,
+                ..Record::default()
+            },
         };
+        let live = Live::new(
+            self.tracer.own().clone(),
+            above,
+            Segment { start, id },
+            self.name.into(),
+            self.run_type,
+            state,
+        );
         RunTree::begin(self.tracer, live)
     }
 }

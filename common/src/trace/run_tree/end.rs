@@ -59,14 +59,14 @@ impl RunTree {
 
 impl Inner {
     fn finish(&self, last: impl FnOnce(&mut Record)) {
-        if !self.sampled {
-            self.ended.store(true, Ordering::Release);
+        if !self.live.sampled {
+            self.live.ended.store(true, Ordering::Release);
             return;
         }
         let now = self.tracer.clock().now();
         let bytes = {
             let Some(mut state) = self.lock() else { return };
-            if self.ended.swap(true, Ordering::AcqRel) {
+            if self.live.ended.swap(true, Ordering::AcqRel) {
                 return;
             }
             let State { inherited, record } = &mut *state;
@@ -80,19 +80,24 @@ impl Inner {
         // Where an update came after the beginning, the end joins neither. One that is under way goes first,
         // wherever the beginning is.
         let was_updated = self.stop_updating();
-        let place = self.place.filter(|_| !was_updated);
+        let place = self.live.held_at.get().filter(|_| !was_updated);
         self.tracer.end(self.live.clone(), place, bytes);
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // The run goes on in the process that forked this one off, which may hold its lock for ever here.
-        if !self.process.is_current() {
+        let live = &*self.live;
+        // Whoever drops the last handle sees what was done by the others.
+        if live.handles.fetch_sub(1, Ordering::AcqRel) > 1 {
             return;
         }
         // The clock is asked only where the answer is used: a stepping one would tell.
-        if *self.ended.get_mut() {
+        if live.ended.load(Ordering::Relaxed) {
+            return;
+        }
+        // The run goes on in the process that forked this one off, which may hold its lock for ever here.
+        if !live.process.is_current() {
             return;
         }
         let why = if std::thread::panicking() {

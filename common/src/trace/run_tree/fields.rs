@@ -44,10 +44,10 @@ impl From<Fields> for Option<JsonMap> {
 impl Fields {
     /// Takes the object that `value` is, or one that holds it under `key`.
     #[inline]
-    pub(in crate::trace) fn of(value: Value, key: &str) -> Self {
+    pub(in crate::trace) fn of(value: Value, key: &'static str) -> Self {
         match value {
             Value::Object(map) => map.into(),
-            Value::String(text) => Self::Text(key.into(), text),
+            Value::String(text) => Self::Text(ShortText::known(key), text),
             other => Self::Map(JsonMap::from_iter([(key.to_owned(), other)])),
         }
     }

@@ -9,14 +9,16 @@
 //! The traced thread fills it in and copies nothing; how it leaves is in `leaving`. Start at [`Live`].
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use uuid::Uuid;
 
 use super::fields::Fields;
+use super::update::Updating;
 use crate::model::{
-    Attachment, DottedOrder, FIXED_SIZE, JsonMap, MAX_VALUE_DEPTH, RunEvent, RunType, Segment,
-    ShortText, Timestamp, TraceId, size_of_events, size_of_map, size_of_rest,
+    Attachment, DottedOrder, FIXED_SIZE, JsonMap, MAX_VALUE_DEPTH, Place, Process, RunEvent,
+    RunType, Segment, ShortText, Timestamp, TraceId, size_of_events, size_of_map, size_of_rest,
 };
 use crate::trace::inherited::Inherited;
 use crate::trace::tracer::Own;
@@ -32,6 +34,41 @@ pub(in crate::trace) struct Live {
     pub(in crate::trace) name: ShortText,
     pub(in crate::trace) run_type: RunType,
     pub(in crate::trace) state: Mutex<State>,
+    // False if the trace is not in the sample: the run is a place in its trace and nothing else.
+    pub(super) sampled: bool,
+    // Set under the lock; it may be looked at without, by whoever looks again under it.
+    pub(super) ended: AtomicBool,
+    // How many handles there are. The sink holds the run as well, and is none.
+    pub(super) handles: AtomicUsize,
+    // Where its handles count: a forked child has copies of them.
+    pub(super) process: Process,
+    pub(super) held_at: HeldAt,
+    // None unless the tracer sends updates.
+    pub(super) updating: Option<Box<Updating>>,
+}
+
+/// Where the sink holds the beginning: known once it is there, before there is a handle.
+pub(super) struct HeldAt {
+    queue: AtomicU64,
+    at: AtomicU64,
+}
+
+/// No queue takes in so many.
+const NOWHERE: u64 = u64::MAX;
+
+impl HeldAt {
+    pub(super) fn set(&self, Place { queue, at }: Place) {
+        self.queue.store(queue, Ordering::Relaxed);
+        self.at.store(at, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> Option<Place> {
+        let (queue, at) = (
+            self.queue.load(Ordering::Relaxed),
+            self.at.load(Ordering::Relaxed),
+        );
+        (at != NOWHERE).then_some(Place { queue, at })
+    }
 }
 
 /// What of it changes.
@@ -79,6 +116,36 @@ impl Record {
 }
 
 impl Live {
+    /// Makes a run of which there is one handle, at the place that `segment` is below `above`.
+    #[inline]
+    pub(in crate::trace) fn new(
+        own: Arc<Own>,
+        above: Option<Arc<DottedOrder>>,
+        segment: Segment,
+        name: ShortText,
+        run_type: RunType,
+        state: State,
+    ) -> Self {
+        Self {
+            own,
+            above,
+            segment,
+            order: OnceLock::new(),
+            name,
+            run_type,
+            state: Mutex::new(state),
+            sampled: true,
+            ended: AtomicBool::new(false),
+            handles: AtomicUsize::new(1),
+            process: Process::current(),
+            held_at: HeldAt {
+                queue: AtomicU64::new(0),
+                at: AtomicU64::new(NOWHERE),
+            },
+            updating: None,
+        }
+    }
+
     /// Returns the place in the trace. Its text is put together once, by a caller who asks.
     pub(super) fn order(&self) -> &Arc<DottedOrder> {
         self.order.get().unwrap_or_else(|| {

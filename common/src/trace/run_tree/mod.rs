@@ -17,7 +17,7 @@ mod remote;
 mod update;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, TryLockError};
 
 pub(super) use fields::Fields;
@@ -28,11 +28,8 @@ use super::current::no_scope_entered;
 use super::inherited::{Above, Inherited};
 use super::tracer::Tracer;
 use super::work::CHUNK_COUNT;
-use crate::model::{
-    DottedOrder, Place, Process, RunContext, RunId, RunType, TraceId, USAGE_METADATA,
-};
+use crate::model::{DottedOrder, RunContext, RunId, RunType, TraceId, USAGE_METADATA};
 use remote::Remote;
-use update::Updating;
 
 /// A run that has started: the handle to describe it, end it, and start runs below it.
 ///
@@ -55,7 +52,7 @@ enum Handle {
     Off(Tracer),
     // It belongs to another process: nothing changes it and nothing is sent.
     Remote(Arc<Remote>),
-    On(Arc<Inner>),
+    On(Inner),
 }
 
 /// Metadata that says something of one run alone. Inherited, a usage would be counted again for each child.
@@ -64,20 +61,12 @@ const OWN_METADATA: [&str; 3] = [USAGE_METADATA, CLOCK_SKEW, CHUNK_COUNT];
 /// How often a forked process tries to look into a run of its parent's.
 const ATTEMPTS_OF_CHILD: usize = 1_000;
 
+/// One of the handles of a run. What the run waits in is not the run's to hold, so each handle has the tracer,
+/// and the run itself is one piece of memory.
 struct Inner {
     tracer: Tracer,
     // The sink may hold it too, until it is written.
     live: Arc<Live>,
-    // False if the trace is not in the sample: the run is a place in its trace and nothing else.
-    sampled: bool,
-    // Where the sink holds the beginning.
-    place: Option<Place>,
-    // None unless the tracer sends updates.
-    updating: Option<Box<Updating>>,
-    // Where its handles count: a forked child has copies of them.
-    process: Process,
-    // Set under the lock; it may be looked at without, by whoever looks again under it.
-    ended: AtomicBool,
 }
 
 impl RunTree {
@@ -98,29 +87,21 @@ impl RunTree {
     /// Starts a run whose values are all shallow: `tracer` has withheld what is nested too deep.
     #[inline]
     pub(super) fn begin(tracer: Tracer, mut live: Live) -> Self {
-        let sampled = tracer.admits(&mut live);
-        let bytes = if sampled {
-            live.size_of_begin()
-        } else {
+        live.sampled = tracer.admits(&mut live);
+        if !live.sampled {
             live.forget();
-            0
-        };
+            let live = Arc::new(live);
+            return Self(Handle::On(Inner { tracer, live }));
+        }
+        if tracer.throttle().is_some() {
+            live.updating = Some(Box::default());
+        }
+        let bytes = live.size_of_begin();
         let live = Arc::new(live);
-        let place = match sampled {
-            true => tracer.begin(live.clone(), bytes),
-            false => None,
-        };
-        let updating = tracer.throttle().is_some() && sampled;
-        let inner = Inner {
-            tracer,
-            live,
-            sampled,
-            place,
-            updating: updating.then(Box::default),
-            process: Process::current(),
-            ended: AtomicBool::new(false),
-        };
-        Self(Handle::On(Arc::new(inner)))
+        if let Some(place) = tracer.begin(live.clone(), bytes) {
+            live.held_at.set(place);
+        }
+        Self(Handle::On(Inner { tracer, live }))
     }
 
     /// Begins a run below this one.
@@ -194,7 +175,7 @@ impl RunTree {
         match &self.0 {
             Handle::Off(_) => false,
             Handle::Remote(remote) => remote.is_sampled(),
-            Handle::On(inner) => inner.sampled,
+            Handle::On(inner) => inner.live.sampled,
         }
     }
 
@@ -239,12 +220,12 @@ impl RunTree {
     /// `Display` and clocks are code of others, which may look at this very run, or panic.
     fn open(&self) -> Option<&Inner> {
         self.inner()
-            .filter(|inner| !inner.ended.load(Ordering::Acquire))
+            .filter(|inner| !inner.live.ended.load(Ordering::Acquire))
     }
 
     /// Returns the run if what it did will be sent; what children inherit is set in any case.
     fn recorded(&self) -> Option<&Inner> {
-        self.open().filter(|inner| inner.sampled)
+        self.open().filter(|inner| inner.live.sampled)
     }
 }
 
@@ -265,11 +246,22 @@ fn below(order: Arc<DottedOrder>, mut inherited: Arc<Inherited>) -> Above {
     Above { order, inherited }
 }
 
+impl Clone for Inner {
+    fn clone(&self) -> Self {
+        // As a reference is counted: whoever makes one more has one.
+        self.live.handles.fetch_add(1, Ordering::Relaxed);
+        Self {
+            tracer: self.tracer.clone(),
+            live: self.live.clone(),
+        }
+    }
+}
+
 impl Inner {
     /// Returns what is kept under the lock; none in a forked process where a thread of the parent's held it
     /// just then, which nobody gives back.
     fn lock(&self) -> Option<MutexGuard<'_, State>> {
-        if self.process.is_current() {
+        if self.live.process.is_current() {
             return Some(self.live.lock());
         }
         (0..ATTEMPTS_OF_CHILD).find_map(|_| match self.live.state.try_lock() {
@@ -286,14 +278,14 @@ impl Inner {
     /// Changes what leaves with the end, unless the run has ended.
     fn change<T>(&self, change: impl FnOnce(&mut Record) -> T) -> Option<T> {
         let mut state = self.lock()?;
-        let is_open = !self.ended.load(Ordering::Relaxed);
+        let is_open = !self.live.ended.load(Ordering::Relaxed);
         is_open.then(|| change(&mut state.record))
     }
 
     /// Changes what runs below inherit, unless the run has ended.
     fn change_inherited(&self, change: impl FnOnce(&mut Inherited)) {
         let Some(mut state) = self.lock() else { return };
-        if !self.ended.load(Ordering::Relaxed) {
+        if !self.live.ended.load(Ordering::Relaxed) {
             change(Arc::make_mut(&mut state.inherited));
         }
     }

@@ -44,14 +44,14 @@ impl RunTree {
     fn due(&self) -> Option<&Inner> {
         let inner = self.recorded()?;
         let throttle = inner.tracer.throttle()?;
-        let mut last = inner.updating.as_ref()?.last.try_lock().ok()?;
+        let mut last = inner.live.updating.as_ref()?.last.try_lock().ok()?;
         throttle.allows(&mut last).then_some(inner)
     }
 }
 
 impl Inner {
     fn send_update(&self) {
-        let Some(updating) = &self.updating else {
+        let Some(updating) = &self.live.updating else {
             return;
         };
         // Masked before: that is code of the program's, which may end this run.
@@ -64,7 +64,7 @@ impl Inner {
             // Another thread is sending one, and nobody waits for an update's sake.
             Err(TryLockError::WouldBlock) => return,
         };
-        if !self.ended.load(Ordering::Acquire) {
+        if !self.live.ended.load(Ordering::Acquire) {
             *sent = true;
             let _sending = Sending::begin();
             self.tracer.submit_masked(update);
@@ -74,12 +74,12 @@ impl Inner {
     /// Waits until an update is through that another thread is giving to the sink, as a sink takes an
     /// operation without waiting; says whether there was one. Called when the run has its end.
     pub(super) fn stop_updating(&self) -> bool {
-        let Some(updating) = &self.updating else {
+        let Some(updating) = &self.live.updating else {
             return false;
         };
         // A sink that ends the run from its `submit` would wait for itself, and a forked process for a
         // thread that it has not.
-        let waits = self.process.is_current() && SENDING.try_with(Cell::get) == Ok(false);
+        let waits = self.live.process.is_current() && SENDING.try_with(Cell::get) == Ok(false);
         if waits {
             return *updating.sent.lock().unwrap_or_else(PoisonError::into_inner);
         }
