@@ -1,9 +1,12 @@
 //! Trees on one wall: what is drawn, and what its words say.
 #![cfg(feature = "analysis")]
 
+mod captured;
 mod pictured;
 
-use common::analysis::{Outline, gallery};
+use captured::run;
+use common::analysis::{Outline, Waterfall, gallery, performance_findings};
+use common::model::TraceTree;
 use pictured::{check, drawn_words};
 
 fn pending() -> Outline {
@@ -20,7 +23,12 @@ fn each_tree_has_its_heading_its_marks_and_its_cause() {
         ("nothing at all", &Outline::new(), "no key"),
     ]);
     let words = drawn_words(&check(&figure));
-    for word in ["pending for ever", "not ended", "somebody keeps a handle", "(no runs)"] {
+    for word in [
+        "pending for ever",
+        "not ended",
+        "somebody keeps a handle",
+        "(no runs)",
+    ] {
         assert!(words.contains(&word.to_owned()), "{word}: {words:?}");
     }
     assert_eq!(
@@ -34,10 +42,47 @@ fn each_tree_has_its_heading_its_marks_and_its_cause() {
 
 #[test]
 fn a_wall_has_an_end_and_foreign_names_stay_in_their_frames() {
-    let hostile = Outline::new().row(0, "<script>\u{1b}[31m".repeat(40)).mark(0, "x".repeat(99));
+    let hostile = Outline::new()
+        .row(0, "<script>\u{1b}[31m".repeat(40))
+        .mark(0, "x".repeat(99));
     let name = "&\"<>".repeat(60);
-    let trees: Vec<_> = (0..40).map(|_| (name.as_str(), &hostile, name.as_str())).collect();
+    let trees: Vec<_> = (0..40)
+        .map(|_| (name.as_str(), &hostile, name.as_str()))
+        .collect();
     let svg = check(&gallery(trees));
     assert!(drawn_words(&svg).contains(&"… 28 more trees".to_owned()));
     check(&gallery([]));
+}
+
+#[test]
+fn a_waterfall_names_the_findings_of_its_runs_and_tells_them_in_words() {
+    let ask = |number: u128, from: i64| {
+        let root = run(1, None, "answer", "chain", 0, 250);
+        let mut search = run(number, Some(&root), "search", "retriever", from, 60);
+        let map = |key: &str| serde_json::json!({ key: number.to_string() });
+        search.inputs = map("query").as_object().cloned();
+        search.outputs = map("found").as_object().cloned();
+        search
+    };
+    let root = run(1, None, "answer", "chain", 0, 250);
+    let runs = [root, ask(2, 10), ask(3, 80), ask(4, 150)];
+    let tree = TraceTree::build(runs);
+    let report = performance_findings(&tree);
+    assert_eq!(report.findings().len(), 1, "{report}");
+    let figure = Waterfall::of(&tree)
+        .critical_path()
+        .findings(&report)
+        .figure();
+    let drawn = drawn_words(&check(&figure));
+    assert_eq!(drawn.iter().filter(|words| *words == "LT051").count(), 3);
+    assert!(
+        figure
+            .alt()
+            .contains("LT051 `answer` runs `search` 3 times")
+    );
+    // Without a finding it is the picture that it was.
+    let none = performance_findings(&TraceTree::default());
+    let with = Waterfall::of(&tree).findings(&none).figure().svg();
+    let without = Waterfall::of(&tree).figure().svg();
+    assert_eq!(drawn_words(&with), drawn_words(&without));
 }

@@ -63,7 +63,11 @@ async fn as_shipped_the_imports_have_no_parent() {
 async fn the_solution_passes_and_says_why() {
     let check = imported(inject, extract).await;
     assert_eq!(check.first_wrong(), None);
-    assert!(check.to_string().contains("hours later and in another program"));
+    assert!(
+        check
+            .to_string()
+            .contains("hours later and in another program")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,7 +51,11 @@ async fn the_right_prediction_passes_and_is_what_the_finding_says() {
     assert_eq!(check.first_wrong(), None);
     assert!(check.to_string().contains("whether somebody waits for it"));
     let report = performance_findings(&tree);
-    let codes: Vec<_> = report.findings().iter().map(|it| it.code.as_str()).collect();
+    let codes: Vec<_> = report
+        .findings()
+        .iter()
+        .map(|it| it.code.as_str())
+        .collect();
     assert_eq!(codes, ["LT051"]);
 }
 

@@ -68,8 +68,13 @@ async fn the_solution_passes_in_either_order_and_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
     // Whatever is pending is taken to be dead.
-    let check =
-        mended(|runs| vec![close_pending(runs, &PendingRule::all()), adopt_orphans(runs)]).await;
+    let check = mended(|runs| {
+        vec![
+            close_pending(runs, &PendingRule::all()),
+            adopt_orphans(runs),
+        ]
+    })
+    .await;
     assert_eq!(
         check.first_wrong(),
         Some(
@@ -97,9 +102,7 @@ async fn each_wrong_solution_is_rejected_with_another_first_wrong_fact() {
     .await;
     assert_eq!(
         check.first_wrong(),
-        Some(
-            "run `search docs` failed with “worker-1 was killed”, not with “the process ended”"
-        )
+        Some("run `search docs` failed with “worker-1 was killed”, not with “the process ended”")
     );
     // All is sent again, as copies.
     let check = mended(|runs| vec![replay(runs, &ReplayOptions::new())]).await;

@@ -32,9 +32,7 @@ const CAPTION: f64 = 22.0;
 /// let figure = gallery([("pending for ever", &pending, "a handle is kept")]);
 /// assert!(figure.alt().contains("a handle is kept"));
 /// ```
-pub fn gallery<'a>(
-    trees: impl IntoIterator<Item = (&'a str, &'a Outline, &'a str)>,
-) -> Figure {
+pub fn gallery<'a>(trees: impl IntoIterator<Item = (&'a str, &'a Outline, &'a str)>) -> Figure {
     let trees: Vec<(&str, &Outline, &str)> = trees.into_iter().collect();
     let shown = &trees[..trees.len().min(MAX_TREES)];
     let more = trees.len() - shown.len();
@@ -70,7 +68,11 @@ fn wall(pair: &[(&str, &Outline, &str)]) -> Markup {
 
 fn in_words(trees: &[(&str, &Outline, &str)]) -> String {
     let one = |(heading, outline, caption): &(&str, &Outline, &str)| {
-        let rows: String = outline.lines("✗").iter().map(|row| format!("  {row}\n")).collect();
+        let rows: String = outline
+            .lines("✗")
+            .iter()
+            .map(|row| format!("  {row}\n"))
+            .collect();
         format!("{}: {}\n{rows}", fit(heading, 80), fit(caption, 160))
     };
     trees.iter().map(one).collect::<Vec<_>>().join("\n")

@@ -88,9 +88,7 @@ pub(super) fn wrong(fact: &Fact, run: &Run, capture: &Capture) -> Option<Wrong> 
             let overlaps = |found: &Run| {
                 let end = |run: &Run| run.end_time.unwrap_or(run.start_time);
                 // Of its own name it is one too, and runs at the same time as itself.
-                found.id != run.id
-                    && run.start_time < end(found)
-                    && found.start_time < end(run)
+                found.id != run.id && run.start_time < end(found) && found.start_time < end(run)
             };
             let found = capture.runs(other).any(overlaps);
             (!found)

@@ -63,6 +63,7 @@ fn extend() -> Exercise {
         .run("import headers").below("export").from_service("importer").metadata("user", "ada").with_input("page")
         .run("import spawn").below("export").from_service("importer").metadata("user", "ada").with_input("page")
         .run("import baggage").root().from_service("importer").with_input("page")
+        .done()
         .nowhere_said("langsmith-trace")
         .nothing_else()
         .nothing_lost()
