@@ -16,6 +16,7 @@
 //!                  otel · tracing_layer                      spans of others ↔ runs
 //!         ▲
 //!    learning      lab                                       what lessons need and production does not
+//!                   chaos                                     a proxy that spoils what passes
 //! ```
 //!
 //! | Room | Holds | Feature |
@@ -31,6 +32,8 @@
 //! | [`langsmith_mock`] | a strict LangSmith on loopback | `langsmith_mock` |
 //! | [`analysis`] | trees, waterfalls, tables, graphs of agents | `analysis` |
 //! | [`lab`] | lessons | `lab` |
+//! | [`playground`] | headers that somebody pasted, and what becomes of them | `analysis` |
+//! | [`chaos`] | a proxy that spoils what passes, on order | `lab` or `serve` |
 //! | [`traceable`](macro@traceable) | the attribute that makes a run of every call | `macros` |
 //! | [`prelude`] | what most programs import | always |
 
@@ -62,11 +65,15 @@ if let Some(id) = run.id() {
 )]
 
 pub mod model;
+#[cfg(feature = "analysis")]
+pub mod playground;
 pub mod propagation;
 pub mod trace;
 
 #[cfg(feature = "analysis")]
 pub mod analysis;
+#[cfg(any(feature = "lab", feature = "serve"))]
+pub mod chaos;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "client")]

@@ -19,5 +19,6 @@ pages! {
     ClientPage = "../../docs/client.md",
     CollectorPage = "../../docs/collector.md",
     Faq = "../../docs/faq.md",
+    ManualPropagation = "../../docs/manual_propagation.md",
     WireFormat = "../../docs/wire_format.md",
 }

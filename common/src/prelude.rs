@@ -30,6 +30,8 @@ pub use crate::analysis::{
     Outline, Scorecard, Series, Shape, SpendByAgent, Table, Waterfall, bar_chart, gallery,
     line_chart, scorecard, sequence, side_by_side, text_tree, tree_diagram, waterfall,
 };
+#[cfg(any(feature = "lab", feature = "serve"))]
+pub use crate::chaos::{Chaos, ChaosReset, ChaosSwitch, SkewedClock};
 #[cfg(feature = "client")]
 pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]
@@ -63,6 +65,8 @@ pub use crate::middleware::{
 pub use crate::otel::{
     opentelemetry, opentelemetry_otlp, opentelemetry_sdk, tracing_opentelemetry,
 };
+#[cfg(feature = "analysis")]
+pub use crate::playground::HeaderReading;
 #[cfg(feature = "client")]
 pub use crate::trace::{JoinSet, spawn, spawn_blocking};
 #[cfg(feature = "macros")]

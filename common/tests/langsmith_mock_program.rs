@@ -130,6 +130,34 @@ fn faults_on_order_meet_runs_and_leave_the_page_alone() {
 }
 
 #[test]
+fn a_chaos_proxy_stands_before_it_and_both_addresses_are_told() {
+    let mut serving =
+        Serving::start(&["--port", "0", "--chaos", "503:/runs/batch:1x,strip=x-other"]);
+    let direct = serving.url.clone();
+    let mut line = String::new();
+    serving.output.read_line(&mut line).unwrap();
+    let told = line.strip_prefix("Through the chaos proxy: ").unwrap();
+    let (proxy, orders) = told.trim_end().split_once(' ').unwrap();
+    assert_eq!(orders, "(status=503:/runs/batch:1x,strip=x-other)");
+    serving.url = proxy.to_owned();
+    for status in ["HTTP/1.1 503", "HTTP/1.1 202"] {
+        let answer = serving.ask("POST", "/runs/batch", "*/*", "{}");
+        assert!(answer.starts_with(status), "{answer}");
+    }
+    let (rest, is_well) = serving.interrupt();
+    assert!(is_well && proxy != direct);
+    for words in [
+        format!("export LANGSMITH_ENDPOINT={proxy}\n"),
+        format!("Look at it: {direct}/\n"),
+        "chaos: 2 requests: 1 untouched, 1 passed, 1 answered by the proxy".to_owned(),
+    ] {
+        assert!(rest.contains(&words), "{words}: {rest}");
+    }
+    let refused = program(&["--chaos", "stripp=baggage"]).output().unwrap();
+    assert!(words(&refused).contains("`stripp=baggage` is no switch"));
+}
+
+#[test]
 fn a_port_that_is_taken_is_told_with_a_way_out() {
     let serving = Serving::start(&["--port", "0"]);
     let port = serving.url.rsplit(':').next().unwrap();

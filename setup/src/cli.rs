@@ -133,7 +133,8 @@ enum Command {
     /// Serves the stand-in for LangSmith on loopback, with its viewer page.
     #[command(after_help = "Examples:\n  cargo workbook serve\n  \
         cargo workbook serve --port 0 --lenient      any free port, keep faulty runs\n  \
-        cargo workbook serve --latency 200 --fail 20:503    a slow and busy LangSmith\n\n\
+        cargo workbook serve --latency 200 --fail 20:503    a slow and busy LangSmith\n  \
+        cargo workbook serve --chaos 'strip=baggage,delay=200ms'    a bad network before it\n\n\
         The first line on standard output is the URL, for programs; everything else that happens\n\
         before it goes to standard error. Open the URL to look at traces. Ctrl-C ends it with a\n\
         summary.")]
@@ -211,13 +212,15 @@ mod tests {
 
     #[test]
     fn what_serve_is_told_it_takes_directly() {
-        let words = "workbook serve --port 0 --strict --latency 5 --fail 20:503";
+        let words = "workbook serve --port 0 --strict --latency 5 --fail 20:503 \
+            --chaos strip=baggage,503:20% --chaos-port 0";
         assert!(Cli::try_parse_from(words.split(' ')).is_ok());
         for wrong in [
             "--strict --lenient",
             "--fail 20",
             "--port 70000",
             "--latency soon",
+            "--chaos-port 0",
         ] {
             let words = format!("workbook serve {wrong}");
             assert!(Cli::try_parse_from(words.split(' ')).is_err(), "{wrong}");

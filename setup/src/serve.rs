@@ -49,6 +49,16 @@ pub(crate) struct Wishes {
     /// Answers this share of the requests that bring runs with this status.
     #[arg(long, value_name = "PERCENT:STATUS", value_parser = share)]
     fail: Option<String>,
+    /// Puts a proxy before it that spoils requests, such as 'delay=200ms,reset:/runs/*:10%'.
+    ///
+    /// strip, duplicate, fold, recase, blanks, property=NAME; truncate, pad=NAME@BYTES; replace=NAME@VALUE; reorder;
+    /// limit=BYTES; delay, trickle=200ms; reset, reset=in-request, reset=before-answer; status=503; seed=7.
+    /// Each is limited by :/runs/* (a path), :20% (a share), :2x (how often).
+    #[arg(long, value_name = "SWITCHES")]
+    chaos: Option<String>,
+    /// Port of that proxy; without it, any free one.
+    #[arg(long, value_name = "N", requires = "chaos")]
+    chaos_port: Option<u16>,
     /// At the end, writes what arrived into this file; `doctor FILE` reads it.
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
@@ -65,6 +75,8 @@ impl Wishes {
         add("--port", self.port.map(|port| port.to_string()));
         add("--latency", self.latency.map(|latency| latency.to_string()));
         add("--fail", self.fail.clone());
+        add("--chaos", self.chaos.clone());
+        add("--chaos-port", self.chaos_port.map(|port| port.to_string()));
         let capture = self.capture.as_ref();
         add("--capture", capture.map(|file| file.display().to_string()));
         if self.strict {

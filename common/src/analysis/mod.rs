@@ -89,13 +89,14 @@ pub use text::{TextTree, text_tree};
 pub use tree_diagram::tree_diagram;
 pub use waterfall::{Waterfall, waterfall};
 
+pub(crate) use label::fit;
 #[cfg(all(test, feature = "langsmith_mock"))]
 pub(crate) use palette::of_type;
 
 /// What the pages of the stand-in are made of as well.
 #[cfg(feature = "langsmith_mock")]
 pub(crate) use {
-    label::{count, dollars, duration, first_line, fit, is_unfit, or_else, short_id, thousands},
+    label::{count, dollars, duration, first_line, is_unfit, or_else, short_id, thousands},
     rows::{Row, finding, rows},
     time_axis::TimeAxis,
 };

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use common::chaos::{Chaos, ChaosError, ChaosOrders};
 use common::langsmith_mock::{Fault, LangSmithMock, Route, ServeError};
 
 /// Starts a strict stand-in for LangSmith on this machine.
@@ -22,7 +23,8 @@ use common::langsmith_mock::{Fault, LangSmithMock, Route, ServeError};
     name = "langsmith-mock",
     version,
     after_help = "Examples:\n  langsmith-mock --port 0 --lenient\n  \
-        langsmith-mock --latency 200 --fail 20:503\n\nCtrl-C ends it with a summary."
+        langsmith-mock --latency 200 --fail 20:503\n  \
+        langsmith-mock --chaos 'delay=200ms,reset:/runs/*:10%'\n\nCtrl-C ends it with a summary."
 )]
 struct Arguments {
     /// Port to listen on; 0 is any free port.
@@ -43,6 +45,16 @@ struct Arguments {
     /// Answer this share of the ingest requests with this status, for example 20:503.
     #[arg(long, value_name = "PERCENT:STATUS", value_parser = fail)]
     fail: Option<(u8, u16)>,
+    /// Put a proxy before it that spoils requests: switches with commas between them.
+    ///
+    /// strip, duplicate, fold, recase, blanks, property=NAME; truncate, pad=NAME@BYTES; replace=NAME@VALUE;
+    /// reorder; limit=BYTES; delay, trickle=200ms; reset, reset=in-request, reset=before-answer;
+    /// status=503; seed=7. Limited by :/runs/* (path), :20% (share), :2x (how often).
+    #[arg(long, value_name = "SWITCHES")]
+    chaos: Option<ChaosOrders>,
+    /// Port of that proxy; 0 is any free port.
+    #[arg(long, value_name = "PORT", default_value_t = 0, requires = "chaos")]
+    chaos_port: u16,
     /// At the end, write what arrived into this file, for the trace doctor.
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
@@ -95,20 +107,49 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let chaos = match spoil(&arguments, &mock) {
+        Ok(chaos) => chaos,
+        Err(error) => {
+            let _ = writeln!(
+                io::stderr(),
+                "✗ {error}\n  → take any free port with --chaos-port 0"
+            );
+            return ExitCode::FAILURE;
+        }
+    };
     let url = mock.url();
+    let endpoint = chaos.as_ref().map_or(url.to_owned(), |chaos| chaos.url(""));
     tell(url);
+    if let Some(orders) = &arguments.chaos {
+        tell(format_args!(
+            "Through the chaos proxy: {endpoint} ({orders})"
+        ));
+    }
     tell("Point an SDK at it:");
     tell("  export LANGSMITH_TRACING=true");
-    tell(format_args!("  export LANGSMITH_ENDPOINT={url}"));
+    tell(format_args!("  export LANGSMITH_ENDPOINT={endpoint}"));
     tell("  export LANGSMITH_API_KEY=any-text-will-do");
     tell(format_args!("Look at it: {url}/"));
     tell("Stop it: Ctrl-C");
     asked_to_stop().await;
     summary(&mock);
+    if let Some(chaos) = &chaos {
+        tell(format_args!("chaos: {}", chaos.counters()));
+    }
     match &arguments.capture {
         Some(file) => save(&mock, file),
         None => ExitCode::SUCCESS,
     }
+}
+
+/// Starts the proxy, if one is asked for.
+fn spoil(arguments: &Arguments, mock: &LangSmithMock) -> Result<Option<Chaos>, ChaosError> {
+    let Some(orders) = &arguments.chaos else {
+        return Ok(None);
+    };
+    let chaos = Chaos::try_before(mock, arguments.chaos_port)?;
+    chaos.order(orders);
+    Ok(Some(chaos))
 }
 
 fn save(mock: &LangSmithMock, file: &Path) -> ExitCode {

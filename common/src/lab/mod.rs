@@ -7,9 +7,10 @@
 //!   │               └─ runs go to LangSmith itself too, only with WORKBOOK_TARGET=langsmith
 //!   ▼ client("gateway") · serve(router) · pipeline("retriever")
 //! story           the docs assistant, which all lessons trace; around it
-//!   ├─ services/    Browser ──► HeaderProxy ──headers──► Service (axum, port 0)
+//!   ├─ services/    Browser ──► HeaderProxy, or chaos::Chaos ──► Service (axum, port 0)
 //!   ├─ peers/       PythonService, NodeService: processes with the official SDKs; LangGraphAgent, a real one
 //!   ├─ queue/       Queue (Redis Streams, NATS, or in process) ──Delivery──► Worker: a run for each attempt
+//!   ├─ legacy/      cron, command lines, batch files, bare services: the context carried by hand
 //!   ├─ mcp/         McpTools: a tool run for each call ──`_meta`──► McpServer, in this process or ToolServer's
 //!   ├─ llm/         Model, through a real client crate ──► ScriptedLlm, or a provider with WORKBOOK_LLM
 //!   ├─ graph/       Graph: agents as nodes, supersteps, questions; a run for each step, as LangGraph's
@@ -36,6 +37,7 @@ mod folder;
 pub mod graph;
 pub mod hosts;
 pub mod kernel;
+pub mod legacy;
 mod lesson;
 pub mod llm;
 mod mcp;
@@ -55,6 +57,7 @@ mod tap;
 pub mod tenancy;
 mod turns;
 
+pub use crate::{chaos, playground};
 pub use day::{DAY_SERVICES, Day, DayFate, DayRequest};
 pub use folder::ScratchFolder;
 pub use lesson::{Finding, Lesson, Misconfiguration, Preflight, Target, Weight};

@@ -65,8 +65,8 @@ pub enum Route {
     ThreadTracesV2,
     /// `GET /api/v2/threads/{id}/stats`
     ThreadStatsV2,
-    /// `GET /` and what is below `/traces`, `/viewer` and `/violations`: the pages for people. Faults
-    /// and latency leave them alone.
+    /// `GET /` and what is below `/playground`, `/traces`, `/viewer` and `/violations`: the pages for people; `POST
+    /// /playground` too. Faults and latency leave them alone.
     Viewer,
     /// `GET /_stand_in/dump`, everything stored as JSON; no such path exists at LangSmith
     Dump,
@@ -157,6 +157,7 @@ type Methods = &'static [(&'static str, Route)];
 fn first_version<'a>(parts: &[&'a str]) -> Option<(Methods, Vec<&'a str>)> {
     let (routes, variables): (Methods, Vec<&str>) = match *parts {
         [] => (&[("GET", Route::Viewer)], vec![]),
+        ["playground"] => (&[("GET", Route::Viewer), ("POST", Route::Viewer)], vec![]),
         [first, ..] if super::viewer::PATHS.contains(&first) => (&[("GET", Route::Viewer)], vec![]),
         ["_stand_in", "dump"] => (&[("GET", Route::Dump)], vec![]),
         ["_stand_in", "capture"] => (&[("GET", Route::Capture)], vec![]),

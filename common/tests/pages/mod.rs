@@ -21,8 +21,8 @@ const ELEMENTS: &[&str] = &[
     "a", "body", "br", "button", "code", "dd", "details", "div", "dl", "dt", "footer", "form",
     "h1", "h2", "h3", "head", "header", "html", "img", "input", "label", "li", "link", "main",
     "meta", "nav", "noscript", "ol", "option", "p", "pre", "rect", "script", "section", "select",
-    "small", "span", "strong", "summary", "svg", "table", "tbody", "td", "text", "th", "thead",
-    "time", "title", "tr", "ul",
+    "small", "span", "strong", "summary", "svg", "table", "tbody", "td", "text", "textarea", "th",
+    "thead", "time", "title", "tr", "ul",
 ];
 
 /// Attributes that any of them may have. No `style`, nothing that begins with `on`.
@@ -33,6 +33,10 @@ const ATTRIBUTES: &[&str] = &[
     "aria-hidden",
     "aria-label",
     "aria-labelledby",
+    "cols",
+    "for",
+    "rows",
+    "spellcheck",
     "aria-live",
     "charset",
     "class",
@@ -190,7 +194,7 @@ impl Page {
 
     /// Fails unless the page has nothing but known elements and attributes, leads nowhere but to this
     /// server, runs no script but its own, and can be found one's way in.
-    fn check(&self, target: &str) {
+    pub(crate) fn check(&self, target: &str) {
         let styles = include_str!("../../src/langsmith_mock/viewer/assets/viewer.css");
         let mut ids = HashSet::new();
         let mut level = 0;

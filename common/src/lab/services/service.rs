@@ -4,6 +4,8 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::chaos::ChaosTarget;
+
 /// A running HTTP service on loopback. It stops when it is dropped.
 ///
 /// It has a thread and a runtime of its own, as it would have a process of its own: it goes on between
@@ -60,6 +62,12 @@ impl Service {
     /// Returns the address of a path of the service.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+}
+
+impl From<&Service> for ChaosTarget {
+    fn from(service: &Service) -> Self {
+        service.url.as_str().into()
     }
 }
 

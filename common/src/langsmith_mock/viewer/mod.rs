@@ -1,7 +1,7 @@
 //! The pages of the stand-in: what arrived, for people.
 //!
 //! ```text
-//!             ┌─ facts, derived ──► list · trace (tree with times) · run · violations ──► shell ──► HTML
+//!             ┌─ facts, derived ──► list · trace (tree with times) · run · violations · playground ──► shell ──► HTML
 //! GET ──host──┤
 //!             └─ live (a number that grows) · files (raw JSON, attachments, style, script)
 //! ```
@@ -23,6 +23,8 @@ mod known;
 mod list;
 #[cfg(feature = "analysis")]
 pub(super) mod live;
+#[cfg(feature = "analysis")]
+mod playground;
 #[cfg(feature = "analysis")]
 mod run;
 #[cfg(feature = "analysis")]
@@ -47,7 +49,7 @@ use super::core::Core;
 use super::request::{MockRequest, MockResponse};
 
 /// The first part of every path below which a page or one of its files is found.
-pub(super) const PATHS: [&str; 3] = ["traces", "viewer", "violations"];
+pub(super) const PATHS: [&str; 4] = ["playground", "traces", "viewer", "violations"];
 
 /// Answers a request for a page: HTML for browsers, at `/` a line of text for everyone else.
 pub(super) fn answer(core: &Core, request: &MockRequest) -> MockResponse {
@@ -77,6 +79,7 @@ fn page(core: &Core, request: &MockRequest) -> MockResponse {
         [] => list::page(core, request),
         ["traces"] => list::page(core, request),
         ["traces", trace] => trace::page(core, request, trace.parse().ok()),
+        ["playground"] => playground::page(core, request),
         ["violations"] => violations::page(core, request),
         ["viewer", file] => files::find(core, request, file),
         _ => shell::missing(core, "There is no such page."),

@@ -18,6 +18,7 @@ pub(super) enum Here {
     List,
     Trace,
     Violations,
+    Playground,
     Elsewhere,
 }
 
@@ -49,6 +50,7 @@ pub(super) fn page(counts: &Counts, here: Here, title: &str, content: &Markup) -
                             "Violations "
                             span .pill.bad[counts.errors > 0] { (number(wrong as u64)) }
                         }
+                        a href="/playground" aria-current=[current(Here::Playground)] { "Playground" }
                     }
                     div .live {
                         noscript { a href="" { "Reload" } " to see what is new" }
