@@ -25,12 +25,12 @@ async fn mended_and(
     let killed = lesson.client_with("gateway", |client| client.sink(nowhere));
     let [retriever, generator] = ["retriever", "generator"].map(|name| lesson.client(name));
     let root = gateway.run("gateway").start();
-    let search = retriever.run("search docs").parent(&root);
+    let search = retriever.run("search docs").parent(root.context());
     let search = search.metadata("host", "worker-1").start();
-    let index = retriever.run("index pages").parent(&root);
+    let index = retriever.run("index pages").parent(root.context());
     let index = index.metadata("host", "worker-2").start();
-    let lost = killed.run("call generator").parent(&root).start();
-    generator.run("generator").parent(&lost).start().end();
+    let lost = killed.run("call generator").parent(root.context()).start();
+    generator.run("generator").parent(lost.context()).start().end();
     root.end();
     std::mem::forget(search);
     lesson.tree(2).await;

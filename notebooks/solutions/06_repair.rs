@@ -7,10 +7,10 @@ let killed: Client =
 let [retriever, generator]: [Client; 2] = ["retriever", "generator"].map(|name| apart.client(name));
 let root: RunTree = gateway.run("gateway").start();
 let search: RunTree =
-    retriever.run("search docs").parent(&root).metadata("host", "worker-1").start();
-let index: RunTree = retriever.run("index pages").parent(&root).metadata("host", "worker-2").start();
-let lost: RunTree = killed.run("call generator").parent(&root).start();
-generator.run("generator").parent(&lost).start().end();
+    retriever.run("search docs").parent(root.context()).metadata("host", "worker-1").start();
+let index: RunTree = retriever.run("index pages").parent(root.context()).metadata("host", "worker-2").start();
+let lost: RunTree = killed.run("call generator").parent(root.context()).start();
+generator.run("generator").parent(lost.context()).start().end();
 root.end();
 std::mem::forget(search);
 lesson.tree(2).await;
