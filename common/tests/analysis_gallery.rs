@@ -50,7 +50,7 @@ fn a_wall_has_an_end_and_foreign_names_stay_in_their_frames() {
         .map(|_| (name.as_str(), &hostile, name.as_str()))
         .collect();
     let svg = check(&gallery(trees));
-    assert!(drawn_words(&svg).contains(&"… 28 more trees".to_owned()));
+    assert!(drawn_words(&svg).contains(&"… 32 more trees".to_owned()));
     check(&gallery([]));
 }
 

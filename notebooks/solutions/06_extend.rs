@@ -1,6 +1,7 @@
 // Notebook 06, exercise “extend”: each line carries where it comes from, and old lines need not.
 lesson.clear();
 let folder: ScratchFolder = ScratchFolder::new("06-extend");
+std::fs::create_dir_all(folder.path()).expect("a folder");
 let file: std::path::PathBuf = folder.path().join("pages.jsonl");
 let propagator: LangSmithPropagator = LangSmithPropagator::new().policy(TrustPolicy::Continue);
 let root: RunTree = apart.client("gateway").run("gateway").metadata("user", "ada").start();

@@ -18,7 +18,7 @@ use super::palette::{HAIRLINE, MUTED};
 use super::svg::{NOTE, Type, line, text};
 
 /// Most trees that are drawn; the rest is counted.
-const MAX_TREES: usize = 12;
+const MAX_TREES: usize = 8;
 const GAP: f64 = 28.0;
 const CAPTION: f64 = 22.0;
 
@@ -51,7 +51,7 @@ pub fn gallery<'a>(trees: impl IntoIterator<Item = (&'a str, &'a Outline, &'a st
         @if more > 0 { (text(MARGIN, y + 4.0, Type::small(), &format!("… {}", count(more, "more tree")))) }
     };
     let title = count(trees.len(), "tree");
-    Figure::new(&title, &in_words(&trees), (WIDTH, y + 12.0), body)
+    Figure::new(&title, &in_words(shown, more), (WIDTH, y + 12.0), body)
 }
 
 fn wall(pair: &[(&str, &Outline, &str)]) -> Markup {
@@ -66,7 +66,7 @@ fn wall(pair: &[(&str, &Outline, &str)]) -> Markup {
     }
 }
 
-fn in_words(trees: &[(&str, &Outline, &str)]) -> String {
+fn in_words(trees: &[(&str, &Outline, &str)], more: usize) -> String {
     let one = |(heading, outline, caption): &(&str, &Outline, &str)| {
         let rows: String = outline
             .lines("✗")
@@ -75,5 +75,9 @@ fn in_words(trees: &[(&str, &Outline, &str)]) -> String {
             .collect();
         format!("{}: {}\n{rows}", fit(heading, 80), fit(caption, 160))
     };
-    trees.iter().map(one).collect::<Vec<_>>().join("\n")
+    let mut words: Vec<String> = trees.iter().map(one).collect();
+    if more > 0 {
+        words.push(format!("… {}\n", count(more, "more tree")));
+    }
+    words.join("\n")
 }
