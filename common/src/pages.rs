@@ -14,6 +14,7 @@ macro_rules! pages {
 }
 
 pages! {
+    ChaosPage = "../../docs/chaos.md",
     FrontPage = "../../README.md",
     CommonPatterns = "../../docs/common_patterns.md",
     ClientPage = "../../docs/client.md",

@@ -31,7 +31,7 @@ pub use crate::analysis::{
     line_chart, scorecard, sequence, side_by_side, text_tree, tree_diagram, waterfall,
 };
 #[cfg(any(feature = "lab", feature = "serve"))]
-pub use crate::chaos::{Chaos, ChaosReset, ChaosSwitch, SkewedClock};
+pub use crate::chaos::{Chaos, ChaosOrders, ChaosOutcome, ChaosReset, ChaosSwitch, SkewedClock};
 #[cfg(feature = "client")]
 pub use crate::client::{Client, FlushGuard, Replica, RunQuery};
 #[cfg(feature = "lab")]
@@ -51,7 +51,7 @@ pub use crate::lab::{
     HeaderProxy, LangGraphAgent, Lesson, LessonCard, McpError, McpServer, McpTools,
     Misconfiguration, NodeService, PageCall, PeerEnv, PeerError, Preflight, PythonService, Queue,
     Recorded, ScratchFolder, Service, ToolError, ToolServer, Worker, as_json, called_by_agent,
-    docs_tools, http_client, in_rounds, in_turns, kernel::versions, pause, story,
+    docs_tools, http_client, in_rounds, in_turns, kernel::versions, legacy, pause, story,
 };
 #[cfg(all(feature = "lab", feature = "otel"))]
 pub use crate::lab::{Dialect, FourServices, SpanRelay, dialects};
@@ -66,7 +66,7 @@ pub use crate::otel::{
     opentelemetry, opentelemetry_otlp, opentelemetry_sdk, tracing_opentelemetry,
 };
 #[cfg(feature = "analysis")]
-pub use crate::playground::HeaderReading;
+pub use crate::playground::{self, HeaderReading};
 #[cfg(feature = "client")]
 pub use crate::trace::{JoinSet, spawn, spawn_blocking};
 #[cfg(feature = "macros")]

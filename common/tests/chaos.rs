@@ -398,7 +398,7 @@ async fn a_route_a_share_and_a_number_limit_a_switch_and_chance_comes_from_the_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_streams_and_sockets_pass() {
+async fn bodies_pass_whatever_their_length_and_a_refusal_reaches_who_still_sends() {
     let echo = Router::new().route(
         "/",
         post(|headers: HeaderMap, body: String| async move {
@@ -422,6 +422,63 @@ async fn bodies_streams_and_sockets_pass() {
     chaos.status(503);
     let answer = http_client().post(chaos.url("/")).body(body).send().await;
     assert_eq!(answer.expect("an answer").status(), 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_passes_and_the_headers_of_its_upgrade_are_changed_like_others() {
+    use axum::extract::ws::{Message, WebSocketUpgrade};
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::tungstenite;
+
+    let talk = get(|headers: HeaderMap, upgrade: WebSocketUpgrade| async move {
+        let lines = headers.get_all("baggage").iter().count();
+        upgrade.on_upgrade(move |mut socket| async move {
+            while let Some(Ok(Message::Text(text))) = socket.recv().await {
+                let answer = Message::text(format!("{text} {lines}"));
+                if socket.send(answer).await.is_err() {
+                    break;
+                }
+            }
+        })
+    });
+    let service = Service::start("talk", Router::new().route("/", talk));
+    let chaos = Chaos::before(&service);
+    chaos.duplicate("baggage");
+    let url = chaos.url("/").replace("http://", "ws://");
+    let mut request =
+        tungstenite::client::IntoClientRequest::into_client_request(url).expect("a request");
+    request
+        .headers_mut()
+        .insert("baggage", "a=1".parse().expect("a value"));
+    let (mut socket, _) = tokio_tungstenite::connect_async(request)
+        .await
+        .expect("connected");
+    for word in ["one", "two"] {
+        socket
+            .send(tungstenite::Message::text(word))
+            .await
+            .expect("sent");
+        let answer = socket.next().await.expect("an answer").expect("a frame");
+        assert_eq!(
+            answer.into_text().expect("text").as_str(),
+            format!("{word} 2")
+        );
+    }
+    assert_eq!(chaos.log()[0].outcome, ChaosOutcome::Passed(101));
+}
+
+#[test]
+fn the_page_on_chaos_has_each_switch_with_what_is_counted() {
+    let page = include_str!("../../docs/chaos.md");
+    for (words, counted, _) in ON_HEADERS.iter().filter(|(words, _, _)| *words != "calm") {
+        let row = format!("| `{words}` | {counted} |");
+        assert!(page.contains(&row), "no row: {row}");
+    }
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.contains(" 1; "))
+        .count();
+    assert_eq!(rows, ON_HEADERS.len() - 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -513,6 +570,21 @@ fn orders_are_read_as_they_are_written_and_nonsense_is_refused_in_words() {
     ] {
         let error = bad.parse::<ChaosOrders>().expect_err(bad).to_string();
         assert!(error.contains(words), "{bad}: {error}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_ordered_is_read_or_refused_and_what_is_read_is_written_as_it_was(
+        words in "[a-z@=+:/*%0-9 ,-]{0,40}",
+        known in "(strip|delay|reset|status|truncate|pad|property|limit)=?[a-z0-9@]{0,6}(:[/a-z0-9%x]{0,4})?",
+    ) {
+        for text in [words, known] {
+            if let Ok(orders) = text.parse::<ChaosOrders>() {
+                let written = orders.to_string();
+                proptest::prop_assert_eq!(written.parse::<ChaosOrders>().expect("written"), orders, "{}", text);
+            }
+        }
     }
 }
 

@@ -303,6 +303,21 @@ fn the_page_of_the_stand_in_reads_a_form_without_a_script_and_keeps_nothing() {
     assert_eq!(mock.handle(elsewhere).status, 403);
 }
 
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_as_the_propagator_reads_its_headers(
+        trace in "[0-9TZ.,a-f{}é -]{0,120}",
+        baggage in "([a-z]{0,3}|langsmith-(tags|project|metadata|replicas))[=;, ]{0,2}[a-z0-9%,;=é +]{0,60}",
+    ) {
+        let text = format!("langsmith-trace: {trace}\nbaggage: {baggage}\n");
+        let headers = [("langsmith-trace", trace.trim()), ("baggage", baggage.trim())];
+        let ours = LangSmithPropagator::new().policy(TrustPolicy::Continue).allow_any_project();
+        let reading = read(&text);
+        proptest::prop_assert_eq!(reading.outcome, ours.extract(&headers).outcome);
+        let _ = (reading.to_string(), reading.to_html());
+    }
+}
+
 #[test]
 fn nothing_that_is_pasted_makes_it_fail() {
     for text in [

@@ -27,6 +27,7 @@ use super::switch::{ChaosReset, ChaosSwitch, Effect};
 /// | `calm` | nothing |
 /// | `seed=7` | what chance is counted from; 0 without it |
 ///
+/// What stands behind the `@` has no comma, plus or colon; [`ChaosSwitch::replace`] takes such values.
 /// A switch may be several with `+` between them, and ends with its limits: `:/retrieve`, `:/runs/*`, `:20%`, `:2x`.
 ///
 /// ```
@@ -101,8 +102,8 @@ impl FromStr for ChaosSwitch {
             switch.effects.extend(effect(words)?);
         }
         for limit in parts {
-            switch =
-                limited(switch, limit).ok_or_else(|| ParseChaosError::Limit(limit.to_owned()))?;
+            switch = limited(switch, limit.trim())
+                .ok_or_else(|| ParseChaosError::Limit(limit.to_owned()))?;
         }
         Ok(switch)
     }
@@ -122,7 +123,9 @@ fn limited(switch: ChaosSwitch, limit: &str) -> Option<ChaosSwitch> {
 /// Reads one effect; `calm` is none.
 fn effect(words: &str) -> Result<Option<Effect>, ParseChaosError> {
     let (name, told) = words.split_once('=').unwrap_or((words, ""));
+    let told = told.trim();
     let (header, argument) = told.split_once('@').unwrap_or((told, ""));
+    let (header, argument) = (header.trim(), argument.trim());
     let wrong = |form| ParseChaosError::Argument {
         words: words.to_owned(),
         form,
