@@ -95,14 +95,13 @@ pub(super) async fn span_below_a_run(stage: &Stage, way: Way) -> Played {
 pub(super) async fn both_exporters(stage: &Stage, way: Way) -> Played {
     let client = stage.client("gateway")?;
     let began = stage.clock.now();
-    let run = client.run("answer").start();
+    let run = client.run("answer").metadata(REQUEST.0, REQUEST.1).start();
     stage.clock.pass(30);
     run.end();
     if way.is_broken() {
-        send(
-            stage,
-            &[span("answer", 1, 0, [began, stage.clock.now()], &[])],
-        );
+        let said = [("langsmith.metadata.request_id", json!(REQUEST.1))];
+        let times = [began, stage.clock.now()];
+        send(stage, &[span("answer", 1, 0, times, &said)]);
     }
     Ok(())
 }
