@@ -5,9 +5,10 @@
 mod python_here;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use common::analysis::doctor::{EvidenceKind, Level, Report};
-use common::lab::catalogue::{Parts, Scenario, scenario, scenarios};
+use common::lab::catalogue::{Parts, Scenario, overview, scenario, scenarios};
 use futures_util::{StreamExt as _, stream};
 
 fn codes(report: &Report) -> Vec<&'static str> {
@@ -19,13 +20,16 @@ struct Played {
     scenario: &'static Scenario,
     broken: Report,
     repaired: Report,
+    took: Duration,
 }
 
 async fn played(scenario: &'static Scenario) -> Played {
+    let begun = Instant::now();
     Played {
         scenario,
         broken: scenario.run_here().await.examine(),
         repaired: scenario.repaired_here().await.examine(),
+        took: begun.elapsed(),
     }
 }
 
@@ -37,7 +41,7 @@ fn line(played: &Played) -> String {
         .map(|kind| kind.as_str())
         .collect();
     format!(
-        "{:>2} {:<24} {} → {:<30} {:<20} {} · {}",
+        "{:>2} {:<24} {} → {:<24} {:<6} {:>5} ms  {} · {}",
         scenario.number(),
         scenario.name(),
         scenario.code(),
@@ -47,6 +51,7 @@ fn line(played: &Played) -> String {
         } else {
             codes(&played.repaired).join(" ")
         },
+        played.took.as_millis(),
         scenario.parts(),
         shown.join(", "),
     )
@@ -120,6 +125,11 @@ fn there_are_sixty_rows_each_with_a_name_a_code_a_symptom_and_evidence() {
         .copied()
         .collect();
     assert_eq!(kinds, EvidenceKind::ALL.into());
+    let table = overview().to_string();
+    assert!(
+        table.contains("spawned-tool") && table.contains("LT050"),
+        "{table}"
+    );
     assert!(scenario(0).is_none() && scenario(61).is_none());
 }
 

@@ -1,5 +1,7 @@
 //! Rows 52 to 54: ways between two processes that no middleware for HTTP looks at.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::HeaderMap;
@@ -65,7 +67,22 @@ fn session(
 /// caller's trace before it makes one.
 pub(super) async fn remote_graph(stage: &Stage, way: Way) -> Played {
     let recorded = way.pick(Recorded::AgentServerPlain, Recorded::AgentServerFactory);
-    let tree = recorded.tree();
+    let mut runs: Vec<Run> = recorded
+        .tree()
+        .nodes()
+        .iter()
+        .map(|node| node.run.clone())
+        .collect();
+    if !way.is_broken() {
+        // The caller's own run is no part of the server: it knows the conversation that it asks the graph for.
+        let told = runs.iter().find(|run| run.name == "docs_agent");
+        let thread = told.and_then(|run| run.extra.metadata.get("thread_id").cloned());
+        for root in runs.iter_mut().filter(|run| run.name == "rust_gateway") {
+            Arc::make_mut(&mut root.extra.metadata)
+                .extend(thread.clone().map(|id| ("thread_id".to_owned(), id)));
+        }
+    }
+    let tree = TraceTree::build(runs);
     let runs = || tree.nodes().iter().map(|node| &node.run);
     let gateway = runs().find(|run| run.name == "rust_gateway");
     let graph = runs().find(|run| run.name == "docs_agent");

@@ -1,4 +1,4 @@
-//! Rows 47 to 51: what stands between two services, and at the edge of all of them.
+//! Rows 47 to 50: what stands between two services, and at the edge of all of them.
 
 use axum::Router;
 use axum::extract::Request;
@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
 use super::naive::Naive;
@@ -22,9 +21,6 @@ use crate::propagation::{
     BAGGAGE_HEADER, LangSmithPropagator, Propagator as _, TRACE_HEADER, TrustPolicy,
 };
 use crate::trace::{RunTree, current};
-
-/// What a proxy passes on in one line.
-const LINE: usize = 8_192;
 
 /// A service that answers `GET /search`, and says which run it did so in.
 pub(super) fn retriever(router: Router) -> Router {
@@ -51,7 +47,7 @@ pub(super) fn asked_below(run: &RunTree) -> HeaderMap {
     headers
 }
 
-fn continuing(client: &Client) -> TracingLayer {
+pub(super) fn continuing(client: &Client) -> TracingLayer {
     TracingLayer::new(client.tracer())
         .policy(TrustPolicy::Continue)
         .name(|_| "search request".into())
@@ -91,7 +87,7 @@ pub(super) async fn preflight(stage: &Stage, way: Way) -> Played {
 }
 
 /// Calls the retriever through whatever stands before it.
-async fn ask(stage: &Stage, run: &RunTree, url: String) -> Played {
+pub(super) async fn ask(stage: &Stage, run: &RunTree, url: String) -> Played {
     let headers = asked_below(run);
     stage
         .call(Method::GET, url, "gateway", "retriever", headers)
@@ -164,36 +160,4 @@ async fn parse_or_fail(request: Request, next: Next) -> Response {
         (true, None) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         _ => next.run(request).await,
     }
-}
-
-/// Row 51: nine kilobytes of metadata in a header, and a proxy that takes eight.
-pub(super) async fn oversize(stage: &Stage, way: Way) -> Played {
-    let callee = stage.client("retriever")?;
-    let router = retriever(Router::new()).layer(continuing(&callee));
-    let service = stage.serve("retriever", false, router);
-    let proxy = HeaderProxy::before(&service).limit(LINE).start();
-    let document = "x".repeat(9_000);
-    let client = stage.client("gateway")?;
-    let root = client.run("answer").metadata("document", document.clone());
-    let root = root.start();
-    match way {
-        Way::Broken => {
-            let mut headers = asked_below(&root);
-            let metadata = json!({ "document": document }).to_string();
-            let metadata = metadata.replace('{', "%7B").replace('}', "%7D");
-            let metadata = metadata.replace('"', "%22").replace(':', "%3A");
-            let value = HeaderValue::from_str(&format!("langsmith-metadata={metadata}"));
-            if let Ok(value) = value {
-                headers.insert(BAGGAGE_HEADER, value);
-            }
-            let url = proxy.url("/search");
-            stage
-                .call(Method::GET, url, "gateway", "retriever", headers)
-                .await?;
-        }
-        // What does not fit is left out, and counted.
-        Way::Repaired => ask(stage, &root, proxy.url("/search")).await?,
-    }
-    root.end();
-    Ok(())
 }

@@ -47,15 +47,19 @@ async fn give_up(work: impl Future<Output = ()>) {
     }
 }
 
-/// Row 21: the platform stops the process between two requests; what waits then waits on.
-pub(super) async fn frozen(stage: &Stage, way: Way) -> Played {
-    let batch = BatchConfig {
+/// Sends only when it is told to, and nothing at the end.
+pub(super) fn unhurried() -> BatchConfig {
+    BatchConfig {
         linger: Duration::from_secs(3_600),
         shutdown_timeout: Duration::ZERO,
         ..BatchConfig::default()
-    };
+    }
+}
+
+/// Row 21: the platform stops the process between two requests; what waits then waits on.
+pub(super) async fn frozen(stage: &Stage, way: Way) -> Played {
     let config = Config {
-        batch,
+        batch: unhurried(),
         ..Config::default()
     };
     let client = stage.frozen("function", config, |builder| builder)?;

@@ -13,9 +13,11 @@ pub(super) fn of(capture: &str) -> String {
         let Ok(value) = serde_json::from_str::<Value>(line) else {
             continue;
         };
-        let run = &value["run"];
-        if run.is_object() {
-            of_run(run, &mut lines);
+        // A line may be a run itself.
+        for run in [&value, &value["run"]] {
+            if run["start_time"].is_string() {
+                of_run(run, &mut lines);
+            }
         }
         let request = &value["request"];
         if request["status"]

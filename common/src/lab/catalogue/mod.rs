@@ -11,7 +11,7 @@
 //! | `places` · `endings` | what a run says of its place and time; runs that do not end, or are not sent |
 //! | `limits` · `weight` | what an endpoint takes; what tracing takes |
 //! | `settings` · `sampling` · `projects` | what processes are set to, and differ in |
-//! | `edges` · `carriers` | headers between services, and what is none |
+//! | `edges` · `baggage` · `carriers` | headers between services, and what is none |
 //! | `spans` · `agents` · `python` | OpenTelemetry, frameworks of agents, the official SDK |
 //!
 //! Time is the stage's own, and goes on by a millisecond a look: nothing is waited for. Limits of the endpoint are
@@ -29,8 +29,10 @@
 //! ```
 
 mod agents;
+mod baggage;
 mod broken;
 mod carriers;
+mod clock;
 mod context;
 mod edges;
 mod endings;
@@ -49,7 +51,11 @@ mod settings;
 mod spans;
 mod stage;
 mod streams;
+mod watched;
+mod way;
 mod weight;
+
+use crate::analysis::Table;
 
 pub use broken::Broken;
 pub use scenario::{Parts, Scenario};
@@ -64,4 +70,23 @@ pub fn scenario(number: u8) -> Option<&'static Scenario> {
     scenarios()
         .iter()
         .find(|scenario| scenario.number() == number)
+}
+
+/// Returns the table of all scenarios: what a person sees, the code, what shows it, what moves, and the notebook.
+pub fn overview() -> Table {
+    let header = [
+        "#", "scenario", "symptom", "code", "shown by", "moves", "notebook",
+    ];
+    scenarios().iter().fold(Table::new(header), |table, row| {
+        let kinds: Vec<&str> = row.shown_by().iter().map(|kind| kind.as_str()).collect();
+        table.row([
+            row.number().to_string(),
+            row.name().to_owned(),
+            row.symptom().to_owned(),
+            row.code().to_owned(),
+            kinds.join(", "),
+            row.parts().to_string(),
+            row.chapter().number().to_owned(),
+        ])
+    })
 }

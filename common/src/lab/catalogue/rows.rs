@@ -2,8 +2,8 @@
 
 use super::scenario::{Parts, Scenario};
 use super::{
-    agents, carriers, context, edges, endings, leaks, limits, places, projects, python, sampling,
-    settings, spans, streams, weight,
+    agents, baggage, carriers, context, edges, endings, leaks, limits, places, projects, python,
+    sampling, settings, spans, streams, weight,
 };
 use crate::analysis::doctor::EvidenceKind::{Environment, Headers, IngestLog, Ledger, Trace};
 
@@ -68,12 +68,12 @@ pub(super) const ROWS: &[Scenario] = rows! {
     43 "both-exporters" "LT005" [Trace] Ours spans::both_exporters
     44 "unknown-dialect" "LT046" [Trace] FromScratch spans::unknown_dialect
     45 "evicted-parent" "LT001" [Trace] FromScratch spans::evicted_parent
-    46 "baggage-assigned" "LT007" [Headers] Ours spans::baggage_assigned
+    46 "baggage-assigned" "LT007" [Headers] Ours baggage::baggage_assigned
     47 "preflight" "LT012" [Headers] Ours edges::preflight
     48 "stripped" "LT011" [Headers] Ours edges::stripped
     49 "stranger" "LT013" [Headers, Trace] Ours edges::stranger
     50 "malformed" "LT014" [Headers] FromScratch edges::malformed
-    51 "oversize" "LT015" [Headers] FromScratch edges::oversize
+    51 "oversize" "LT015" [Headers] FromScratch baggage::oversize
     52 "web-socket" "LT016" [Headers, Trace] Ours carriers::web_socket
     53 "remote-graph" "LT016" [Headers, Trace] Recorded carriers::remote_graph
     54 "tool-call" "LT017" [Headers] Ours carriers::tool_call

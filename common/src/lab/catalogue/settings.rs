@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::stage::{PATIENCE, Played, Stage, Way};
+use super::endings::unhurried;
+use super::stage::{PATIENCE, Played, SceneError, Stage, Way};
 use crate::analysis::doctor::Process;
 use crate::client::{Client, ClientBuilder, Config};
 use crate::lab::lesson::STAND_IN_KEY;
@@ -19,16 +20,20 @@ pub(super) fn of_organization(mock: MockBuilder) -> MockBuilder {
 /// Row 26: a key of an organization, and no workspace.
 pub(super) async fn no_workspace(stage: &Stage, way: Way) -> Played {
     let config = Config {
+        batch: unhurried(),
         workspace_id: way.pick(
             None,
             Some("2f1a7e54-6f0f-4a86-9df5-0c1a5e0f7b11".to_owned()),
         ),
         ..Config::default()
     };
-    let client = stage.client_with("gateway", config, |b| b.api_key(OF_ORGANIZATION))?;
+    // Held by the client until the key changes; nobody waits for it here.
+    let client = stage.frozen("gateway", config, |b| b.api_key(OF_ORGANIZATION))?;
     client.run("answer").start().end();
-    // It is refused, which is what the row is about.
-    let _ = client.flush_async(PATIENCE).await;
+    if client.check().await.is_ok() {
+        client.flush_async(PATIENCE).await.map_err(SceneError::of)?;
+    }
+    stage.keep(client);
     Ok(())
 }
 

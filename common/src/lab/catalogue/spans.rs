@@ -1,17 +1,12 @@
-//! Rows 41 to 46: OpenTelemetry beside runs, or instead of them. Spans are OTLP JSON, as a collector's.
+//! Rows 41 to 45: OpenTelemetry beside runs, or instead of them. Spans are OTLP JSON, as a collector's.
 
 use std::collections::HashMap;
 
-use axum::Router;
-use axum::http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::edges::{asked_below, retriever};
 use super::naive::Naive;
 use super::stage::{Played, REQUEST, Stage, Way};
-use crate::middleware::TracingLayer;
 use crate::model::{Clock as _, Timestamp};
-use crate::propagation::{LangSmithPropagator, Propagator as _, TrustPolicy};
 
 /// A span of trace 1. Ids are small numbers, 0 is none.
 fn span(name: &str, id: u8, parent: u8, times: [Timestamp; 2], said: &[(&str, Value)]) -> Value {
@@ -100,14 +95,13 @@ pub(super) async fn span_below_a_run(stage: &Stage, way: Way) -> Played {
 pub(super) async fn both_exporters(stage: &Stage, way: Way) -> Played {
     let client = stage.client("gateway")?;
     let began = stage.clock.now();
-    let run = client.run("answer").start();
+    let run = client.run("answer").metadata(REQUEST.0, REQUEST.1).start();
     stage.clock.pass(30);
     run.end();
     if way.is_broken() {
-        send(
-            stage,
-            &[span("answer", 1, 0, [began, stage.clock.now()], &[])],
-        );
+        let said = [("langsmith.metadata.request_id", json!(REQUEST.1))];
+        let times = [began, stage.clock.now()];
+        send(stage, &[span("answer", 1, 0, times, &said)]);
     }
     Ok(())
 }
@@ -178,39 +172,4 @@ impl Bridge {
         let root = self.known.get(&1);
         known.unwrap_or_else(|| naive.begin("remote", root))
     }
-}
-
-/// Row 46: OpenTelemetry's `inject` assigns `baggage`, where LangSmith's members were.
-pub(super) async fn baggage_assigned(stage: &Stage, way: Way) -> Played {
-    let callee = stage.client("retriever")?;
-    let layer = TracingLayer::new(callee.tracer()).policy(TrustPolicy::Continue);
-    let service = stage.serve("retriever", false, retriever(Router::new()).layer(layer));
-    let client = stage.client("gateway")?;
-    let root = client
-        .run("answer")
-        .metadata("team", "search")
-        .tag("beta")
-        .start();
-    let theirs = HeaderValue::from_static("tenant=acme");
-    let mut headers = HeaderMap::new();
-    match way {
-        Way::Broken => {
-            headers = asked_below(&root);
-            // What the library of the caller believes to send.
-            stage.sent("gateway", "retriever", &headers);
-            headers.insert("baggage", theirs);
-        }
-        Way::Repaired => {
-            headers.insert("baggage", theirs);
-            if let Some(context) = root.context() {
-                LangSmithPropagator::new().inject(&context, &mut headers);
-            }
-        }
-    }
-    let url = service.url("/search");
-    stage
-        .call(Method::GET, url, "gateway", "retriever", headers)
-        .await?;
-    root.end();
-    Ok(())
 }
