@@ -466,3 +466,111 @@ fn five_hundred_nodes_stay_light_and_the_rest_is_counted() {
             .contains("… 470 more nodes")
     );
 }
+
+#[test]
+fn begin_and_end_are_no_nodes_of_the_count() {
+    let words = drawn_words(&check(&GraphDiagram::of(&of_langgraph()).figure()));
+    let subtitle = "2 nodes · 4 edges · 2 of them chosen".to_owned();
+    assert!(words.contains(&subtitle), "{words:?}");
+}
+
+#[test]
+fn an_edge_that_was_never_taken_is_in_the_legend() {
+    let tree = recorded("langgraph_stream_react");
+    let never = |shape: &GraphShape| {
+        let figures = [
+            GraphDiagram::of(shape).walked(&tree).figure(),
+            GraphDiagram::of(shape).beside(&tree),
+        ];
+        figures.map(|figure| drawn_words(&check(&figure)).contains(&"never taken".to_owned()))
+    };
+    let walked = GraphShape::of_trace(&tree);
+    assert_eq!(never(&walked), [false, false]);
+    assert_eq!(never(&walked.edge("tools", END)), [true, true]);
+    let plan = GraphDiagram::of(&of_langgraph()).figure();
+    assert!(!plan.svg().contains("never taken"), "nothing was walked");
+}
+
+#[test]
+fn a_long_name_of_a_node_is_read_beside_its_runs_or_in_its_title() {
+    let long = "summarize_documents";
+    let longer = "summarize_all_documents_of_the_market_research";
+    for (name, is_read) in [(long, true), (longer, false)] {
+        let shape = GraphShape::new()
+            .edge(START, name)
+            .edge(name, END)
+            .node(name, GraphNodeKind::Remote);
+        let root = run(1, None, "docs_agent", "chain", 0, 50);
+        let node = run(2, Some(&root), name, "chain", 1, 40).node(1);
+        let call = run(
+            3,
+            Some(&node),
+            &format!("POST /{longer}/{longer}"),
+            "tool",
+            2,
+            30,
+        );
+        let svg = check(&GraphDiagram::of(&shape).beside(&tree(vec![root, node, call])));
+        let words = drawn_words(&svg);
+        assert_eq!(words.iter().any(|word| word == name), is_read, "{words:?}");
+        let document = Document::parse(&svg).expect("checked");
+        let titles = document
+            .descendants()
+            .filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "title")));
+        let titles: Vec<&str> = titles.filter_map(|node| node.text()).collect();
+        assert!(titles.contains(&name), "{titles:?}");
+        assert!(
+            titles
+                .iter()
+                .any(|title| title.starts_with("POST /summarize_all")),
+            "{titles:?}"
+        );
+    }
+}
+
+#[test]
+fn no_border_of_a_superstep_strikes_a_label_through() {
+    let mut looked_at = 0;
+    for runs in [team(), looping(6)] {
+        let svg = check(&Waterfall::of(&tree(runs)).supersteps().figure());
+        let document = Document::parse(&svg).expect("checked");
+        let number = |node: &roxmltree::Node<'_, '_>, name: &str| -> f64 {
+            let value = node.attribute(name).expect("there");
+            value.parse().expect("a number")
+        };
+        let borders = document
+            .descendants()
+            .filter(|node| node.attribute("stroke-dasharray") == Some("2 2"));
+        // `M12 3.5V60` for each stretch: along x, from y to y.
+        let ways = borders.flat_map(|node| node.attribute("d").expect("a way").split('M').skip(1));
+        let borders: Vec<[f64; 3]> = ways
+            .map(|way| {
+                let numbers = way
+                    .split([' ', 'V'])
+                    .map(|it| it.parse().expect("a number"));
+                numbers.collect::<Vec<f64>>().try_into().expect("three")
+            })
+            .collect();
+        assert!(borders.len() > 4, "{borders:?}");
+        let labels = document.descendants().filter(|node| {
+            node.text().is_some_and(|text| text.ends_with(" ms"))
+                && node.attribute("text-anchor").is_none()
+        });
+        for label in labels.filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "text")))
+        {
+            let (x, y, size) = (
+                number(&label, "x"),
+                number(&label, "y"),
+                number(&label, "font-size"),
+            );
+            let width = 0.4 * size * label.text().map_or(0, str::len) as f64;
+            let middle = y - 0.35 * size;
+            looked_at += 1;
+            let strikes = |[at, top, bottom]: &&[f64; 3]| {
+                (x..x + width).contains(at) && (*top..*bottom).contains(&middle)
+            };
+            assert_eq!(borders.iter().find(strikes), None, "{:?}", label.text());
+        }
+    }
+    assert!(looked_at > 20, "{looked_at}");
+}

@@ -287,6 +287,19 @@ fn searches_that_did_not_need_each_other_could_have_run_at_once() {
         |number| json!({"next": format!("cursor-{}", number + 1)}),
     );
     assert_eq!(found(needed), [""; 0]);
+    // The last one asks for what the first one has told, not its neighbor.
+    let asked = ["plan", "part 1", "after cursor-0"];
+    let skipped = searches(
+        |number| json!({ "query": asked[number as usize] }),
+        |number| json!({"next": format!("cursor-{number}")}),
+    );
+    assert_eq!(found(skipped), [""; 0]);
+    // The first one is made again.
+    let again = searches(
+        |number| json!({"query": format!("part {}", number % 2)}),
+        |number| json!({"page": format!("page {number}")}),
+    );
+    assert_eq!(found(again), [""; 0]);
     // Without inputs nobody knows.
     let mut unsaid = searches(ask, |_| json!({"page": "none"}));
     unsaid[2].inputs = None;

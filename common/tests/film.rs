@@ -5,7 +5,7 @@ mod captured;
 mod pictured;
 
 use captured::{Change as _, broken, failing, hostile, id, many, run, whole};
-use common::analysis::{Film, FilmFaultKind, StepEffect, text_tree};
+use common::analysis::{Film, FilmFaultKind, FilmStep, StepEffect, text_tree};
 use common::langsmith_mock::{LangSmithMock, MockRequest};
 use common::model::{Run, TraceTree};
 use pictured::{check, drawn_words};
@@ -177,4 +177,34 @@ fn a_film_of_ten_thousand_operations_is_read_at_once() {
     let film = Film::of_runs(runs.clone());
     assert_eq!((film.len(), film.first_broken()), (9_998, None));
     assert_eq!(film.tree_after(9_998).len(), TraceTree::build(runs).len());
+}
+
+#[test]
+fn a_run_that_was_put_below_another_parent_does_not_heal_when_the_first_one_comes() {
+    let [first, second] = [1, 2].map(|number| run(number, None, "parent", "chain", 0, 10));
+    let below = |parent: &Run| run(3, Some(parent), "leaf", "tool", 1, 1);
+    let step = |run: Run| FilmStep {
+        operation: "post".to_owned(),
+        outcome: "created".to_owned(),
+        effect: StepEffect::Stored,
+        run: run.id.to_string(),
+        request: None,
+        at: None,
+        after: Some(Box::new(run)),
+        problems: Vec::new(),
+    };
+    let lost = |steps: &[Run]| {
+        let film = Film::of(steps.iter().cloned().map(step));
+        let faults = film.faults().iter();
+        let lost = faults.filter(|fault| fault.kind == FilmFaultKind::NoParent);
+        lost.map(|fault| fault.since).collect::<Vec<_>>()
+    };
+    let steps = [below(&first), below(&second), first.clone()];
+    assert_eq!(
+        lost(&steps),
+        [1],
+        "broken since the first step, and the second parent is not there"
+    );
+    let steps = [below(&first), below(&second), first, second];
+    assert_eq!(lost(&steps), [0_usize; 0]);
 }

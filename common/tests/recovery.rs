@@ -16,6 +16,7 @@ use common::client::{
 use common::export::{BatchConfig, FlushError, SpoolConfig};
 use common::langsmith_mock::{Fault, LangSmithMock, MockRequest};
 use common::model::{Run, RunOp, RunStatus, SeededIds, TraceTree};
+use common::trace::{Sampling, SamplingRate, TailPolicy};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const KEY: &str = "a-key-for-tests-only-0001";
@@ -257,4 +258,176 @@ fn a_plan_is_shown_without_what_moves_a_cursor() {
         "{text}"
     );
     assert!(matches!(plan.steps()[0].op, RunOp::Post(_)));
+}
+
+#[tokio::test]
+async fn an_update_says_the_end_alone_so_that_what_came_after_the_plan_stays() {
+    let mock = lenient().await;
+    let client = client_to(&mock);
+    let mut stored = run(1, None, "answer", "chain", 0, 0)
+        .service("gateway")
+        .pending();
+    stored.tags.push("night".to_owned());
+    stored.inputs = serde_json::json!({"question": "why"}).as_object().cloned();
+    store(&mock, std::slice::from_ref(&stored));
+    let before = mock.raw_run(id(1)).expect("stored");
+    // The plan was made of an older, poorer capture.
+    let plan = close_pending(
+        &[run(1, None, "?", "tool", 0, 0).pending()],
+        &PendingRule::all(),
+    );
+    assert_eq!(
+        carry_out(&client, &plan).await,
+        "0 created, 1 updated, 0 left alone\n"
+    );
+    let after = mock.raw_run(id(1)).expect("stored");
+    let said = |raw: &serde_json::Value| raw.as_object().cloned().expect("an object");
+    let (before, after) = (said(&before), said(&after));
+    let changed: Vec<&str> = after
+        .iter()
+        .filter(|(key, value)| before.get(*key) != Some(value))
+        .map(|(key, _)| key.as_str())
+        .collect();
+    assert_eq!(changed, ["end_time", "error"]);
+    assert_eq!(mock.errors(), []);
+}
+
+#[tokio::test]
+async fn what_was_chosen_by_hand_passes_a_sampler_that_keeps_nothing() {
+    let mock = lenient().await;
+    let never = SamplingRate::new(0.0).expect("a rate");
+    let head = || Sampling::new().rate(never);
+    let policy = TailPolicy::new().errors(false).slow(PATIENCE);
+    let tail = || head().tail(policy.clone());
+    for sampling in [head(), tail()] {
+        let client = Client::builder().endpoint(mock.url()).api_key(KEY);
+        let client = client.sampling(sampling).build().expect("a client");
+        client.run("left out").start().end();
+        let pending = run(1, None, "answer", "chain", 0, 0).pending();
+        store(&mock, &[pending]);
+        let plan = close_pending(&mock.runs(), &PendingRule::all());
+        assert_eq!(
+            carry_out(&client, &plan).await,
+            "0 created, 1 updated, 0 left alone\n"
+        );
+        let plan = replay(&mock.runs(), &ReplayOptions::new());
+        assert_eq!(
+            carry_out(&client, &plan).await,
+            "1 created, 0 updated, 0 left alone\n"
+        );
+        assert_eq!(mock.runs().len(), 2);
+        mock.clear();
+    }
+}
+
+#[tokio::test]
+async fn what_the_queue_does_not_take_in_is_not_created() {
+    let mock = lenient().await;
+    let client = client_to(&mock);
+    client.shutdown_async(PATIENCE).await.expect("nothing held");
+    let plan = replay(
+        &[run(1, None, "answer", "chain", 0, 1)],
+        &ReplayOptions::new(),
+    );
+    let report = client.carry_out(&plan, Pace::default(), PATIENCE).await;
+    assert_eq!((report.created.len(), report.updated.len()), (0, 0));
+    assert_eq!(
+        report.skipped[0].1,
+        "it was not taken in, as the queue is full or closed"
+    );
+}
+
+#[tokio::test]
+async fn an_end_that_the_client_itself_still_holds_leaves_first() {
+    let mock = LangSmithMock::start().await;
+    let batch = BatchConfig {
+        linger: Duration::from_secs(3_600),
+        ..BatchConfig::default()
+    };
+    let client = Client::builder().endpoint(mock.url()).api_key(KEY);
+    let client = client.batch(batch).build().expect("a client");
+    let answer = client.run("answer").start();
+    client.flush_async(PATIENCE).await.expect("delivered");
+    let plan = close_pending(&mock.runs(), &PendingRule::all());
+    answer.end();
+    let report = client.carry_out(&plan, Pace::default(), PATIENCE).await;
+    assert_eq!(report.updated, []);
+    assert_eq!(report.skipped[0].1, "it has ended by now");
+    assert_eq!(mock.runs()[0].status(), RunStatus::Success);
+}
+
+#[test]
+fn one_lost_parent_gets_one_placeholder_wherever_its_children_say_it_stood() {
+    let root = run(1, None, "answer", "chain", 0, 100);
+    let lost = run(2, Some(&root), "lost", "chain", 10, 80);
+    // The same run, as a caller saw it whose clock is 5 ms ahead.
+    let elsewhere = run(2, Some(&root), "lost", "chain", 15, 80);
+    let first = run(3, Some(&lost), "search", "tool", 20, 10);
+    let second = run(4, Some(&elsewhere), "find", "tool", 30, 40);
+    let runs = [root, first, second];
+    let plan = adopt_orphans(&runs);
+    let made: Vec<&Run> = plan
+        .steps()
+        .iter()
+        .filter_map(|step| step.op.run())
+        .collect();
+    assert_eq!(made.iter().map(|run| run.id).collect::<Vec<_>>(), [id(2)]);
+    assert_eq!(
+        (made[0].start_time, made[0].end_time),
+        (at(10), Some(at(70)))
+    );
+    assert!(TraceTree::build(plan.applied_to(runs)).is_whole());
+}
+
+#[test]
+fn what_cannot_have_one_parent_is_left_alone() {
+    let (one, two) = (
+        run(1, None, "a", "chain", 0, 9),
+        run(5, None, "b", "chain", 0, 9),
+    );
+    let lost = |root: &Run| run(2, Some(root), "lost", "chain", 1, 8);
+    let here = run(3, Some(&lost(&one)), "x", "tool", 2, 1);
+    let there = run(4, Some(&lost(&two)), "y", "tool", 2, 1);
+    // Its way up comes by the same run twice.
+    let below = |number: u128, above: &Run| run(number, Some(above), "deeper", "tool", 3, 1);
+    let twice = below(6, &below(9, &below(8, &below(9, &one))));
+    let plan = adopt_orphans(&[one, two, here, there, twice]);
+    assert_eq!(plan.steps().len(), 1, "{plan}");
+    let why: Vec<&str> = plan
+        .left_alone()
+        .iter()
+        .map(|(_, why)| why.as_str())
+        .collect();
+    assert_eq!(why.len(), 2, "{plan}");
+    assert!(
+        why.iter()
+            .any(|why| why.starts_with("its parent is lost in another trace")),
+        "{plan}"
+    );
+}
+
+#[test]
+fn a_replay_takes_no_more_memory_than_its_runs_may() {
+    let runs: Vec<Run> = (1..=4_000_u128)
+        .map(|number| {
+            let mut run = run(number, None, "deeper", "chain", 0, 1);
+            run.parent_run_id = (number > 1).then(|| id(number - 1));
+            run
+        })
+        .collect();
+    let plan = replay(&runs, &ReplayOptions::new());
+    let sent = plan.steps().iter().filter_map(|step| step.op.run());
+    let places: usize = sent.map(|run| run.dotted_order.as_str().len()).sum();
+    assert!(places <= (64 << 20) + 4_000 * (4 << 10), "{places}");
+    let (steps, left) = (plan.steps().len(), plan.left_alone());
+    assert_eq!(steps + left.len(), 4_000);
+    assert!(steps > 1_500, "{steps}");
+    assert!(
+        left[0].1.starts_with("it is nested so deep"),
+        "{}",
+        left[0].1
+    );
+    // As a chain of usual depth.
+    let usual = replay(&runs[..500], &ReplayOptions::new());
+    assert_eq!(usual.steps().len(), 500);
 }

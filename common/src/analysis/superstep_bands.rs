@@ -17,7 +17,7 @@ use super::graph::visits::Visits;
 use super::label::{count, fit};
 use super::palette::{BLUE, LINE, MUTED};
 use super::rows::Row;
-use super::svg::{Anchor, Key, SMALL, Swatch, Type, line, n, text};
+use super::svg::{Anchor, Key, SMALL, Swatch, Type, n, text};
 use super::time_axis::TimeAxis;
 use crate::model::{Timestamp, TraceTree};
 
@@ -120,13 +120,15 @@ impl SuperstepBands {
         self.graphs.len()
     }
 
-    /// Draws the bands, and left of their numbers what they are.
+    /// Draws the bands, and left of their numbers what they are. Their borders leave out what `label_at` says
+    /// of a row: from where to where the label of its bar stands.
     pub(super) fn draw(
         &self,
         axis: &TimeAxis,
         micros: impl Fn(Timestamp) -> f64,
         (lanes, lane): (&[f64], f64),
         name_at: impl Fn(usize) -> f64,
+        label_at: impl Fn(usize) -> (f64, f64),
     ) -> Markup {
         let small = Type::new(SMALL, MUTED);
         html! {
@@ -143,7 +145,14 @@ impl SuperstepBands {
                         rect x=(n(left)) y=(n(top)) width=(n((right - left).max(2.0)))
                             height=(n(bottom - top)) fill=(BLUE) fill-opacity=(opacity) {}
                     }
-                    (line((left, top), (left, bottom), LINE, 0.8, Some("2 2")))
+                    @let is_free = |row: &usize| {
+                        let (from, to) = label_at(*row);
+                        left < from - 2.0 || left > to + 2.0
+                    };
+                    @let rows = graph.first..=graph.last;
+                    @let way: String = free(rows, (lanes, lane), top, is_free).iter()
+                        .map(|(from, to)| format!("M{} {}V{}", n(left), n(*from), n(*to))).collect();
+                    path d=(way) stroke=(LINE) stroke-width="0.8" stroke-dasharray="2 2" fill="none" {}
                     @if let Some(x) = numbers[at] {
                         @let look = small.bold().anchor(Anchor::Middle);
                         (text(x, top + STRIP / 2.0, look, &band.step.to_string()))
@@ -195,6 +204,29 @@ impl Band {
             fit(&self.nodes, 80)
         )
     }
+}
+
+/// Returns the stretches from `top` to the last row in which no row is in the way.
+fn free(
+    rows: std::ops::RangeInclusive<usize>,
+    (lanes, lane): (&[f64], f64),
+    top: f64,
+    is_free: impl Fn(&usize) -> bool,
+) -> Vec<(f64, f64)> {
+    let mut stretches = Vec::new();
+    let mut from = top;
+    let mut to = top;
+    for row in rows {
+        let (above, below) = (lanes[row] - lane / 2.0, lanes[row] + lane / 2.0);
+        if !is_free(&row) {
+            stretches.push((from, above));
+            from = below;
+        }
+        to = below;
+    }
+    stretches.push((from, to));
+    stretches.retain(|(from, to)| to - from > 0.5);
+    stretches
 }
 
 /// Returns where each number stands; one that would touch the number before it is left out.

@@ -27,6 +27,14 @@ struct Busy {
     right: f64,
 }
 
+impl Busy {
+    /// Returns how long it is. So far from the first start that a microsecond is no number any more, it would be
+    /// nothing.
+    fn span(&self) -> f64 {
+        (self.to - self.from).max(1.0)
+    }
+}
+
 /// A mark on the axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tick {
@@ -109,7 +117,7 @@ impl TimeAxis {
             .iter()
             .rfind(|piece| piece.from <= micros)
             .unwrap_or(&self.busy[0]);
-        let share = ((micros - piece.from) / (piece.to - piece.from)).clamp(0.0, 1.0);
+        let share = ((micros - piece.from) / piece.span()).clamp(0.0, 1.0);
         piece.left + share * (piece.right - piece.left)
     }
 
@@ -117,7 +125,7 @@ impl TimeAxis {
     pub(crate) fn ticks(&self) -> Vec<Tick> {
         let mut ticks: Vec<Tick> = Vec::new();
         for (number, piece) in self.busy.iter().enumerate() {
-            let span = piece.to - piece.from;
+            let span = piece.span();
             let room = ((piece.right - piece.left) / 62.0) as usize;
             let points = RangedCoordf64::from(0.0..span).key_points(BoldPoints(room.max(1)));
             let plus = if number == 0 { "" } else { "+" };

@@ -36,6 +36,9 @@ const MAX_INDENT: usize = 8;
 /// Room right of the longest bar, for its label.
 const LABEL_ROOM: f64 = 74.0;
 
+/// What stands behind a bar that has no end yet.
+const PENDING: &str = "pending ▸";
+
 /// Draws a lane per run in tree order, on a time axis from the first start.
 ///
 /// Lanes of one service (metadata `service`) share a band and a strip. Errors are striped, in the
@@ -307,7 +310,36 @@ impl Layout {
         };
         let name_at = |row: usize| self.names + indent(&rows[row]);
         let lanes = (&self.lanes[..], self.lane);
-        self.supersteps.draw(&self.axis, since, lanes, name_at)
+        let label_at = |row: usize| self.label(&rows[row]);
+        self.supersteps
+            .draw(&self.axis, since, lanes, name_at, label_at)
+    }
+
+    /// Returns from where to where the label of a bar stands.
+    fn label(&self, row: &Row<'_>) -> (f64, f64) {
+        let note = self.note();
+        let (_, end) = self.ends(row);
+        match row.run.status() {
+            RunStatus::Error => (end + 5.0, end + 22.0 + note.px(&row.latency())),
+            RunStatus::Pending => (end + 5.0, end + 5.0 + note.px(PENDING)),
+            _ => (end + 6.0, end + 6.0 + note.px(&row.latency())),
+        }
+    }
+
+    fn note(&self) -> Type {
+        Type::new(SMALL.min(self.lane - 2.0), MUTED)
+    }
+
+    /// Returns from where to where a bar goes.
+    fn ends(&self, row: &Row<'_>) -> (f64, f64) {
+        let (from, to) = span(row, self.origin);
+        let x = self.axis.x(from);
+        let open = self.right - LABEL_ROOM + 8.0;
+        let width = match to {
+            Some(to) => (self.axis.x(to) - x).max(2.5),
+            None => (open - x).max(12.0),
+        };
+        (x, x + width)
     }
 
     /// Underlines the stretches of the critical path, and joins them where it changes lanes.
@@ -397,16 +429,11 @@ impl Layout {
     }
 
     fn bar(&self, row: &Row<'_>, y: f64) -> Markup {
-        let (from, to) = span(row, self.origin);
+        let (from, _) = span(row, self.origin);
         let color = palette::of_type(&row.run.run_type);
         let thick = (self.lane * 0.56).clamp(7.0, 14.0);
-        let (x, top) = (self.axis.x(from), y - thick / 2.0);
-        let open = self.right - LABEL_ROOM + 8.0;
-        let width = match to {
-            Some(to) => (self.axis.x(to) - x).max(2.5),
-            None => (open - x).max(12.0),
-        };
-        let end = x + width;
+        let ((x, end), top) = (self.ends(row), y - thick / 2.0);
+        let width = end - x;
         let mut tip = format!(
             "{} · {} · {}",
             row.name(60),
@@ -417,7 +444,7 @@ impl Layout {
             tip.push_str(&format!(" · first token after {}", duration(after)));
         }
         let corner = 3.0_f64.min(width / 2.0);
-        let note = Type::new(SMALL.min(self.lane - 2.0), MUTED);
+        let note = self.note();
         html! {
             g {
                 title { (tip) }
@@ -435,7 +462,7 @@ impl Layout {
                             stroke-dasharray="4 3" {}
                         rect x=(n(x)) y=(n(top)) width=(n(width)) height=(n(thick))
                             fill=(color.fill) fill-opacity="0.4" {}
-                        (text(end + 5.0, y, note, "pending ▸"))
+                        (text(end + 5.0, y, note, PENDING))
                     }
                     _ => {
                         (rect(x, top, width, thick, corner, color.fill, Some(color.edge)))

@@ -109,8 +109,12 @@ impl Routes {
 
 impl RunSink for Routes {
     fn submit(&self, op: RunOp) {
+        self.offer(op);
+    }
+
+    fn offer(&self, op: RunOp) -> bool {
         if let Some(only) = self.only_plain() {
-            return only.lane.exporter.submit(op);
+            return only.lane.exporter.offer(op);
         }
         let own = match &op {
             RunOp::Post(run) | RunOp::Patch(run) => run.project.as_deref(),
@@ -123,13 +127,14 @@ impl RunSink for Routes {
             !before.iter().any(|known| known.collides(route, &own))
         });
         let Some((_, mut route)) = routes.next() else {
-            return;
+            return false;
         };
+        let mut taken = true;
         for (_, next) in routes {
-            route.send(op.clone(), &own);
+            taken &= route.send(op.clone(), &own);
             route = next;
         }
-        route.send(op, &own);
+        route.send(op, &own) && taken
     }
 
     fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
@@ -182,7 +187,7 @@ impl Route {
         }
     }
 
-    fn send(&self, mut op: RunOp, own: &str) {
+    fn send(&self, mut op: RunOp, own: &str) -> bool {
         if self.reroot {
             match &mut op {
                 RunOp::Feedback(feedback) => self.slices.place(feedback),
@@ -204,6 +209,6 @@ impl Route {
                 run.tags.clone_from(tags);
             }
         }
-        self.lane.exporter.submit(op);
+        self.lane.exporter.offer(op)
     }
 }

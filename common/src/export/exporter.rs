@@ -102,7 +102,12 @@ impl BatchExporter {
     /// What is nested deeper than [`MAX_VALUE_DEPTH`](crate::model::MAX_VALUE_DEPTH) is replaced by a
     /// marker: it could not be written.
     pub fn submit(&self, op: RunOp) {
-        self.running().queue.submit(op);
+        self.offer(op);
+    }
+
+    /// Takes one operation as [`submit`](Self::submit) does, and returns false if it could not be held.
+    pub fn offer(&self, op: RunOp) -> bool {
+        self.running().queue.submit(op)
     }
 
     /// Takes a run that has begun, as [`submit`](Self::submit) takes an operation; it is written when it

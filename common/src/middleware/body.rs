@@ -122,8 +122,9 @@ impl<B: Body> Body for TracedBody<B> {
                 if let Some(trailers) = frame.trailers_ref() {
                     streamed.read(trailers);
                 }
-                // Then nobody polls for the end.
-                if streamed.is_whole() || body.is_end_stream() {
+                // Then nobody polls for the end. Nothing comes behind trailers, and whoever sends by HTTP/2
+                // drops the body with them.
+                if frame.is_trailers() || streamed.is_whole() || body.is_end_stream() {
                     lasting.end(|run| streamed.end(run));
                 }
             }

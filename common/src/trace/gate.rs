@@ -145,6 +145,16 @@ impl Gate {
         self.pass_shallow(op)
     }
 
+    /// Returns what leaves of an operation whatever the sampler would say; none if nothing does.
+    #[cfg(feature = "client")]
+    pub(super) fn pass_unsampled(&self, mut op: RunOp) -> Option<RunOp> {
+        self.count_deep(op.withhold_deep());
+        if let Some(run) = op.run_mut() {
+            drop_tokens(&mut run.events);
+        }
+        self.mask(op)
+    }
+
     fn pass_shallow(&self, mut op: RunOp) -> Option<RunOp> {
         match &mut op {
             RunOp::Post(run) | RunOp::Patch(run) => {

@@ -12,6 +12,15 @@ pub trait RunSink: Send + Sync + fmt::Debug {
     /// Takes one operation. What becomes of it is the sink's to count.
     fn submit(&self, op: RunOp);
 
+    /// Takes an operation that no sampler may hold back; returns false if it was not taken in, as far as the
+    /// sink can tell.
+    ///
+    /// By default it is [`submit`](Self::submit)ted, and taken for taken in.
+    fn offer(&self, op: RunOp) -> bool {
+        self.submit(op);
+        true
+    }
+
     /// Takes a run that has begun; `bytes` is what that takes, by estimate.
     ///
     /// By default it is written here and now, and submitted. A sink that passes operations on later may
@@ -73,6 +82,10 @@ pub struct NoSink;
 
 impl RunSink for NoSink {
     fn submit(&self, _op: RunOp) {}
+
+    fn offer(&self, _op: RunOp) -> bool {
+        false
+    }
 }
 
 /// Gives every operation to two sinks.
@@ -93,5 +106,10 @@ impl RunSink for TeeSink {
     fn submit(&self, op: RunOp) {
         self.first.submit(op.clone());
         self.second.submit(op);
+    }
+
+    fn offer(&self, op: RunOp) -> bool {
+        let first = self.first.offer(op.clone());
+        self.second.offer(op) && first
     }
 }

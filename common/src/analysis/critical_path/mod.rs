@@ -18,4 +18,4 @@ mod walk;
 pub use gaps::{Gap, Gaps};
 pub use path::{CriticalPath, PathSegment, Unwaited, UnwaitedBecause};
 pub use self_time::{SelfTime, SelfTimes};
-pub(super) use spans::{Spans, tolerance};
+pub(super) use spans::{Spans, micros, tolerance};

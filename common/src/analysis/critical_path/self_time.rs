@@ -57,7 +57,7 @@ impl SelfTimes {
         let mut on_path = vec![0_i64; nodes.len()];
         let mut latency = 0_i64;
         for root in tree.tops() {
-            latency += spans.at(*root).length();
+            latency = latency.saturating_add(spans.at(*root).length());
             for stretch in walk(tree, &spans, *root) {
                 on_path[stretch.node] += stretch.to - stretch.from;
             }
@@ -78,15 +78,15 @@ impl SelfTimes {
                 });
                 rows.len() - 1
             });
-            let alone: i64 = idle(tree, &spans, at)
+            let alone = idle(tree, &spans, at)
                 .iter()
                 .map(|span| span.length())
-                .sum();
+                .fold(0, i64::saturating_add);
             let row = &mut rows[place];
             row.calls += 1;
-            row.total += TimeDelta::microseconds(spans.at(at).length());
-            row.own += TimeDelta::microseconds(alone);
-            row.on_path += TimeDelta::microseconds(on_path[at]);
+            add(&mut row.total, spans.at(at).length());
+            add(&mut row.own, alone);
+            add(&mut row.on_path, on_path[at]);
             own.insert(node.run.id, TimeDelta::microseconds(alone));
         }
         rows.sort_by(|a, b| (b.own, &a.name, &a.service).cmp(&(a.own, &b.name, &b.service)));
@@ -155,6 +155,12 @@ impl fmt::Display for SelfTimes {
             more => writeln!(f, "… {more} more"),
         }
     }
+}
+
+/// Adds microseconds to a sum, as far as that goes.
+pub(super) fn add(sum: &mut TimeDelta, micros: i64) {
+    let more = TimeDelta::microseconds(micros);
+    *sum = sum.checked_add(&more).unwrap_or(TimeDelta::MAX);
 }
 
 /// Returns the stretches of a run in which none of its children ran, in order.

@@ -8,6 +8,10 @@ const TOLERATED_MICROS: i64 = 1_000;
 /// The same, as a part of the run that reaches over: in a trace of microseconds a millisecond is long.
 const TOLERATED_PART: i64 = 20;
 
+/// The farthest time from 1970 that is told apart, 73,000 years: whatever is read of a hostile trace, neither a
+/// difference of two times nor the sum of two differences overflows.
+const FARTHEST_MICROS: i64 = i64::MAX / 4;
+
 /// Returns how far a run of that length may reach over.
 pub(in crate::analysis) fn tolerance(length: i64) -> i64 {
     (length / TOLERATED_PART).min(TOLERATED_MICROS)
@@ -91,6 +95,8 @@ fn last_known(run: &Run) -> i64 {
     all.map(micros).max().unwrap_or(0)
 }
 
-fn micros(time: Timestamp) -> i64 {
-    time.timestamp_micros()
+/// Returns a time in whole microseconds since 1970, within bounds that can be reckoned with.
+pub(in crate::analysis) fn micros(time: Timestamp) -> i64 {
+    let micros = time.timestamp_micros();
+    micros.clamp(-FARTHEST_MICROS, FARTHEST_MICROS)
 }

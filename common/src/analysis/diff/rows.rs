@@ -151,7 +151,10 @@ impl TraceDiff {
             above.truncate(row.depth);
             above.push(at);
             if row.mark != DiffMark::Same {
-                above.iter().for_each(|at| keep[*at] = true);
+                // What is above a row that is kept is kept as well.
+                let fresh = above.iter().rev();
+                let fresh: Vec<usize> = fresh.take_while(|at| !keep[**at]).copied().collect();
+                fresh.into_iter().for_each(|at| keep[at] = true);
             }
         }
         let (mut shown, mut left_out) = (Vec::new(), 0);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::step::{FilmStep, StepEffect};
 use crate::analysis::label::fit;
-use crate::model::{Run, RunId};
+use crate::model::RunId;
 
 /// What is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,10 +54,10 @@ impl FilmFault {
 /// Reads a log once, forward, and keeps what does not heal.
 pub(super) fn find(steps: &[FilmStep]) -> Vec<FilmFault> {
     let mut open: BTreeMap<(String, FilmFaultKind), usize> = BTreeMap::new();
-    let mut stored: HashMap<RunId, &Run> = HashMap::new();
+    let mut stored: HashMap<RunId, Link> = HashMap::new();
+    // The last step at which a run went that others may be below.
+    let mut gone: HashMap<RunId, usize> = HashMap::new();
     let mut names: HashMap<String, String> = HashMap::new();
-    // Those who wait for a parent, by its id.
-    let mut waiting: HashMap<RunId, HashSet<RunId>> = HashMap::new();
     let mut roots: HashSet<RunId> = HashSet::new();
     let mut first_root = None;
     for (at, step) in steps.iter().enumerate() {
@@ -70,18 +70,10 @@ pub(super) fn find(steps: &[FilmStep]) -> Vec<FilmFault> {
                 names.insert(key.clone(), run.name.clone());
                 open.remove(&(key.clone(), FilmFaultKind::Refused));
                 open.remove(&(key.clone(), FilmFaultKind::Gone));
-                for child in waiting.remove(&run.id).unwrap_or_default() {
-                    open.remove(&(child.to_string(), FilmFaultKind::NoParent));
-                }
                 let mut is = |kind: FilmFaultKind, holds: bool| match holds {
                     true => drop(open.entry((key.clone(), kind)).or_insert(since)),
                     false => drop(open.remove(&(key.clone(), kind))),
                 };
-                let lost = run
-                    .parent_run_id
-                    .filter(|parent| !stored.contains_key(parent));
-                let lost = lost.filter(|parent| *parent != run.id);
-                is(FilmFaultKind::NoParent, lost.is_some());
                 is(
                     FilmFaultKind::Pending,
                     run.end_time.is_none() && run.error.is_none(),
@@ -96,10 +88,16 @@ pub(super) fn find(steps: &[FilmStep]) -> Vec<FilmFault> {
                     FilmFaultKind::AnotherRoot,
                     roots.contains(&run.id) && first_root != Some(run.id),
                 );
-                if let Some(parent) = lost {
-                    waiting.entry(parent).or_default().insert(run.id);
-                }
-                stored.insert(run.id, run);
+                let known = stored.get(&run.id).copied();
+                let broken = known.and_then(|link| link.broken_since(run.id, &stored, &gone));
+                let link = match known {
+                    Some(link) if link.parent == run.parent_run_id => link,
+                    _ => Link {
+                        parent: run.parent_run_id,
+                        since: broken.unwrap_or(since),
+                    },
+                };
+                stored.insert(run.id, link);
             }
             (StepEffect::Refused, _, id) => {
                 let is_known = id.is_some_and(|id| stored.contains_key(&id));
@@ -110,28 +108,24 @@ pub(super) fn find(steps: &[FilmStep]) -> Vec<FilmFault> {
             (StepEffect::Gone, _, Some(id)) => {
                 let was = stored.remove(&id);
                 roots.remove(&id);
-                for kind in [
-                    FilmFaultKind::NoParent,
-                    FilmFaultKind::AnotherRoot,
-                    FilmFaultKind::Pending,
-                ] {
+                for kind in [FilmFaultKind::AnotherRoot, FilmFaultKind::Pending] {
                     open.remove(&(key.clone(), kind));
                 }
                 if was.is_some() {
+                    gone.insert(id, since);
                     open.entry((key, FilmFaultKind::Gone)).or_insert(since);
-                }
-                let children = stored.values().filter(|run| run.parent_run_id == Some(id));
-                for child in children {
-                    let key = (child.id.to_string(), FilmFaultKind::NoParent);
-                    open.entry(key).or_insert(since);
-                    waiting.entry(id).or_default().insert(child.id);
                 }
             }
             _ => {}
         }
     }
+    let lost = stored.iter().filter_map(|(id, link)| {
+        let since = link.broken_since(*id, &stored, &gone)?;
+        Some(((id.to_string(), FilmFaultKind::NoParent), since))
+    });
     let mut found: Vec<FilmFault> = open
         .into_iter()
+        .chain(lost)
         .map(|((run, kind), since)| FilmFault {
             kind,
             name: names.get(&run).cloned().unwrap_or_default(),
@@ -141,4 +135,33 @@ pub(super) fn find(steps: &[FilmStep]) -> Vec<FilmFault> {
         .collect();
     found.sort_by(|a, b| (a.since, a.kind, &a.run).cmp(&(b.since, b.kind, &b.run)));
     found
+}
+
+/// What a stored run says of its parent, and since which step.
+///
+/// Whether the parent is there is looked up when it matters: to tell all children each time their parent comes
+/// or goes takes the square of the steps.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    parent: Option<RunId>,
+    since: usize,
+}
+
+impl Link {
+    /// Returns the step since which the parent of the run `own` is not there; none if it is, or needs not be.
+    fn broken_since(
+        self,
+        own: RunId,
+        stored: &HashMap<RunId, Self>,
+        gone: &HashMap<RunId, usize>,
+    ) -> Option<usize> {
+        let parent = self.parent.filter(|parent| *parent != own)?;
+        match stored.contains_key(&parent) {
+            true => None,
+            false => Some(
+                gone.get(&parent)
+                    .map_or(self.since, |gone| self.since.max(*gone)),
+            ),
+        }
+    }
 }

@@ -10,6 +10,7 @@
 //!
 //! Start at [`drawn`].
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use maud::{Markup, html};
@@ -29,12 +30,14 @@ use crate::analysis::svg::{Anchor, NAME, NOTE, SMALL, Type, line, rect, text};
 use crate::analysis::text::text_tree;
 use crate::model::TraceTree;
 
+/// Most characters of names that are written once more, whole, because they are cut: a picture stays light.
+const MAX_TITLES: usize = 1_000;
 /// Most runs; the rest is counted.
 const MAX_ROWS: usize = 34;
 const ROW: f64 = 20.0;
 const INDENT: f64 = 12.0;
 const MAX_INDENT: usize = 7;
-/// Where the graph ends and the tree begins: of a narrow graph, and of a wide one.
+/// Where the graph ends and the tree begins: of a narrow graph, and of a wide one, or one with long names.
 const DIVIDE: [f64; 2] = [330.0, 390.0];
 /// Width of a node below which the graph counts as wide.
 const NARROW: f64 = 104.0;
@@ -46,12 +49,12 @@ pub(super) fn drawn(shape: &GraphShape, tree: &TraceTree) -> Figure {
     let diagram = GraphDiagram::of(shape);
     let within = |divide: f64| {
         let mut room = diagram.room(divide - MARGIN - 14.0, true);
-        room.wish = room.wish.min(132.0);
+        room.wish = room.wish.min(divide - 198.0);
         (room.label, room.gap) = (58.0, 9.0);
         (room, Layout::of(shape, room), divide)
     };
     let (room, layout, divide) = match within(DIVIDE[0]) {
-        narrow if narrow.1.node_width >= NARROW => narrow,
+        narrow if narrow.1.node_width >= NARROW && draw::all_fit(&narrow.1) => narrow,
         _ => within(DIVIDE[1]),
     };
     let look = Look {
@@ -77,7 +80,7 @@ pub(super) fn drawn(shape: &GraphShape, tree: &TraceTree) -> Figure {
             (text(divide + 14.0, y, Type::new(NOTE, MUTED), &format!("… {more} more")))
         }
         @if rows.is_empty() { (text(divide + 14.0, y, Type::new(NOTE, MUTED), "(no runs)")) }
-        (draw::foot(shape, &layout, MARGIN, height + 14.0))
+        (draw::foot(shape, &layout, look, (MARGIN, height + 14.0)))
     };
     let mut alt = shape.lines(MAX_SAID);
     alt.push(String::new());
@@ -100,6 +103,8 @@ struct Runs<'a> {
     tokens: HashMap<usize, u64>,
     visits: &'a Visits<'a>,
     divide: f64,
+    /// Characters of whole names for which there is still room.
+    titles: Cell<usize>,
 }
 
 impl<'a> Runs<'a> {
@@ -119,6 +124,7 @@ impl<'a> Runs<'a> {
                 .collect(),
             visits,
             divide,
+            titles: Cell::new(MAX_TITLES),
         }
     }
 
@@ -162,6 +168,7 @@ impl<'a> Runs<'a> {
             _ => "",
         };
         let name = format!("{sign}{}", row.name(60));
+        let shown = look.fit(&name, room);
         html! {
             @match mark {
                 Some((number, Some(_))) => (draw::number(x, y, *number)),
@@ -170,8 +177,16 @@ impl<'a> Runs<'a> {
                 },
                 None => {},
             }
-            (text(begin, y, look, &look.fit(&name, room)))
+            @if shown != name && self.has_title(&name) {
+                g { title { (name) } (text(begin, y, look, &shown)) }
+            } @else { (text(begin, y, look, &shown)) }
             (text(right, y, small, &note))
         }
+    }
+
+    fn has_title(&self, name: &str) -> bool {
+        let left = self.titles.get().checked_sub(name.len());
+        self.titles.set(left.unwrap_or(0));
+        left.is_some()
     }
 }

@@ -17,7 +17,7 @@ use std::fmt;
 use super::draw::{self, Look};
 use super::layout::{Layout, Room};
 use super::overlay::Overlay;
-use super::shape::GraphShape;
+use super::shape::{END, GraphShape, START};
 use super::visits::Visits;
 use super::{MAX_SAID, beside, names};
 use crate::analysis::Figure;
@@ -86,7 +86,7 @@ impl GraphDiagram {
         let body = maud::html! {
             g transform=(format!("translate({MARGIN} 4)")) {
                 (draw::graph(&self.shape, &layout, look))
-                (draw::foot(&self.shape, &layout, 0.0, foot))
+                (draw::foot(&self.shape, &layout, look, (0.0, foot)))
             }
             @if layout.spots.is_empty() {
                 (text(MARGIN, 14.0, Type::new(NOTE, crate::analysis::palette::MUTED), "(no graph)"))
@@ -136,7 +136,7 @@ impl GraphDiagram {
             width,
             node_height,
             pitch: node_height + 40.0,
-            wish: widest.clamp(if has_notes { 128.0 } else { 84.0 }, 168.0),
+            wish: widest.clamp(if has_notes { 128.0 } else { 84.0 }, 190.0),
             least: 40.0,
             label: 84.0,
             gap: 14.0,
@@ -170,7 +170,10 @@ impl GraphDiagram {
             .iter()
             .filter(|edge| edge.conditional)
             .count();
-        let nodes = count(names(&self.shape).len(), "node");
+        // Begin and end do no work.
+        let nodes = names(&self.shape).into_iter().map(|(name, _)| name);
+        let nodes = nodes.filter(|name| *name != START && *name != END);
+        let nodes = count(nodes.count(), "node");
         let edges = self.shape.edges.len() + self.shape.edges_left_out;
         let edges = count(edges, "edge");
         let graph = self.overlay.as_ref().and_then(Overlay::graph_name);

@@ -15,6 +15,9 @@ use crate::analysis::label::{thousands, trimmed};
 use crate::analysis::palette::{self, BLUE, HAIRLINE, INK, LINE, MUTED, PAPER};
 use crate::analysis::svg::{Anchor, NAME, NOTE, SMALL, Type, line, n, rect, text};
 
+/// Thickness of an edge that a trace never took.
+const MISSED: f64 = 0.8;
+
 /// How a graph is drawn.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look<'a> {
@@ -56,7 +59,7 @@ fn times(edge: &GraphEdge, look: Look<'_>) -> Option<usize> {
 fn stroke(edge: &GraphEdge, look: Look<'_>) -> (&'static str, f64) {
     match times(edge, look) {
         None => (MUTED, 1.3),
-        Some(0) => (LINE, 0.8),
+        Some(0) => (LINE, MISSED),
         Some(_) => (BLUE, 1.9),
     }
 }
@@ -162,10 +165,12 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
         .is_numbered
         .then(|| look.overlay?.number(spot.name))
         .flatten();
-    // Where a node is narrow its number sits on its corner, and the name has the whole width.
+    // Where a node is narrow, or its name long, its number sits on its corner, and the name has the whole width.
     let is_compact = width < 96.0;
-    let left = if number.is_some() && !is_compact {
-        22.0
+    let words = super::name(spot.name);
+    let is_cornered = is_compact || !fits_beside_number(&words, width);
+    let left = if number.is_some() && !is_cornered {
+        BESIDE
     } else {
         0.0
     };
@@ -187,7 +192,7 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
         }
     };
     let middle = spot.x + left / 2.0;
-    let room = width - left - if is_compact { 5.0 } else { 12.0 };
+    let room = width - left - if is_compact { 5.0 } else { MARGINS };
     let note = note(spot, look, room + if is_compact { 0.0 } else { 6.0 });
     let corner = if spot.kind == GraphNodeKind::Human {
         height / 2.0
@@ -197,7 +202,7 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
     let up = if note.is_empty() { 0.0 } else { 7.5 };
     html! {
         g {
-            title { (super::name(spot.name)) }
+            title { (words) }
             rect x=(n(x)) y=(n(y)) width=(n(width)) height=(n(height)) rx=(n(corner))
                 fill="#ffffff" stroke=(edge) stroke-width="1.3" stroke-dasharray=[dash] {}
             @if spot.kind == GraphNodeKind::Subgraph {
@@ -205,15 +210,36 @@ fn node(spot: &Spot<'_>, layout: &Layout<'_>, look: Look<'_>) -> Markup {
                     rx="5" fill="none" stroke=(edge) stroke-width="0.8" {}
             }
             @if let Some(number) = number {
-                @if is_compact { (self::number((x - 6.0).max(0.0), y - 2.0, number)) }
+                @if is_cornered { (self::number((x - 6.0).max(0.0), y - 2.0, number)) }
                 @else { (self::number(x + 7.0, spot.y, number)) }
             }
-            (text(middle, spot.y - up, name, &name.fit(&super::name(spot.name), room)))
+            (text(middle, spot.y - up, name, &name.fit(&words, room)))
             @if !note.is_empty() {
                 (text(middle, spot.y + 8.5, small, &small.fit(&note, room + if is_compact { 0.0 } else { 6.0 })))
             }
         }
     }
+}
+
+/// Room that a number takes beside a name, and what is left free around both.
+const BESIDE: f64 = 22.0;
+const MARGINS: f64 = 12.0;
+
+fn fits_beside_number(name: &str, width: f64) -> bool {
+    Type::new(NAME, INK).bold().px(name) <= width - BESIDE - MARGINS
+}
+
+/// Returns true if all names can be read in nodes of that width, with their numbers on their corners if need
+/// be.
+pub(super) fn all_fit(layout: &Layout<'_>) -> bool {
+    let bold = Type::new(NAME, INK).bold();
+    let nodes = layout
+        .spots
+        .iter()
+        .filter(|spot| spot.name != START && spot.name != END);
+    nodes
+        .map(|spot| bold.px(&super::name(spot.name)))
+        .all(|px| px <= layout.node_width - MARGINS)
 }
 
 /// Draws the number of a node in its color, from its left edge on.
@@ -364,17 +390,32 @@ fn overlaps(a: (f64, f64, f64, f64), b: (f64, f64, f64, f64)) -> bool {
 }
 
 /// Says what the lines mean, and what is left out.
-pub(super) fn foot(shape: &GraphShape, layout: &Layout<'_>, x: f64, y: f64) -> Markup {
+pub(super) fn foot(
+    shape: &GraphShape,
+    layout: &Layout<'_>,
+    look: Look<'_>,
+    (x, y): (f64, f64),
+) -> Markup {
     let small = Type::small();
+    let mut drawn = layout.wires.iter().map(|wire| &shape.edges[wire.edge]);
+    let is_missed = drawn.any(|edge| times(edge, look) == Some(0));
     let is_chosen = shape.edges.iter().any(|edge| edge.conditional);
-    let left_out = left_out(layout);
+    let chosen = is_chosen.then_some((MUTED, 1.3, Some("5 4"), "something chooses"));
+    let missed = is_missed.then_some((LINE, MISSED, None, "never taken"));
+    let mut end = x;
+    let mut next = |width: f64| {
+        let begin = end;
+        end += width + 14.0;
+        begin
+    };
     html! {
-        @if is_chosen {
-            (line((x, y), (x + 22.0, y), MUTED, 1.3, Some("5 4")))
-            (text(x + 28.0, y, small, "something chooses"))
+        @for (color, width, dash, words) in chosen.into_iter().chain(missed) {
+            @let x = next(28.0 + small.px(words));
+            (line((x, y), (x + 22.0, y), color, width, dash))
+            (text(x + 28.0, y, small, words))
         }
-        @if let Some(words) = left_out {
-            @let x = x + if is_chosen { 28.0 + small.px("something chooses") + 14.0 } else { 0.0 };
+        @if let Some(words) = left_out(layout) {
+            @let x = next(small.px(&words));
             (line((x, y + 5.0), (x + small.px(&words), y + 5.0), HAIRLINE, 1.0, None))
             (text(x, y, small, &words))
         }

@@ -1,6 +1,12 @@
 //! Which calls are the same, and which need the answer of another.
+//!
+//! ```text
+//! answers of the calls so far ─ what their callers knew ──► Answers: texts by how they begin
+//! inputs of the next call ────── every place is looked up ──► holds one? then it could not have begun before
+//! ```
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::Value;
@@ -9,8 +15,12 @@ use crate::model::{JsonMap, Run, RunType};
 
 /// Shortest text whose appearance in an input is no chance.
 const TELLING: usize = 3;
-/// Most texts of one output that are looked for; what is larger counts as needed.
-const MAX_TEXTS: usize = 2_000;
+/// As many bytes of a text are looked up at once; shorter texts are looked up whole.
+const HEAD: usize = 8;
+/// Most bytes of answers that are kept, and of inputs that are searched, for one row of calls.
+const MAX_BYTES: usize = 4 << 20;
+/// Most texts that are compared for one row of calls: many may begin alike.
+const MAX_COMPARED: usize = 4 << 20;
 
 /// Returns true for work that leaves the process: what is worth doing at once, or only once.
 pub(super) fn is_call(run: &Run) -> bool {
@@ -44,35 +54,162 @@ fn hash(value: &Value, hasher: &mut DefaultHasher) {
     }
 }
 
-/// Returns true if a later call was given something that only an earlier one had said: then it could not
-/// have begun before.
-pub(super) fn needs(later: &JsonMap, earlier_inputs: &JsonMap, outputs: &JsonMap) -> bool {
-    let (mut said, mut known, mut given) = (HashSet::new(), HashSet::new(), HashSet::new());
-    texts(outputs, &mut said);
-    texts(earlier_inputs, &mut known);
-    texts(later, &mut given);
-    if said.len() > MAX_TEXTS {
-        return true;
-    }
-    said.iter()
-        .filter(|text| !known.contains(*text))
-        .any(|text| given.iter().any(|given| given.contains(text.as_str())))
+/// What calls have answered so far that nobody had told them.
+#[derive(Debug, Default)]
+pub(super) struct Answers<'a> {
+    by_head: HashMap<Vec<u8>, Vec<Cow<'a, str>>>,
+    seen: HashSet<Cow<'a, str>>,
+    /// Lengths of texts shorter than a head.
+    short: [bool; HEAD],
+    /// By the first two bytes: whether a text begins so. Most places of an input are done with that.
+    begins: Vec<bool>,
+    bytes: usize,
+    compared: usize,
 }
 
-/// Gathers the texts and numbers of a value that are long enough to tell something.
-fn texts(map: &JsonMap, found: &mut HashSet<String>) {
+impl<'a> Answers<'a> {
+    /// Takes in what a call said and was not given itself.
+    pub(super) fn add(&mut self, inputs: &JsonMap, outputs: &'a JsonMap) {
+        let mut known = HashSet::new();
+        texts(inputs, |text| {
+            known.insert(text.into_owned());
+        });
+        texts(outputs, |text| {
+            if self.bytes > MAX_BYTES || known.contains(&*text) || self.seen.contains(&*text) {
+                return;
+            }
+            self.bytes += text.len();
+            let head = &text.as_bytes()[..text.len().min(HEAD)];
+            if head.len() < HEAD {
+                self.short[head.len()] = true;
+            }
+            self.begins.resize(1 << 16, false);
+            if let [first, second, ..] = head {
+                self.begins[pair(*first, *second)] = true;
+            }
+            let alike = self.by_head.entry(head.to_vec()).or_default();
+            alike.push(text.clone());
+            self.seen.insert(text);
+        });
+    }
+
+    /// Returns true if a later call was given something that only an earlier one had said: then it could not
+    /// have begun before. True as well if it would take too long to find out.
+    pub(super) fn are_needed_by(&mut self, inputs: &JsonMap) -> bool {
+        let mut is_needed = false;
+        texts(inputs, |given| {
+            is_needed = is_needed || self.are_in(&given);
+        });
+        is_needed || self.bytes > MAX_BYTES
+    }
+
+    fn are_in(&mut self, given: &str) -> bool {
+        self.bytes = self.bytes.saturating_add(given.len());
+        if self.bytes > MAX_BYTES {
+            return true;
+        }
+        let given = given.as_bytes();
+        for from in 0..given.len() {
+            let rest = &given[from..];
+            let [first, second, ..] = rest else { break };
+            if !self.begins.get(pair(*first, *second)).is_some_and(|it| *it) {
+                continue;
+            }
+            let shorter = (TELLING..HEAD).filter(|length| self.short[*length]);
+            for length in shorter.chain([HEAD]) {
+                let alike = rest.get(..length).and_then(|head| self.by_head.get(head));
+                let Some(alike) = alike else { continue };
+                self.compared += alike.len();
+                if self.compared > MAX_COMPARED
+                    || alike.iter().any(|text| rest.starts_with(text.as_bytes()))
+                {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+fn pair(first: u8, second: u8) -> usize {
+    usize::from(first) << 8 | usize::from(second)
+}
+
+/// Reads the texts and numbers of a value that are long enough to tell something.
+fn texts<'a>(map: &'a JsonMap, mut found: impl FnMut(Cow<'a, str>)) {
     let mut open: Vec<&Value> = map.values().collect();
     while let Some(value) = open.pop() {
         match value {
-            Value::String(text) if text.chars().count() >= TELLING => {
-                found.insert(text.clone());
+            Value::String(text) if text.chars().nth(TELLING - 1).is_some() => {
+                found(Cow::Borrowed(text));
             }
-            Value::Number(number) if number.to_string().len() >= TELLING => {
-                found.insert(number.to_string());
+            Value::Number(number) => {
+                let number = number.to_string();
+                if number.len() >= TELLING {
+                    found(Cow::Owned(number));
+                }
             }
             Value::Array(items) => open.extend(items),
             Value::Object(map) => open.extend(map.values()),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(value: Value) -> JsonMap {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_was_answered_is_found_wherever_it_stands_and_however_long_it_is() {
+        let given = map(json!({"q": "which pages on baggage"}));
+        let said = map(json!({"ids": ["p42", "page-of-seven", 1234, "pages"], "ok": true}));
+        let mut answers = Answers::default();
+        answers.add(&given, &said);
+        for (later, is_needed) in [
+            (json!({"q": "read p42"}), true),
+            (json!({"q": "read page-of-seven, please"}), true),
+            (json!({"deep": [{"id": 1234}]}), true),
+            (json!({"q": "p4", "n": 12}), false),
+            (json!({"q": "page-of-six"}), false),
+            (json!({}), false),
+        ] {
+            assert_eq!(
+                answers.are_needed_by(&map(later.clone())),
+                is_needed,
+                "{later}"
+            );
+        }
+        let mut answers = Answers::default();
+        let (known, echo) = (map(json!({"q": "p42"})), map(json!({"echo": "p42"})));
+        answers.add(&known, &echo);
+        assert!(!answers.are_needed_by(&known), "who asked knew it");
+    }
+
+    #[test]
+    fn what_would_take_too_long_to_find_out_counts_as_needed() {
+        let none = JsonMap::new();
+        let long = |letter: &str| map(json!({ "text": letter.repeat(MAX_BYTES / 2 + 1) }));
+        let mut answers = Answers::default();
+        let (first, second) = (long("a"), long("b"));
+        answers.add(&none, &first);
+        assert!(!answers.are_needed_by(&map(json!({"q": "short"}))));
+        answers.add(&none, &second);
+        assert!(answers.are_needed_by(&map(json!({"q": "short"}))));
+        // All begin alike, at every place.
+        let many: Vec<String> = (0..4_000)
+            .map(|number| format!("aaaaaaaa{number}"))
+            .collect();
+        let many = map(json!({ "texts": many }));
+        let mut answers = Answers::default();
+        answers.add(&none, &many);
+        assert!(!answers.are_needed_by(&map(json!({"q": "aaaaaaaa"}))));
+        assert!(answers.are_needed_by(&map(json!({ "q": "a".repeat(2_000) }))));
     }
 }

@@ -1,9 +1,11 @@
 //! LT051: siblings of one name, one after the other, that did not need each other.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 
 use super::Seen;
-use super::calls::{is_call, needs};
+use super::calls::{Answers, fingerprint, is_call};
 use super::finding::{PerformanceCode, PerformanceFinding, said};
 use crate::analysis::critical_path::tolerance;
 use crate::analysis::label::duration;
@@ -29,7 +31,7 @@ pub(super) fn find(seen: &Seen<'_>) -> Vec<PerformanceFinding> {
                 continue;
             }
             let length = |child: &usize| seen.spans.at(*child).length();
-            let sum: i64 = row.iter().map(length).sum();
+            let sum = row.iter().map(length).fold(0, i64::saturating_add);
             let longest = row.iter().map(length).max().unwrap_or(0);
             let saved = sum - longest;
             if !seen.limits.pays(saved, seen.spans.at(at).length()) {
@@ -65,16 +67,22 @@ fn could_run_at_once(runs: &[&Run]) -> bool {
     }
     let inputs: Vec<&JsonMap> = runs.iter().filter_map(|run| run.inputs.as_ref()).collect();
     // Without them nobody knows; with equal ones it is a call that is made again.
-    if inputs.len() < runs.len() || inputs.iter().any(|map| map.is_empty()) {
+    let asked: HashSet<Option<u64>> = inputs.iter().map(|map| fingerprint(Some(map))).collect();
+    if asked.len() < runs.len() || asked.contains(&None) {
         return false;
     }
-    let differ = inputs.windows(2).all(|pair| pair[0] != pair[1]);
-    differ
-        && runs.windows(2).zip(&inputs).all(|(pair, given)| {
-            let (earlier, later) = (pair[0], pair[1]);
-            match (&earlier.outputs, &later.inputs) {
-                (Some(outputs), Some(later)) => !needs(later, given, outputs),
-                _ => false,
-            }
-        })
+    // Not the neighbor's answer alone: a call may wait for any that was before it.
+    let mut answers = Answers::default();
+    for pair in runs.windows(2) {
+        let (Some(given), Some(outputs), Some(later)) =
+            (&pair[0].inputs, &pair[0].outputs, &pair[1].inputs)
+        else {
+            return false;
+        };
+        answers.add(given, outputs);
+        if answers.are_needed_by(later) {
+            return false;
+        }
+    }
+    true
 }

@@ -1,5 +1,7 @@
 //! LT054: a run begins long after the run that sent it has ended.
 
+use std::collections::HashMap;
+
 use chrono::TimeDelta;
 
 use super::Seen;
@@ -11,6 +13,7 @@ use crate::analysis::rows::service;
 /// less time than they had waited. The later attempts at a message are no wait of the queue.
 pub(super) fn find(seen: &Seen<'_>) -> Vec<PerformanceFinding> {
     let nodes = seen.tree.nodes();
+    let failed = first_failures(seen);
     let mut found = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
         let Some(parent) = node.parent else { continue };
@@ -21,12 +24,11 @@ pub(super) fn find(seen: &Seen<'_>) -> Vec<PerformanceFinding> {
             && waited >= seen.limits.queued
             && waited.num_microseconds().unwrap_or(0) > span.length()
             && service(&node.run) != service(sent_by);
-        let is_again = nodes[parent].children.iter().any(|other| {
-            *other != at
-                && nodes[*other].run.name == node.run.name
-                && nodes[*other].run.error.is_some()
-                && seen.spans.at(*other).to <= span.from
-        });
+        let attempts = failed.get(&(parent, node.run.name.as_str()));
+        let attempts = attempts.into_iter().flatten();
+        let is_again = attempts
+            .filter(|(_, other)| *other != at)
+            .any(|(ended, _)| *ended <= span.from);
         if is_queued && !is_again {
             found.push(PerformanceFinding {
                 code: PerformanceCode::QueueWait,
@@ -45,4 +47,19 @@ pub(super) fn find(seen: &Seen<'_>) -> Vec<PerformanceFinding> {
         }
     }
     found
+}
+
+/// Returns for each parent and name of a child the two failed ones that ended first: one of them is another
+/// than the run that is asked about.
+fn first_failures<'a>(seen: &Seen<'a>) -> HashMap<(usize, &'a str), Vec<(i64, usize)>> {
+    let mut first: HashMap<(usize, &str), Vec<(i64, usize)>> = HashMap::new();
+    for (at, node) in seen.tree.nodes().iter().enumerate() {
+        if let (Some(parent), Some(_)) = (node.parent, &node.run.error) {
+            let ends = first.entry((parent, &node.run.name)).or_default();
+            ends.push((seen.spans.at(at).to, at));
+            ends.sort_unstable();
+            ends.truncate(2);
+        }
+    }
+    first
 }

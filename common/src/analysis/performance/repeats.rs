@@ -1,6 +1,6 @@
 //! LT055: the same call with the same inputs and the same answer, several times in one trace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 
@@ -30,13 +30,18 @@ pub(super) fn find(seen: &Seen<'_>) -> Vec<PerformanceFinding> {
     for mut group in groups.into_values() {
         group.sort_by_key(|at| seen.spans.at(*at).from);
         // A wrapper that says the same as what it wraps is one call, told twice.
+        let all: HashSet<usize> = group.iter().copied().collect();
         let is_inner = |at: &usize| {
             let above = nodes[*at].parent;
-            above.is_some_and(|above| group.contains(&above))
+            above.is_some_and(|above| all.contains(&above))
         };
         let calls: Vec<usize> = group.iter().filter(|at| !is_inner(at)).copied().collect();
         let length = |at: &usize| seen.spans.at(*at).length();
-        let lost: i64 = calls.iter().skip(1).map(length).sum();
+        let lost = calls
+            .iter()
+            .skip(1)
+            .map(length)
+            .fold(0, i64::saturating_add);
         let Some(first) = calls.first() else { continue };
         let run = &nodes[*first].run;
         let mut root = *first;

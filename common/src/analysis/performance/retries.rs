@@ -1,6 +1,6 @@
 //! LT052: the same call fails again and again, often because several layers retry it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 
@@ -78,12 +78,16 @@ fn storm(seen: &Seen<'_>, group: &[usize]) -> PerformanceFinding {
 fn common_parent(seen: &Seen<'_>, group: &[usize]) -> Option<usize> {
     let nodes = seen.tree.nodes();
     let mut shared = nodes[*group.first()?].parent?;
+    // Known to be below it: nobody climbs the same way twice.
+    let mut below: HashSet<usize> = HashSet::new();
     for at in group {
         let mut above = nodes[*at].parent?;
-        while above != shared {
+        while above != shared && !below.contains(&above) {
             if nodes[above].depth > nodes[shared].depth {
+                below.insert(above);
                 above = nodes[above].parent?;
             } else {
+                below.insert(shared);
                 shared = nodes[shared].parent?;
             }
         }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::analysis::critical_path::micros;
 use crate::analysis::label;
 use crate::analysis::rows::service;
 use crate::model::{Run, TraceTree};
@@ -33,7 +34,8 @@ pub(super) fn moved(run: &Run) -> Option<i64> {
     let said = run.extra.metadata.get(MOVED)?;
     // What came as an attribute of a span may be text.
     let moved = said.as_i64().or_else(|| said.as_str()?.parse().ok())?;
-    (moved > 0).then(|| moved.saturating_mul(1_000))
+    // No clock is off by more than all the time that is told apart.
+    (moved > 0).then(|| moved.saturating_mul(1_000).min(i64::MAX / 4))
 }
 
 /// Returns the bounds of all calls from one host to another.
@@ -48,10 +50,9 @@ pub(super) fn all(tree: &TraceTree) -> Vec<Bounds> {
 }
 
 fn bounds(call: &Run, serve: &Run, (caller, callee): (&str, &str)) -> Bounds {
-    let micros = |time: crate::model::Timestamp| time.timestamp_micros();
     let behind = moved(serve).unwrap_or(0);
     // Nothing is received before it is sent. A start that was moved was read that much earlier.
-    let most = micros(serve.start_time) - micros(call.start_time) - behind;
+    let most = (micros(serve.start_time) - micros(call.start_time)).saturating_sub(behind);
     let least = match (call.end_time, serve.end_time) {
         // An end at the very start was moved with it: which time the clock showed is not known.
         (Some(_), Some(end)) if behind > 0 && end <= serve.start_time => None,

@@ -1,12 +1,12 @@
 //! A tree as it would be if all clocks were the same, for drawing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use chrono::TimeDelta;
 
 use super::bounds::{host, moved};
 use super::estimate::ClockSkew;
-use crate::model::{Run, TraceTree};
+use crate::model::{Run, Timestamp, TraceTree};
 
 impl ClockSkew {
     /// Returns the tree with every run moved to the clock of the first root's host.
@@ -30,14 +30,12 @@ impl ClockSkew {
                 .copied()
                 .unwrap_or_default();
             if by != TimeDelta::zero() {
-                let start = run.start_time;
                 // It was moved to its parent's start when it was made; its clock showed less.
-                let read =
-                    moved(&run).map_or(start, |moved| start - TimeDelta::microseconds(moved));
-                run.start_time = read - by;
-                let shift = |time: &mut crate::model::Timestamp| *time -= by;
-                run.end_time.as_mut().map(shift);
-                run.events.iter_mut().for_each(|event| event.time -= by);
+                let moved = TimeDelta::microseconds(moved(&run).unwrap_or(0));
+                run.start_time = earlier(earlier(run.start_time, moved), by);
+                run.end_time = run.end_time.map(|end| earlier(end, by));
+                let events = run.events.iter_mut();
+                events.for_each(|event| event.time = earlier(event.time, by));
             }
             let above = nodes[at]
                 .parent
@@ -55,29 +53,32 @@ impl ClockSkew {
     }
 
     /// Returns how far each host's clock is ahead of one host's, over as few others as possible.
-    fn seen_from(&self, root: &str) -> HashMap<&str, TimeDelta> {
+    fn seen_from<'a>(&'a self, root: &'a str) -> HashMap<&'a str, TimeDelta> {
+        let mut neighbors: HashMap<&str, Vec<(&str, TimeDelta)>> = HashMap::new();
+        for pair in &self.pairs {
+            let step = pair.offset().filter(|_| pair.is_skewed());
+            let step = step.unwrap_or_default();
+            let (from, to) = (pair.from.as_str(), pair.to.as_str());
+            neighbors.entry(from).or_default().push((to, step));
+            neighbors.entry(to).or_default().push((from, -step));
+        }
         let mut ahead: HashMap<&str, TimeDelta> = HashMap::new();
         let mut seen: HashSet<&str> = HashSet::from([root]);
-        let mut open = vec![(root.to_owned(), TimeDelta::zero())];
-        while !open.is_empty() {
-            let mut next = Vec::new();
-            for (from, by) in open {
-                for pair in &self.pairs {
-                    let (other, sign) = match (pair.from == from, pair.to == from) {
-                        (true, _) => (pair.to.as_str(), 1),
-                        (_, true) => (pair.from.as_str(), -1),
-                        _ => continue,
-                    };
-                    if seen.insert(other) {
-                        let step = pair.offset().filter(|_| pair.is_skewed());
-                        let by = by + step.unwrap_or_default() * sign;
-                        ahead.insert(other, by);
-                        next.push((other.to_owned(), by));
-                    }
+        let mut open = VecDeque::from([(root, TimeDelta::zero())]);
+        while let Some((from, by)) = open.pop_front() {
+            for (other, step) in neighbors.get(from).into_iter().flatten() {
+                if seen.insert(other) {
+                    let by = by.checked_add(step).unwrap_or(by);
+                    ahead.insert(other, by);
+                    open.push_back((other, by));
                 }
             }
-            open = next;
         }
         ahead
     }
+}
+
+/// Returns a time moved back; as it is if there is no such time.
+fn earlier(time: Timestamp, by: TimeDelta) -> Timestamp {
+    time.checked_sub_signed(by).unwrap_or(time)
 }

@@ -20,19 +20,22 @@ pub(super) fn shared(intervals: &[(Option<i64>, Option<i64>)]) -> Shared {
     // At one place all begin before any ends: intervals that touch agree.
     edges.sort_unstable();
     let (mut open, mut best) = (0_usize, 0);
-    let mut found = (i64::MIN, i64::MAX);
-    for (at, (place, edge)) in edges.iter().enumerate() {
+    let mut begin = None;
+    for (at, (_, edge)) in edges.iter().enumerate() {
         if *edge < 0 {
             open += 1;
             if open > best {
-                best = open;
-                let end = edges[at..].iter().find(|(_, edge)| *edge > 0);
-                found = (*place, end.map_or(i64::MAX, |(place, _)| *place));
+                (best, begin) = (open, Some(at));
             }
         } else {
             open -= 1;
         }
     }
+    // Looked for once: to look at each beginning takes the square of the calls.
+    let begin = begin.map(|at| &edges[at..]).unwrap_or_default();
+    let least = begin.first().map_or(i64::MIN, |(place, _)| *place);
+    let end = begin.iter().find(|(_, edge)| *edge > 0);
+    let found = (least, end.map_or(i64::MAX, |(place, _)| *place));
     Shared {
         least: (found.0 > i64::MIN).then_some(found.0),
         most: (found.1 < i64::MAX).then_some(found.1),

@@ -70,7 +70,9 @@ pub use stored_run::StoredRun;
 pub use web_app::WebApp;
 
 use links::Place;
-use question::{Manner, Question};
+pub(super) use path::Path;
+use question::Manner;
+pub(super) use question::Question;
 
 /// How long a question may take in all, further attempts included.
 pub const DEFAULT_ASK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -116,7 +118,7 @@ impl Asking {
 
 impl Client {
     /// Carries a question to the main destination.
-    async fn ask(&self, question: Question) -> Result<HttpResponse, AskError> {
+    pub(super) async fn ask(&self, question: Question) -> Result<HttpResponse, AskError> {
         let lane = self.main.as_ref().ok_or(AskError::NotSending)?;
         let manner = self.origin.asking.manner(lane.destination());
         lane.exporter

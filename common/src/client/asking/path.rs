@@ -16,14 +16,14 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
 /// held a `/` or a `%2F` would name another path to whoever decodes it (CVE-2026-48776). Text goes into
 /// the query, escaped.
 #[derive(Debug, Clone)]
-pub(super) struct Path {
+pub(in crate::client) struct Path {
     text: String,
     has_query: bool,
 }
 
 impl Path {
     /// Begins a path with a word.
-    pub(super) fn of(word: &'static str) -> Self {
+    pub(in crate::client) fn of(word: &'static str) -> Self {
         Self {
             text: format!("/{word}"),
             has_query: false,
@@ -31,7 +31,7 @@ impl Path {
     }
 
     /// Adds an id as a segment.
-    pub(super) fn id(mut self, id: impl Into<Uuid>) -> Self {
+    pub(in crate::client) fn id(mut self, id: impl Into<Uuid>) -> Self {
         self.text.push('/');
         self.text.push_str(&id.into().hyphenated().to_string());
         self

@@ -25,7 +25,7 @@ const MAX_ATTEMPTS: u32 = 5;
 /// A request that may be repeated without harm. There is no other kind here: what is read changes
 /// nothing, a `PATCH` sets fields to values, and what is created carries an id of ours.
 #[derive(Debug, Clone)]
-pub(super) struct Question {
+pub(in crate::client) struct Question {
     request: HttpRequest,
     what: String,
     waits_to_exist: bool,
@@ -55,7 +55,7 @@ impl Question {
     ///
     /// # Errors
     /// If it cannot be written as JSON.
-    pub(super) fn send(
+    pub(in crate::client) fn send(
         method: Method,
         path: Path,
         body: &impl Serialize,

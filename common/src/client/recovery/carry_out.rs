@@ -4,11 +4,15 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use http::Method;
+use serde_json::{Value, json};
+
+use super::PLACEHOLDER;
 use super::plan::RecoveryPlan;
 use crate::client::Client;
-use crate::client::asking::AskError;
+use crate::client::asking::{AskError, Path, Question};
 use crate::export::FlushError;
-use crate::model::{RunId, RunOp, RunStatus};
+use crate::model::{Run, RunId, RunOp, RunStatus};
 
 /// How fast a plan is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +45,9 @@ impl Default for Pace {
 /// What became of a plan.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecoveryReport {
-    /// Runs that were created.
+    /// Runs that the queue has taken in to be created.
     pub created: Vec<RunId>,
-    /// Runs that were updated.
+    /// Runs whose update the server has accepted.
     pub updated: Vec<RunId>,
     /// Runs that were left alone, each with the reason.
     pub skipped: Vec<(RunId, String)>,
@@ -99,12 +103,17 @@ impl fmt::Display for ResendReport {
 
 /// Recovery.
 impl Client {
-    /// Sends what a plan says, at a pace, and waits for at most `timeout` until it is delivered.
+    /// Sends what a plan says, at a pace, and waits for at most `timeout` in all until it is delivered.
     ///
-    /// Before a run is updated it is read back: one that has ended meanwhile, or is not stored, is left
+    /// What this client holds itself leaves first: it may be the very end that is missing. When its turn has
+    /// come, a run that is to be updated is read back: one that has ended meanwhile, or is not stored, is left
     /// alone, as is one that cannot be read; so no end is ever written over. Before a run is created under an
-    /// id that somebody else named, it is read back too, and left alone if it is there. Operations pass
-    /// sampling and masking as all others do, and use no queue of their own.
+    /// id that somebody else named, it is read back too, and left alone if it is there.
+    ///
+    /// An update is a request of its own that says the end, the error if the run has none, and the place: what
+    /// else is stored of the run stays, also what came after the plan was made. It goes to the first
+    /// destination alone, which was read. What is created goes through the queue to all of them. Masking sees
+    /// both; a sampler is not asked, because these runs were chosen by hand.
     pub async fn carry_out(
         &self,
         plan: &RecoveryPlan,
@@ -116,27 +125,25 @@ impl Client {
             ..RecoveryReport::default()
         };
         let begun = Instant::now();
+        let before = self.flush_async(timeout).await.err();
+        let left = timeout.saturating_sub(begun.elapsed());
+        let begun = Instant::now();
         for (number, step) in plan.steps().iter().enumerate() {
             let Some(run) = step.op.run() else { continue };
             let id = run.id;
-            if let Some(why) = self.forbids(&step.op).await {
-                report.skipped.push((id, why));
-                continue;
-            }
             let wait = pace.due(number).saturating_sub(begun.elapsed());
-            if !wait.is_zero() && self.rest(wait).await.is_err() {
-                report
-                    .skipped
-                    .push((id, "the client was shut down".to_owned()));
-                continue;
+            // In this order: what is read back is the newest that can be known.
+            let sent = match wait.is_zero() || self.rest(wait).await.is_ok() {
+                true => self.carry_out_one(&step.op).await,
+                false => Err("the client was shut down".to_owned()),
+            };
+            match (sent, &step.op) {
+                (Ok(()), RunOp::Patch(_)) => report.updated.push(id),
+                (Ok(()), _) => report.created.push(id),
+                (Err(why), _) => report.skipped.push((id, why)),
             }
-            match step.op {
-                RunOp::Patch(_) => report.updated.push(id),
-                _ => report.created.push(id),
-            }
-            self.tracer.submit(step.op.clone());
         }
-        report.problem = self.flush_async(timeout).await.err();
+        report.problem = self.flush_async(left).await.err().or(before);
         report
     }
 
@@ -167,27 +174,106 @@ impl Client {
         }
     }
 
-    /// Returns why an operation must not be sent now.
-    async fn forbids(&self, op: &RunOp) -> Option<String> {
-        let run = op.run()?;
-        let is_update = matches!(op, RunOp::Patch(_));
-        let is_named = run.extra.metadata.contains_key(super::PLACEHOLDER);
-        if !is_update && !is_named {
-            // Under a fresh id there is nothing.
-            return None;
-        }
-        match self.read_run(run.id).await {
-            Ok(_) if !is_update => Some("it is stored by now".to_owned()),
-            Ok(stored) if stored.run.end_time.is_some() => Some("it has ended by now".to_owned()),
-            Ok(stored) if stored.status == RunStatus::Interrupted => {
-                Some("it waits for a person".to_owned())
-            }
-            Ok(_) => None,
-            Err(AskError::NotFound { .. }) if is_update => Some("it is not stored".to_owned()),
-            Err(AskError::NotFound { .. }) => None,
-            Err(error) => Some(format!("it could not be read back: {error}")),
+    /// Sends one operation, or says why not.
+    async fn carry_out_one(&self, op: &RunOp) -> Result<(), String> {
+        match op {
+            RunOp::Patch(run) => self.close(run).await,
+            RunOp::Post(run) => self.create(run).await,
+            RunOp::Feedback(_) => Err("feedback is no part of a recovery".to_owned()),
         }
     }
+
+    /// Gives a run its end, if it lacks one.
+    async fn close(&self, run: &Run) -> Result<(), String> {
+        let stored = match self.read_run(run.id).await {
+            Ok(stored) => stored,
+            Err(AskError::NotFound { .. }) => return Err("it is not stored".to_owned()),
+            Err(error) => return Err(format!("it could not be read back: {error}")),
+        };
+        if stored.run.end_time.is_some() {
+            return Err("it has ended by now".to_owned());
+        }
+        if stored.status == RunStatus::Interrupted {
+            return Err("it waits for a person".to_owned());
+        }
+        let mut end = only_the_end(run);
+        if stored.run.error.is_some() {
+            end.error = None;
+        }
+        let masked = self.tracer.pass_unsampled(RunOp::Patch(Box::new(end)));
+        let Some(RunOp::Patch(end)) = masked else {
+            return Err(MADE_WHILE_MASKING.to_owned());
+        };
+        let path = Path::of("runs").id(end.id.0);
+        let what = format!("run {}", end.id);
+        let question = Question::send(Method::PATCH, path, &closing(&end), what);
+        let sent = match question {
+            Ok(question) => self.ask(question).await,
+            Err(error) => Err(error),
+        };
+        sent.map(drop)
+            .map_err(|error| format!("it could not be updated: {error}"))
+    }
+
+    /// Creates a run, unless it is there.
+    async fn create(&self, run: &Run) -> Result<(), String> {
+        // Under a fresh id there is nothing.
+        if run.extra.metadata.contains_key(PLACEHOLDER) {
+            match self.read_run(run.id).await {
+                Ok(_) => return Err("it is stored by now".to_owned()),
+                Err(AskError::NotFound { .. }) => {}
+                Err(error) => return Err(format!("it could not be read back: {error}")),
+            }
+        }
+        let post = RunOp::Post(Box::new(run.clone()));
+        let Some(post) = self.tracer.pass_unsampled(post) else {
+            return Err(MADE_WHILE_MASKING.to_owned());
+        };
+        match self.tracer.offer(post) {
+            true => Ok(()),
+            false => Err("it was not taken in, as the queue is full or closed".to_owned()),
+        }
+    }
+}
+
+/// Why nothing leaves of an operation.
+const MADE_WHILE_MASKING: &str = "a function that masks runs was at work on this thread";
+
+/// Leaves of a run what an update says that gives it its end; what it would say besides is masked for nothing.
+fn only_the_end(run: &Run) -> Run {
+    let mut end = Run::begin(
+        run.dotted_order.clone(),
+        String::new(),
+        run.run_type.clone(),
+        run.start_time,
+    );
+    (end.id, end.trace_id) = (run.id, run.trace_id);
+    end.parent_run_id = run.parent_run_id;
+    end.project.clone_from(&run.project);
+    end.end_time = run.end_time;
+    end.error.clone_from(&run.error);
+    end
+}
+
+/// Writes the body of `PATCH /runs/{id}`: the end, the error, and what LangSmith finds the run by. A field that
+/// is not there stays as it is stored; `tags`, `extra` and `events` are replaced whole if they are.
+fn closing(end: &Run) -> Value {
+    let mut body = json!({
+        "id": end.id,
+        "trace_id": end.trace_id,
+        "dotted_order": end.dotted_order,
+        "end_time": end.end_time,
+    });
+    if let Some(parent) = end.parent_run_id {
+        body["parent_run_id"] = json!(parent);
+    }
+    if let Some(project) = &end.project {
+        body["session_name"] = json!(project);
+    }
+    if let Some(error) = &end.error {
+        body["error"] = json!(error);
+    }
+    body
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! Runs without an end, whose process is gone, get one.
 
-use std::sync::Arc;
-
 use crate::model::{Run, RunOp, RunStatus, Timestamp, TraceTree};
 
 use super::plan::RecoveryPlan;
@@ -65,6 +63,7 @@ impl PendingRule {
 /// A run that has ended is never touched, and [`carry_out`](crate::client::Client::carry_out) looks again
 /// before it sends. LangSmith takes one update of a run: where a run had an update that did not end it, it
 /// keeps that one, and the run stays pending. A run that has an error without an end time gets only the time.
+/// Nothing but end and error is sent, so that what came after this capture stays.
 pub fn close_pending(runs: &[Run], rule: &PendingRule) -> RecoveryPlan {
     let tree = TraceTree::build(runs.iter().cloned());
     let nodes = tree.nodes();
@@ -91,11 +90,6 @@ pub fn close_pending(runs: &[Run], rule: &PendingRule) -> RecoveryPlan {
         let default = "the process ended before the run did";
         let error = rule.error.as_deref().unwrap_or(default);
         end.error.get_or_insert_with(|| error.to_owned());
-        // They went with the beginning; an update would only repeat them.
-        end.inputs = None;
-        end.attachments.clear();
-        let metadata = Arc::make_mut(&mut end.extra.metadata);
-        metadata.insert("closed_by_recovery".to_owned(), true.into());
         let took = (known[*at] - run.start_time).num_milliseconds();
         let why = format!("it has not ended; the last known of it is {took} ms after its start");
         plan.send(RunOp::Patch(Box::new(end)), why);

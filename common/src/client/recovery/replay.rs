@@ -14,6 +14,11 @@ use super::plan::RecoveryPlan;
 /// The key of metadata under which a run says whose copy it is.
 pub const REPLAYED_FROM: &str = "replayed_from";
 
+/// What the places of a plan's runs may take in all, in bytes: so much, and so much more for each run. A place
+/// is 59 bytes a level, so a chain of runs takes the square of its length, and hostile captures hold chains.
+const MAX_PLACES: usize = 64 << 20;
+const PLACE_PER_RUN: usize = 4 << 10;
+
 /// How a capture is replayed.
 #[derive(Debug, Clone)]
 pub struct ReplayOptions {
@@ -75,7 +80,8 @@ impl ReplayOptions {
 /// began before its parent begins with it; an end before the start becomes the start. An orphan stays at the
 /// top as a root unless [`put_below`](ReplayOptions::put_below) says where it belongs, or
 /// [`adopt_orphans`](super::adopt_orphans) was applied first. A run without an end stays without one.
-/// Attachments go along as far as the capture has them.
+/// Attachments go along as far as the capture has them. What is nested so deep that its places take more than
+/// 64 MiB and 4 KiB a run is left alone, with all below it.
 pub fn replay(runs: &[Run], options: &ReplayOptions) -> RecoveryPlan {
     let placed = runs.iter().cloned().map(|mut run| {
         if let Some(parent) = options.below.get(&run.id) {
@@ -92,12 +98,27 @@ pub fn replay(runs: &[Run], options: &ReplayOptions) -> RecoveryPlan {
         _ => TimeDelta::zero(),
     };
     let mut plan = RecoveryPlan::default();
-    let mut places: HashMap<usize, (DottedOrder, Option<String>)> = HashMap::new();
+    let mut step_of: Vec<Option<usize>> = vec![None; nodes.len()];
+    let mut room = MAX_PLACES.saturating_add(PLACE_PER_RUN.saturating_mul(nodes.len()));
     for at in tree.walk() {
         let was = &nodes[at].run;
-        let parent = nodes[at]
-            .parent
-            .and_then(|parent| places.get(&parent).cloned());
+        let above = nodes[at].parent.map(|parent| step_of[parent]);
+        let copy_of = |step: usize| plan.steps.get(step).and_then(|step| step.op.run());
+        let parent = above.map(|step| step.and_then(copy_of));
+        let place = match parent {
+            Some(Some(parent)) => parent.dotted_order.as_str().len() + 1 + Segment::LEN,
+            // What is above it was left alone.
+            Some(None) => usize::MAX,
+            None => Segment::LEN,
+        };
+        if place > room {
+            let why = "it is nested so deep that a copy of its place would take too much memory";
+            plan.leave(was, why);
+            continue;
+        }
+        room -= place;
+        let parent = parent.flatten();
+        let parent = parent.map(|run| (run.dotted_order.clone(), run.project.clone()));
         let moved = |time: Timestamp| time.checked_add_signed(shift).unwrap_or(time);
         let earliest = parent.as_ref().and_then(|(order, _)| order.start_time());
         let start = moved(was.start_time);
@@ -126,8 +147,8 @@ pub fn replay(runs: &[Run], options: &ReplayOptions) -> RecoveryPlan {
         run.project.clone_from(&project);
         let metadata = Arc::make_mut(&mut run.extra.metadata);
         metadata.insert(REPLAYED_FROM.to_owned(), was.id.to_string().into());
-        run.dotted_order = order.clone();
-        places.insert(at, (order, project));
+        run.dotted_order = order;
+        step_of[at] = Some(plan.steps.len());
         let place = match parent {
             Some(_) => "below its parent",
             None => "as a root",

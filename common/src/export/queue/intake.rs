@@ -15,12 +15,15 @@ impl Queue {
     /// Takes an operation in, or counts why not. Blocks in durable mode only, and boundedly.
     ///
     /// What is nested too deep is cut: a tracer has seen to it, and others submit too.
-    pub(in crate::export) fn submit(&self, mut op: RunOp) {
+    ///
+    /// Returns false if it was not taken in.
+    pub(in crate::export) fn submit(&self, mut op: RunOp) -> bool {
         let bytes = shallow_size(&mut op);
         if let Storing::Durable(timeout) = self.storing {
             return self.submit_durably(op, bytes, timeout);
         }
-        self.take_in(Newcomer::of(&op), Content::Op(op), bytes);
+        let newcomer = Newcomer::of(&op);
+        self.take_in(newcomer, Content::Op(op), bytes).is_some()
     }
 
     /// Takes a run in that has begun; returns where it waits, to be joined by its end.
@@ -43,7 +46,8 @@ impl Queue {
     ) {
         if let Storing::Durable(timeout) = self.storing {
             let bytes = bytes + run.size_again();
-            return self.submit_durably(run.write(Part::End), bytes, timeout);
+            self.submit_durably(run.write(Part::End), bytes, timeout);
+            return;
         }
         let newcomer = Newcomer::End(run.run_id());
         if let Some(place) = place.filter(|place| place.queue == self.number) {
@@ -97,8 +101,9 @@ impl Queue {
         Some(Place { queue, at })
     }
 
-    /// Takes an operation in once it is on disk, or once that takes too long.
-    fn submit_durably(&self, op: RunOp, bytes: usize, timeout: Duration) {
+    /// Takes an operation in once it is on disk, or once that takes too long. Returns false if it was not
+    /// taken in.
+    fn submit_durably(&self, op: RunOp, bytes: usize, timeout: Duration) -> bool {
         let deadline = Clock::now() + timeout;
         let mut guard = self.lock();
         // The keeper cannot wait for itself; what a transform traces goes on from memory.
@@ -112,7 +117,8 @@ impl Queue {
             guard = self.wait_stored(guard, left);
         }
         if let Some(reason) = guard.refusal(Newcomer::of(&op), bytes) {
-            return self.refuse(&mut guard, reason);
+            self.refuse(&mut guard, reason);
+            return false;
         }
         let mut queued = Queued {
             bytes,
@@ -128,7 +134,7 @@ impl Queue {
             if guard.push(queued.into()) {
                 self.work.notify_one();
             }
-            return;
+            return true;
         }
         let ticket = guard.keeping.ticket();
         queued.record = Some(ticket);
@@ -136,7 +142,7 @@ impl Queue {
         self.to_keep.notify_one();
         loop {
             if guard.keeping.written >= ticket.0.get() {
-                return;
+                return true;
             }
             let left = deadline.saturating_duration_since(Clock::now());
             if left.is_zero() || guard.keeping.hangs {
@@ -168,6 +174,7 @@ impl Queue {
                 keeping.late.insert(ticket);
             }
         }
+        true
     }
 
     fn wait_stored<'a>(

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -25,6 +25,9 @@ const START: Duration = Duration::from_secs(180);
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
 /// How long a peer may take to end by itself.
 const END: Duration = Duration::from_secs(10);
+/// How long the last words of a peer that has ended may take to be read. A process of its own that it left
+/// behind may hold its standard error open for ever.
+const READ: Duration = Duration::from_secs(2);
 /// How many of its last words are kept to explain its end.
 const LAST_WORDS: usize = 12;
 
@@ -42,7 +45,15 @@ pub(in crate::lab) struct Peer {
     stdin: Option<ChildStdin>,
 }
 
-type LastWords = Arc<Mutex<VecDeque<String>>>;
+/// What a process wrote last, and whether that was all.
+#[derive(Debug, Clone, Default)]
+struct LastWords(Arc<(Mutex<Words>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Words {
+    lines: VecDeque<String>,
+    is_all: bool,
+}
 
 impl Peer {
     /// Starts a process that keeps the manners of the peers, and waits until it answers.
@@ -66,7 +77,7 @@ impl Peer {
         let stdin = child.stdin.take();
         let last_words = LastWords::default();
         if let Some(stderr) = child.stderr.take() {
-            listen(stderr, last_words.clone());
+            last_words.listen(stderr);
         }
         let stdout = child.stdout.take();
         let mut service = Self {
@@ -205,15 +216,10 @@ impl Peer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let status = child.try_wait().ok()??;
-        let words = self
-            .last_words
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         Some(PeerError::Ended {
             peer: self.what.clone(),
             status: status.to_string(),
-            last_words: words.join("\n"),
+            last_words: self.last_words.told(READ),
         })
     }
 }
@@ -311,14 +317,67 @@ fn first_line(stdout: impl Read + Send + 'static) -> Option<Value> {
     ready
 }
 
-fn listen(stderr: impl Read + Send + 'static, words: LastWords) {
-    std::thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
-            if words.len() == LAST_WORDS {
-                words.pop_front();
+impl LastWords {
+    /// Reads what a process writes, on a thread of its own, until it ends.
+    fn listen(&self, stderr: impl Read + Send + 'static) {
+        let heard = self.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut words = heard.lock();
+                if words.lines.len() == LAST_WORDS {
+                    words.lines.pop_front();
+                }
+                words.lines.push_back(line);
             }
-            words.push_back(line);
-        }
-    });
+            heard.lock().is_all = true;
+            heard.0.1.notify_all();
+        });
+    }
+
+    /// Returns the last lines of a process that has ended. They may still be on their way through the pipe, so
+    /// it waits for their end, for at most that long.
+    fn told(&self, patience: Duration) -> String {
+        let (words, changed) = (self.lock(), &self.0.1);
+        let waited = changed.wait_timeout_while(words, patience, |words| !words.is_all);
+        let (words, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let lines: Vec<&str> = words.lines.iter().map(String::as_str).collect();
+        lines.join("\n")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Words> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn the_last_words_of_a_peer_that_has_ended_are_waited_for() {
+        let words = LastWords::default();
+        let (stderr, mut peer) = std::io::pipe().expect("a pipe");
+        words.listen(stderr);
+        let writes = std::thread::spawn(move || {
+            for line in 0..=LAST_WORDS {
+                writeln!(peer, "line {line}").expect("somebody reads");
+            }
+        });
+        let told = words.told(Duration::from_secs(60));
+        let expected: Vec<String> = (1..=LAST_WORDS)
+            .map(|line| format!("line {line}"))
+            .collect();
+        assert_eq!(told, expected.join("\n"));
+        writes.join().expect("it has written all");
+    }
+
+    #[test]
+    fn what_holds_the_pipe_open_is_not_waited_for_for_ever() {
+        let words = LastWords::default();
+        let (stderr, _left_open) = std::io::pipe().expect("a pipe");
+        words.listen(stderr);
+        assert_eq!(words.told(Duration::ZERO), "");
+    }
 }

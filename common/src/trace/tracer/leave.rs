@@ -30,6 +30,20 @@ impl Tracer {
         }
     }
 
+    /// Returns what may leave of an operation whose run was chosen by hand: masked, and not sampled. Nothing is
+    /// added that describes this process, because the run is another's.
+    #[cfg(feature = "client")]
+    pub(crate) fn pass_unsampled(&self, op: RunOp) -> Option<RunOp> {
+        self.own().gate.pass_unsampled(op)
+    }
+
+    /// Gives an operation to the sink that has passed, past what a sampler holds back; returns false if it was
+    /// not taken in.
+    #[cfg(feature = "client")]
+    pub(crate) fn offer(&self, op: RunOp) -> bool {
+        self.shared.sink.offer(op)
+    }
+
     /// Gives a run to the sink that has begun. What is too deep in it was withheld when it came in.
     pub(in crate::trace) fn begin(
         &self,

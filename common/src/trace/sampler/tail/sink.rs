@@ -58,6 +58,10 @@ impl RunSink for TailSampler {
         }
     }
 
+    fn offer(&self, op: RunOp) -> bool {
+        self.next.offer(op)
+    }
+
     fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
         let glance = run.glance();
         if self.is_kept(&glance) {
