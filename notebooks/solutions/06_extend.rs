@@ -16,7 +16,6 @@ for page in ["headers", "spawn"] {
 std::fs::write(&file, lines.join("\n")).expect("a file");
 export.end();
 root.end();
-// At night, another program.
 let importer: Client = apart.client("importer");
 for line in std::fs::read_to_string(&file).expect("the file").lines() {
     let mut line: JsonMap = line.parse::<Value>().expect("JSON").as_object().expect("one").clone();

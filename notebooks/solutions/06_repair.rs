@@ -1,6 +1,5 @@
 // Notebook 06, exercise “repair”: the dead one's run is closed, the lost one's place is taken.
 lesson.clear();
-let patience: Duration = Duration::from_secs(10);
 let gateway: Client = apart.client("gateway");
 let killed: Client =
     apart.client_with("gateway", |client| client.sink(Arc::new(MemorySink::new())));
