@@ -423,7 +423,7 @@ impl Layout {
         let look = Type::new(SMALL.min(self.lane - 2.0), BROKEN).bold();
         html! {
             @if let Some(codes) = self.codes.get(&row.run.id) {
-                (text(self.right + 14.0, y, look.anchor(Anchor::End), codes))
+                (text(self.right + 7.0, y, look.anchor(Anchor::End), codes))
             }
         }
     }
