@@ -27,8 +27,8 @@ pub use serde_json::{Value, json};
 #[cfg(feature = "analysis")]
 pub use crate::analysis::{
     Asked, Cut, Figure, GraphDiagram, GraphNodeKind, GraphShape, HeaderState, Hop, Ledger, Loops,
-    Outline, Scorecard, Series, Shape, SpendByAgent, Table, Waterfall, bar_chart, line_chart,
-    scorecard, sequence, side_by_side, text_tree, tree_diagram, waterfall,
+    Outline, Scorecard, Series, Shape, SpendByAgent, Table, Waterfall, bar_chart, gallery,
+    line_chart, scorecard, sequence, side_by_side, text_tree, tree_diagram, waterfall,
 };
 #[cfg(any(feature = "lab", feature = "serve"))]
 pub use crate::chaos::{Chaos, ChaosOrders, ChaosOutcome, ChaosReset, ChaosSwitch, SkewedClock};

@@ -5,7 +5,7 @@
 //!                 ├─ waterfall ────► Figure ───┤             ┌ Display        terminals, snapshots
 //! TraceTree ──────┼─ tree_diagram ─► Figure ───┼── each has ─┼ evcxr_display  notebooks
 //!                 ├─ Shape::of ────► Shape     │             └ to_html        pages
-//!                 └─ Outline::of ──► Figure ───┤     side_by_side(is, should be)
+//!                 └─ Outline::of ──► Figure ───┤     side_by_side(is, should be), gallery(several)
 //!                 ├─ Waterfall::of(…).supersteps() ─► Figure
 //!                 ├─ GraphShape::of_trace ─► GraphDiagram ─► Figure, beside the tree
 //!                 ├─ SpendByAgent::of ─► Table, Figure
@@ -35,6 +35,7 @@ mod diff;
 pub mod doctor;
 mod figure;
 mod film;
+mod gallery;
 mod graph;
 mod heat_map;
 mod label;
@@ -64,6 +65,7 @@ pub use critical_path::{
 pub use diff::{DiffChange, DiffMark, DiffOptions, DiffRow, Golden, TraceDiff};
 pub use figure::Figure;
 pub use film::{Film, FilmFault, FilmFaultKind, FilmStep, ReadFilmError, StepEffect};
+pub use gallery::gallery;
 pub use graph::{
     Cycle, END, GraphDiagram, GraphEdge, GraphNode, GraphNodeKind, GraphShape, Loops, NodeVisits,
     RUNS_PER_TRACE, START, TraceSize,

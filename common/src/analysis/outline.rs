@@ -159,7 +159,7 @@ impl Outline {
     }
 
     /// Writes the rows; `sign` stands before the words of a marked row.
-    fn lines(&self, sign: &str) -> Vec<String> {
+    pub(super) fn lines(&self, sign: &str) -> Vec<String> {
         if self.rows.is_empty() {
             return vec!["(no runs)".to_owned()];
         }
@@ -195,9 +195,7 @@ impl fmt::Display for Outline {
 /// the right. The text alternative has both as columns.
 pub fn side_by_side(left: (&str, &Outline), right: (&str, &Outline)) -> Figure {
     let width = (WIDTH - 2.0 * MARGIN - GAP) / 2.0;
-    let most = left.1.rows.len().max(right.1.rows.len());
-    let shown = most.clamp(1, MAX_ROWS) + usize::from(most > MAX_ROWS);
-    let height = 30.0 + ROW * shown as f64 + 12.0;
+    let height = panel_height(left.1).max(panel_height(right.1)) + 12.0;
     let middle = WIDTH / 2.0;
     let body = html! {
         (line((middle, 4.0), (middle, height - 14.0), LINE, 1.0, Some("2 4")))
@@ -227,7 +225,20 @@ fn in_columns(left: (&str, &Outline), right: (&str, &Outline)) -> String {
         .join("\n")
 }
 
-fn panel(x: f64, width: f64, (heading, outline): (&str, &Outline), is_goal: bool) -> Markup {
+/// Returns how high a panel is, its heading included.
+pub(super) fn panel_height(outline: &Outline) -> f64 {
+    let rows = outline.rows.len();
+    let shown = rows.clamp(1, MAX_ROWS) + usize::from(rows > MAX_ROWS);
+    30.0 + ROW * shown as f64
+}
+
+/// Draws an outline below its heading, from `y = 0` downwards.
+pub(super) fn panel(
+    x: f64,
+    width: f64,
+    (heading, outline): (&str, &Outline),
+    is_goal: bool,
+) -> Markup {
     let look = Type::new(NOTE, MUTED).bold();
     let rows = &outline.rows[..outline.rows.len().min(MAX_ROWS)];
     let y = |at: usize| 34.0 + ROW * at as f64 + BOX / 2.0;

@@ -9,6 +9,7 @@
 //!
 //! Start at [`waterfall`]; [`Waterfall`] has options.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use maud::{Markup, html};
@@ -17,6 +18,7 @@ use super::critical_path::CriticalPath;
 use super::figure::{Figure, MARGIN, WIDTH};
 use super::label::{duration, fit};
 use super::palette::{self, BAND, BROKEN, HAIRLINE, INK, LINE, MUTED, PAPER};
+use super::performance::PerformanceReport;
 use super::rows::{Row, finding, inventory, rows};
 use super::superstep_bands::SuperstepBands;
 use super::svg::{
@@ -25,7 +27,7 @@ use super::svg::{
 use super::text::text_tree;
 use super::time_axis::TimeAxis;
 use super::token_mark::{self, first_token};
-use crate::model::{RunStatus, TraceTree};
+use crate::model::{RunId, RunStatus, TraceTree};
 
 /// Most lanes; the rest is counted.
 const MAX_LANES: usize = 60;
@@ -62,6 +64,7 @@ pub struct Waterfall<'a> {
     tree: &'a TraceTree,
     has_supersteps: bool,
     has_path: bool,
+    report: Option<&'a PerformanceReport>,
 }
 
 impl<'a> Waterfall<'a> {
@@ -71,6 +74,7 @@ impl<'a> Waterfall<'a> {
             tree,
             has_supersteps: false,
             has_path: false,
+            report: None,
         }
     }
 
@@ -95,6 +99,16 @@ impl<'a> Waterfall<'a> {
         }
     }
 
+    /// Writes the code of each finding behind the runs that show it, in the accent color. The text alternative
+    /// has the findings in words.
+    #[must_use]
+    pub fn findings(self, report: &'a PerformanceReport) -> Self {
+        Self {
+            report: Some(report),
+            ..self
+        }
+    }
+
     /// Returns the picture.
     pub fn figure(&self) -> Figure {
         let rows = rows(self.tree);
@@ -110,8 +124,12 @@ impl<'a> Waterfall<'a> {
         if let Some(path) = &path {
             alt.push_str(&format!("\n{path}"));
         }
+        if let Some(report) = self.report {
+            alt.push_str(&format!("\n{report}"));
+        }
         let layout = Layout {
             path,
+            codes: codes(self.report),
             ..Layout::new(shown, rows.len(), bands)
         };
         let size = (WIDTH, layout.height);
@@ -168,6 +186,7 @@ struct Layout {
     more: usize,
     supersteps: SuperstepBands,
     path: Option<CriticalPath>,
+    codes: HashMap<RunId, String>,
 }
 
 impl Layout {
@@ -230,6 +249,7 @@ impl Layout {
             more,
             supersteps,
             path: None,
+            codes: HashMap::new(),
         }
     }
 
@@ -242,6 +262,7 @@ impl Layout {
                 (self.mark(row, *y))
                 (self.name(row, *y))
                 (self.bar(row, *y))
+                (self.code(row, *y))
             }
             (self.path(rows))
             @if self.more > 0 {
@@ -397,6 +418,16 @@ impl Layout {
         text(x, y, look, &look.fit(&row.name(60), self.plot - 10.0 - x))
     }
 
+    /// Writes the codes of what was found, at the edge, beside the latency of the longest bar.
+    fn code(&self, row: &Row<'_>, y: f64) -> Markup {
+        let look = Type::new(SMALL.min(self.lane - 2.0), BROKEN).bold();
+        html! {
+            @if let Some(codes) = self.codes.get(&row.run.id) {
+                (text(self.right + 7.0, y, look.anchor(Anchor::End), codes))
+            }
+        }
+    }
+
     fn bar(&self, row: &Row<'_>, y: f64) -> Markup {
         let (from, _) = span(row, self.origin);
         let color = palette::of_type(&row.run.run_type);
@@ -445,6 +476,22 @@ impl Layout {
             }
         }
     }
+}
+
+/// Gathers the codes of each run; of several the one that costs most, and a sign that there are more.
+fn codes(report: Option<&PerformanceReport>) -> HashMap<RunId, String> {
+    let mut codes: HashMap<RunId, String> = HashMap::new();
+    for finding in report.iter().flat_map(|report| report.findings()) {
+        for run in &finding.runs {
+            let told = codes.entry(*run).or_default();
+            match told.is_empty() {
+                true => told.push_str(finding.code.as_str()),
+                false if !told.ends_with('+') => told.push('+'),
+                false => {}
+            }
+        }
+    }
+    codes
 }
 
 /// Returns start and end in microseconds since `origin`; an end before its start counts as the

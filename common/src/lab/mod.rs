@@ -25,6 +25,7 @@
 //!
 //! What the examples' programs have in common: [`terminal`] and [`page()`].
 //!
+//! [`catalogue`] breaks sixty traces and mends them; [`drill`] asks a person what is wrong with them, against the clock.
 //! What production is tried with stands by itself: [`overhead`], [`canaries`], [`tenancy`], [`stopping`] and [`hosts`],
 //! over a [`Tap`] or a stand-in of its own.
 //!
@@ -32,8 +33,10 @@
 //! [`Lesson`].
 
 pub mod canaries;
+pub mod catalogue;
 pub mod check;
 mod day;
+pub mod drill;
 pub mod exercises;
 mod folder;
 pub mod graph;

@@ -73,7 +73,8 @@ impl AboutRun {
         self.fact(|run| Fact::After { run, earlier })
     }
 
-    /// Demands that it ran at the same time as a run of this name, for a part at least.
+    /// Demands that it ran at the same time as a run of this name, for a part at least; as another one, if
+    /// the name is its own.
     pub fn alongside(self, other: impl Into<String>) -> Self {
         let other = other.into();
         self.fact(|run| Fact::Alongside { run, other })

@@ -87,7 +87,8 @@ pub(super) fn wrong(fact: &Fact, run: &Run, capture: &Capture) -> Option<Wrong> 
         Fact::Alongside { other, .. } => {
             let overlaps = |found: &Run| {
                 let end = |run: &Run| run.end_time.unwrap_or(run.start_time);
-                run.start_time < end(found) && found.start_time < end(run)
+                // Of its own name it is one too, and runs at the same time as itself.
+                found.id != run.id && run.start_time < end(found) && found.start_time < end(run)
             };
             let found = capture.runs(other).any(overlaps);
             (!found)

@@ -9,6 +9,7 @@ mod first_trace;
 mod multi_agent;
 mod opentelemetry;
 mod production;
+mod troubleshooting;
 
 use super::check::Exercise;
 
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Exercise> {
         async_streaming::exercises(),
         multi_agent::exercises(),
         production::exercises(),
+        troubleshooting::exercises(),
     ];
     pages.into_iter().flatten().collect()
 }

@@ -51,6 +51,11 @@ impl PythonService {
         root().is_some_and(|root| python(&root).is_some())
     }
 
+    /// Returns the interpreter that has the official SDK, for a program that serves nothing.
+    pub(in crate::lab) fn interpreter() -> Option<PathBuf> {
+        root().and_then(|root| python(&root))
+    }
+
     /// Returns the address of a path of the service.
     pub fn url(&self, path: &str) -> String {
         self.0.url(path)

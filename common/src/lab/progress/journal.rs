@@ -32,8 +32,8 @@ impl Journal {
         Self(path.map(PathBuf::from))
     }
 
-    #[cfg(test)]
-    pub(super) fn at(path: PathBuf) -> Self {
+    /// Writes to this file, whatever the environment says.
+    pub(in crate::lab) fn at(path: PathBuf) -> Self {
         Self(Some(path))
     }
 
@@ -54,6 +54,22 @@ impl Journal {
         }
     }
 
+    /// Writes down an answer of a drill. Says what hinders it.
+    pub(in crate::lab) fn drilled(&self, entry: &Value) -> Option<String> {
+        self.checked(entry)
+    }
+
+    /// Returns all answers of drills, the oldest first. What cannot be read is told by [`standing`](Self::standing).
+    pub(in crate::lab) fn drills(&self) -> Vec<Value> {
+        let (text, _) = self.read();
+        let entries = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        entries
+            .filter(|entry: &Value| entry["event"] == "drill")
+            .collect()
+    }
+
     /// Adds a line in one write.
     fn add(&self, entry: &Value) -> Result<()> {
         let Some(path) = &self.0 else { return Ok(()) };
@@ -69,20 +85,22 @@ impl Journal {
 
     /// Reads how the learner stands.
     pub(in crate::lab) fn standing(&self) -> Standing {
+        let (text, unread) = self.read();
+        let mut standing = Standing::fold(&text);
+        standing.unread = unread;
+        standing
+    }
+
+    /// Returns the file's text, and why not all of it could be read. Half a file is better than none.
+    fn read(&self) -> (String, Option<ErrorKind>) {
         let Some(path) = &self.0 else {
-            return Standing::default();
+            return (String::new(), None);
         };
         let mut bytes = Vec::new();
         let read = File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes));
-        // Half a file is better than none.
-        let mut standing = Standing::fold(&String::from_utf8_lossy(&bytes));
-        match read {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                standing.unread = Some(error.kind())
-            }
-            _ => {}
-        }
-        standing
+        let unread = read.err().map(|error| error.kind());
+        let unread = unread.filter(|kind| *kind != ErrorKind::NotFound);
+        (String::from_utf8_lossy(&bytes).into_owned(), unread)
     }
 }
 
@@ -117,6 +135,9 @@ impl Standing {
                 standing.damaged += 1;
                 continue;
             };
+            if entry["event"] == "drill" {
+                continue;
+            }
             if entry["event"] == "hint" {
                 let number = entry["number"].as_u64().unwrap_or(0);
                 let shown = standing.hints.entry(exercise).or_default();
