@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use allocation_counter::measure;
-use common::model::SeededIds;
-use common::trace::{MemorySink, NoSink, Sampler, Scope, Tracer, with_scope};
+use common::model::{Place, RunOp, SeededIds, Unwritten};
+use common::trace::{MemorySink, NoSink, RunSink, Sampler, Scope, Tracer, with_scope};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
@@ -94,6 +94,36 @@ fn a_payload_is_moved_and_never_copied() {
     });
     assert!(taken.bytes_total < 16 * 1024, "{}", taken.bytes_total);
     assert!(taken.count_total < 20, "{}", taken.count_total);
+}
+
+/// Takes runs as the exporter's queue does, which has them written on a thread of its own.
+#[derive(Debug)]
+struct WrittenElsewhere;
+
+impl RunSink for WrittenElsewhere {
+    fn submit(&self, _op: RunOp) {}
+
+    fn begin(&self, _run: Arc<dyn Unwritten>, _bytes: usize) -> Option<Place> {
+        None
+    }
+
+    fn end(&self, _run: Arc<dyn Unwritten>, _place: Option<Place>, _bytes: usize) {}
+}
+
+#[test]
+fn a_run_is_one_piece_of_memory() {
+    let tracer = Tracer::builder(Arc::new(WrittenElsewhere)).build();
+    let root = tracer.run("root").start();
+    // The first one has its parent's place put together.
+    root.child("first").start().end();
+    let [name, given, made] = ["step", "given", "made"].map(String::from);
+    let taken = measure(|| {
+        let child = root.child(name).inputs(given).start();
+        let handle = child.clone();
+        drop(child);
+        handle.end_with(made);
+    });
+    assert_eq!(taken.count_total, 1);
 }
 
 #[test]
