@@ -18,15 +18,28 @@ impl Queue {
     pub(in crate::export) fn submit(&self, mut op: RunOp) {
         let bytes = shallow_size(&mut op);
         if let Storing::Durable(timeout) = self.storing {
-            return self.submit_durably(op, bytes, timeout);
+            return self.submit_durably([(op, bytes)], timeout);
         }
         self.take_in(Newcomer::of(&op), Content::Op(op), bytes);
+    }
+
+    /// Takes operations in that belong together, in order. In durable mode it waits once for all of them.
+    pub(in crate::export) fn submit_all(&self, ops: Vec<RunOp>) {
+        let Storing::Durable(timeout) = self.storing else {
+            return ops.into_iter().for_each(|op| self.submit(op));
+        };
+        let sized = |mut op| {
+            let bytes = shallow_size(&mut op);
+            (op, bytes)
+        };
+        let ops: Vec<(RunOp, usize)> = ops.into_iter().map(sized).collect();
+        self.submit_durably(ops, timeout);
     }
 
     /// Takes a run in that has begun; returns where it waits, to be joined by its end.
     pub(in crate::export) fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
         if let Storing::Durable(timeout) = self.storing {
-            self.submit_durably(run.write(Part::Begin), bytes, timeout);
+            self.submit_durably([(run.write(Part::Begin), bytes)], timeout);
             return None;
         }
         let newcomer = Newcomer::Begin(run.run_id());
@@ -43,7 +56,7 @@ impl Queue {
     ) {
         if let Storing::Durable(timeout) = self.storing {
             let bytes = bytes + run.size_again();
-            return self.submit_durably(run.write(Part::End), bytes, timeout);
+            return self.submit_durably([(run.write(Part::End), bytes)], timeout);
         }
         let newcomer = Newcomer::End(run.run_id());
         if let Some(place) = place.filter(|place| place.queue == self.number) {
@@ -97,45 +110,55 @@ impl Queue {
         Some(Place { queue, at })
     }
 
-    /// Takes an operation in once it is on disk, or once that takes too long.
-    fn submit_durably(&self, op: RunOp, bytes: usize, timeout: Duration) {
+    /// Takes operations in once they are on disk, or once that takes too long.
+    fn submit_durably(&self, ops: impl IntoIterator<Item = (RunOp, usize)>, timeout: Duration) {
         let deadline = Clock::now() + timeout;
+        // What is refused is dropped when the lock is given back.
+        let (mut refused, mut tickets) = (Vec::new(), Vec::new());
         let mut guard = self.lock();
         // The keeper cannot wait for itself; what a transform traces goes on from memory.
         let waits = guard.keeping.keeper != Some(this_thread());
-        while waits && !guard.closed && self.is_full(&guard, bytes) && !guard.is_jammed() {
-            let left = deadline.saturating_duration_since(Clock::now());
-            if left.is_zero() {
-                guard.note_jam();
-                break;
+        for (op, bytes) in ops {
+            while waits && !guard.closed && self.is_full(&guard, bytes) && !guard.is_jammed() {
+                let left = deadline.saturating_duration_since(Clock::now());
+                if left.is_zero() {
+                    guard.note_jam();
+                    break;
+                }
+                guard = self.wait_stored(guard, left);
             }
-            guard = self.wait_stored(guard, left);
-        }
-        if let Some(reason) = guard.refusal(Newcomer::of(&op), bytes) {
-            return self.refuse(&mut guard, reason);
-        }
-        let mut queued = Queued {
-            bytes,
-            ops: 1,
-            epoch: guard.accept(bytes),
-            record: None,
-            changed: false,
-            known: false,
-            op,
-        };
-        if guard.keeping.gone || !waits {
-            guard.stats.spool.unstored += 1;
-            if guard.push(queued.into()) {
-                self.work.notify_one();
+            if let Some(reason) = guard.refusal(Newcomer::of(&op), bytes) {
+                self.refuse(&mut guard, reason);
+                refused.push(op);
+                continue;
             }
+            let mut queued = Queued {
+                bytes,
+                ops: 1,
+                epoch: guard.accept(bytes),
+                record: None,
+                changed: false,
+                known: false,
+                op,
+            };
+            if guard.keeping.gone || !waits {
+                guard.stats.spool.unstored += 1;
+                if guard.push(queued.into()) {
+                    self.work.notify_one();
+                }
+                continue;
+            }
+            let ticket = guard.keeping.ticket();
+            queued.record = Some(ticket);
+            guard.keeping.fresh.push_back(queued);
+            self.to_keep.notify_one();
+            tickets.push(ticket);
+        }
+        let Some(last) = tickets.last().copied() else {
             return;
-        }
-        let ticket = guard.keeping.ticket();
-        queued.record = Some(ticket);
-        guard.keeping.fresh.push_back(queued);
-        self.to_keep.notify_one();
+        };
         loop {
-            if guard.keeping.written >= ticket.0.get() {
+            if guard.keeping.written >= last.0.get() {
                 return;
             }
             let left = deadline.saturating_duration_since(Clock::now());
@@ -144,10 +167,19 @@ impl Queue {
             }
             guard = self.wait_stored(guard, left);
         }
-        guard.stats.spool.unstored += 1;
-        let keeping = &mut guard.keeping;
         // The next ones need not wait as long, if it is the disk that hangs.
-        keeping.hangs = keeping.busy;
+        guard.keeping.hangs = guard.keeping.busy;
+        for ticket in tickets {
+            if guard.keeping.written < ticket.0.get() {
+                self.go_on_unstored(&mut guard, ticket);
+            }
+        }
+    }
+
+    /// Lets an operation go on from memory that was to be on disk by now.
+    fn go_on_unstored(&self, state: &mut State, ticket: Ticket) {
+        state.stats.spool.unstored += 1;
+        let keeping = &mut state.keeping;
         let place = keeping
             .fresh
             .binary_search_by_key(&Some(ticket), |it| it.record);
@@ -156,7 +188,7 @@ impl Queue {
             Some(place) => {
                 let untouched = keeping.fresh.remove(place);
                 if let Some(queued) = untouched
-                    && guard.push(Waiting::from(Queued {
+                    && state.push(Waiting::from(Queued {
                         record: None,
                         ..queued
                     }))
