@@ -4,13 +4,17 @@ mod exporting;
 mod peer;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use chrono::DateTime;
 use common::client::Client;
+use common::model::Feedback;
 use common::trace::{
-    KeepReason, LeaveReason, Sampler, Sampling, SamplingRule, SamplingStats, TailPolicy,
+    KeepReason, LeaveReason, MemorySink, Parent, RunTree, Sampler, Sampling, SamplingRule,
+    SamplingStats, TailPolicy, Tracer,
 };
 use exporting::{PATIENCE, accept, builder_to, fast};
-use peer::Peer;
+use peer::{Peer, Received, status};
 
 fn holding_back(peer: &Peer) -> Client {
     let probes = SamplingRule::new("probes", Sampler::AlwaysOff).name("probe");
@@ -83,6 +87,114 @@ fn a_rate_of_the_builder_holds_where_sampling_names_none() {
     );
 }
 
+#[test]
+fn the_sampler_that_sampling_names_wins_whichever_was_said_first() {
+    let off = || Sampling::new().sampler(Sampler::AlwaysOff);
+    let none = || Sampling::new().tail(TailPolicy::new().errors(false));
+    for (sampling, kept) in [(off(), 0), (none(), 2)] {
+        let before = Arc::new(MemorySink::new());
+        let tracer = Tracer::builder(before.clone()).sampler(Sampler::AlwaysOn);
+        tracer
+            .sampling(sampling.clone())
+            .build()
+            .run("r")
+            .start()
+            .end();
+        let behind = Arc::new(MemorySink::new());
+        let tracer = Tracer::builder(behind.clone()).sampling(sampling);
+        tracer
+            .sampler(Sampler::AlwaysOn)
+            .build()
+            .run("r")
+            .start()
+            .end();
+        assert_eq!((before.ops().len(), behind.ops().len()), (kept, kept));
+    }
+}
+
+#[test]
+fn what_one_client_decided_of_a_trace_binds_no_other() {
+    let keeping = |sampler, label| {
+        let sink = Arc::new(MemorySink::new());
+        let rule = SamplingRule::new(label, sampler);
+        let sampling = Sampling::new().rules([rule]).expect("valid");
+        let tracer = Tracer::builder(sink.clone()).sampling(sampling).build();
+        (sink, tracer)
+    };
+    let (all, kept_here) = keeping(Sampler::AlwaysOn, "all");
+    let (none, left_out_here) = keeping(Sampler::AlwaysOff, "none");
+    let above = left_out_here.run("above").start();
+    let below = kept_here.run("below").parent(Parent::from(&above)).start();
+    assert!(
+        below.is_recording(),
+        "its id is kept, and no rule is for what began elsewhere"
+    );
+    below.child("deep").start().end();
+    below.end();
+    above.end();
+    assert_eq!((all.runs().len(), none.runs().len()), (2, 0));
+}
+
+fn comment_on(run: &RunTree, number: usize) -> Feedback {
+    let id = run.id().expect("an id");
+    let judged = Feedback::on(id, number.to_string(), DateTime::UNIX_EPOCH);
+    let judged = judged.trace_id(run.trace_id().expect("a trace"));
+    judged.comment("x".repeat(10_000))
+}
+
+#[test]
+fn judgements_wait_within_the_bound_and_none_costs_its_trace() {
+    let peer = accept();
+    let sampling = Sampling::new().sampler(Sampler::AlwaysOff);
+    let sampling = sampling.tail(TailPolicy::new().max_bytes(50_000));
+    let client = builder_to(&peer, fast()).sampling(sampling).build();
+    let client = client.expect("a client");
+    let root = client.run("root").start();
+    for number in 0..10 {
+        let said = client.create_feedback_blocking(comment_on(&root, number));
+        said.expect("it waits, or is left out");
+    }
+    let stats = client.sampling_stats();
+    assert!(stats.waiting_bytes <= 50_000, "{stats:?}");
+    assert_eq!((stats.waiting, stats.left_out_feedback), (1, 6));
+    root.fail("no answer");
+    client.flush(PATIENCE).expect("delivered");
+    assert_eq!(client.stats().delivered, 2 + 4);
+}
+
+#[test]
+fn a_judgement_that_waited_is_a_request_of_its_own_if_it_must_not_extend_retention() {
+    let takes_parts = serde_json::json!({
+        "version": "0.18.5",
+        "batch_ingest_config": {"use_multipart_endpoint": true},
+    });
+    let peer = Peer::start(move |request, _| match &*request.path {
+        "/info" => (200, Vec::new(), takes_parts.to_string()),
+        _ => status(202),
+    });
+    let client = holding_back(&peer);
+    let root = client.run("root").start();
+    for (number, extends) in [(0, true), (1, false)] {
+        let judged = comment_on(&root, number);
+        let judged = if extends {
+            judged
+        } else {
+            judged.keep_retention()
+        };
+        client.create_feedback_blocking(judged).expect("it waits");
+    }
+    root.fail("no answer");
+    client.flush(PATIENCE).expect("delivered");
+    let requests = peer.requests();
+    let alone = requests.iter().filter(|it| it.path == "/feedback");
+    let body =
+        |it: &Received| -> serde_json::Value { serde_json::from_slice(&it.body).expect("JSON") };
+    // The other goes along with the runs, if the server has said by then that it takes it there.
+    let told: Vec<_> = alone.map(body).filter(|it| it["key"] == "1").collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["extend_trace_retention"], false);
+}
+
 #[cfg(feature = "prometheus")]
 #[test]
 fn the_metrics_say_what_the_books_say() {
@@ -99,18 +211,20 @@ fn the_metrics_say_what_the_books_say() {
     let mut page = String::new();
     encode(&mut page, &registry).expect("written");
     for line in [
-        "langsmith_sampling_seen_total 3",
-        "langsmith_sampling_joined_total 0",
-        "langsmith_sampling_traces_total{outcome=\"kept\",reason=\"error\"} 1",
-        "langsmith_sampling_traces_total{outcome=\"kept\",reason=\"slow\"} 0",
-        "langsmith_sampling_traces_total{outcome=\"left_out\",reason=\"rule\"} 1",
-        "langsmith_sampling_traces_total{outcome=\"left_out\",reason=\"past_bytes\"} 0",
-        "langsmith_sampling_rule_traces_total{outcome=\"left_out\",rule=\"probes\"} 1",
-        "langsmith_sampling_runs_total{outcome=\"kept\"} 1",
-        "langsmith_sampling_waiting 1.0",
-        "langsmith_sampling_waiting_runs 1.0",
-        "langsmith_sampling_missed_errors_total 0",
+        "langsmith_sampling_seen_total{DESTINATION} 3",
+        "langsmith_sampling_joined_total{DESTINATION} 0",
+        "langsmith_sampling_traces_total{DESTINATION,outcome=\"kept\",reason=\"error\"} 1",
+        "langsmith_sampling_traces_total{DESTINATION,outcome=\"kept\",reason=\"slow\"} 0",
+        "langsmith_sampling_traces_total{DESTINATION,outcome=\"left_out\",reason=\"rule\"} 1",
+        "langsmith_sampling_traces_total{DESTINATION,outcome=\"left_out\",reason=\"past_bytes\"} 0",
+        "langsmith_sampling_rule_traces_total{DESTINATION,outcome=\"left_out\",rule=\"probes\"} 1",
+        "langsmith_sampling_runs_total{DESTINATION,outcome=\"kept\"} 1",
+        "langsmith_sampling_waiting{DESTINATION} 1.0",
+        "langsmith_sampling_waiting_runs{DESTINATION} 1.0",
+        "langsmith_sampling_missed_errors_total{DESTINATION} 0",
     ] {
+        let destination = format!("destination=\"{}\"", peer.url);
+        let line = line.replace("DESTINATION", &destination);
         assert!(page.lines().any(|it| it == line), "{line} of\n{page}");
     }
     drop(open);

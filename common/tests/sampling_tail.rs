@@ -8,8 +8,8 @@ use std::time::Duration;
 use chrono::DateTime;
 use common::model::{Clock, Feedback, RunContext, RunOp, Timestamp, TraceTree};
 use common::trace::{
-    KeepReason, LeaveReason, MemorySink, Redactor, RunTree, SAMPLE_RATE, Sampler, Sampling,
-    SamplingRate, SamplingRule, TailPolicy, Tracer,
+    KeepReason, LeaveReason, MemorySink, Parent, Redactor, RunTree, SAMPLE_RATE, Sampler, Sampling,
+    SamplingRate, SamplingRule, TailPolicy, TraceLimit, Tracer,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -411,6 +411,109 @@ fn a_run_that_is_dropped_has_failed_and_its_trace_is_kept() {
         scene.balanced(),
         "seen 1 = kept 1 (error 1) + left out 0 + waiting 0"
     );
+}
+
+#[test]
+fn a_storm_of_errors_is_kept_within_its_limit_and_the_rest_is_counted() {
+    let scene = scene(TailPolicy::new().at_most(TraceLimit::per_second(2)));
+    let storm = || {
+        for number in 0..5 {
+            let root = scene.tracer.run(format!("root {number}")).start();
+            root.child("child").start().fail("no answer");
+            root.fail("no answer either");
+        }
+    };
+    storm();
+    assert_eq!(scene.names(), set(["root 0", "root 1", "child"]));
+    assert_eq!(
+        scene.balanced(),
+        "seen 5 = kept 2 (error 2) + left out 3 (past_rate 3) + waiting 0; missed errors 6"
+    );
+    scene.clock.go_on(Duration::from_secs(1));
+    storm();
+    assert_eq!(scene.tracer.sampling_stats().total_kept(), 4);
+    assert_eq!(scene.sink.runs().len(), 8);
+}
+
+#[test]
+fn runs_of_one_part_go_each_to_the_sink_of_its_own_handle() {
+    let scene = scene(TailPolicy::new());
+    let audit = Arc::new(MemorySink::new());
+    let copied = scene.tracer.with_sink(audit.clone());
+    let root = scene.tracer.run("root").start();
+    let below = copied.run("audited").parent(Parent::from(&root)).start();
+    below.fail("no answer");
+    root.end();
+    assert_eq!(scene.names(), set(["root"]));
+    let audited: Vec<String> = audit.runs().into_iter().map(|run| run.name).collect();
+    assert_eq!(audited, ["audited"]);
+}
+
+#[test]
+fn a_kept_trace_that_is_open_is_remembered_before_all_that_are_over_or_left_out() {
+    let scene = scene(TailPolicy::new().remembered(2));
+    let long = scene.tracer.run("long").start();
+    long.child("fails").start().fail("no answer");
+    // Far more than are remembered, kept and left out.
+    for number in 0..10 {
+        scene.tracer.run("fails too").start().fail(number);
+        scene.tracer.run("left out").start().end();
+    }
+    let judged = Feedback::on(long.id().expect("an id"), "rating", DateTime::UNIX_EPOCH)
+        .trace_id(long.trace_id().expect("a trace"));
+    assert!(
+        scene
+            .tracer
+            .admit(RunOp::Feedback(Box::new(judged)))
+            .is_some()
+    );
+    long.child("late").start().end();
+    long.end();
+    let runs = scene.sink.runs();
+    let named = |name: &str| runs.iter().find(|run| run.name == name).expect("sent");
+    assert!(named("long").end_time.is_some() && named("late").end_time.is_some());
+    assert_eq!(
+        scene.balanced(),
+        "seen 21 = kept 11 (error 11) + left out 10 (rate 10) + waiting 0"
+    );
+}
+
+#[test]
+fn a_clock_that_was_ahead_makes_nothing_wait_for_longer() {
+    let scene = scene(TailPolicy::new().max_wait(Duration::from_secs(60)));
+    let hour = Duration::from_secs(3_600);
+    scene.clock.go_on(hour);
+    let root = scene.tracer.run("root").start();
+    scene.clock.0.store(0, Ordering::Relaxed);
+    scene.tracer.run("another").start().end();
+    scene.clock.go_on(Duration::from_secs(60));
+    scene.tracer.run("another").start().end();
+    let left_out = scene.tracer.sampling_stats().left_out;
+    assert_eq!(left_out.get(&LeaveReason::PastTime), Some(&1));
+    drop(root);
+}
+
+#[test]
+fn a_masked_run_is_known_by_what_it_was_decided_by_and_not_by_its_id() {
+    // More exceptions than are remembered: the first is forgotten while its run goes on.
+    let sink = Arc::new(MemorySink::new());
+    let kept = SamplingRule::new("kept", Sampler::AlwaysOn).name("kept");
+    let sampling = Sampling::new().sampler(Sampler::AlwaysOff);
+    let sampling = sampling.rules([kept]).expect("valid");
+    let tracer = Tracer::builder(sink.clone())
+        .redactor(Redactor::new().hide_inputs(true))
+        .sampling(sampling.tail(TailPolicy::new()))
+        .build();
+    let long = tracer.run("kept").start();
+    for _ in 0..65_536 {
+        drop(tracer.run("kept").start());
+    }
+    long.end();
+    let id = long.id();
+    let runs = sink.runs();
+    let run = runs.iter().find(|run| Some(run.id) == id).expect("sent");
+    assert!(run.end_time.is_some(), "it stays open for ever");
+    assert_eq!(tracer.sampling_stats().forgotten, 0);
 }
 
 /// What may happen to one of several traces.

@@ -43,6 +43,40 @@ fn in_durable_mode_an_operation_is_on_disk_when_submit_returns() {
 }
 
 #[test]
+fn operations_that_belong_together_wait_for_the_disk_once() {
+    let calls = |together: bool| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (server, disk) = (Server::answering(503), Faulty::new(None));
+        let config = BatchConfig {
+            spool: Some(SpoolConfig::new(folder.path().join("spool")).durable()),
+            ..fast()
+        };
+        let exporter = exporter_on(&disk, &server, config);
+        exporter.submit(post(1_000));
+        let before = disk.calls();
+        match together {
+            true => exporter.submit_all((0..200).map(post).collect()),
+            false => (0..200).for_each(|number| exporter.submit(post(number))),
+        }
+        let calls = disk.calls() - before;
+        let stats = exporter.stats();
+        assert_eq!((stats.accepted, stats.spool.unstored), (201, 0));
+        let frames = all_bytes(folder.path());
+        let frames = frames.iter().filter_map(|bytes| read_segment(bytes).ok());
+        assert_eq!(
+            frames.map(|contents| contents.frames.len()).sum::<usize>(),
+            201
+        );
+        calls
+    };
+    let (together, apart) = (calls(true), calls(false));
+    assert!(
+        apart >= 200 && together * 10 < apart,
+        "{together} for {apart}"
+    );
+}
+
+#[test]
 fn a_spool_that_is_never_needed_leaves_nothing_behind() {
     for durable in [false, true] {
         let folder = tempfile::tempdir().expect("a folder");

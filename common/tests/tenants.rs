@@ -1,9 +1,11 @@
 //! Tenants in one process: no byte of one travels with the key of another, whatever happens.
 #![cfg(feature = "lab")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::client::{Client, ConfigError, TenantError, Tenants, TenantsStats};
+use common::client::{Client, ConfigError, Replica, TenantError, Tenants, TenantsStats};
 use common::export::{BatchConfig, SpoolConfig};
 use common::lab::Tap;
 use common::lab::tenancy::{Sharing, Trouble, share, tenants_table};
@@ -149,6 +151,136 @@ fn a_tenant_that_is_gone_is_closed_although_somebody_holds_its_client() {
     }
     held.run("late").start().end();
     assert_eq!(held.stats().total_refused(), 2);
+}
+
+#[test]
+fn in_an_outage_nobody_leaves_who_has_runs_that_are_not_sent() {
+    let tap = Tap::start();
+    tap.answers(503);
+    let tenants = tenants(&tap).most(1).idle(Duration::ZERO);
+    tenants.client("acme").expect("room").run("r").start().end();
+    assert_eq!(tenants.close_idle(), 0);
+    let refused = tenants.client("bravo").map(drop);
+    assert_eq!(refused, Err(TenantError::Full { most: 1 }));
+    assert_eq!(tenants.open(), ["acme"]);
+    tap.answers(202);
+    tenants.flush(PATIENCE).expect("delivered");
+    tenants
+        .client("bravo")
+        .expect("room")
+        .run("r")
+        .start()
+        .end();
+    tenants.shutdown(PATIENCE).expect("nothing left");
+    let ledger = tenants.ledger();
+    assert!(ledger.balances(), "{ledger}");
+    assert_eq!((ledger.accepted, ledger.delivered), (4, 4));
+    assert_eq!((tenants.stats().closed, tenants.stats().refused), (2, 1));
+}
+
+#[test]
+fn a_run_of_a_handle_with_other_replicas_holds_the_client() {
+    let tap = Tap::start();
+    let tenants = tenants(&tap).idle(Duration::ZERO);
+    let copied = tenants.client("acme").expect("room");
+    let copied = copied.only_replicas([Replica::in_project("audit")]);
+    let run = copied.expect("a handle").run("r").start();
+    tenants.flush(PATIENCE).expect("delivered");
+    assert_eq!(tenants.close_idle(), 0);
+    run.end();
+    drop(run);
+    tenants.shutdown(PATIENCE).expect("nothing left");
+    assert_eq!(tenants.ledger().delivered, 2);
+}
+
+#[test]
+fn a_shutdown_waits_for_clients_that_are_leaving_already() {
+    let tap = Tap::start();
+    tap.answers(503);
+    let tenants = tenants(&tap).close_within(PATIENCE);
+    let held = tenants.client("acme").expect("room");
+    held.run("r").start().end();
+    // It cannot deliver what it has.
+    tenants.close("acme");
+    assert_eq!((tenants.stats().open, tenants.stats().leaving), (0, 1));
+    tap.answers(202);
+    tenants.shutdown(PATIENCE).expect("nothing left");
+    let stats = tenants.stats();
+    assert_eq!((stats.leaving, stats.closed, stats.lost), (0, 1, 0));
+    assert_eq!(held.stats().delivered, 2);
+    assert!(tenants.ledger().balances());
+}
+
+#[test]
+fn whoever_waits_for_a_client_that_is_being_made_holds_up_nobody_else() {
+    let (tap, made) = (Tap::start(), Arc::new(AtomicUsize::new(0)));
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let (endpoint, may_go_on) = (tap.url(""), std::sync::Mutex::new(may_go_on));
+    let count = made.clone();
+    let tenants = Tenants::new(move |tenant| {
+        if tenant == "slow" {
+            count.fetch_add(1, Ordering::Relaxed);
+            may_go_on.lock().expect("no panic").recv().expect("told");
+        }
+        Ok::<_, ConfigError>(Client::builder().endpoint(&endpoint).api_key("k"))
+    })
+    .most(2);
+    std::thread::scope(|threads| {
+        let asking = [(); 2].map(|()| threads.spawn(|| tenants.client("slow").map(drop)));
+        while made.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        // Its place is taken, and it holds up nobody.
+        tenants.client("acme").expect("room");
+        assert_eq!(tenants.open(), ["acme"]);
+        go_on.send(()).expect("heard");
+        for asking in asking {
+            assert_eq!(asking.join().expect("no panic"), Ok(()));
+        }
+    });
+    assert_eq!(
+        (made.load(Ordering::Relaxed), tenants.stats().opened),
+        (1, 2)
+    );
+}
+
+#[test]
+fn a_function_that_asks_for_the_client_it_makes_or_panics_hangs_nobody() {
+    let tenants = Arc::new_cyclic(|tenants: &std::sync::Weak<Tenants>| {
+        let tenants = tenants.clone();
+        let first = AtomicUsize::new(0);
+        Tenants::new(move |tenant| {
+            let tenants = tenants.upgrade().expect("in use");
+            assert_eq!(tenants.client(tenant).map(drop), Err(TenantError::Making));
+            assert!(
+                first.fetch_add(1, Ordering::Relaxed) > 0,
+                "as a program's own may"
+            );
+            Ok::<_, ConfigError>(Client::builder().endpoint("http://127.0.0.1:9"))
+        })
+    });
+    let asked = std::panic::AssertUnwindSafe(|| tenants.client("acme").map(drop));
+    assert!(std::panic::catch_unwind(asked).is_err());
+    assert_eq!(tenants.open(), Vec::<String>::new());
+    assert_eq!(tenants.client("acme").map(drop), Ok(()));
+}
+
+#[test]
+fn dropped_it_closes_what_nobody_has_and_leaves_the_rest_to_its_holders() {
+    let tap = Tap::start();
+    let tenants = tenants(&tap);
+    let held = tenants.client("acme").expect("room");
+    tenants
+        .client("bravo")
+        .expect("room")
+        .run("r")
+        .start()
+        .end();
+    drop(tenants);
+    assert_eq!(tap.ingested().len(), 1);
+    held.run("late").start().end();
+    held.flush(PATIENCE).expect("delivered");
+    assert_eq!(held.stats().delivered, 2);
 }
 
 #[test]

@@ -82,6 +82,27 @@ impl Exporters {
         }
     }
 
+    /// Waits for what other threads let go at this moment; returns how many operations have not arrived in time.
+    fn wait_released(&self, timeout: Duration) -> u64 {
+        let tail = self.held_back();
+        tail.map_or(0, |tail| tail.wait_released(timeout))
+    }
+
+    /// Waits as [`wait_released`](Self::wait_released) does, without blocking; on any runtime.
+    async fn wait_released_async(&self, timeout: Duration) -> u64 {
+        let left = self.wait_released(Duration::ZERO);
+        let (Some(tail), Some(lane)) = (self.held_back(), self.each().into_iter().next()) else {
+            return left;
+        };
+        // As it is nearly always.
+        if left == 0 {
+            return left;
+        }
+        let wait = |_| tokio::task::spawn_blocking(move || tail.wait_released(timeout));
+        let waited = lane.exporter.run(wait).await;
+        waited.ok().and_then(Result::ok).unwrap_or(left)
+    }
+
     /// Returns the exporter to a destination; it is started if there is none yet.
     pub(super) fn lane(&self, mut to: Destination) -> Result<Arc<Lane>, ConfigError> {
         to.endpoint = to.endpoint.trim().trim_end_matches('/').to_owned();
@@ -121,7 +142,6 @@ impl Exporters {
 
     /// Takes nothing in any more; returns what there is to end.
     fn close(&self) -> Vec<Arc<Lane>> {
-        self.settle(true);
         self.closed.store(true, Ordering::Release);
         let lanes = self.each();
         exporters(&lanes).for_each(BatchExporter::close);
@@ -140,27 +160,31 @@ impl Exporters {
     pub(super) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
         self.settle(false);
+        let left = self.wait_released(deadline.left());
         let lanes = self.each();
         let begun: Vec<_> = exporters(&lanes).map(BatchExporter::begin_flush).collect();
         let ends = begun.into_iter().map(|flush| flush.wait(deadline.left()));
-        first_problem(&lanes, ends)
+        first_problem(&lanes, ends).and(arrived(left))
     }
 
     pub(super) async fn flush_async(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
         self.settle(false);
+        let left = self.wait_released_async(deadline.left()).await;
         let lanes = self.each();
         let begun: Vec<_> = exporters(&lanes).map(BatchExporter::begin_flush).collect();
         let mut ends = Vec::with_capacity(begun.len());
         for flush in begun {
             ends.push(flush.wait_async(deadline.left()).await);
         }
-        first_problem(&lanes, ends)
+        first_problem(&lanes, ends).and(arrived(left))
     }
 
     /// Shuts all down within one deadline; the first problem is the result.
     pub(super) fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
+        self.settle(true);
+        self.wait_released(deadline.left());
         let lanes = self.close();
         let begun = exporters(&lanes).map(|exporter| exporter.begin_shutdown(deadline.left()));
         // All put away what they hold before any is waited for.
@@ -185,6 +209,8 @@ impl Exporters {
 
     pub(super) async fn shutdown_async(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = Deadline::after(timeout);
+        self.settle(true);
+        self.wait_released_async(deadline.left()).await;
         let lanes = self.close();
         let mut ends = Vec::with_capacity(lanes.len());
         for exporter in exporters(&lanes) {
@@ -207,6 +233,17 @@ fn label(to: &Destination, others: &[Arc<Lane>]) -> String {
     labels.find(is_free).unwrap_or_default()
 }
 
+/// Says what a flush did not wait for, if there is anything.
+fn arrived(left: u64) -> Result<(), FlushError> {
+    match left {
+        0 => Ok(()),
+        left => Err(FlushError::Timeout {
+            left,
+            because: None,
+        }),
+    }
+}
+
 /// Waits for all; returns the first problem, with its place if there are several.
 fn first_problem(
     lanes: &[Arc<Lane>],
@@ -227,6 +264,8 @@ fn exporters(lanes: &[Arc<Lane>]) -> impl Iterator<Item = &BatchExporter> {
 impl Drop for Exporters {
     fn drop(&mut self) {
         let deadline = Deadline::after(self.batch.shutdown_timeout);
+        self.settle(true);
+        self.wait_released(deadline.left());
         let lanes = self.close();
         for exporter in exporters(&lanes) {
             // What was lost is told by the exporter itself, which is dropped next.

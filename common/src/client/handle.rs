@@ -64,7 +64,7 @@ impl Origin {
 
     /// Lets the exporters decide of what the tracer's sampler holds back before they flush or end.
     pub(super) fn hold_back(&self, tracer: &Tracer) {
-        if let Some(tail) = tracer.tail() {
+        if let Some(tail) = tracer.buffer() {
             self.exporters.hold_back(tail);
         }
     }
@@ -220,9 +220,30 @@ impl Client {
         FlushGuard::new(self.clone(), timeout)
     }
 
-    /// Returns how many handles there are on this client, runs that are open or not yet written among them.
+    /// Returns how many handles there are on this client, open runs among them, and those of handles with other
+    /// replicas: their routes hold the exporters.
     pub(super) fn handles(&self) -> usize {
-        Arc::strong_count(&self.origin) + self.tracer.handles()
+        Arc::strong_count(&self.origin)
+            + self.tracer.handles()
+            + Arc::strong_count(self.exporters())
+    }
+
+    /// Returns how many operations all destinations hold: in memory, and on disk alone.
+    pub(super) fn held(&self) -> (u64, u64) {
+        let each = self.exporters().each();
+        let held = each.iter().map(|lane| lane.exporter.held());
+        held.fold((0, 0), |(queued, spooled), it| {
+            (queued + it.0, spooled + it.1)
+        })
+    }
+
+    /// Returns the books of all destinations as one.
+    pub(super) fn ledger(&self) -> ExportStats {
+        let mut sum = ExportStats::default();
+        for lane in self.exporters().each() {
+            sum.add(&lane.exporter.stats());
+        }
+        sum
     }
 
     /// Returns what sampling did with the traces that began or went on in this client: what was kept, left out, and

@@ -42,6 +42,10 @@ impl Client {
     /// | `langsmith_export_retries_total` | | requests that repeated another |
     /// | `langsmith_export_attachments_lost_total` | `reason` | attachments left out of their runs |
     ///
+    /// What sampling did, as [`SamplingStats`](crate::trace::SamplingStats) counts it:
+    ///
+    /// | metric | labels | says |
+    /// |---|---|---|
     /// | `langsmith_sampling_traces_total` | `outcome`, `reason` | parts of traces `kept` or `left_out` |
     /// | `langsmith_sampling_seen_total` | | parts of traces that began here |
     /// | `langsmith_sampling_joined_total` | | those of them that continue another process's trace |
@@ -54,8 +58,10 @@ impl Client {
     /// | `langsmith_sampling_forgotten_total` | | operations on parts of which it was no longer known what had been decided |
     /// | `langsmith_sampling_left_out_feedback_total` | | judgements left out with their traces, by the tail |
     ///
-    /// Those of the export have the label `destination`, as in [`stats_by_destination`](Self::stats_by_destination); never a
-    /// key. Every reason is there from the first, with zero, so that the first loss shows as growth. Worth an
+    /// All have the label `destination`, never a key: those of the export as in
+    /// [`stats_by_destination`](Self::stats_by_destination), those of sampling that of the main destination, because
+    /// it is decided once for all; empty if runs are not sent. Two clients with one destination need a label of their
+    /// own each, by `Registry::sub_registry_with_label`. Every reason is there from the first, with zero, so that the first loss shows as growth. Worth an
     /// alert: any growth of `outcome="dropped"`, and `stalled_seconds` above a minute. The metrics keep no
     /// client alive: without one there are none.
     ///
@@ -82,7 +88,7 @@ impl Client {
     pub fn metrics(&self) -> ExportMetrics {
         ExportMetrics {
             exporters: Arc::downgrade(self.exporters()),
-            sampled: Sampled::by(&self.tracer),
+            sampled: Sampled::by(self),
         }
     }
 }

@@ -6,6 +6,7 @@
 //!      └──► route: partner ── new ids, updates ► exporter of the partner's destination
 //! ```
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::config::ConfigError;
@@ -13,8 +14,8 @@ use super::exporters::{Exporters, Lane};
 use super::replica::Replica;
 use super::slices::Slices;
 use crate::export::Destination;
-use crate::model::{JsonMap, Part, Place, RunOp, Unwritten};
-use crate::trace::RunSink;
+use crate::model::{JsonMap, Part, Place, RunId, RunOp, Unwritten};
+use crate::trace::{HeldOp, RunSink, one_by_one};
 
 /// The ways of the operations of one client, to the exporters it shares with its clones.
 #[derive(Debug)]
@@ -98,6 +99,29 @@ impl Routes {
         self.each.first().map(|route| &route.lane)
     }
 
+    /// Makes of an operation what it is on each route. Returns false if there is none, or if `give` did once.
+    fn each_of<'a>(&'a self, op: RunOp, mut give: impl FnMut(&'a Arc<Lane>, RunOp) -> bool) -> bool {
+        let own = match &op {
+            RunOp::Post(run) | RunOp::Patch(run) => run.project.as_deref(),
+            RunOp::Feedback(feedback) => feedback.project.as_deref(),
+        };
+        let own = own.unwrap_or(&self.project).to_owned();
+        let mut routes = self.each.iter().enumerate().filter(|(at, route)| {
+            // A run's own project may turn out to be the one that another replica names.
+            let before = &self.each[..*at];
+            !before.iter().any(|known| known.collides(route, &own))
+        });
+        let Some((_, mut route)) = routes.next() else {
+            return false;
+        };
+        let mut taken = true;
+        for (_, next) in routes {
+            taken &= give(&route.lane, route.changed(op.clone(), &own));
+            route = next;
+        }
+        give(&route.lane, route.changed(op, &own)) && taken
+    }
+
     /// Returns the route if there is no other, and nothing changes on it.
     fn only_plain(&self) -> Option<&Route> {
         match &self.each[..] {
@@ -116,25 +140,33 @@ impl RunSink for Routes {
         if let Some(only) = self.only_plain() {
             return only.lane.exporter.offer(op);
         }
-        let own = match &op {
-            RunOp::Post(run) | RunOp::Patch(run) => run.project.as_deref(),
-            RunOp::Feedback(feedback) => feedback.project.as_deref(),
-        };
-        let own = own.unwrap_or(&self.project).to_owned();
-        let mut routes = self.each.iter().enumerate().filter(|(at, route)| {
-            // A run's own project may turn out to be the one that another replica names.
-            let before = &self.each[..*at];
-            !before.iter().any(|known| known.collides(route, &own))
-        });
-        let Some((_, mut route)) = routes.next() else {
-            return false;
-        };
-        let mut taken = true;
-        for (_, next) in routes {
-            taken &= route.send(op.clone(), &own);
-            route = next;
+        self.each_of(op, |lane, op| lane.exporter.offer(op))
+    }
+
+    fn release(&self, held: Vec<HeldOp>, places: &mut HashMap<RunId, Place>) {
+        let is_durable = |route: &Route| route.lane.exporter.is_durable();
+        if !self.each.iter().any(is_durable) {
+            return one_by_one(self, held, places);
         }
-        route.send(op, &own) && taken
+        // The disk is waited for once in each place.
+        let ops = held.into_iter().map(HeldOp::write);
+        if let Some(only) = self.only_plain() {
+            return only.lane.exporter.submit_all(ops.collect());
+        }
+        let mut loads: Vec<(&Arc<Lane>, Vec<RunOp>)> = Vec::new();
+        for op in ops {
+            self.each_of(op, |lane, op| {
+                let known = loads.iter_mut().find(|(other, _)| Arc::ptr_eq(other, lane));
+                match known {
+                    Some((_, load)) => load.push(op),
+                    None => loads.push((lane, vec![op])),
+                }
+                true
+            });
+        }
+        for (lane, load) in loads {
+            lane.exporter.submit_all(load);
+        }
     }
 
     fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
@@ -187,7 +219,8 @@ impl Route {
         }
     }
 
-    fn send(&self, mut op: RunOp, own: &str) -> bool {
+    /// Makes of an operation what it is on this route.
+    fn changed(&self, mut op: RunOp, own: &str) -> RunOp {
         if self.reroot {
             match &mut op {
                 RunOp::Feedback(feedback) => self.slices.place(feedback),
@@ -209,6 +242,6 @@ impl Route {
                 run.tags.clone_from(tags);
             }
         }
-        self.lane.exporter.offer(op)
+        op
     }
 }

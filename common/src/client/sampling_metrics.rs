@@ -7,22 +7,34 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::trace::{KeepReason, LeaveReason, SamplingBooks, SamplingStats, Tracer};
+use super::handle::Client;
+use crate::trace::{KeepReason, LeaveReason, SamplingBooks, SamplingStats};
 
-/// Reads the books of a tracer's sampler, and keeps nothing of the tracer alive that sends.
+/// Reads the books of a client's sampler, and keeps nothing of the client alive that sends.
 #[derive(Clone)]
-pub(super) struct Sampled(SamplingBooks);
+pub(super) struct Sampled {
+    books: SamplingBooks,
+    // What tells the series of this client from those of another.
+    destination: String,
+}
 
 type Row<'a> = (Vec<(&'a str, &'a str)>, u64);
 
 impl Sampled {
-    pub(super) fn by(tracer: &Tracer) -> Self {
-        Self(tracer.sampling_books())
+    pub(super) fn by(client: &Client) -> Self {
+        let main = client.main.as_ref();
+        Self {
+            books: client.tracer.sampling_books(),
+            destination: main.map(|lane| lane.label.clone()).unwrap_or_default(),
+        }
     }
 
     pub(super) fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let stats = self.0.stats();
-        let mut page = Page { encoder };
+        let stats = self.books.stats();
+        let mut page = Page {
+            encoder,
+            destination: &self.destination,
+        };
         page.counters(
             "seen",
             "Parts of traces that began here",
@@ -92,33 +104,34 @@ fn rules(stats: &SamplingStats) -> Vec<Row<'_>> {
     tallies.collect()
 }
 
-struct Page<'a> {
+struct Page<'a, 'd> {
     encoder: DescriptorEncoder<'a>,
+    destination: &'d str,
 }
 
-impl Page<'_> {
+impl Page<'_, '_> {
     fn counters(&mut self, name: &str, help: &str, rows: Vec<Row<'_>>) -> Result<(), fmt::Error> {
         let name = format!("langsmith_sampling_{name}");
         let mut metric = self
             .encoder
             .encode_descriptor(&name, help, None, MetricType::Counter)?;
         for (labels, count) in rows {
-            let counter = ConstCounter::new(count);
-            match &labels[..] {
-                // The only one of its name.
-                [] => return counter.encode(metric),
-                labels => counter.encode(metric.encode_family(&labels)?)?,
-            }
+            let labels: Vec<(&str, &str)> = [("destination", self.destination)]
+                .into_iter()
+                .chain(labels)
+                .collect();
+            ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
         }
         Ok(())
     }
 
     fn gauge(&mut self, name: &str, help: &str, level: u64) -> Result<(), fmt::Error> {
         let name = format!("langsmith_sampling_{name}");
-        let metric = self
+        let mut metric = self
             .encoder
             .encode_descriptor(&name, help, None, MetricType::Gauge)?;
-        ConstGauge::new(level as f64).encode(metric)
+        let labels = [("destination", self.destination)];
+        ConstGauge::new(level as f64).encode(metric.encode_family(&labels)?)
     }
 }
 

@@ -13,7 +13,7 @@ use super::endpoint::{
 use super::ledger::{ExportStats, FlushError};
 use super::life::{Running, Storage};
 use super::queue::FlushMark;
-use super::spool::{Disk, Files};
+use super::spool::{Disk, Files, SpoolMode};
 use crate::model::{Place, RunOp, Unwritten};
 
 /// Sends operations to one destination from a thread of its own.
@@ -108,6 +108,24 @@ impl BatchExporter {
     /// Takes one operation as [`submit`](Self::submit) does, and returns false if it could not be held.
     pub fn offer(&self, op: RunOp) -> bool {
         self.running().queue.submit(op)
+    }
+
+    /// Takes operations that belong together, in order, as [`submit`](Self::submit) takes one. In durable mode it waits
+    /// for the disk once, not once for each.
+    pub fn submit_all(&self, ops: Vec<RunOp>) {
+        self.running().queue.submit_all(ops);
+    }
+
+    /// Returns true if it waits until what it takes is on disk.
+    pub(crate) fn is_durable(&self) -> bool {
+        let spool = self.config.spool.as_ref();
+        spool.is_some_and(|spool| spool.mode == SpoolMode::Durable)
+    }
+
+    /// Returns how many operations it holds: in memory, and on disk alone.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        let stats = self.stats();
+        (stats.queued, stats.spooled)
     }
 
     /// Takes a run that has begun, as [`submit`](Self::submit) takes an operation; it is written when it

@@ -77,9 +77,71 @@ impl ExportStats {
         self.dropped.values().sum()
     }
 
+    /// Adds the books of another exporter. The sum has waited for as long as the one that has waited for longest.
+    pub(crate) fn add(&mut self, other: &Self) {
+        // Every field is named, so that a new one does not compile until somebody has decided on it.
+        let Self {
+            accepted,
+            delivered,
+            queued,
+            queued_bytes,
+            stalled,
+            spooled,
+            recovered,
+            dropped,
+            refused,
+            requests,
+            retries,
+            attachments_lost,
+            truncated,
+            spool,
+        } = other;
+        self.accepted += accepted;
+        self.delivered += delivered;
+        self.queued += queued;
+        self.queued_bytes += queued_bytes;
+        self.stalled = self.stalled.max(*stalled);
+        self.spooled += spooled;
+        self.recovered += recovered;
+        add_counts(&mut self.dropped, dropped);
+        add_counts(&mut self.refused, refused);
+        self.requests += requests;
+        self.retries += retries;
+        add_counts(&mut self.attachments_lost, attachments_lost);
+        self.truncated += truncated;
+        self.spool.add(spool);
+    }
+
     /// Returns the number of operations never taken in, for any reason.
     pub fn total_refused(&self) -> u64 {
         self.refused.values().sum()
+    }
+}
+
+impl SpoolStats {
+    fn add(&mut self, other: &Self) {
+        let Self {
+            bytes,
+            unstored,
+            rejected,
+            damaged,
+            set_aside,
+            full,
+            disk_errors,
+        } = other;
+        self.bytes += bytes;
+        self.unstored += unstored;
+        self.rejected += rejected;
+        self.damaged += damaged;
+        self.set_aside += set_aside;
+        self.full += full;
+        self.disk_errors += disk_errors;
+    }
+}
+
+fn add_counts<R: Ord + Copy>(sum: &mut BTreeMap<R, u64>, other: &BTreeMap<R, u64>) {
+    for (reason, count) in other {
+        *sum.entry(*reason).or_default() += count;
     }
 }
 

@@ -103,7 +103,7 @@ impl Gate {
         let trace = live.trace_id().0;
         let is_root = live.above.is_none();
         let state = live.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = state.inherited.verdict {
+        if let Some(known) = self.head.decided(&state.inherited) {
             return known;
         }
         let facts = Facts {
@@ -114,7 +114,7 @@ impl Gate {
         };
         let verdict = self.head.decide(&facts, now);
         let inherited = Arc::make_mut(&mut state.inherited);
-        inherited.verdict = Some(verdict);
+        inherited.verdict = Some(self.head.decision(verdict));
         if self.head.carries() {
             let metadata = Arc::make_mut(&mut inherited.metadata);
             metadata.insert(CARRIED_DECISION.to_owned(), verdict.is_kept().into());
@@ -135,7 +135,8 @@ impl Gate {
             return self.head.keeps(trace.0);
         }
         let inherited = inherited();
-        let known = inherited.verdict.or_else(|| self.head.carried(&inherited));
+        let known = self.head.decided(&inherited);
+        let known = known.or_else(|| self.head.carried(&inherited));
         known.map_or_else(|| self.head.keeps(trace.0), |known| known.is_kept())
     }
 

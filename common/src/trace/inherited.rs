@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::sampler::Verdict;
+use super::sampler::Decision;
 use crate::model::{Baggage, DottedOrder, JsonMap, RunContext, withhold_deep_in_shared};
 
 /// A place to start runs below: what [`RunContext`] is between processes.
@@ -21,8 +21,9 @@ pub(super) struct Inherited {
     /// How many of the tags, the first ones, are the run's alone.
     pub(super) local_tags: usize,
     pub(super) project: Option<Arc<str>>,
-    /// What was decided of the trace in this process, where its id alone does not tell. It does not travel.
-    pub(super) verdict: Option<Verdict>,
+    /// What was decided of the trace in this process, where its id alone does not tell, and by whom: another client's
+    /// sampler goes by its own. It does not travel.
+    pub(super) verdict: Option<Decision>,
 }
 
 impl Inherited {

@@ -75,7 +75,9 @@ pub use sampler::{
 };
 pub use scope::{InScope, IntoParent, Parent, Scope, with_scope};
 pub use secret::{SECRET_MASK, Secret};
-pub use sink::{MemorySink, NoSink, RunSink, TeeSink};
+#[cfg(feature = "client")]
+pub(crate) use sink::one_by_one;
+pub use sink::{HeldOp, MemorySink, NoSink, RunSink, TeeSink};
 pub use tracer::{SERVICE, Tracer, TracerBuilder};
 pub use updates::{UPDATES_PER_SECOND, Updates};
 pub use work::{

@@ -1,9 +1,10 @@
 //! Where operations go.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{Part, Place, Run, RunOp, Unwritten, merge_ops};
+use crate::model::{FIXED_SIZE, Part, Place, Run, RunId, RunOp, Unwritten, merge_ops, size_of_op};
 
 /// Takes the operations of a tracer.
 ///
@@ -38,6 +39,86 @@ pub trait RunSink: Send + Sync + fmt::Debug {
     fn end(&self, run: Arc<dyn Unwritten>, place: Option<Place>, bytes: usize) {
         let _ = (place, bytes);
         self.submit(run.write(Part::End));
+    }
+
+    /// Takes what was held back of a trace, in the order in which it happened. `places` is where this sink holds runs
+    /// that came so and have not ended; it is kept up to date.
+    ///
+    /// By default each is taken as if it happened here and now. A sink that waits for a disk waits once for all.
+    fn release(&self, held: Vec<HeldOp>, places: &mut HashMap<RunId, Place>) {
+        one_by_one(self, held, places);
+    }
+}
+
+/// An operation that was held back, with its size by estimate.
+#[derive(Debug)]
+pub enum HeldOp {
+    /// A run has begun.
+    Begin(Arc<dyn Unwritten>, usize),
+    /// A run has ended.
+    End(Arc<dyn Unwritten>, usize),
+    /// Something that is written already.
+    Op(RunOp, usize),
+}
+
+impl HeldOp {
+    /// Makes one of an operation that is written already.
+    pub fn op(op: RunOp) -> Self {
+        let bytes = size_of_op(&op).unwrap_or(FIXED_SIZE);
+        Self::Op(op, bytes)
+    }
+
+    /// Returns its size by estimate; that of an end is what it takes besides the beginning.
+    pub fn bytes(&self) -> usize {
+        let (Self::Begin(_, bytes) | Self::End(_, bytes) | Self::Op(_, bytes)) = self;
+        *bytes
+    }
+
+    /// Writes it.
+    pub fn write(self) -> RunOp {
+        match self {
+            Self::Begin(run, _) => run.write(Part::Begin),
+            Self::End(run, _) => run.write(Part::End),
+            Self::Op(op, _) => op,
+        }
+    }
+
+    /// Drops it: nobody will write it.
+    pub fn forget(self) {
+        match self {
+            Self::Begin(run, _) => run.forget(Part::Begin),
+            Self::End(run, _) => run.forget(Part::End),
+            Self::Op(..) => {}
+        }
+    }
+}
+
+/// Gives a sink what was held back, as if it happened here and now.
+pub(crate) fn one_by_one<S: RunSink + ?Sized>(
+    sink: &S,
+    held: Vec<HeldOp>,
+    places: &mut HashMap<RunId, Place>,
+) {
+    for held in held {
+        match held {
+            HeldOp::Begin(run, bytes) => {
+                let id = run.run_id();
+                if let Some(place) = sink.begin(run, bytes) {
+                    places.insert(id, place);
+                }
+            }
+            HeldOp::End(run, bytes) => {
+                let place = places.remove(&run.run_id());
+                sink.end(run, place, bytes);
+            }
+            HeldOp::Op(op, _) => {
+                // An end that joins the beginning after this would leave before it.
+                if let Some(run) = op.run() {
+                    places.remove(&run.id);
+                }
+                sink.submit(op);
+            }
+        }
     }
 }
 
@@ -111,5 +192,14 @@ impl RunSink for TeeSink {
     fn offer(&self, op: RunOp) -> bool {
         let first = self.first.offer(op.clone());
         self.second.offer(op) && first
+    }
+
+    fn release(&self, held: Vec<HeldOp>, places: &mut HashMap<RunId, Place>) {
+        let ops: Vec<RunOp> = held.into_iter().map(HeldOp::write).collect();
+        let copies = ops.iter().cloned().map(HeldOp::op).collect();
+        // What is written has no place in either.
+        self.first.release(copies, places);
+        let ops = ops.into_iter().map(HeldOp::op).collect();
+        self.second.release(ops, places);
     }
 }

@@ -155,8 +155,8 @@ const FEEDBACK: [&str; 18] = [
 pub(super) enum FeedbackRoute {
     /// Among the runs, as a part: what is not there is `null`.
     Part,
-    /// By itself, to `POST /feedback`: what is not there is left out, and the trace is to be kept for
-    /// longer.
+    /// By itself, to `POST /feedback`: what is not there is left out, and whether the trace is to be
+    /// kept for longer is said.
     Request,
 }
 
@@ -185,9 +185,8 @@ pub(super) fn feedback(feedback: &Feedback, route: FeedbackRoute) -> serde_json:
         FeedbackRoute::Part => fields.shift_remove("extend_trace_retention"),
         FeedbackRoute::Request => {
             fields.retain(|_, value| !value.is_null());
-            fields
-                .entry("extend_trace_retention")
-                .or_insert(Value::Bool(true));
+            let extends = Value::Bool(feedback.extend_trace_retention);
+            fields.insert("extend_trace_retention".to_owned(), extends);
             None
         }
     };

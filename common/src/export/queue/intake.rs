@@ -20,16 +20,32 @@ impl Queue {
     pub(in crate::export) fn submit(&self, mut op: RunOp) -> bool {
         let bytes = shallow_size(&mut op);
         if let Storing::Durable(timeout) = self.storing {
-            return self.submit_durably(op, bytes, timeout);
+            return self.submit_durably([(op, bytes)], timeout);
         }
         let newcomer = Newcomer::of(&op);
         self.take_in(newcomer, Content::Op(op), bytes).is_some()
     }
 
+    /// Takes operations in that belong together, in order. In durable mode it waits once for all of them.
+    pub(in crate::export) fn submit_all(&self, ops: Vec<RunOp>) {
+        let Storing::Durable(timeout) = self.storing else {
+            for op in ops {
+                self.submit(op);
+            }
+            return;
+        };
+        let sized = |mut op| {
+            let bytes = shallow_size(&mut op);
+            (op, bytes)
+        };
+        let ops: Vec<(RunOp, usize)> = ops.into_iter().map(sized).collect();
+        self.submit_durably(ops, timeout);
+    }
+
     /// Takes a run in that has begun; returns where it waits, to be joined by its end.
     pub(in crate::export) fn begin(&self, run: Arc<dyn Unwritten>, bytes: usize) -> Option<Place> {
         if let Storing::Durable(timeout) = self.storing {
-            self.submit_durably(run.write(Part::Begin), bytes, timeout);
+            self.submit_durably([(run.write(Part::Begin), bytes)], timeout);
             return None;
         }
         let newcomer = Newcomer::Begin(run.run_id());
@@ -46,7 +62,7 @@ impl Queue {
     ) {
         if let Storing::Durable(timeout) = self.storing {
             let bytes = bytes + run.size_again();
-            self.submit_durably(run.write(Part::End), bytes, timeout);
+            self.submit_durably([(run.write(Part::End), bytes)], timeout);
             return;
         }
         let newcomer = Newcomer::End(run.run_id());
@@ -101,48 +117,62 @@ impl Queue {
         Some(Place { queue, at })
     }
 
-    /// Takes an operation in once it is on disk, or once that takes too long. Returns false if it was not
-    /// taken in.
-    fn submit_durably(&self, op: RunOp, bytes: usize, timeout: Duration) -> bool {
+    /// Takes operations in once they are on disk, or once that takes too long. Returns false if one of them
+    /// was not taken in.
+    fn submit_durably(
+        &self,
+        ops: impl IntoIterator<Item = (RunOp, usize)>,
+        timeout: Duration,
+    ) -> bool {
         let deadline = Clock::now() + timeout;
+        // What is refused is dropped when the lock is given back.
+        let (mut refused, mut tickets) = (Vec::new(), Vec::new());
         let mut guard = self.lock();
         // The keeper cannot wait for itself; what a transform traces goes on from memory.
         let waits = guard.keeping.keeper != Some(this_thread());
-        while waits && !guard.closed && self.is_full(&guard, bytes) && !guard.is_jammed() {
-            let left = deadline.saturating_duration_since(Clock::now());
-            if left.is_zero() {
-                guard.note_jam();
-                break;
+        for (op, bytes) in ops {
+            while waits && !guard.closed && self.is_full(&guard, bytes) && !guard.is_jammed() {
+                let left = deadline.saturating_duration_since(Clock::now());
+                if left.is_zero() {
+                    guard.note_jam();
+                    break;
+                }
+                guard = self.wait_stored(guard, left);
             }
-            guard = self.wait_stored(guard, left);
+            if let Some(reason) = guard.refusal(Newcomer::of(&op), bytes) {
+                self.refuse(&mut guard, reason);
+                refused.push(op);
+                continue;
+            }
+            let mut queued = Queued {
+                bytes,
+                ops: 1,
+                epoch: guard.accept(bytes),
+                record: None,
+                changed: false,
+                known: false,
+                op,
+            };
+            if guard.keeping.gone || !waits {
+                guard.stats.spool.unstored += 1;
+                if guard.push(queued.into()) {
+                    self.work.notify_one();
+                }
+                continue;
+            }
+            let ticket = guard.keeping.ticket();
+            queued.record = Some(ticket);
+            guard.keeping.fresh.push_back(queued);
+            self.to_keep.notify_one();
+            tickets.push(ticket);
         }
-        if let Some(reason) = guard.refusal(Newcomer::of(&op), bytes) {
-            self.refuse(&mut guard, reason);
-            return false;
-        }
-        let mut queued = Queued {
-            bytes,
-            ops: 1,
-            epoch: guard.accept(bytes),
-            record: None,
-            changed: false,
-            known: false,
-            op,
+        let all = refused.is_empty();
+        let Some(last) = tickets.last().copied() else {
+            return all;
         };
-        if guard.keeping.gone || !waits {
-            guard.stats.spool.unstored += 1;
-            if guard.push(queued.into()) {
-                self.work.notify_one();
-            }
-            return true;
-        }
-        let ticket = guard.keeping.ticket();
-        queued.record = Some(ticket);
-        guard.keeping.fresh.push_back(queued);
-        self.to_keep.notify_one();
         loop {
-            if guard.keeping.written >= ticket.0.get() {
-                return true;
+            if guard.keeping.written >= last.0.get() {
+                return all;
             }
             let left = deadline.saturating_duration_since(Clock::now());
             if left.is_zero() || guard.keeping.hangs {
@@ -150,10 +180,20 @@ impl Queue {
             }
             guard = self.wait_stored(guard, left);
         }
-        guard.stats.spool.unstored += 1;
-        let keeping = &mut guard.keeping;
         // The next ones need not wait as long, if it is the disk that hangs.
-        keeping.hangs = keeping.busy;
+        guard.keeping.hangs = guard.keeping.busy;
+        for ticket in tickets {
+            if guard.keeping.written < ticket.0.get() {
+                self.go_on_unstored(&mut guard, ticket);
+            }
+        }
+        all
+    }
+
+    /// Lets an operation go on from memory that was to be on disk by now.
+    fn go_on_unstored(&self, state: &mut State, ticket: Ticket) {
+        state.stats.spool.unstored += 1;
+        let keeping = &mut state.keeping;
         let place = keeping
             .fresh
             .binary_search_by_key(&Some(ticket), |it| it.record);
@@ -162,7 +202,7 @@ impl Queue {
             Some(place) => {
                 let untouched = keeping.fresh.remove(place);
                 if let Some(queued) = untouched
-                    && guard.push(Waiting::from(Queued {
+                    && state.push(Waiting::from(Queued {
                         record: None,
                         ..queued
                     }))

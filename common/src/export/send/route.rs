@@ -55,7 +55,7 @@ pub(super) fn divide(batch: Held, form: Form, feedback_as_part: bool) -> Vec<Loa
     let (together, alone) = batch.partition(|group| match form {
         Form::One => false,
         Form::Multipart | Form::Json if group.content.is_of_run() => true,
-        Form::Multipart => feedback_as_part && names_its_trace(group),
+        Form::Multipart => feedback_as_part && goes_along(group),
         Form::Json => false,
     });
     let one = |batch| Load::new(Form::One, batch);
@@ -67,8 +67,9 @@ pub(super) fn divide(batch: Held, form: Form, feedback_as_part: bool) -> Vec<Loa
     loads
 }
 
-fn names_its_trace(group: &Group) -> bool {
-    matches!(group.view(), OpView::Feedback(said) if said.trace_id.is_some())
+/// Returns true if a judgement can be a part: one that names its trace. A part always has the trace kept longer.
+fn goes_along(group: &Group) -> bool {
+    matches!(group.view(), OpView::Feedback(said) if said.trace_id.is_some() && said.extend_trace_retention)
 }
 
 impl Load {

@@ -59,7 +59,10 @@ impl Unwritten for Live {
             start: self.segment.start,
             end: state.record.end,
             failed: more.is_some_and(|more| more.error.is_some()),
-            kept: state.inherited.verdict.map(|verdict| verdict.is_kept()),
+            kept: {
+                let verdict = self.own.gate.head.decided(&state.inherited);
+                verdict.map(|verdict| verdict.is_kept())
+            },
         }
     }
 
@@ -181,7 +184,7 @@ impl Said {
         live.own.describe(&mut inherited.metadata);
         let events = record.more.as_mut().map(|more| &mut more.events[..]);
         let gate = &live.own.gate;
-        let verdict = inherited.verdict;
+        let verdict = gate.head.decided(&inherited);
         let verdict = verdict.unwrap_or_else(|| gate.head.by_id(live.trace_id().0));
         gate.mark(&mut inherited.metadata, events.unwrap_or_default(), verdict);
         Self {

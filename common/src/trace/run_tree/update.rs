@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::{Inner, RunTree};
+use crate::model::Unwritten as _;
 
 /// What is known of a run that may be updated.
 #[derive(Debug, Default)]
@@ -67,7 +68,8 @@ impl Inner {
         if !self.live.ended.load(Ordering::Acquire) {
             *sent = true;
             let _sending = Sending::begin();
-            self.tracer.submit_masked(update);
+            self.tracer
+                .submit_masked(update, || self.live.glance().kept);
         }
     }
 

@@ -33,8 +33,9 @@ pub struct SamplingStats {
     pub held: HeldRuns,
     /// What waits, in bytes, by estimate.
     pub waiting_bytes: u64,
-    /// Runs that failed after their part had been left out, so that nobody sees that they did. If there are any,
-    /// give the tail more room, or more time.
+    /// Runs that failed in a part that was left out, so that nobody sees that they did: it was before, or the failure
+    /// was one too many for [`TailPolicy::at_most`](super::TailPolicy::at_most). If there are any, give the tail more
+    /// room, more time, or a higher limit.
     pub missed_errors: u64,
     /// Operations on parts of which the tail no longer knew what it had decided. They are left out.
     pub forgotten: u64,

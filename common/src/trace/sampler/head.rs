@@ -1,5 +1,7 @@
 //! Deciding, when the first run of a trace begins in this process.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -10,21 +12,26 @@ use super::per_process::PerProcess;
 use super::rate::Sampler;
 use super::rule::SamplingRule;
 use super::sampling::{CARRIED_DECISION, Sampling};
-use super::verdict::{KeepReason, LeaveReason, Verdict};
+use super::verdict::{Decision, KeepReason, LeaveReason, Verdict};
 use crate::model::Timestamp;
 use crate::trace::inherited::Inherited;
 
 /// How many decisions are remembered that the id of a trace does not tell, for what is said of it later by others
-/// than its runs, which carry theirs: feedback, and operations from elsewhere.
+/// than its runs, which carry theirs: feedback, and operations from elsewhere. About 8 MiB when full. What is
+/// forgotten goes by the id.
 const REMEMBERED: usize = 65_536;
 
 /// Decides of traces, and knows what it decided.
 #[derive(Debug, Default)]
 pub(in crate::trace) struct Head {
+    // No other head of this process has it, but for those that decide nothing beyond the id.
+    number: u64,
     sampler: Sampler,
     rules: Vec<(SamplingRule, Option<Bucket>)>,
     limit: Option<Bucket>,
     carry: bool,
+    // Whether a tail asks why a trace was left out.
+    has_tail: bool,
     exceptions: PerProcess<Memory<Uuid, Verdict>>,
     books: Books,
 }
@@ -40,12 +47,15 @@ pub(in crate::trace) struct Facts<'a> {
 
 impl Head {
     pub(super) fn new(sampling: Sampling) -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
         let books = Books::new(&sampling.rules);
         let with_bucket = |rule: SamplingRule| {
             let bucket = rule.limit.map(Bucket::new);
             (rule, bucket)
         };
         Self {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            has_tail: sampling.tail.is_some(),
             sampler: sampling.sampler.unwrap_or_default(),
             rules: sampling.rules.into_iter().map(with_bucket).collect(),
             limit: sampling.limit.map(Bucket::new),
@@ -94,11 +104,37 @@ impl Head {
         } else {
             self.carried(facts.inherited).unwrap_or(by_id)
         };
-        if verdict.fate != by_id.fate {
+        if !self.is_told_by_id(verdict, by_id) {
             let mut exceptions = self.exceptions.lock();
-            exceptions.remember(facts.trace, verdict, REMEMBERED);
+            exceptions.remember(facts.trace, verdict);
+            if exceptions.len() > REMEMBERED {
+                exceptions.take_first();
+            }
         }
         verdict
+    }
+
+    /// Returns true if nobody who asks later is told anything else by the id. What a rule keeps is no exception where
+    /// everything is kept.
+    fn is_told_by_id(&self, verdict: Verdict, by_id: Verdict) -> bool {
+        let same_reason = !self.has_tail || verdict.fate.err() == by_id.fate.err();
+        verdict.is_kept() == by_id.is_kept()
+            && verdict.told_rate() == by_id.told_rate()
+            && same_reason
+    }
+
+    /// Returns what this head decided of the trace of a run that inherits these; none if it was another's.
+    pub(in crate::trace) fn decided(&self, inherited: &Inherited) -> Option<Verdict> {
+        let decision = inherited.verdict.filter(|it| it.head == self.number);
+        decision.map(|it| it.verdict)
+    }
+
+    /// Makes of a verdict what runs below inherit.
+    pub(in crate::trace) fn decision(&self, verdict: Verdict) -> Decision {
+        Decision {
+            head: self.number,
+            verdict,
+        }
     }
 
     fn decide_root(

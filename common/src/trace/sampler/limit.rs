@@ -51,10 +51,18 @@ impl TraceLimit {
     }
 }
 
+/// Threads read the clock before they come here, so the times of two differ by a little either way. By more than
+/// this, the clock was set back.
+const SET_BACK_MICROS: i64 = 1_000_000;
+
 /// The state of a limit. Nothing is locked, so nobody waits and a fork finds nothing taken.
 ///
 /// Each trace takes a piece of time, `period / traces`; the pieces are laid end to end, and may reach
 /// `burst` pieces past the present. Time is counted in microseconds times `traces`, so that a piece is whole.
+///
+/// The clock is the tracer's, which may be set back. Then the pieces reach further than they ever may, and all that
+/// is known is that the bucket is not fuller than full: it counts as full from then on, and empties as ever. Until it
+/// has caught up with a time that never was, nothing would be kept otherwise.
 #[derive(Debug)]
 pub(super) struct Bucket {
     limit: TraceLimit,
@@ -83,17 +91,31 @@ impl Bucket {
         if traces == 0 {
             return false;
         }
+        let scaled = |micros: i64| micros.saturating_mul(traces.into());
         let now = now.timestamp_micros();
         let origin = *self.origin.get_or_init(|| now);
-        let now = now.saturating_sub(origin).saturating_mul(traces.into());
+        let now = scaled(now.saturating_sub(origin));
         let piece = i64::try_from(period.as_micros()).unwrap_or(i64::MAX);
         let most = piece.saturating_mul(burst.into());
-        self.reach
+        let furthest = now
+            .saturating_add(most)
+            .saturating_add(scaled(SET_BACK_MICROS));
+        let mut taken = false;
+        let _ = self
+            .reach
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |reach| {
+                let set_back = reach > furthest;
+                let full = now.saturating_add(most);
+                let reach = if set_back { full } else { reach };
                 let next = reach.max(now).saturating_add(piece);
-                (next.saturating_sub(now) <= most).then_some(next)
-            })
-            .is_ok()
+                taken = next.saturating_sub(now) <= most;
+                match (taken, set_back) {
+                    (true, _) => Some(next),
+                    (false, true) => Some(full),
+                    (false, false) => None,
+                }
+            });
+        taken
     }
 }
 
@@ -149,12 +171,35 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_gives_no_more() {
+    fn a_clock_that_is_set_back_gives_no_more_and_is_not_waited_for() {
         let limit = TraceLimit::per_second(1);
+        // An hour ahead, for one trace.
+        let (hour, second) = (3_600_000_000, 1_000_000);
         assert_eq!(
-            taken(limit, [5_000_000, 0, 4_000_000, 6_000_000]),
-            [true, false, false, true]
+            taken(limit, [hour, 0, second - 1, second, 2 * second]),
+            [true, false, false, true, true]
         );
+        // Before the time at which it began, too.
+        assert_eq!(
+            taken(
+                limit,
+                [0, -hour, second - hour, second - hour, 2 * second - hour]
+            ),
+            [true, false, true, false, true]
+        );
+        // What another thread read a moment before is no clock that was set back.
+        let two = TraceLimit::per_second(2);
+        let times = [
+            second,
+            second,
+            0,
+            second + 1,
+            0,
+            second + 499_999,
+            second + 500_000,
+        ];
+        let (yes, no) = (true, false);
+        assert_eq!(taken(two, times), [yes, yes, no, no, no, no, yes]);
     }
 
     proptest! {

@@ -1,42 +1,63 @@
 //! What was decided of traces, for those of which their id does not tell it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-/// A map that forgets what it was told first when it is full.
+/// A map in the order in which it was told what it knows.
 #[derive(Debug)]
 pub(super) struct Memory<K, V> {
-    known: HashMap<K, V>,
-    order: VecDeque<K>,
+    known: HashMap<K, (u64, V)>,
+    order: BTreeMap<u64, K>,
+    told: u64,
 }
 
 impl<K, V> Default for Memory<K, V> {
     fn default() -> Self {
         Self {
             known: HashMap::new(),
-            order: VecDeque::new(),
+            order: BTreeMap::new(),
+            told: 0,
         }
     }
 }
 
 impl<K: Copy + Eq + Hash, V> Memory<K, V> {
-    /// Remembers something, and returns what was forgotten for its sake.
-    pub(super) fn remember(&mut self, key: K, value: V, most: usize) -> Option<(K, V)> {
-        if self.known.insert(key, value).is_none() {
-            self.order.push_back(key);
-        }
-        if self.known.len() <= most {
-            return None;
-        }
-        let first = self.order.pop_front()?;
-        self.known.remove(&first).map(|value| (first, value))
+    /// Remembers something. What is known already keeps its place in the order.
+    pub(super) fn remember(&mut self, key: K, value: V) {
+        let at = match self.known.get(&key) {
+            Some((at, _)) => *at,
+            None => {
+                self.told += 1;
+                self.order.insert(self.told, key);
+                self.told
+            }
+        };
+        self.known.insert(key, (at, value));
+    }
+
+    /// Forgets one thing, and returns what it was.
+    pub(super) fn take(&mut self, key: &K) -> Option<V> {
+        let (at, value) = self.known.remove(key)?;
+        self.order.remove(&at);
+        Some(value)
+    }
+
+    /// Forgets what it was told first, and returns it.
+    pub(super) fn take_first(&mut self) -> Option<(K, V)> {
+        let (_, key) = self.order.pop_first()?;
+        let (_, value) = self.known.remove(&key)?;
+        Some((key, value))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {
-        self.known.get(key)
+        self.known.get(key).map(|(_, value)| value)
     }
 
     pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.known.get_mut(key)
+        self.known.get_mut(key).map(|(_, value)| value)
     }
 }

@@ -47,13 +47,14 @@ pub use rule::SamplingRule;
 pub use sampling::{
     CARRIED_DECISION, InvalidSampling, MAX_LABEL_BYTES, MAX_SAMPLING_RULES, Sampling,
 };
+#[cfg(any(feature = "client", feature = "prometheus"))]
 pub(crate) use tail::TailBuffer;
 pub(super) use tail::TailSampler;
 pub use tail::{
     DEFAULT_TAIL_BYTES, DEFAULT_TAIL_REMEMBERED, DEFAULT_TAIL_RUNS, DEFAULT_TAIL_TRACES,
     DEFAULT_TAIL_WAIT, TailPolicy,
 };
-pub(super) use verdict::Verdict;
+pub(super) use verdict::{Decision, Verdict};
 pub use verdict::{KeepReason, LeaveReason};
 #[cfg(feature = "prometheus")]
 pub(crate) use watched::SamplingBooks;

@@ -159,7 +159,6 @@ impl Sampling {
     }
 
     /// Sets the sampler unless there is one.
-    #[cfg(feature = "client")]
     pub(crate) fn or(mut self, sampler: Sampler) -> Self {
         self.sampler.get_or_insert(sampler);
         self

@@ -44,6 +44,8 @@ pub enum LeaveReason {
     PastBytes,
     /// It waited as long as it may.
     PastTime,
+    /// It was worth keeping, and one too many for the limit of what the tail keeps.
+    PastRate,
     /// It waited when the client was shut down.
     Shutdown,
 }
@@ -76,7 +78,7 @@ impl KeepReason {
 
 impl LeaveReason {
     /// All of them, in the order of the books.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Rate,
         Self::Rule,
         Self::Limit,
@@ -85,6 +87,7 @@ impl LeaveReason {
         Self::PastRuns,
         Self::PastBytes,
         Self::PastTime,
+        Self::PastRate,
         Self::Shutdown,
     ];
 
@@ -99,6 +102,7 @@ impl LeaveReason {
             Self::PastRuns => "past_runs",
             Self::PastBytes => "past_bytes",
             Self::PastTime => "past_time",
+            Self::PastRate => "past_rate",
             Self::Shutdown => "shutdown",
         }
     }
@@ -122,6 +126,13 @@ pub(in crate::trace) struct Verdict {
     pub(in crate::trace) fate: Result<KeepReason, LeaveReason>,
     /// The rate that a kept run says in its metadata.
     pub(in crate::trace) rate: Option<SamplingRate>,
+}
+
+/// A verdict, and the head that it is of.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::trace) struct Decision {
+    pub(super) head: u64,
+    pub(super) verdict: Verdict,
 }
 
 impl Verdict {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Own, Recording, Shared, Tracer, behind};
+use super::{Own, Recording, Shared, Tracer};
 use crate::model::{Clock, IdGenerator, JsonMap, SystemClock, withhold_deep_in};
 use crate::trace::redact::Redactor;
-use crate::trace::sampler::{Sampler, Sampling};
+use crate::trace::sampler::{Sampler, Sampling, TailSampler};
 use crate::trace::sink::RunSink;
 use crate::trace::updates::{Throttle, Updates};
 
@@ -15,6 +15,7 @@ use crate::trace::updates::{Throttle, Updates};
 #[derive(Debug)]
 pub struct TracerBuilder {
     shared: Shared,
+    sampler: Option<Sampler>,
     sampling: Sampling,
 }
 
@@ -36,6 +37,7 @@ impl TracerBuilder {
                 throttle: None,
                 tail: None,
             },
+            sampler: None,
             sampling: Sampling::new(),
         }
     }
@@ -101,14 +103,16 @@ impl TracerBuilder {
         self
     }
 
-    /// Sets which traces are kept; all by default.
+    /// Sets which traces are kept; all by default. One that [`sampling`](Self::sampling) names wins, whichever of the
+    /// two is said first.
     #[must_use]
     pub fn sampler(mut self, sampler: Sampler) -> Self {
-        self.sampling = self.sampling.sampler(sampler);
+        self.sampler = Some(sampler);
         self
     }
 
-    /// Sets which traces are kept, by rules, limits and how they end; all by default.
+    /// Sets which traces are kept, by rules, limits and how they end; all by default. Where it names no sampler, that
+    /// of [`sampler`](Self::sampler) holds.
     #[must_use]
     pub fn sampling(mut self, sampling: Sampling) -> Self {
         self.sampling = sampling;
@@ -154,13 +158,19 @@ impl TracerBuilder {
 
     /// Finishes the configuration.
     pub fn build(mut self) -> Tracer {
-        let sampling = std::mem::take(&mut self.sampling);
+        let mut sampling = std::mem::take(&mut self.sampling);
+        if let Some(sampler) = self.sampler {
+            sampling = sampling.or(sampler);
+        }
         let (head, tail) = sampling.build(self.shared.clock.clone());
         let gate = &mut self.own_mut().gate;
         gate.head = head;
         gate.waits = tail.is_some();
-        self.shared.sink = behind(tail.as_ref(), self.shared.sink);
-        self.shared.tail = tail;
+        if let Some(buffer) = tail {
+            let tail = Arc::new(TailSampler::new(buffer, self.shared.sink));
+            self.shared.sink = tail.clone();
+            self.shared.tail = Some(tail);
+        }
         Tracer {
             shared: Arc::new(self.shared),
         }

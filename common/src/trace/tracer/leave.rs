@@ -17,7 +17,7 @@ use crate::trace::run_tree::{Fields, Live};
 #[cfg(feature = "prometheus")]
 use crate::trace::sampler::SamplingBooks;
 use crate::trace::sampler::SamplingStats;
-#[cfg(feature = "client")]
+#[cfg(any(feature = "client", feature = "prometheus"))]
 use crate::trace::sampler::TailBuffer;
 
 impl Tracer {
@@ -51,7 +51,7 @@ impl Tracer {
         bytes: usize,
     ) -> Option<Place> {
         if self.masks() {
-            self.submit_after_masking(run.write(Part::Begin));
+            self.submit_after_masking(&*run, Part::Begin);
             return None;
         }
         self.shared.sink.begin(run, bytes)
@@ -65,7 +65,7 @@ impl Tracer {
         bytes: usize,
     ) {
         if self.masks() {
-            return self.submit_after_masking(run.write(Part::End));
+            return self.submit_after_masking(&*run, Part::End);
         }
         self.shared.sink.end(run, place, bytes);
     }
@@ -76,10 +76,11 @@ impl Tracer {
         self.own().gate.redactor.is_some()
     }
 
-    fn submit_after_masking(&self, op: RunOp) {
-        if let Some(op) = self.mask(op) {
-            self.submit_masked(op);
-        }
+    fn submit_after_masking(&self, run: &impl Unwritten, part: Part) {
+        let Some(op) = self.mask(run.write(part)) else {
+            return;
+        };
+        self.submit_masked(op, || run.glance().kept);
     }
 
     /// Returns what the redactor leaves of an operation.
@@ -87,9 +88,13 @@ impl Tracer {
         self.own().gate.mask(op)
     }
 
-    /// Gives an operation to the sink that was masked.
-    pub(in crate::trace) fn submit_masked(&self, op: RunOp) {
-        self.shared.sink.submit(op);
+    /// Gives an operation to the sink that was masked. `kept` says what the head decided of the run's trace, if the
+    /// run knows: what is written does not say it.
+    pub(in crate::trace) fn submit_masked(&self, op: RunOp, kept: impl FnOnce() -> Option<bool>) {
+        match &self.shared.tail {
+            Some(tail) => tail.submit_known(op, kept()),
+            None => self.shared.sink.submit(op),
+        }
     }
 
     /// Returns what may leave of an operation, sampled and masked; none if nothing may.
@@ -105,9 +110,9 @@ impl Tracer {
         };
         if feedback
             .subject()
-            .is_some_and(|key| tail.fate_of(key) == Some(false))
+            .is_some_and(|key| tail.buffer().fate_of(key) == Some(false))
         {
-            tail.left_out_feedback();
+            tail.buffer().left_out_feedback();
             return None;
         }
         Some(op)
@@ -117,7 +122,7 @@ impl Tracer {
     #[cfg(feature = "client")]
     pub(crate) fn holds_back(&self, feedback: &crate::model::Feedback) -> bool {
         let tail = self.shared.tail.as_ref().zip(feedback.subject());
-        tail.is_some_and(|(tail, key)| tail.fate_of(key).is_none())
+        tail.is_some_and(|(tail, key)| tail.buffer().fate_of(key).is_none())
     }
 
     fn pass(&self, mut op: RunOp) -> Option<RunOp> {
@@ -137,7 +142,7 @@ impl Tracer {
     pub fn sampling_stats(&self) -> SamplingStats {
         let mut stats = self.own().gate.head.books().stats();
         if let Some(tail) = &self.shared.tail {
-            tail.add_to(&mut stats);
+            tail.buffer().add_to(&mut stats);
         }
         stats
     }
@@ -145,13 +150,13 @@ impl Tracer {
     /// Returns the books of sampling, without what sends.
     #[cfg(feature = "prometheus")]
     pub(crate) fn sampling_books(&self) -> SamplingBooks {
-        SamplingBooks::new(self.own().gate.head.clone(), self.shared.tail.as_ref())
+        SamplingBooks::new(self.own().gate.head.clone(), self.buffer())
     }
 
     /// Returns what holds runs back, if anything does.
-    #[cfg(feature = "client")]
-    pub(crate) fn tail(&self) -> Option<&Arc<TailBuffer>> {
-        self.shared.tail.as_ref()
+    #[cfg(any(feature = "client", feature = "prometheus"))]
+    pub(crate) fn buffer(&self) -> Option<&Arc<TailBuffer>> {
+        self.shared.tail.as_ref().map(|tail| tail.buffer())
     }
 
     /// Returns a value for a map of a run, as far down as it can be written. Whatever a run is told

@@ -21,7 +21,7 @@ use super::builder::RunBuilder;
 use super::current::{nothing_entered, surroundings};
 use super::inherited::Inherited;
 use super::run_tree::RunTree;
-use super::sampler::{TailBuffer, TailSampler};
+use super::sampler::TailSampler;
 use super::sink::{NoSink, RunSink};
 use super::updates::Throttle;
 use crate::model::{Clock, IdGenerator, RandomIds, RunContext, RunId, Timestamp};
@@ -65,8 +65,8 @@ struct Shared {
     allow_unprocessed: bool,
     // None as long as updates are off; clones of a tracer share the bound.
     throttle: Option<Arc<Throttle>>,
-    // What holds back what the head of the sampler leaves out; the sink is behind it.
-    tail: Option<Arc<TailBuffer>>,
+    // What holds back what the head of the sampler leaves out. It is the sink then, and the one for runs is behind it.
+    tail: Option<Arc<TailSampler>>,
 }
 
 /// Whether runs are recorded where nobody nearer says it.
@@ -191,7 +191,7 @@ impl Tracer {
     #[must_use]
     pub fn with_sink(&self, sink: Arc<dyn RunSink>) -> Self {
         let mut shared = Shared::clone(&self.shared);
-        shared.sink = behind(shared.tail.as_ref(), sink);
+        shared.put_behind_tail(sink);
         Self {
             shared: Arc::new(shared),
         }
@@ -210,10 +210,15 @@ impl Tracer {
     }
 }
 
-/// Puts a sink behind what holds runs back, if anything does.
-fn behind(tail: Option<&Arc<TailBuffer>>, sink: Arc<dyn RunSink>) -> Arc<dyn RunSink> {
-    match tail {
-        Some(tail) => Arc::new(TailSampler::new(tail.clone(), sink)),
-        None => sink,
+impl Shared {
+    /// Sets the sink, behind what holds runs back if anything does.
+    fn put_behind_tail(&mut self, sink: Arc<dyn RunSink>) {
+        let Some(tail) = &self.tail else {
+            self.sink = sink;
+            return;
+        };
+        let tail = Arc::new(TailSampler::new(tail.buffer().clone(), sink));
+        self.sink = tail.clone();
+        self.tail = Some(tail);
     }
 }

@@ -10,12 +10,17 @@
 //!                         forgotten ── late runs of it too      remembered ───┘
 //! ```
 //!
-//! `policy` says what is worth keeping and how much may wait, `part` is what waits, `buffer` decides, `sink` stands
-//! between the tracer and where runs go. Nothing has a thread: time is looked at when an operation comes.
+//! `policy` says what is worth keeping and how much may wait, `part` is what waits, `buffer` decides, `release` lets
+//! go, `fates` remembers, `sink` stands between the tracer and where runs go. Nothing has a thread: time is looked at
+//! when an operation comes.
 
 mod buffer;
+mod fates;
+#[cfg(all(test, feature = "client"))]
+mod model;
 mod part;
 mod policy;
+mod release;
 mod sink;
 
 pub(crate) use buffer::TailBuffer;

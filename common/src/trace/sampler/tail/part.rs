@@ -1,41 +1,16 @@
 //! What waits: the part of a trace that this process has.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{
-    FIXED_SIZE, Glance, Part as Of, Place, RunId, RunOp, Timestamp, Unwritten, size_of_op,
-};
+use crate::model::{Glance, RunId, RunOp, Timestamp};
 use crate::trace::sampler::verdict::{KeepReason, LeaveReason};
-use crate::trace::sink::RunSink;
+use crate::trace::sink::{HeldOp, RunSink};
 
-/// One operation that waits.
+/// One operation that waits, and the sink it is for: runs of one part may go to several places.
 #[derive(Debug)]
-pub(super) enum Held {
-    Begin(Arc<dyn Unwritten>, usize),
-    End(Arc<dyn Unwritten>, usize),
-    Op(RunOp, usize),
-}
-
-impl Held {
-    pub(super) fn op(op: RunOp) -> Self {
-        let bytes = size_of_op(&op).unwrap_or(FIXED_SIZE);
-        Self::Op(op, bytes)
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        let (Self::Begin(_, bytes) | Self::End(_, bytes) | Self::Op(_, bytes)) = self;
-        *bytes
-    }
-
-    /// Drops it: nobody will write it.
-    pub(super) fn forget(self) {
-        match self {
-            Self::Begin(run, _) => run.forget(Of::Begin),
-            Self::End(run, _) => run.forget(Of::End),
-            Self::Op(..) => {}
-        }
-    }
+pub(super) struct Held {
+    pub(super) to: Arc<dyn RunSink>,
+    pub(super) op: HeldOp,
 }
 
 /// What an operation does to the part that it belongs to.
@@ -65,13 +40,20 @@ impl Step {
     pub(super) fn ends(self) -> bool {
         matches!(self, Self::Ends | Self::BeginsAndEnds)
     }
+
+    /// Counts the runs that are open.
+    pub(super) fn count(self, open: &mut u32) {
+        *open = match self {
+            Self::Begins => open.saturating_add(1),
+            Self::Ends => open.saturating_sub(1),
+            Self::Goes | Self::BeginsAndEnds => *open,
+        };
+    }
 }
 
 /// A part of a trace that is neither kept nor left out yet.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// Where it would go.
-    pub(super) sink: Arc<dyn RunSink>,
     /// Why the head left it out.
     pub(super) left_out: LeaveReason,
     /// When it began to wait, by the tracer's clock.
@@ -80,21 +62,15 @@ pub(super) struct Part {
     top: RunId,
     top_start: Timestamp,
     top_ended: bool,
-    open: usize,
+    pub(super) open: u32,
     pub(super) runs: u64,
     pub(super) bytes: usize,
     pub(super) held: Vec<Held>,
 }
 
 impl Part {
-    pub(super) fn new(
-        sink: Arc<dyn RunSink>,
-        left_out: LeaveReason,
-        since: Timestamp,
-        first: &Glance,
-    ) -> Self {
+    pub(super) fn new(left_out: LeaveReason, since: Timestamp, first: &Glance) -> Self {
         Self {
-            sink,
             left_out,
             since,
             trace: first.trace_id.0,
@@ -109,17 +85,13 @@ impl Part {
     }
 
     pub(super) fn hold(&mut self, held: Held) {
-        self.bytes += held.bytes();
+        self.bytes += held.op.bytes();
         self.held.push(held);
     }
 
     /// Notes what an operation says of the part.
     pub(super) fn note(&mut self, step: Step, glance: &Glance) {
-        match step {
-            Step::Begins => self.open += 1,
-            Step::Ends => self.open = self.open.saturating_sub(1),
-            Step::Goes | Step::BeginsAndEnds => {}
-        }
+        step.count(&mut self.open);
         if step.begins() {
             self.runs += 1;
         }
@@ -160,25 +132,4 @@ pub(super) struct Decided {
     pub(super) key: RunId,
     pub(super) part: Part,
     pub(super) fate: Result<KeepReason, LeaveReason>,
-}
-
-/// Gives what waited to the sink it was for, and returns where that holds runs which have not ended.
-pub(super) fn release(sink: &dyn RunSink, held: Vec<Held>) -> HashMap<RunId, Place> {
-    let mut places = HashMap::new();
-    for held in held {
-        match held {
-            Held::Begin(run, bytes) => {
-                let id = run.run_id();
-                if let Some(place) = sink.begin(run, bytes) {
-                    places.insert(id, place);
-                }
-            }
-            Held::End(run, bytes) => {
-                let place = places.remove(&run.run_id());
-                sink.end(run, place, bytes);
-            }
-            Held::Op(op, _) => sink.submit(op),
-        }
-    }
-    places
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::model::EndedRun;
+use crate::trace::sampler::limit::TraceLimit;
 
 /// How many traces may wait, by default.
 pub const DEFAULT_TAIL_TRACES: usize = 10_000;
@@ -20,7 +21,7 @@ pub const DEFAULT_TAIL_BYTES: usize = 64 << 20;
 /// How long a trace may wait, by default: two minutes.
 pub const DEFAULT_TAIL_WAIT: Duration = Duration::from_secs(120);
 
-/// Of how many traces it is remembered what was decided, by default.
+/// Of how many traces that were kept it is remembered that they were, by default, and of how many others.
 pub const DEFAULT_TAIL_REMEMBERED: usize = 65_536;
 
 /// Says which traces are kept although the head leaves them out, and how much may wait for that.
@@ -33,6 +34,9 @@ pub const DEFAULT_TAIL_REMEMBERED: usize = 65_536;
 /// - a bound is reached: it is left out at once, as the head had decided, and counted by the bound.
 ///
 /// A run that is dropped before it ended has an error, `Cancelled` or `Panicked`, and so counts as failed.
+///
+/// What is kept is bounded by [`at_most`](Self::at_most) alone, which is off by default: when everything fails,
+/// everything is kept.
 ///
 /// The bounds are for one process. A trace beyond one is not held, while those that wait go on waiting: the work
 /// of holding them is not thrown away. A flush decides of what is known: what is open and already slow is kept, the
@@ -57,6 +61,7 @@ pub struct TailPolicy {
     pub(super) errors: bool,
     pub(super) slow: Option<Duration>,
     choose: Option<Choice>,
+    pub(super) limit: Option<TraceLimit>,
     pub(super) max_traces: usize,
     pub(super) max_runs: usize,
     pub(super) max_bytes: usize,
@@ -72,6 +77,7 @@ impl Default for TailPolicy {
             errors: true,
             slow: None,
             choose: None,
+            limit: None,
             max_traces: DEFAULT_TAIL_TRACES,
             max_runs: DEFAULT_TAIL_RUNS,
             max_bytes: DEFAULT_TAIL_BYTES,
@@ -111,6 +117,22 @@ impl TailPolicy {
         self
     }
 
+    /// Keeps no more of what waited than that: a storm of errors is seen, and does not carry away the budget or the
+    /// queue. What is beyond is left out as [`LeaveReason::PastRate`](crate::trace::LeaveReason::PastRate), with all
+    /// that comes later. No limit by default. What the head keeps takes no place of it.
+    ///
+    /// ```
+    /// use common::trace::{TailPolicy, TraceLimit};
+    ///
+    /// let policy = TailPolicy::new().at_most(TraceLimit::per_second(20).burst(200));
+    /// # drop(policy);
+    /// ```
+    #[must_use]
+    pub fn at_most(mut self, limit: TraceLimit) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
     /// Sets how many traces may wait; [`DEFAULT_TAIL_TRACES`] by default.
     #[must_use]
     pub fn max_traces(mut self, traces: usize) -> Self {
@@ -141,8 +163,10 @@ impl TailPolicy {
         self
     }
 
-    /// Sets of how many traces it is remembered what was decided, so that late runs follow; by default
-    /// [`DEFAULT_TAIL_REMEMBERED`].
+    /// Sets of how many traces that were kept it is remembered that they were, and of how many others, so that late
+    /// runs and judgements follow; by default [`DEFAULT_TAIL_REMEMBERED`] each, about 20 MiB together when full. One
+    /// with open runs is forgotten after all that have none. Beyond that, operations are left out and counted as
+    /// [`SamplingStats::forgotten`](crate::trace::SamplingStats::forgotten).
     #[must_use]
     pub fn remembered(mut self, traces: usize) -> Self {
         self.remembered = traces;
@@ -176,6 +200,7 @@ impl fmt::Debug for TailPolicy {
             .field("errors", &self.errors)
             .field("slow", &self.slow)
             .field("chooses", &self.chooses())
+            .field("at_most", &self.limit)
             .field("max_traces", &self.max_traces)
             .field("max_runs", &self.max_runs)
             .field("max_bytes", &self.max_bytes)

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::buffer::{Coming, TailBuffer};
-use super::part::{Held, Step};
+use super::part::Step;
 use crate::model::{EndedRun, Glance, Place, RunOp, Unwritten};
-use crate::trace::sink::RunSink;
+use crate::trace::sink::{HeldOp, RunSink};
 
 /// Holds runs back that the head leaves out; all others pass as they are.
 #[derive(Debug)]
@@ -19,6 +19,31 @@ impl TailSampler {
         Self { buffer, next }
     }
 
+    pub(in crate::trace) fn buffer(&self) -> &Arc<TailBuffer> {
+        &self.buffer
+    }
+
+    /// Takes an operation on a run of which is known whether the head kept its trace. What was written, as all is that
+    /// is masked, does not say so, and the id may not either.
+    pub(in crate::trace) fn submit_known(&self, op: RunOp, kept: Option<bool>) {
+        let (RunOp::Post(run) | RunOp::Patch(run)) = &op else {
+            return self.submit_feedback(op);
+        };
+        let glance = Glance {
+            kept,
+            ..Glance::from(&**run)
+        };
+        if self.is_kept(&glance) {
+            return self.next.submit(op);
+        }
+        let step = Step::of(&op, &glance);
+        let chosen = step.ends() && self.buffer.chosen(|| EndedRun::from(&**run));
+        let goes_on = self.take(&glance, step, chosen, HeldOp::op(op));
+        if let Some((HeldOp::Op(op, _), _)) = goes_on {
+            self.next.submit(op);
+        }
+    }
+
     fn is_kept(&self, glance: &Glance) -> bool {
         let by_head = || self.buffer.head().keeps(glance.trace_id.0);
         glance.kept.unwrap_or_else(by_head)
@@ -29,33 +54,21 @@ impl TailSampler {
         glance: &Glance,
         step: Step,
         chosen: bool,
-        held: Held,
-    ) -> Option<(Held, Option<Place>)> {
+        op: HeldOp,
+    ) -> Option<(HeldOp, Option<Place>)> {
         self.buffer.take(Coming {
             sink: &self.next,
             glance,
             step,
             chosen,
-            held,
+            op,
         })
     }
 }
 
 impl RunSink for TailSampler {
     fn submit(&self, op: RunOp) {
-        let (RunOp::Post(run) | RunOp::Patch(run)) = &op else {
-            return self.submit_feedback(op);
-        };
-        let glance = Glance::from(&**run);
-        if self.is_kept(&glance) {
-            return self.next.submit(op);
-        }
-        let step = Step::of(&op, &glance);
-        let chosen = step.ends() && self.buffer.chosen(|| EndedRun::from(&**run));
-        let goes_on = self.take(&glance, step, chosen, Held::op(op));
-        if let Some((Held::Op(op, _), _)) = goes_on {
-            self.next.submit(op);
-        }
+        self.submit_known(op, None);
     }
 
     fn offer(&self, op: RunOp) -> bool {
@@ -67,9 +80,9 @@ impl RunSink for TailSampler {
         if self.is_kept(&glance) {
             return self.next.begin(run, bytes);
         }
-        let held = Held::Begin(run, bytes);
+        let held = HeldOp::Begin(run, bytes);
         match self.take(&glance, Step::Begins, false, held) {
-            Some((Held::Begin(run, bytes), _)) => self.next.begin(run, bytes),
+            Some((HeldOp::Begin(run, bytes), _)) => self.next.begin(run, bytes),
             _ => None,
         }
     }
@@ -81,9 +94,9 @@ impl RunSink for TailSampler {
             return self.next.end(run, place, bytes);
         }
         let chosen = self.buffer.chosen(|| run.ended());
-        let held = Held::End(run, bytes);
+        let held = HeldOp::End(run, bytes);
         let goes_on = self.take(&glance, Step::Ends, chosen, held);
-        if let Some((Held::End(run, bytes), place)) = goes_on {
+        if let Some((HeldOp::End(run, bytes), place)) = goes_on {
             self.next.end(run, place, bytes);
         }
     }
@@ -98,7 +111,8 @@ impl TailSampler {
             // What is said of a whole project is of no trace that could be left out.
             return self.next.submit(op);
         };
-        if let Some(Held::Op(op, _)) = self.buffer.take_feedback(key, Held::op(op)) {
+        let goes_on = self.buffer.take_feedback(key, &self.next, HeldOp::op(op));
+        if let Some(HeldOp::Op(op, _)) = goes_on {
             self.next.submit(op);
         }
     }
