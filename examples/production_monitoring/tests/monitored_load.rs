@@ -2,6 +2,9 @@
 
 mod program;
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use production_monitoring::load::{CallOutcome, Entry, Ledger, Plan, Scenario, Shares};
 use program::{Done, load};
 
@@ -263,6 +266,30 @@ fn a_command_line_that_makes_no_sense_is_refused_with_status_2() {
         let output = program::program(wrong).output().expect("it ends");
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_in_the_middle_of_a_load_that_was_to_be_kept_ends_it_with_its_report() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("report.html");
+    let mut child = program::program(&["--minutes", "10", "--rate", "5", "--keep", "--out"])
+        .arg(&out)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    // Five addresses and an empty line: then the load begins.
+    let addresses = lines.by_ref().take(6).collect::<Result<Vec<_>, _>>();
+    assert_eq!(addresses.expect("lines").len(), 6);
+    let interrupted = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupted.expect("it runs").success());
+    let said: String = lines.map_while(Result::ok).collect::<Vec<_>>().join("\n");
+    assert!(child.wait().expect("it ends").success(), "{said}");
+    assert!(said.contains("The report:") && out.exists(), "{said}");
 }
 
 #[test]

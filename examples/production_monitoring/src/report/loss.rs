@@ -187,7 +187,7 @@ impl Loss {
                 }
             }
             for (reason, count) in &books.left_out {
-                why.extend(left_out(*role, reason, *count));
+                why.extend(left_out(*role, *generation, reason, *count));
             }
             if books.truncated > 0 {
                 why.push(format!(
@@ -227,7 +227,11 @@ impl Loss {
 }
 
 /// Says what a sampler left out for another reason than the rate, which the ledger tells.
-fn left_out(role: Role, reason: &str, count: u64) -> Option<String> {
+fn left_out(role: Role, generation: u32, reason: &str, count: u64) -> Option<String> {
+    let role = match generation {
+        0 => role.to_string(),
+        _ => format!("{role}, restarted,"),
+    };
     match reason {
         "limit" => Some(format!(
             "the {role} left {count} traces out: they were over the limit"

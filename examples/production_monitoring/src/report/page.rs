@@ -164,7 +164,7 @@ fn books(report: &Report) -> Markup {
     let sum = |counts: &std::collections::BTreeMap<String, u64>| counts.values().sum::<u64>();
     html! {
         h2 { "The exporters' own books" }
-        div class="table" { table {
+        div class="table wide" { table {
             thead { tr {
                 th { "process" } th { "taken in" } th { "recovered" } th { "delivered" } th { "held" } th { "given up" }
                 th { "refused" } th { "requests" } th { "again" }
@@ -207,7 +207,7 @@ fn how(report: &Report) -> Markup {
     }
     html! {
         h2 { "The same load again" }
-        pre { (command) }
+        pre class="command" { (command) }
         p class="muted" {
             "The same requests at the same moments, each sent when it is due, whether or not those before it are answered: "
             "latency counts from then. What they meet differs from time to time."

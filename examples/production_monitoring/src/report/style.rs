@@ -30,7 +30,7 @@ p { margin: .25rem 0 1rem }
 .muted { color: var(--muted) }
 .verdict { font-size: 1.1rem; padding-left: .8rem; border-left: 4px solid var(--good) }
 .verdict.bad { border-color: var(--bad) }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin: 1.5rem 0;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.5rem 0;
   padding: 0; list-style: none }
 .tiles li { padding: .7rem .9rem; background: var(--card); border: 1px solid var(--edge); border-radius: 8px }
 .tiles b { display: block; font-size: 1.35rem; line-height: 1.3; font-variant-numeric: tabular-nums }
@@ -47,6 +47,10 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-n
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--edge); text-align: right; vertical-align: top;
      white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
+/* Nine columns have no more room than four. */
+.wide table { font-size: .8rem }
+.wide th, .wide td { padding: .35rem .3rem; white-space: normal }
+.command { white-space: pre-wrap; overflow-wrap: anywhere }
 td.words { text-align: left; white-space: normal }
 th { color: var(--muted); font-weight: 600 }
 td.bad { color: var(--bad); font-weight: 600 }
