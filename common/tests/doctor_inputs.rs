@@ -100,7 +100,9 @@ fn broken_lines_are_counted_and_the_others_are_read() {
 
 #[test]
 fn what_is_no_evidence_is_an_error_that_says_so() {
-    for text in ["", "{}", "[]", "[1, \"a\", null]", "{\"runs\": []}"] {
+    let read = Evidence::read(&b""[..]);
+    assert!(matches!(read, Err(ReadError::Empty)), "{read:?}");
+    for text in ["{}", "[]", "[1, \"a\", null]", "{\"runs\": []}"] {
         let read = Evidence::read(text.as_bytes());
         assert!(matches!(read, Err(ReadError::Nothing)), "{text}: {read:?}");
     }

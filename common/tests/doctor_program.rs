@@ -43,6 +43,42 @@ fn exit_codes_tell_clean_from_faulty_from_unreadable() {
 }
 
 #[test]
+fn what_cannot_be_examined_is_named_with_the_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("empty.json");
+    std::fs::write(&empty, "").expect("written");
+    let path = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    for (source, reason) in [
+        (path(folder.path()), "it is a folder; name the files in it"),
+        (path(&empty), "it is empty"),
+        ("/dev/null".to_owned(), "it is empty"),
+    ] {
+        let output = doctor(&[&source], "");
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(
+            told.contains(" cannot be read: ") && told.contains(reason),
+            "{told}"
+        );
+    }
+    let output = doctor(&["-"], "[1, 2]");
+    assert!(text(&output.stderr).contains("nothing in it can be examined"));
+}
+
+#[cfg(feature = "client")]
+#[test]
+fn an_address_that_cannot_be_reached_is_named_without_its_password() {
+    let output = doctor(&["http://ada:secret@127.0.0.1:1/?key=secret"], "");
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.starts_with("✗ http://127.0.0.1:1/ cannot be read: "),
+        "{told}"
+    );
+    assert!(!told.contains("secret"), "{told}");
+}
+
+#[test]
 fn output_into_a_pipe_has_no_color() {
     let output = doctor(&["-"], PENDING);
     let told = text(&output.stdout);
@@ -58,7 +94,7 @@ fn faults_that_are_composed_are_found_and_clean_requests_have_no_finding() {
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(told.ends_with("300 clean requests: 0 findings\n"), "{told}");
     let codes = told.lines().filter(|line| line.starts_with("LT")).count();
-    assert_eq!(codes, 47, "{told}");
+    assert_eq!(codes, 52, "{told}");
     let all = told
         .lines()
         .find(|line| line.starts_with("all"))

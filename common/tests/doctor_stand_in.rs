@@ -102,3 +102,130 @@ async fn the_program_examines_a_stand_in_by_its_url() {
     assert!(told.starts_with("LT001 orphan"), "{told}{output:?}");
     assert_eq!(output.status.code(), Some(1));
 }
+
+/// A LangSmith that is no stand-in: it gives no capture, and notes which keys came.
+#[cfg(all(feature = "client", feature = "doctor"))]
+mod live {
+    use std::path::Path;
+    use std::process::Output;
+    use std::sync::{Arc, Mutex};
+
+    use axum::body::{Body, to_bytes};
+    use axum::extract::{Request, State};
+    use axum::response::Response;
+    use common::langsmith_mock::MockRequest;
+
+    use super::*;
+
+    #[derive(Clone)]
+    struct Door {
+        mock: Arc<LangSmithMock>,
+        keys: Arc<Mutex<Vec<String>>>,
+    }
+
+    async fn answer(State(door): State<Door>, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let respond = |status: StatusCode, body: Body| {
+            let response = Response::builder().status(status);
+            let response = response.header("content-type", "application/json");
+            response.body(body).expect("a response")
+        };
+        let key = parts.headers.get("x-api-key");
+        let key = key.map(|key| key.to_str().expect("text").to_owned());
+        door.keys.lock().expect("whole").extend(key.clone());
+        if parts.uri.path().starts_with("/_stand_in") {
+            return respond(StatusCode::NOT_FOUND, Body::empty());
+        }
+        let body = to_bytes(body, 1 << 20).await.expect("a body");
+        let target = parts.uri.path_and_query().expect("a target").as_str();
+        let mut asked = MockRequest::new(parts.method, target, body);
+        asked.headers = parts.headers;
+        let answer = door.mock.handle(asked);
+        respond(answer.status, Body::from(answer.body))
+    }
+
+    /// Opens the door before a stand-in; returns its address, and the keys that will have come.
+    async fn open(mock: LangSmithMock) -> (String, Arc<Mutex<Vec<String>>>) {
+        let keys = Arc::<Mutex<Vec<String>>>::default();
+        let door = Door {
+            mock: Arc::new(mock),
+            keys: keys.clone(),
+        };
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let app = axum::Router::new().fallback(answer).with_state(door);
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (url, keys)
+    }
+
+    async fn examine(url: &str, endpoint: &str, spool: &Path, more: &[&str]) -> Output {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_trace-doctor"));
+        for (name, _) in std::env::vars() {
+            if name.starts_with("LANGSMITH_") || name.starts_with("LANGCHAIN_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args([url, "--project", "tests", "--format", "json"])
+            .args(more)
+            .env("LANGSMITH_API_KEY", KEY)
+            .env("LANGSMITH_ENDPOINT", endpoint)
+            .env("LANGSMITH_SPOOL_DIR", spool)
+            .env("LANGSMITH_SPOOL_MODE", "durable");
+        command.output().await.expect("the program")
+    }
+
+    fn told(output: &Output) -> Value {
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_key_goes_to_the_address_that_it_is_for_and_a_spool_is_left_alone() {
+        let mock = LangSmithMock::builder().unmounted();
+        batch(&mock, &[ended(1, &[], 5)], &[]);
+        let (url, keys) = open(mock).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = folder.path().join("spool");
+        let elsewhere = "https://langsmith.invalid";
+        let refused = examine(&url, elsewhere, &spool, &[]).await;
+        let words = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{words}");
+        assert!(
+            words.contains("the key is for https://langsmith.invalid, and was not sent"),
+            "{words}"
+        );
+        assert!(keys.lock().expect("whole").is_empty());
+        for (endpoint, more) in [(url.as_str(), &[][..]), (elsewhere, &["--send-key"])] {
+            let output = examine(&url, endpoint, &spool, more).await;
+            assert_eq!(output.status.code(), Some(0), "{output:?}");
+            assert_eq!(told(&output)["runs"], 1);
+        }
+        let came = std::mem::take(&mut *keys.lock().expect("whole"));
+        assert!(!came.is_empty() && came.iter().all(|key| key == KEY));
+        assert!(!spool.exists(), "a spool was made");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_trace_that_the_limit_cuts_is_read_as_a_whole_and_the_cut_is_told() {
+        let mock = LangSmithMock::builder().unmounted();
+        let runs = [
+            ended(1, &[], 20),
+            ended(2, &[1], 19),
+            ended(3, &[1, 2], 18),
+            ended(4, &[1, 2, 3], 17),
+        ];
+        batch(&mock, &runs, &[]);
+        let (url, _) = open(mock).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = folder.path().join("spool");
+        let output = examine(&url, &url, &spool, &["--limit", "2"]).await;
+        let report = told(&output);
+        assert_eq!(report["counts"], json!({}), "{report:#}");
+        assert_eq!(report["runs"], 4);
+        assert_eq!(
+            report["limits"],
+            json!(["the 2 newest runs of \"tests\" were read, and no older ones (--limit)"])
+        );
+    }
+}

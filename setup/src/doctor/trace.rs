@@ -32,6 +32,12 @@ pub(crate) struct Wishes {
     /// The project to read from LangSmith.
     #[arg(long, value_name = "NAME", requires = "sources")]
     project: Option<String>,
+    /// Most runs to read from LangSmith, the newest first.
+    #[arg(long, value_name = "N", requires = "sources")]
+    limit: Option<usize>,
+    /// Sends the key also to an address that it was not set for (LANGSMITH_ENDPOINT says which it is for).
+    #[arg(long, requires = "sources")]
+    send_key: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -68,11 +74,13 @@ impl Wishes {
                 word(self.fail_on.and_then(|it| it.to_possible_value())),
             ),
             ("--project", self.project.clone()),
+            ("--limit", self.limit.map(|limit| limit.to_string())),
         ];
         let mut arguments = Vec::new();
         for (name, value) in options {
             arguments.extend(value.map(|value| format!("{name}={value}")));
         }
+        arguments.extend(self.send_key.then(|| "--send-key".to_owned()));
         // What follows is no option, whatever a file is called.
         arguments.push("--".to_owned());
         arguments.extend(self.sources.iter().cloned());
@@ -84,10 +92,18 @@ impl Wishes {
 pub(crate) fn examine(wishes: &Wishes) -> Result<u8> {
     // A name that is wrong is told before anything is built.
     let is_file = |source: &&String| *source != "-" && !source.contains("://");
-    let missing = |source: &&String| !Path::new(source.as_str()).is_file();
+    // A pipe or a device is as good as a file.
+    let missing = |source: &&String| {
+        let path = Path::new(source.as_str());
+        !path.exists() || path.is_dir()
+    };
     if let Some(source) = wishes.sources.iter().filter(is_file).find(missing) {
+        let problem = match Path::new(source).is_dir() {
+            true => format!("{source:?} is a folder, not a file"),
+            false => format!("there is no file {source:?}"),
+        };
         bail!(Problem::usage(
-            format!("there is no file {source:?}"),
+            problem,
             "name a capture (`cargo workbook serve --capture FILE` saves one), exported runs, OTLP \
              JSON, or an address",
         ));
@@ -109,11 +125,20 @@ mod tests {
             format: Some(Format::Sarif),
             fail_on: Some(Level::Error),
             project: None,
+            limit: Some(9),
+            send_key: true,
         };
         let arguments = wishes.arguments();
         assert_eq!(
             arguments,
-            ["--format=sarif", "--fail-on=error", "--", "-x.json"]
+            [
+                "--format=sarif",
+                "--fail-on=error",
+                "--limit=9",
+                "--send-key",
+                "--",
+                "-x.json"
+            ]
         );
         assert!(!wishes.is_of_environment());
     }

@@ -3,6 +3,7 @@
 //! Start at [`examine`](super::examine).
 
 use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use chrono::DateTime;
 use uuid::Uuid;
@@ -77,6 +78,8 @@ pub struct Report {
     pub traces: usize,
     /// Entries that could not be read.
     pub unreadable: u64,
+    /// What was not looked at although it is there, or was not read: each a sentence.
+    pub limits: Vec<String>,
 }
 
 impl Report {
@@ -102,7 +105,8 @@ impl Report {
 
     /// Returns how many findings there are, those among them that are not listed.
     pub fn len(&self) -> usize {
-        self.counts.values().sum()
+        let counts = self.counts.values().copied();
+        counts.fold(0, usize::saturating_add)
     }
 
     /// Returns true if nothing was found.
@@ -157,7 +161,9 @@ pub(super) struct Findings<'a> {
     kept: usize,
     findings: Vec<Finding>,
     counts: BTreeMap<&'static str, usize>,
-    told: HashSet<(&'static str, String)>,
+    /// Hashes of code and what it is about: there may be millions.
+    told: HashSet<u64>,
+    limits: Vec<String>,
 }
 
 impl<'a> Findings<'a> {
@@ -168,7 +174,19 @@ impl<'a> Findings<'a> {
             findings: Vec::new(),
             counts: BTreeMap::new(),
             told: HashSet::new(),
+            limits: Vec::new(),
         }
+    }
+
+    /// Says what a rule did not look at.
+    pub(super) fn limit(&mut self, words: String) {
+        self.limits.push(words);
+    }
+
+    /// Counts findings that are known by their number only.
+    pub(super) fn count_more(&mut self, code: &'static str, more: u64) {
+        let count = self.counts.entry(code).or_default();
+        *count = count.saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
     }
 
     /// Adds what a rule says; the same fault about the same thing counts once.
@@ -177,7 +195,9 @@ impl<'a> Findings<'a> {
             return;
         };
         let count = self.counts.get(fault.code).copied().unwrap_or(0);
-        if !self.told.insert((fault.code, said.about.clone())) {
+        let mut hasher = DefaultHasher::new();
+        (fault.code, &said.about).hash(&mut hasher);
+        if !self.told.insert(hasher.finish()) {
             return;
         }
         self.counts.insert(fault.code, count + 1);
@@ -226,6 +246,13 @@ impl<'a> Findings<'a> {
         let (given, missing) = EvidenceKind::ALL
             .into_iter()
             .partition(|kind| evidence.has(*kind));
+        let mut limits = evidence.limits.words();
+        if evidence.names.is_full {
+            limits.push(
+                "there are more different names than are kept: some are not shown".to_owned(),
+            );
+        }
+        limits.append(&mut self.limits);
         Report {
             findings: self.findings,
             counts: self.counts,
@@ -234,6 +261,7 @@ impl<'a> Findings<'a> {
             runs: evidence.len(),
             traces,
             unreadable: evidence.unreadable(),
+            limits,
         }
     }
 }

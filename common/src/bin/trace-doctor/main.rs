@@ -12,6 +12,7 @@ mod score;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
@@ -31,7 +32,8 @@ use common::analysis::doctor::{Evidence, Level, ReadError, Report, catalogue, ex
         trace-doctor https://api.smith.langchain.com --project docs-assistant\n  \
         trace-doctor --score --seed 1 --traces 5000\n\n\
         Exit codes: 0 clean · 1 findings · 2 could not read. The key for LangSmith is taken from \
-        LANGSMITH_API_KEY, and never shown."
+        LANGSMITH_API_KEY, never shown, and sent to LANGSMITH_ENDPOINT (by default \
+        https://api.smith.langchain.com) alone."
 )]
 struct Arguments {
     /// Files or addresses; `-` is standard input. Several are examined together.
@@ -49,6 +51,9 @@ struct Arguments {
     /// Most runs to read from LangSmith, the newest first.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     limit: usize,
+    /// Sends the key also to an address that it was not set for (LANGSMITH_ENDPOINT says which it is for).
+    #[arg(long)]
+    send_key: bool,
     /// Prints the table of docs/troubleshooting.md.
     #[arg(long)]
     catalogue: bool,
@@ -142,10 +147,8 @@ fn run(arguments: &Arguments) -> Result<u8, String> {
     }
     let mut evidence = Evidence::new();
     for source in &arguments.sources {
-        take(&mut evidence, source, arguments)?;
-    }
-    if evidence.is_empty() {
-        return Err(ReadError::Nothing.to_string());
+        evidence = take(evidence, source, arguments)
+            .map_err(|error| format!("{} cannot be read: {error}", harmless(source)))?;
     }
     let report = examine(&evidence);
     print(&report, arguments);
@@ -155,30 +158,46 @@ fn run(arguments: &Arguments) -> Result<u8, String> {
     Ok(if fails { FOUND } else { CLEAN })
 }
 
-fn take(evidence: &mut Evidence, source: &str, arguments: &Arguments) -> Result<(), String> {
-    let unread = |error: &dyn Display| format!("{} cannot be read: {error}", harmless(source));
-    if source.starts_with("http://") || source.starts_with("https://") {
-        return live::take(
-            evidence,
-            source,
-            arguments.project.as_deref(),
-            arguments.limit,
-        )
-        .map_err(|error| unread(&error));
+fn take(mut evidence: Evidence, source: &str, arguments: &Arguments) -> Result<Evidence, String> {
+    if is_address(source) {
+        let wanted = live::Wanted {
+            url: source,
+            project: arguments.project.as_deref(),
+            limit: arguments.limit,
+            send_key: arguments.send_key,
+        };
+        return live::take(evidence, &wanted);
     }
-    if source == "-" {
-        return evidence
-            .read_more(io::stdin().lock())
-            .map_err(|error| unread(&error));
-    }
-    let file = File::open(source).map_err(|error| unread(&error))?;
-    evidence.read_more(file).map_err(|error| unread(&error))
+    let read = match source {
+        "-" => evidence.read_more(io::stdin().lock()),
+        path if Path::new(path).is_dir() => {
+            return Err("it is a folder; name the files in it".to_owned());
+        }
+        path => File::open(path)
+            .map_err(ReadError::from)
+            .and_then(|file| evidence.read_more(file)),
+    };
+    read.map_err(|error| error.to_string())?;
+    Ok(evidence)
 }
 
-/// A name from outside, without what moves a terminal's cursor.
+fn is_address(source: &str) -> bool {
+    source.starts_with("http://") || source.starts_with("https://")
+}
+
+/// A name from outside, without what moves a terminal's cursor and without a password.
 fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+    let shown = match text.split_once("://") {
+        Some((scheme, rest)) if is_address(text) => {
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let user = host.rfind('@').map_or(0, |at| at + 1);
+            let path = rest.split(['?', '#']).next().unwrap_or_default();
+            format!("{scheme}://{}", &path[user..])
+        }
+        _ => text.to_owned(),
+    };
+    let each = shown.chars();
+    each.map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
 }
 

@@ -138,30 +138,10 @@ pub struct Hop {
     pub run: Option<String>,
 }
 
-/// Headers that rules read.
-const TOLD: [&str; 5] = [
-    "langsmith-trace",
-    "baggage",
-    "traceparent",
-    "access-control-request-headers",
-    "access-control-allow-headers",
-];
-
 impl Hop {
     /// Returns the values of a header, of whatever case its name is.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         values(&self.headers, name)
-    }
-
-    /// Forgets headers that say nothing of a trace: there may be many, and keys among them.
-    pub(super) fn forget_others(&mut self) {
-        for headers in [&mut self.headers, &mut self.response_headers] {
-            headers.retain(|(name, _)| {
-                let mut told = TOLD.into_iter();
-                told.any(|told| name.eq_ignore_ascii_case(told))
-            });
-            headers.shrink_to_fit();
-        }
     }
 
     /// Returns the values of a header of the answer.

@@ -17,6 +17,7 @@ pub(in crate::analysis::doctor) struct Index<'a> {
     /// Positions, trace by trace, by start within each.
     order: Vec<u32>,
     traces: Vec<Range<u32>>,
+    depths: Vec<u32>,
 }
 
 impl<'a> Index<'a> {
@@ -45,7 +46,8 @@ impl<'a> Index<'a> {
             }
             found
         };
-        let parents = runs.iter().map(find).collect();
+        let parents: Vec<u32> = runs.iter().map(find).collect();
+        let depths = depths(&parents);
         let mut order = by_id.clone();
         order.sort_unstable_by_key(|at| {
             let run = &runs[*at as usize];
@@ -68,6 +70,7 @@ impl<'a> Index<'a> {
             by_id,
             order,
             traces,
+            depths,
         }
     }
 
@@ -93,6 +96,21 @@ impl<'a> Index<'a> {
         std::iter::successors(self.parent(at), |at| self.parent(*at)).take(1_000)
     }
 
+    /// Returns how many runs are above a run. Within a circle the numbers differ, and mean nothing.
+    pub(in crate::analysis::doctor) fn depth(&self, at: u32) -> u32 {
+        self.depths[at as usize]
+    }
+
+    /// Returns true if runs of this trace may be missing because of how it was read, so that what is not
+    /// here may be somewhere.
+    pub(in crate::analysis::doctor) fn is_partial(&self, trace: &[u32]) -> bool {
+        let Some(first) = trace.first() else {
+            return false;
+        };
+        let is_cut = self.evidence.cut.contains(&self.run(*first).trace);
+        is_cut || (self.evidence.forgotten > 0 && self.root(trace).is_none())
+    }
+
     /// Returns the positions of each trace's runs, by start.
     pub(in crate::analysis::doctor) fn traces(&self) -> impl Iterator<Item = &[u32]> {
         let slice = |range: &Range<u32>| &self.order[range.start as usize..range.end as usize];
@@ -107,5 +125,48 @@ impl<'a> Index<'a> {
     /// Returns the root of a trace's runs: the earliest without a parent.
     pub(in crate::analysis::doctor) fn root(&self, trace: &[u32]) -> Option<u32> {
         trace.iter().copied().find(|at| self.run(*at).is_root())
+    }
+}
+
+/// Counts the runs above each, every one of them once.
+fn depths(parents: &[u32]) -> Vec<u32> {
+    const OPEN: u32 = u32::MAX;
+    const UNSEEN: u32 = u32::MAX - 1;
+    let mut depths = vec![UNSEEN; parents.len()];
+    let mut path = Vec::new();
+    for start in 0..parents.len() {
+        let mut at = start;
+        while depths[at] == UNSEEN {
+            depths[at] = OPEN;
+            path.push(at);
+            match parents[at] {
+                NOBODY => break,
+                parent => at = parent as usize,
+            }
+        }
+        // Of a circle the run at which the way came back counts as its top.
+        let mut depth = match depths[at] {
+            OPEN => 0,
+            known => known.saturating_add(1),
+        };
+        while let Some(at) = path.pop() {
+            depths[at] = depth;
+            depth = depth.saturating_add(1);
+        }
+    }
+    depths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depths_are_counted_in_chains_in_trees_and_in_circles() {
+        assert_eq!(depths(&[NOBODY, 0, 1, 1, 0]), [0, 1, 2, 2, 1]);
+        assert_eq!(depths(&[3, 0, 1, NOBODY]), [1, 2, 3, 0]);
+        // Its own parent; two of each other; one below the circle.
+        assert_eq!(depths(&[0]), [0]);
+        assert_eq!(depths(&[1, 0, 0]), [1, 0, 2]);
     }
 }

@@ -48,6 +48,7 @@ pub(in crate::analysis::doctor) enum Kind {
     Llm,
     Tool,
     Retriever,
+    Embedding,
     Other,
 }
 
@@ -58,8 +59,17 @@ impl Kind {
             "llm" => Self::Llm,
             "tool" => Self::Tool,
             "retriever" => Self::Retriever,
+            "embedding" => Self::Embedding,
             _ => Self::Other,
         }
+    }
+
+    /// Returns true for work that leaves the process.
+    pub(in crate::analysis::doctor) fn is_call(self) -> bool {
+        matches!(
+            self,
+            Self::Llm | Self::Tool | Self::Retriever | Self::Embedding
+        )
     }
 }
 
@@ -73,8 +83,12 @@ pub(in crate::analysis::doctor) struct Seen {
     /// Microseconds since 1970, or [`NEVER`].
     pub(in crate::analysis::doctor) start: i64,
     pub(in crate::analysis::doctor) end: i64,
-    /// Hash of its inputs.
+    /// When its first token came, or [`NEVER`].
+    pub(in crate::analysis::doctor) token: i64,
+    /// Hash of its inputs; 0 if it has none.
     pub(in crate::analysis::doctor) digest: u64,
+    /// Hash of its outputs; 0 if it has none.
+    pub(in crate::analysis::doctor) answer: u64,
     /// Microseconds that its last segment is before the one above.
     pub(in crate::analysis::doctor) behind: i64,
     /// Bytes of its JSON.
@@ -104,6 +118,11 @@ impl Seen {
 
     pub(in crate::analysis::doctor) fn is_pending(&self) -> bool {
         self.end == NEVER && !self.is(flag::ERROR)
+    }
+
+    /// Returns the last moment that is known of it, or [`NEVER`].
+    pub(in crate::analysis::doctor) fn latest(&self) -> i64 {
+        self.end.max(self.start)
     }
 
     /// Takes over what a later message about the same run says.
@@ -146,6 +165,12 @@ impl Seen {
         self.bytes = self.bytes.saturating_add(later.bytes);
         if self.digest == 0 {
             self.digest = later.digest;
+        }
+        if later.answer != 0 {
+            self.answer = later.answer;
+        }
+        if self.token == NEVER {
+            self.token = later.token;
         }
     }
 }

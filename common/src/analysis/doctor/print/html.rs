@@ -5,6 +5,7 @@ use maud::html;
 use super::{looked_at, not_given, time_of};
 use crate::analysis::doctor::code::Level;
 use crate::analysis::doctor::finding::Report;
+use crate::analysis::label::fit;
 use crate::analysis::rich_output;
 
 /// Findings that a cell shows; the others are counted.
@@ -44,6 +45,9 @@ impl Report {
                 }
                 @if !self.is_clean() {
                     p { (self.len()) " findings: " (looked_at(self)) }
+                }
+                @for limit in &self.limits {
+                    p style="color:#57606a" { "not looked at: " (fit(limit, 400)) }
                 }
                 @if !self.missing.is_empty() {
                     p style="color:#57606a" { "not given, so not examined: " (not_given(self)) }

@@ -18,6 +18,7 @@ impl Report {
             "runs": self.runs,
             "traces": self.traces,
             "unreadable": self.unreadable,
+            "limits": self.limits,
             "evidence": {
                 "given": self.given.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
                 "missing": self.missing.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{looked_at, not_given, time_of};
 use crate::analysis::doctor::code::Level;
 use crate::analysis::doctor::finding::{Finding, Report};
+use crate::analysis::label::fit;
 
 /// Turns to a color and back; nothing if there are none.
 struct Paint(bool);
@@ -55,6 +56,9 @@ impl Report {
             ),
         };
         out.push_str(&format!("{verdict}: {}\n", looked_at(self)));
+        for limit in &self.limits {
+            out.push_str(&format!("not looked at: {}\n", fit(limit, 400)));
+        }
         if !self.missing.is_empty() {
             let kinds = not_given(self);
             out.push_str(&format!("not given, so not examined: {kinds}\n"));

@@ -41,6 +41,9 @@ pub enum ReadError {
     /// It is no JSON, or stops being JSON. Save it again; a file that was cut is read as lines only.
     #[error("this is no JSON: {0}")]
     NotJson(String),
+    /// There is not a letter in it. Look whether what wrote it has ended, and had anything to write.
+    #[error("it is empty")]
+    Empty,
     /// It is JSON, and nothing in it is a run, a span, or another kind of evidence. Give a capture of
     /// the stand-in, exported runs, or OTLP JSON.
     #[error(
@@ -66,9 +69,6 @@ impl Evidence {
     pub fn read(source: impl Read) -> Result<Self, ReadError> {
         let mut evidence = Self::new();
         evidence.read_more(source)?;
-        if evidence.is_empty() {
-            return Err(ReadError::Nothing);
-        }
         Ok(evidence)
     }
 
@@ -84,11 +84,19 @@ impl Evidence {
         };
         let mut source = BufReader::with_capacity(GLANCE, source);
         let beginning = source.fill_buf()?;
-        if is_lines(beginning) {
-            self.read_lines(source, &left)
-        } else {
-            self.read_document(source, &left)
+        if beginning.is_empty() {
+            return Err(ReadError::Empty);
         }
+        let taken = self.taken_entries;
+        if is_lines(beginning) {
+            self.read_lines(source, &left)?;
+        } else {
+            self.read_document(source, &left)?;
+        }
+        if self.taken_entries == taken {
+            return Err(ReadError::Nothing);
+        }
+        Ok(())
     }
 
     fn read_lines(&mut self, mut source: impl BufRead, left: &Cell<u64>) -> Result<(), ReadError> {

@@ -41,7 +41,12 @@ fn as_run(span: &Value, about: &Map<String, Value>) -> Option<Map<String, Value>
     let own = stamped("langsmith.span.id").or(id(["spanId", "span_id"]))?;
     let trace = stamped("langsmith.trace.id").or(id(["traceId", "trace_id"]))?;
     let parent = stamped("langsmith.span.parent_id").or(id(["parentSpanId", "parent_span_id"]));
-    let time = |keys: [&str; 2]| keys.iter().find_map(|key| span.get(key)).cloned();
+    // Zero says that there is no time yet: a span that has not ended.
+    let is_zero = |time: &&Value| time.as_i64() == Some(0) || time.as_str() == Some("0");
+    let time = |keys: [&str; 2]| {
+        let time = keys.iter().find_map(|key| span.get(key));
+        time.filter(|time| !is_zero(time)).cloned()
+    };
     let operation = [
         "gen_ai.operation.name",
         "langsmith.span.kind",
@@ -52,11 +57,15 @@ fn as_run(span: &Value, about: &Map<String, Value>) -> Option<Map<String, Value>
         Some("chat" | "text_completion" | "generate_content" | "llm") => "llm",
         Some("execute_tool" | "tool") => "tool",
         Some("retriever") => "retriever",
+        Some("embeddings" | "embedding") => "embedding",
         _ => "chain",
     };
-    let has = |words: &[&str]| {
-        let mut keys = said.keys();
-        keys.any(|key| words.iter().any(|word| key.starts_with(word)))
+    let told = |words: &[&str]| {
+        let told = said
+            .iter()
+            .filter(|(key, _)| words.iter().any(|word| key.starts_with(word)));
+        told.map(|(key, value)| (key.clone(), value.clone()))
+            .collect::<Map<String, Value>>()
     };
     let failed = span
         .pointer("/status/code")
@@ -70,7 +79,7 @@ fn as_run(span: &Value, about: &Map<String, Value>) -> Option<Map<String, Value>
     let tokens: i64 = tokens
         .iter()
         .filter_map(|key| number(said.get(*key)?))
-        .sum();
+        .fold(0, i64::saturating_add);
     let mut run = json!({
         "id": own,
         "trace_id": trace,
@@ -113,15 +122,26 @@ fn as_run(span: &Value, about: &Map<String, Value>) -> Option<Map<String, Value>
         "langsmith.span.outputs",
         "outputs",
     ];
-    let events = list(span, &["events"]).any(|event| {
+    let (mut inputs, mut outputs) = (told(&given), told(&answered));
+    // Older conventions have what was said in events, one of each message.
+    for (at, event) in list(span, &["events"]).enumerate() {
         let name = event.get("name").and_then(Value::as_str);
-        name.is_some_and(|name| name.starts_with("gen_ai."))
-    });
-    if has(&given) || events {
-        run["inputs"] = json!({ "said": true });
+        let Some(name) = name.filter(|name| name.starts_with("gen_ai.")) else {
+            continue;
+        };
+        let is_answer = ["choice", "completion", "output"]
+            .iter()
+            .any(|word| name.contains(word));
+        let side = if is_answer { &mut outputs } else { &mut inputs };
+        side.insert(
+            format!("{name} {at}"),
+            Value::Object(attributes(Some(event))),
+        );
     }
-    if has(&answered) || events {
-        run["outputs"] = json!({ "said": true });
+    for (key, told) in [("inputs", inputs), ("outputs", outputs)] {
+        if !told.is_empty() {
+            run[key] = Value::Object(told);
+        }
     }
     match run {
         Value::Object(run) => Some(run),
@@ -154,6 +174,9 @@ fn attributes(of: Option<&Value>) -> Map<String, Value> {
             "int_value",
             "boolValue",
             "doubleValue",
+            "arrayValue",
+            "kvlistValue",
+            "bytesValue",
         ]
         .iter()
         .find_map(|key| value.get(key))?;

@@ -45,6 +45,7 @@ pub(super) fn take(evidence: &mut Evidence, map: &Map<String, Value>) -> bool {
         id,
         start: NEVER,
         end: NEVER,
+        token: NEVER,
         bytes: bytes_of(map),
         ..Seen::default()
     };
@@ -112,6 +113,10 @@ pub(super) fn take(evidence: &mut Evidence, map: &Map<String, Value>) -> bool {
             run.flags |= flag::THREAD_ELSEWHERE;
         }
     }
+    let is_call = run.kind.is_call() || evidence.is_call(id);
+    if is_call && !run.is(flag::ERROR) {
+        evidence.contents.keep(id, map);
+    }
     evidence.add_run(run);
     true
 }
@@ -124,7 +129,10 @@ fn content(run: &mut Seen, map: &Map<String, Value>) {
         run.digest = map.get("inputs").map_or(0, digest);
     }
     match map.get("outputs") {
-        Some(outputs) if !is_empty(outputs) => run.flags |= flag::OUTPUTS,
+        Some(outputs) if !is_empty(outputs) => {
+            run.flags |= flag::OUTPUTS;
+            run.answer = digest(outputs);
+        }
         Some(Value::Object(_)) => run.flags |= flag::EMPTY_OUTPUTS,
         _ => {}
     }
@@ -137,9 +145,13 @@ fn content(run: &mut Seen, map: &Map<String, Value>) {
         run.tokens = tokens(told).max(u32::try_from(own).unwrap_or(u32::MAX));
     }
     let events = map.get("events").and_then(Value::as_array);
-    let is_token = |event: &Value| event.get("name").and_then(Value::as_str) == Some("new_token");
-    if events.is_some_and(|events| events.iter().any(is_token)) {
+    let is_token = |event: &&Value| event.get("name").and_then(Value::as_str) == Some("new_token");
+    for token in events.into_iter().flatten().filter(is_token) {
         run.flags |= flag::TOKEN | flag::STREAMS;
+        let at = time::micros(token.get("time")).unwrap_or(NEVER);
+        if run.token == NEVER || (at != NEVER && at < run.token) {
+            run.token = at;
+        }
     }
     if let Some(error) = text(map, "error").filter(|error| !error.is_empty()) {
         run.flags |= flag::ERROR;
@@ -194,7 +206,7 @@ fn time_of_id(run: &mut Seen) {
         return;
     }
     let millis = i64::try_from(run.id >> 80).unwrap_or(0);
-    if (millis * 1_000).abs_diff(run.start) > ID_TIME.unsigned_abs() {
+    if millis.saturating_mul(1_000).abs_diff(run.start) > ID_TIME.unsigned_abs() {
         run.flags |= flag::ID_TIME;
     }
 }
@@ -238,7 +250,7 @@ fn bytes_of(map: &Map<String, Value>) -> u32 {
     let mut bytes = 0_usize;
     let mut stack: Vec<&Value> = map.values().collect();
     while let Some(value) = stack.pop() {
-        bytes += match value {
+        let own = match value {
             Value::String(text) => text.len() + 2,
             Value::Array(list) => {
                 stack.extend(list);
@@ -250,6 +262,7 @@ fn bytes_of(map: &Map<String, Value>) -> u32 {
             }
             _ => 6,
         };
+        bytes = bytes.saturating_add(own);
     }
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

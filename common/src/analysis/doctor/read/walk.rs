@@ -25,6 +25,10 @@ const LISTS: [&str; 10] = [
     "child_runs",
 ];
 
+/// Levels of lists that are gone into, each a list and an object: fifty runs below each other. The reader
+/// of JSON itself gives up at 128.
+const LEVELS: usize = 100;
+
 /// One value: a list, an object with lists, or an entry.
 pub(super) struct Walk<'a> {
     evidence: &'a mut Evidence,
@@ -92,16 +96,14 @@ impl<'de> Visitor<'de> for Walk<'_> {
         while let Some(key) = map.next_key::<String>()? {
             let list = LISTS.into_iter().find(|list| *list == key);
             match list {
-                Some(list) if self.depth < 8 => {
+                Some(list) if self.depth < LEVELS => {
                     let list = match list {
                         "resource_spans" => "resourceSpans",
                         list => list,
                     };
                     map.next_value_seed(self.below(list))?;
                 }
-                Some(_) => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                Some(_) => map.next_value_seed(PassOver(self.evidence))?,
                 None => {
                     held.insert(key, map.next_value()?);
                 }
@@ -141,13 +143,69 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
+/// Counts what is in a list without looking at it.
+struct PassOver<'a>(&'a mut Evidence);
+
+impl<'de> DeserializeSeed<'de> for PassOver<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<(), D::Error> {
+        source.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PassOver<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            self.0.limits.too_deep += 1;
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.0.limits.too_deep += 1;
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
 /// Takes a run or a line of a capture; returns false for what is neither.
 pub(super) fn take(evidence: &mut Evidence, value: Value) -> bool {
     let Value::Object(mut map) = value else {
         return false;
     };
     if run::is_run(&map) {
-        return run::take(evidence, &map);
+        return with_children(evidence, Value::Object(map));
     }
     let mut taken = false;
     let keys: Vec<String> = map.keys().cloned().collect();
@@ -156,18 +214,34 @@ pub(super) fn take(evidence: &mut Evidence, value: Value) -> bool {
             continue;
         };
         taken |= match key.as_str() {
-            "run" => value
-                .as_object()
-                .is_some_and(|run| run::take(evidence, run)),
+            "run" => with_children(evidence, value),
             "capture" => about(evidence, &value),
             "request" => entry(value, |request| evidence.add_request(request)),
             "operation" => entry(value, |operation| evidence.add_operation(operation)),
             "violation" => entry(value, |objection| evidence.add_objection(objection)),
             "ledger" => entry(value, |books| evidence.add_books(books)),
             "environment" => entry(value, |process| evidence.add_process(process)),
-            "headers" => entry(value, |hop| evidence.add_hop(hop)),
+            "headers" => entry(value, |hop| evidence.add_hop(&hop)),
             _ => false,
         };
+    }
+    taken
+}
+
+/// Takes a run that is held whole, and those within it. A child that is none counts as unreadable.
+fn with_children(evidence: &mut Evidence, run: Value) -> bool {
+    let mut taken = false;
+    let mut open = vec![(run, false)];
+    while let Some((run, is_child)) = open.pop() {
+        let mut is_run = false;
+        if let Value::Object(mut run) = run {
+            if let Some(Value::Array(children)) = run.remove("child_runs") {
+                open.extend(children.into_iter().map(|child| (child, true)));
+            }
+            is_run = run::take(evidence, &run);
+        }
+        evidence.unreadable += u64::from(is_child && !is_run);
+        taken |= is_run;
     }
     taken
 }
@@ -180,6 +254,13 @@ fn entry<T: for<'de> Deserialize<'de>>(value: Value, add: impl FnOnce(T)) -> boo
 fn about(evidence: &mut Evidence, value: &Value) -> bool {
     if let Some(taken) = time::micros(value.get("at")) {
         evidence.taken = taken;
+    }
+    let forgotten = value.get("forgotten").and_then(Value::as_u64).unwrap_or(0);
+    if forgotten > 0 {
+        evidence.forgotten = evidence.forgotten.saturating_add(forgotten);
+        evidence.mention(format!(
+            "the stand-in had forgotten {forgotten} runs: traces without their roots are not judged as a whole"
+        ));
     }
     let kinds = value.get("evidence").and_then(Value::as_array);
     for kind in kinds.into_iter().flatten() {

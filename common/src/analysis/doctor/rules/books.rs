@@ -1,9 +1,7 @@
 //! LT026, LT027, LT036 to LT038, LT041: what the books of clients say.
 
-use std::collections::BTreeMap;
-
 use super::super::code::EvidenceKind::Ledger;
-use super::super::evidence::{Books, Index};
+use super::super::evidence::{Account, Books, Index, sum};
 use super::super::finding::{Findings, Said};
 
 /// Held this long without a word from the endpoint, in seconds.
@@ -15,14 +13,8 @@ const ENOUGH: u64 = 20;
 
 /// Looks at each process's books, one after the other.
 pub(super) fn ledgers(index: &Index<'_>, findings: &mut Findings<'_>) {
-    let mut processes: BTreeMap<&str, Vec<&Books>> = BTreeMap::new();
-    for books in &index.evidence.books {
-        processes.entry(&books.process).or_default().push(books);
-    }
-    for (process, books) in processes {
-        let Some(last) = books.last().copied() else {
-            continue;
-        };
+    for (process, account) in &index.evidence.accounts {
+        let (process, last): (&str, &Books) = (process, &account.last);
         let mut say = |code: &'static str, rows: &[u8], words: String| {
             findings.add(Said::new(code, process, &[Ledger], words).likely(rows));
         };
@@ -54,7 +46,7 @@ pub(super) fn ledgers(index: &Index<'_>, findings: &mut Findings<'_>) {
                 ),
             );
         }
-        growing(process, &books, &mut say);
+        growing(process, account, &mut say);
         let each = last
             .caller_micros
             .map(|micros| micros / last.accepted.max(1));
@@ -70,59 +62,49 @@ pub(super) fn ledgers(index: &Index<'_>, findings: &mut Findings<'_>) {
 }
 
 /// LT036, LT037: what grows from one look to the next.
-fn growing(process: &str, books: &[&Books], say: &mut impl FnMut(&'static str, &[u8], String)) {
-    let rises =
-        |value: fn(&Books) -> u64| books.windows(2).all(|two| value(two[1]) > value(two[0]));
-    let (Some(first), Some(last)) = (books.first(), books.last()) else {
-        return;
-    };
-    let lost = |books: &Books| {
-        books
-            .dropped
-            .values()
-            .chain(books.refused.values())
-            .sum::<u64>()
-    };
-    let stuck = books
-        .windows(2)
-        .all(|two| two[0].delivered == two[1].delivered);
-    if books.len() >= 3 && rises(|books| books.queued_bytes) && stuck && lost(last) == 0 {
+fn growing(process: &str, account: &Account, say: &mut impl FnMut(&'static str, &[u8], String)) {
+    let last = &account.last;
+    let lost = lost(last);
+    if account.looks >= 3 && account.queue_rises && account.is_stuck && lost == 0 {
         say(
             "LT037",
             &[33],
             format!(
                 "{process} holds {} bytes, at first {}; nothing is delivered, and nothing dropped",
-                last.queued_bytes, first.queued_bytes
+                last.queued_bytes, account.first_queued_bytes
             ),
         );
     }
-    let resident = |books: &Books| books.resident_bytes.unwrap_or(0);
-    let grown = resident(last) as f64 > resident(first) as f64 * 1.2;
-    let idle = books.iter().all(|books| books.queued == 0);
-    if books.len() >= 4
-        && resident(first) > 0
-        && rises(|b| b.resident_bytes.unwrap_or(0))
-        && grown
-        && idle
-    {
+    let (first, resident) = (
+        account.first_resident_bytes,
+        last.resident_bytes.unwrap_or(0),
+    );
+    let grown = resident as f64 > first as f64 * 1.2;
+    if account.looks >= 4 && first > 0 && account.memory_rises && grown && account.is_idle {
         say(
             "LT036",
             &[32],
-            format!(
-                "{process} grew from {} to {} bytes while its queue was empty",
-                resident(first),
-                resident(last)
-            ),
+            format!("{process} grew from {first} to {resident} bytes while its queue was empty"),
         );
     }
 }
 
+/// Returns how many operations were given up or never taken in.
+fn lost(books: &Books) -> u64 {
+    sum(books
+        .dropped
+        .values()
+        .chain(books.refused.values())
+        .copied())
+}
+
 /// LT041: what the client says it lost, or does not say.
 fn given_up(process: &str, last: &Books, say: &mut impl FnMut(&'static str, &[u8], String)) {
-    let sum = |reasons: &BTreeMap<String, u64>| reasons.values().sum::<u64>();
-    let (dropped, refused) = (sum(&last.dropped), sum(&last.refused));
-    let settled = last.delivered + dropped + last.spooled + last.queued;
-    if dropped + refused > 0 {
+    let dropped = sum(last.dropped.values().copied());
+    let refused = sum(last.refused.values().copied());
+    let settled = sum([last.delivered, dropped, last.spooled, last.queued]);
+    let lost = lost(last);
+    if lost > 0 {
         let reasons = last.dropped.iter().chain(&last.refused);
         let reasons: Vec<String> = reasons
             .filter(|(_, n)| **n > 0)
@@ -135,9 +117,8 @@ fn given_up(process: &str, last: &Books, say: &mut impl FnMut(&'static str, &[u8
             "LT041",
             if down { &[33] } else { &[0] },
             format!(
-                "{process} lost {} of {} operations ({})",
-                dropped + refused,
-                last.accepted + refused,
+                "{process} lost {lost} of {} operations ({})",
+                last.accepted.saturating_add(refused),
                 reasons.join("; ")
             ),
         );

@@ -1,7 +1,5 @@
 //! What the endpoint answered, and objected to.
 
-use std::collections::{BTreeMap, HashMap};
-
 use super::super::code::EvidenceKind::IngestLog;
 use super::super::evidence::{Index, Objection};
 use super::super::finding::{Findings, Said};
@@ -9,86 +7,66 @@ use super::super::read::id_of;
 
 /// LT010, LT022, LT023, LT029, LT030, LT033: by status, and by what became of operations.
 pub(super) fn answers(index: &Index<'_>, findings: &mut Findings<'_>) {
-    let evidence = index.evidence;
-    let mut refused: Vec<u64> = Vec::new();
-    let mut statuses: HashMap<u64, u16> = HashMap::new();
-    for request in &evidence.requests {
-        statuses.insert(request.number, request.status);
-        let brings = ["/runs", "/otel"]
-            .iter()
-            .any(|path| request.path.contains(path));
-        let reads = request.method == "GET" || request.path.ends_with("/query");
+    let ingest = &index.evidence.ingest;
+    for request in &ingest.refused {
+        let Some(code) = code_of_status(request.status) else {
+            continue;
+        };
         let path = &request.path;
+        let words = match request.status {
+            409 => format!("{path} was answered with 409: all of it was known"),
+            413 => format!(
+                "{path} with {} bytes was answered with 413",
+                request.body_bytes
+            ),
+            422 => format!("{path} was answered with 422: the whole batch is lost"),
+            _ => format!(
+                "{path} was answered with 429: {} is reached",
+                limit(&request.answer)
+            ),
+        };
         let about = format!("request {}", request.number);
-        let limit = match request.answer.to_lowercase() {
-            text if text.contains("hour") => "the hourly limit",
-            text if text.contains("month") || text.contains("usage limit") => "the monthly limit",
-            text if text.contains("minute") => "the limit a minute",
-            _ => "a limit that the answer does not name",
-        };
-        let said = match request.status {
-            401 | 403 => {
-                refused.push(request.number);
-                continue;
-            }
-            _ if !brings || reads => continue,
-            409 => (
-                "LT022",
-                format!("{path} was answered with 409: all of it was known"),
-            ),
-            413 => (
-                "LT010",
-                format!(
-                    "{path} with {} bytes was answered with 413",
-                    request.body_bytes
-                ),
-            ),
-            422 => (
-                "LT029",
-                format!("{path} was answered with 422: the whole batch is lost"),
-            ),
-            429 => (
-                "LT033",
-                format!("{path} was answered with 429: {limit} is reached"),
-            ),
-            _ => continue,
-        };
-        findings.add(Said::new(said.0, about, &[IngestLog], said.1));
+        findings.add(Said::new(code, about, &[IngestLog], words));
     }
-    if let Some(first) = refused.first() {
+    for (status, more) in &ingest.more_refused {
+        if let Some(code) = code_of_status(*status) {
+            findings.count_more(code, *more);
+        }
+    }
+    let (refused, first) = ingest.keys_refused;
+    if refused > 0 {
         let words = format!(
-            "{} of {} requests were refused with 401 or 403, the first is number {first}",
-            refused.len(),
-            evidence.requests.len()
+            "{refused} of {} requests were refused with 401 or 403, the first is number {first}",
+            ingest.requests
         );
         findings.add(Said::new("LT030", "key", &[IngestLog], words));
     }
-    lost(index, &statuses, findings);
-}
-
-/// LT023: a 2xx, and nothing stored. LT044 if it was a span.
-fn lost(index: &Index<'_>, statuses: &HashMap<u64, u16>, findings: &mut Findings<'_>) {
-    let mut lost: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
-    for operation in &index.evidence.operations {
-        let accepted = statuses
-            .get(&operation.request)
-            .is_none_or(|status| (200..300).contains(status));
-        let gone = matches!(operation.outcome.as_str(), "rejected" | "dropped");
-        let is_span = id_of(&operation.id) >> 64 == 0;
-        if accepted && gone && !is_span {
-            lost.entry(operation.request)
-                .or_default()
-                .push(&operation.id);
-        }
-    }
-    for (request, ids) in lost {
+    // A 2xx, and nothing stored.
+    for (request, count, first) in ingest.accepted_and_lost() {
         let words = format!(
-            "{} operations of request {request} were accepted and not stored, as that on run {}",
-            ids.len(),
-            ids.first().copied().unwrap_or_default()
+            "{count} operations of request {request} were accepted and not stored, as that on run {first}"
         );
         let about = format!("request {request}");
         findings.add(Said::new("LT023", about, &[IngestLog], words));
+    }
+}
+
+fn code_of_status(status: u16) -> Option<&'static str> {
+    Some(match status {
+        409 => "LT022",
+        413 => "LT010",
+        422 => "LT029",
+        429 => "LT033",
+        _ => return None,
+    })
+}
+
+fn limit(answer: &str) -> &'static str {
+    match answer.to_lowercase() {
+        text if text.contains("hour") => "the hourly limit",
+        text if text.contains("month") || text.contains("usage limit") => "the monthly limit",
+        text if text.contains("minute") => "the limit a minute",
+        _ => "a limit that the answer does not name",
     }
 }
 
@@ -115,10 +93,7 @@ fn code_of(objection: &Objection) -> Option<&'static str> {
 
 /// What the endpoint listed, by rule and trace.
 pub(super) fn objections(index: &Index<'_>, findings: &mut Findings<'_>) {
-    if index.evidence.objections.is_empty() {
-        return;
-    }
-    for objection in &index.evidence.objections {
+    for objection in &index.evidence.ingest.objections {
         let Some(code) = code_of(objection) else {
             continue;
         };

@@ -45,6 +45,11 @@ pub(super) const RULES: &[Rule] = &[
     performance::times,
 ];
 
+/// Returns true for variables of a process that a rule looks at.
+pub(super) fn reads_variable(name: &str) -> bool {
+    settings::reads(name)
+}
+
 /// Writes a run's name as words show it.
 fn named(index: &Index<'_>, run: &Seen) -> String {
     let name = index.evidence.text(run.name);

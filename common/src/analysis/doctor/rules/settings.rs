@@ -1,9 +1,9 @@
 //! LT028, LT031, LT032, LT039, LT042: what processes are set to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::code::EvidenceKind::{Environment, Trace};
-use super::super::evidence::{Index, Process, flag};
+use super::super::evidence::{Index, Name, Process, flag};
 use super::super::finding::{Findings, Said};
 
 /// Variables that switch tracing on, the official names first.
@@ -20,6 +20,11 @@ const FROZEN: [&str; 4] = [
     "FUNCTIONS_WORKER_RUNTIME",
     "VERCEL",
 ];
+
+/// Returns true for variables that these rules look at.
+pub(super) fn reads(variable: &str) -> bool {
+    SWITCHES.contains(&variable) || FROZEN.contains(&variable)
+}
 
 /// LT031, LT032, LT039: what the settings say by themselves.
 pub(super) fn environments(index: &Index<'_>, findings: &mut Findings<'_>) {
@@ -69,17 +74,31 @@ fn is_here(endpoint: &str) -> bool {
 
 /// LT028, LT042: what the settings say beside the runs.
 pub(super) fn against_runs(index: &Index<'_>, findings: &mut Findings<'_>) {
-    for process in &index.evidence.processes {
+    let processes = &index.evidence.processes;
+    let names = processes.iter().map(|process| Name::of(&process.process));
+    let named = names.filter(|name| name.is_some());
+    let mut runs: HashMap<Name, Vec<u32>> = named.map(|name| (name, Vec::new())).collect();
+    if runs.is_empty() {
+        return;
+    }
+    for at in index.all() {
+        if let Some(of_it) = runs.get_mut(&index.run(at).service) {
+            of_it.push(at);
+        }
+    }
+    // What a process says again is not looked at again: each look goes through all of its runs.
+    let (mut frozen, mut placed) = (HashSet::new(), HashSet::new());
+    for process in processes {
         let name = &process.process;
-        let Some(service) = index.evidence.names.find(name) else {
+        let Some(of_it) = runs.get(&Name::of(name)).filter(|runs| !runs.is_empty()) else {
             continue;
         };
-        let of_it = || index.all().filter(|at| index.run(*at).service == service);
         let platform = FROZEN
             .iter()
             .find(|name| process.variables.contains_key(**name));
-        if let Some(platform) = platform {
-            let open: Vec<u32> = of_it().filter(|at| index.run(*at).is_pending()).collect();
+        if let Some(platform) = platform.filter(|_| frozen.insert(name)) {
+            let open = of_it.iter().copied();
+            let open: Vec<u32> = open.filter(|at| index.run(*at).is_pending()).collect();
             if !open.is_empty() {
                 let words = format!(
                     "{name} runs where processes are frozen ({platform}), and {} of its runs have no end",
@@ -88,15 +107,16 @@ pub(super) fn against_runs(index: &Index<'_>, findings: &mut Findings<'_>) {
                 findings.add(Said::new("LT028", name, &[Environment, Trace], words).runs(open));
             }
         }
-        let Some(project) = &process.project else {
+        let project = process.project.as_ref().filter(|_| placed.insert(name));
+        let Some(project) = project else {
             continue;
         };
+        let own = Name::of(project);
         let elsewhere = |at: &u32| {
             let run = index.run(*at);
-            let other = index.evidence.text(run.project);
-            !run.is(flag::RESTARTED) && !other.is_empty() && other != project
+            !run.is(flag::RESTARTED) && run.project.is_some() && run.project != own
         };
-        let away: Vec<u32> = of_it().filter(elsewhere).collect();
+        let away: Vec<u32> = of_it.iter().copied().filter(elsewhere).collect();
         if let Some(first) = away.first() {
             let words = format!(
                 "{name} is set to project {project:?}, and {} of its runs are in {:?}",

@@ -1,18 +1,18 @@
 //! LT001, LT003, LT024, LT044: parents that are missing, runs that do not end.
 
+use std::collections::HashMap;
+
 use super::super::code::EvidenceKind::Trace;
 use super::super::evidence::{Index, Kind, NEVER, Seen, flag};
 use super::super::finding::{Findings, Said, trace_id};
 use super::{named, span};
 
-/// How long a run may be under way before it counts as one that will not end, in microseconds.
-const SETTLE: i64 = 10_000_000;
 /// A child may end this much after its parent: clocks have milliseconds, and guards drop in turn.
 const LATER: i64 = 5_000;
 
 /// LT001 and LT044: the parent is not here.
 pub(super) fn parents(index: &Index<'_>, findings: &mut Findings<'_>) {
-    for trace in index.traces() {
+    for trace in index.traces().filter(|trace| !index.is_partial(trace)) {
         let is_orphan = |at: &u32| !index.run(*at).is_root() && index.parent(*at).is_none();
         let orphans: Vec<u32> = trace.iter().copied().filter(is_orphan).collect();
         let (spans, runs): (Vec<u32>, Vec<u32>) = orphans
@@ -59,23 +59,21 @@ pub(super) fn parents(index: &Index<'_>, findings: &mut Findings<'_>) {
 
 /// LT003: a run that should have ended.
 pub(super) fn pending(index: &Index<'_>, findings: &mut Findings<'_>) {
-    let taken = index.evidence.taken;
+    let (taken, patience) = (index.evidence.taken, index.evidence.patience);
     for trace in index.traces() {
         let open = |at: &u32| index.run(*at).is_pending();
         if !trace.iter().any(open) {
             continue;
         }
-        let latest = |at: &u32| index.run(*at).end.max(index.run(*at).start);
-        let latest = trace.iter().map(latest).max().unwrap_or(NEVER);
-        let may_end = taken != NEVER && latest != NEVER && taken.saturating_sub(latest) < SETTLE;
-        let is_late = |at: &u32| {
-            let above = |at| index.run(at);
-            let outlived = index.above(*at).any(|at| !above(at).is_pending());
-            open(at) && (!may_end || outlived)
-        };
-        let mut late: Vec<u32> = trace.iter().copied().filter(is_late).collect();
+        let latest = trace.iter().map(|at| index.run(*at).latest()).max();
+        let latest = latest.unwrap_or(NEVER);
+        let may_end = taken != NEVER && latest != NEVER && taken.saturating_sub(latest) < patience;
+        let mut outlived = HashMap::new();
+        let mut is_late =
+            |at: &u32| open(at) && (!may_end || is_outlived(index, *at, &mut outlived));
+        let mut late: Vec<u32> = trace.iter().copied().filter(|at| is_late(at)).collect();
         // The innermost explains those above it.
-        late.sort_by_key(|at| std::cmp::Reverse(index.above(*at).count()));
+        late.sort_by_key(|at| std::cmp::Reverse(index.depth(*at)));
         if let Some(first) = late.first() {
             let words = format!(
                 "{} of {} runs have no end; the innermost is {}",
@@ -88,6 +86,28 @@ pub(super) fn pending(index: &Index<'_>, findings: &mut Findings<'_>) {
             findings.add(said.runs(late).likely(if whole { &[0] } else { &[20] }));
         }
     }
+}
+
+/// Tells whether a run above an open one has ended. `known` holds what was found, so that a chain is gone
+/// through once.
+fn is_outlived(index: &Index<'_>, at: u32, known: &mut HashMap<u32, bool>) -> bool {
+    let mut path = Vec::new();
+    let mut here = at;
+    let found = loop {
+        if let Some(known) = known.get(&here) {
+            break *known;
+        }
+        // A circle ends where it comes back.
+        known.insert(here, false);
+        path.push(here);
+        match index.parent(here) {
+            None => break false,
+            Some(above) if !index.run(above).is_pending() => break true,
+            Some(above) => here = above,
+        }
+    };
+    known.extend(path.into_iter().map(|at| (at, found)));
+    found
 }
 
 /// LT024: a child that goes on after its parent.

@@ -11,6 +11,8 @@ use super::{differ, named, twice};
 const USUAL: u32 = 5;
 /// And for one root there are at least so many children.
 const SHARE: u32 = 4;
+/// A gap in a slice is looked for so many runs up.
+const GAP: usize = 100;
 
 /// LT002 and LT045: roots that belong to one request.
 pub(super) fn roots(index: &Index<'_>, findings: &mut Findings<'_>) {
@@ -24,7 +26,9 @@ pub(super) fn roots(index: &Index<'_>, findings: &mut Findings<'_>) {
             {
                 requests.entry(run.request).or_default().push(at);
             }
-            places.entry((run.name, run.service)).or_default().1 += 1;
+            // A root whose place names a parent is a child with another fault.
+            let is_root = !run.is(flag::MORE_SEGMENTS);
+            places.entry((run.name, run.service)).or_default().1 += u32::from(is_root);
         } else if index.parent(at).is_some() {
             places.entry((run.name, run.service)).or_default().0 += 1;
         }
@@ -148,7 +152,7 @@ pub(super) fn mixed(index: &Index<'_>, findings: &mut Findings<'_>) {
 
 /// LT009 and LT043: runs of one trace in several projects.
 pub(super) fn projects(index: &Index<'_>, findings: &mut Findings<'_>) {
-    for trace in index.traces() {
+    for trace in index.traces().filter(|trace| !index.is_partial(trace)) {
         let Some(first) = trace
             .iter()
             .copied()
@@ -173,9 +177,17 @@ pub(super) fn projects(index: &Index<'_>, findings: &mut Findings<'_>) {
         for at in trace {
             let own = index.run(*at).project;
             let outside = |above: &u32| differ(index.run(*above).project, own);
-            let left: Vec<u32> = index.above(*at).take_while(outside).collect();
-            let further_up = index.above(*at).nth(left.len());
-            if !left.is_empty() && further_up.is_some_and(|up| index.run(up).project == own) {
+            if !index.parent(*at).as_ref().is_some_and(outside) {
+                continue;
+            }
+            let mut above = index.above(*at).take(GAP);
+            let mut left = Vec::new();
+            let further_up = above.find(|above| {
+                let is_outside = outside(above);
+                left.extend(is_outside.then_some(*above));
+                !is_outside
+            });
+            if further_up.is_some_and(|up| index.run(up).project == own) {
                 back.push(*at);
                 gap.extend(left);
             }

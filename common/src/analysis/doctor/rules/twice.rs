@@ -3,12 +3,25 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::super::code::EvidenceKind::Trace;
-use super::super::evidence::{Index, Kind, NEVER, Seen, flag};
+use super::super::evidence::{Index, Kind, NEVER, Name, Seen, flag};
 use super::super::finding::{Findings, Said, trace_id};
 use super::{differ, named};
 
 /// Two libraries that see one call differ by less, in microseconds.
 const NEAR: i64 = 5_000;
+
+/// Tells whether a span and a run of one name and time are of one call: equal names and near times happen by
+/// chance wherever there is load, so something else has to be the same.
+fn is_related(one: &Seen, other: &Seen) -> bool {
+    let same = |one: Name, other: Name| one.is_some() && one == other;
+    let is_of_one_place = !differ(one.service, other.service);
+    is_of_one_place
+        && (one.trace == other.trace
+            || same(one.request, other.request)
+            || same(one.thread, other.thread)
+            || (one.digest != 0 && one.digest == other.digest)
+            || (one.tokens > 0 && one.tokens == other.tokens))
+}
 
 /// Returns pairs of a run and its copy, the copy first.
 fn pairs(index: &Index<'_>) -> Vec<(u32, u32)> {
@@ -36,6 +49,7 @@ fn pairs(index: &Index<'_>) -> Vec<(u32, u32)> {
                 && copy.end > copy.start
                 && copy.trace == run.trace
                 && copy.parent == run.parent;
+            let mixed = mixed && is_related(copy, run);
             let nested = copy.parent == run.id || run.parent == copy.id;
             if near && !nested && (mixed || alike) {
                 pairs.push(if copy.is(flag::SPAN) {

@@ -1,7 +1,9 @@
-//! LT051 to LT054: where the time goes.
+//! LT051 to LT055: where the time goes.
 
 use super::{cause, fault};
-use crate::analysis::doctor::code::Chapter::{AsyncStreaming, Production, Troubleshooting};
+use crate::analysis::doctor::code::Chapter::{
+    AsyncStreaming, MultiAgent, Production, Troubleshooting,
+};
 use crate::analysis::doctor::code::EvidenceKind::Trace;
 use crate::analysis::doctor::code::Fault;
 use crate::analysis::doctor::code::Level::{Note, Warning};
@@ -28,7 +30,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[cause(
             0,
             Production,
-            "the same call fails again and again within a second",
+            "the same call fails four times or more in one trace",
             "retries without a pause, at several levels",
             "retry in one layer, with back-off, jitter and a budget",
         )],
@@ -57,6 +59,19 @@ pub(super) const FAULTS: &[Fault] = &[
             "a task's run begins long after it was sent",
             "the queue is longer than its workers are fast",
             "more workers, or a bound; record when the task was put in",
+        )],
+    ),
+    fault(
+        "LT055",
+        "repeated-call",
+        Note,
+        &[Trace],
+        &[cause(
+            0,
+            MultiAgent,
+            "the same call with the same answer, several times in one trace (N+1)",
+            "each step of a loop asks anew for what is known already, or nothing remembers the answer",
+            "ask once and keep the answer, or ask for all in one call",
         )],
     ),
 ];

@@ -6,7 +6,7 @@ use super::clean::{
     CALL_GENERATOR, EMBED, GENERATE, MODEL, ROOT, SEARCH, Sketch, TOOL, add, id_at, segment,
     span_id, time,
 };
-use super::{Dice, Made};
+use super::{Dice, Made, slow};
 
 /// Which part of the request a fault needs for itself.
 const TOP: u32 = 1;
@@ -21,7 +21,7 @@ const SETTING: u32 = 1 << 7;
 const NEW: u32 = 0;
 
 /// Faults that nobody could see where runs tell neither request nor service.
-const NEED_WORDS: [&str; 5] = ["LT006", "LT007", "LT028", "LT042", "LT045"];
+const NEED_WORDS: [&str; 6] = ["LT006", "LT007", "LT028", "LT042", "LT045", "LT054"];
 
 type Plant = fn(&mut Dice, &mut Made) -> String;
 
@@ -347,6 +347,11 @@ const FAULTS: &[(&str, u32, Plant)] = &[
     ("LT050", NEW, |dice, m| {
         objection(dice, m, "workspace_changed", "came for another workspace")
     }),
+    ("LT051", NEW, slow::one_after_the_other),
+    ("LT052", NEW, slow::again_and_again),
+    ("LT053", NEW, slow::gathered_stream),
+    ("LT054", NEW, slow::long_queue),
+    ("LT055", NEW, slow::asked_again),
 ];
 
 /// Plants one to three faults that do not get into each other's way.
@@ -376,11 +381,11 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn trace(made: &Made, at: usize) -> String {
+pub(super) fn trace(made: &Made, at: usize) -> String {
     text(&made.runs[at]["trace_id"])
 }
 
-fn remove(value: &mut Value, key: &str) {
+pub(super) fn remove(value: &mut Value, key: &str) {
     if let Some(map) = value.as_object_mut() {
         map.shift_remove(key);
     }
@@ -397,7 +402,7 @@ fn anew(run: &Value) -> String {
     segment(micros(&run["start_time"]), &text(&run["id"]))
 }
 
-fn micros(value: &Value) -> i64 {
+pub(super) fn micros(value: &Value) -> i64 {
     let time = chrono::DateTime::parse_from_rfc3339(value.as_str().unwrap_or_default());
     time.map_or(0, |time| time.timestamp_micros())
 }

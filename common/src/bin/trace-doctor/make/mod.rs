@@ -8,6 +8,7 @@
 mod clean;
 mod dice;
 mod faults;
+mod slow;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
