@@ -36,7 +36,7 @@ use crate::analysis::Table;
 ///     assert_eq!(http_client().get(chaos.url("/")).send().await?.status(), expected);
 /// }
 /// let log = chaos.log();
-/// assert_eq!(log[0].did, ["strip=accept", "status=503"]);
+/// assert_eq!(log[0].did, ["status=503", "strip=accept"]);
 /// assert_eq!((log[1].outcome, log[1].did.len()), (ChaosOutcome::Passed(200), 1));
 /// chaos.calm();
 /// # Ok(())

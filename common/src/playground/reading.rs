@@ -167,11 +167,11 @@ fn budget(pasted: &Pasted, members: usize) -> Vec<BudgetUse> {
 /// Returns the last value of a member, without escapes and properties.
 fn last(pasted: &Pasted, name: &str) -> Option<String> {
     let members = pasted.baggage.iter().flat_map(|line| line.split(','));
-    let values = members.filter_map(|member| {
+    let mut values = members.filter_map(|member| {
         let (key, value) = member.split(';').next()?.split_once('=')?;
         (key.trim() == name).then_some(value.trim())
     });
-    let value = percent_encoding::percent_decode_str(values.last()?);
+    let value = percent_encoding::percent_decode_str(values.next_back()?);
     Some(value.decode_utf8_lossy().into_owned())
 }
 

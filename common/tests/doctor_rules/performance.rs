@@ -55,7 +55,9 @@ fn lt051_is_not_told_where_contents_are_too_large_to_keep_and_the_report_says_so
     assert!(report.is_clean(), "{report}");
     assert_eq!(
         report.limits,
-        ["in 1 traces LT051 was not looked for: inputs and outputs are too large to keep"]
+        [
+            "in 1 traces LT051 was not looked for: inputs and outputs over 8 KiB, and over 32 MiB in all, are not kept"
+        ]
     );
     assert!(report.to_string().contains("not looked at: in 1 traces"));
     assert_eq!(report.to_json()["limits"], json!(report.limits));

@@ -4,6 +4,10 @@
 //! something is missing are read again as a whole, and those that stay cut are said to be.
 
 /// What to read, and how far.
+#[cfg_attr(
+    not(feature = "client"),
+    expect(dead_code, reason = "files alone are read then")
+)]
 pub(crate) struct Wanted<'a> {
     pub(crate) url: &'a str,
     pub(crate) project: Option<&'a str>,

@@ -49,7 +49,7 @@ pub(super) fn times(index: &Index<'_>, findings: &mut Findings<'_>) {
     }
     if without > 0 {
         findings.limit(format!(
-            "in {without} traces LT051 was not looked for: inputs and outputs are too large to keep"
+            "in {without} traces LT051 was not looked for: inputs and outputs over 8 KiB, and over 32 MiB in all, are not kept"
         ));
     }
 }

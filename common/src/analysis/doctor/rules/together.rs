@@ -26,7 +26,9 @@ pub(super) fn roots(index: &Index<'_>, findings: &mut Findings<'_>) {
             {
                 requests.entry(run.request).or_default().push(at);
             }
-            places.entry((run.name, run.service)).or_default().1 += 1;
+            // A root whose place names a parent is a child with another fault.
+            let is_root = !run.is(flag::MORE_SEGMENTS);
+            places.entry((run.name, run.service)).or_default().1 += u32::from(is_root);
         } else if index.parent(at).is_some() {
             places.entry((run.name, run.service)).or_default().0 += 1;
         }
