@@ -163,7 +163,10 @@ mod tests {
     use super::*;
 
     fn map(value: Value) -> JsonMap {
-        value.as_object().cloned().unwrap_or_default()
+        match value {
+            Value::Object(map) => map,
+            _ => JsonMap::new(),
+        }
     }
 
     #[test]

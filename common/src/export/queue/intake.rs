@@ -214,7 +214,6 @@ impl Queue {
                 keeping.late.insert(ticket);
             }
         }
-        true
     }
 
     fn wait_stored<'a>(
