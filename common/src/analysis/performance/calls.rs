@@ -132,7 +132,7 @@ impl<'a> Answers<'a> {
 }
 
 fn pair(first: u8, second: u8) -> usize {
-    usize::from(first) << 8 | usize::from(second)
+    (usize::from(first) << 8) | usize::from(second)
 }
 
 /// Reads the texts and numbers of a value that are long enough to tell something.
