@@ -141,12 +141,12 @@ mod with_client {
             }
         }
         if is_cut {
-            evidence.mention(format!(
+            evidence.mention(&format!(
                 "the {read} newest runs of {project:?} were read, and no older ones (--limit)"
             ));
         }
         if left > 0 {
-            evidence.mention(format!(
+            evidence.mention(&format!(
                 "{left} traces were read in part, and are not judged as a whole"
             ));
         }

@@ -21,9 +21,10 @@ pub(in crate::analysis::doctor) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn mention(&mut self, words: String) {
+    pub(super) fn mention(&mut self, words: &str) {
+        let words = cut(words, 400);
         if self.said.len() < SAID && !self.said.contains(&words) {
-            self.said.push(cut(&words, 400));
+            self.said.push(words);
         }
     }
 

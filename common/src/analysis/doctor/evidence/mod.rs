@@ -128,8 +128,8 @@ impl Evidence {
     }
 
     /// Says what was not read, in one sentence for the report.
-    pub fn mention(&mut self, words: impl Into<String>) {
-        self.limits.mention(words.into());
+    pub fn mention(&mut self, words: &str) {
+        self.limits.mention(words);
     }
 
     /// Returns the traces of which a run names a parent that is not here, with when each was last heard of;
@@ -206,9 +206,9 @@ impl Evidence {
     }
 
     /// Adds what became of an operation. Only those that were lost are kept: there are as many as runs.
-    pub fn add_operation(&mut self, operation: Operation) {
+    pub fn add_operation(&mut self, operation: &Operation) {
         self.give(EvidenceKind::IngestLog);
-        self.ingest.operation(&operation, &mut self.limits);
+        self.ingest.operation(operation, &mut self.limits);
     }
 
     /// Adds something that the endpoint objected to. Twenty thousand are kept.

@@ -217,7 +217,7 @@ pub(super) fn take(evidence: &mut Evidence, value: Value) -> bool {
             "run" => with_children(evidence, value),
             "capture" => about(evidence, &value),
             "request" => entry(value, |request| evidence.add_request(request)),
-            "operation" => entry(value, |operation| evidence.add_operation(operation)),
+            "operation" => entry(value, |operation| evidence.add_operation(&operation)),
             "violation" => entry(value, |objection| evidence.add_objection(objection)),
             "ledger" => entry(value, |books| evidence.add_books(books)),
             "environment" => entry(value, |process| evidence.add_process(process)),
@@ -258,7 +258,7 @@ fn about(evidence: &mut Evidence, value: &Value) -> bool {
     let forgotten = value.get("forgotten").and_then(Value::as_u64).unwrap_or(0);
     if forgotten > 0 {
         evidence.forgotten = evidence.forgotten.saturating_add(forgotten);
-        evidence.mention(format!(
+        evidence.mention(&format!(
             "the stand-in had forgotten {forgotten} runs: traces without their roots are not judged as a whole"
         ));
     }
