@@ -18,7 +18,13 @@ for page in ["headers", "baggage", "spawn"] {
 while reading.join_next().await.is_some() {}
 find.end();
 let write: RunTree = root.child("write").start();
-let open: Vec<RunTree> = vec![write.clone()]; // what is under way, for a page of status
+let shown: RunTree = write.clone();
+tokio::spawn(async move {
+    loop {
+        shown.add_metadata("under way", true); // for a page of status
+        pause(1000).await;
+    }
+});
 ask(&write, generator.url("/write")).await;
 let used: Value = json!({"usage_metadata":
     {"input_tokens": 300, "output_tokens": 50, "total_tokens": 350}});
@@ -27,5 +33,4 @@ chat.child("call model").run_type(RunType::Llm).start().end_with(used.clone());
 chat.end_with(used);
 write.end();
 root.end();
-println!("under way: {}", open.len());
 text_tree(lesson.capture(12).await.tree())
