@@ -100,7 +100,11 @@ impl Routes {
     }
 
     /// Makes of an operation what it is on each route. Returns false if there is none, or if `give` did once.
-    fn each_of<'a>(&'a self, op: RunOp, mut give: impl FnMut(&'a Arc<Lane>, RunOp) -> bool) -> bool {
+    fn each_of<'a>(
+        &'a self,
+        op: RunOp,
+        mut give: impl FnMut(&'a Arc<Lane>, RunOp) -> bool,
+    ) -> bool {
         let own = match &op {
             RunOp::Post(run) | RunOp::Patch(run) => run.project.as_deref(),
             RunOp::Feedback(feedback) => feedback.project.as_deref(),
