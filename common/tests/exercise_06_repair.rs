@@ -30,7 +30,11 @@ async fn mended_and(
     let index = retriever.run("index pages").parent(root.context());
     let index = index.metadata("host", "worker-2").start();
     let lost = killed.run("call generator").parent(root.context()).start();
-    generator.run("generator").parent(lost.context()).start().end();
+    generator
+        .run("generator")
+        .parent(lost.context())
+        .start()
+        .end();
     root.end();
     std::mem::forget(search);
     lesson.tree(2).await;
