@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cases::{id, run, tells, with};
+use crate::cases::{id, tells, with};
 
 fn request(status: u16) -> Value {
     json!({ "request": { "number": 1, "method": "POST", "path": "/runs/multipart", "status": status } })

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cases::{AT, codes, id, order, root, run, tells, time, with, without};
+use crate::cases::{AT, codes, order, root, run, tells, time, with, without};
 
 #[test]
 fn lt010_a_run_over_20_megabytes_and_one_below() {
