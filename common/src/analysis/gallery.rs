@@ -22,8 +22,8 @@ const MAX_TREES: usize = 8;
 const GAP: f64 = 28.0;
 const CAPTION: f64 = 22.0;
 
-/// What stands above a tree, the tree, and what stands below it.
-type Panel<'a> = (&'a str, &'a Outline, &'a str);
+/// A heading, a tree, and the line below it.
+type Exhibit<'a> = (&'a str, &'a Outline, &'a str);
 
 /// Draws trees in two columns. Each is a heading, the tree with its marked rows, and a line below it: the
 /// cause, say. The text alternative has them one below the other.
@@ -36,10 +36,10 @@ type Panel<'a> = (&'a str, &'a Outline, &'a str);
 /// assert!(figure.alt().contains("a handle is kept"));
 /// ```
 pub fn gallery<'a>(trees: impl IntoIterator<Item = (&'a str, &'a Outline, &'a str)>) -> Figure {
-    let trees: Vec<Panel<'_>> = trees.into_iter().collect();
+    let trees: Vec<Exhibit<'_>> = trees.into_iter().collect();
     let shown = &trees[..trees.len().min(MAX_TREES)];
     let more = trees.len() - shown.len();
-    let mut rows: Vec<(f64, &[Panel<'_>])> = Vec::new();
+    let mut rows: Vec<(f64, &[Exhibit<'_>])> = Vec::new();
     let mut y = 0.0;
     for pair in shown.chunks(2) {
         rows.push((y, pair));
@@ -57,7 +57,7 @@ pub fn gallery<'a>(trees: impl IntoIterator<Item = (&'a str, &'a Outline, &'a st
     Figure::new(&title, &in_words(shown, more), (WIDTH, y + 12.0), body)
 }
 
-fn wall(pair: &[Panel<'_>]) -> Markup {
+fn wall(pair: &[Exhibit<'_>]) -> Markup {
     let width = (WIDTH - 2.0 * MARGIN - GAP) / 2.0;
     let look = Type::new(NOTE, MUTED);
     html! {
@@ -69,8 +69,8 @@ fn wall(pair: &[Panel<'_>]) -> Markup {
     }
 }
 
-fn in_words(trees: &[Panel<'_>], more: usize) -> String {
-    let one = |(heading, outline, caption): &(&str, &Outline, &str)| {
+fn in_words(trees: &[Exhibit<'_>], more: usize) -> String {
+    let one = |(heading, outline, caption): &Exhibit<'_>| {
         let rows: String = outline
             .lines("✗")
             .iter()
