@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! --sampling · --limit ──► head: by trace id, then at most so many a second     decided where a trace begins
-//! --keep-errors · --waiting ──► tail: what the head leaves out waits, bounded   each service, of its own part
+//! --keep-errors ──► tail: what the head leaves out waits, and is kept if it fails    each service, of its own part
+//!    --waiting · --keep-at-most ──► how much of it waits, and how much is kept
 //! ```
 //!
 //! Start at [`Keeping`].
@@ -34,6 +35,10 @@ pub struct Keeping {
     /// nobody says. Failures beyond it are not kept.
     #[arg(long, value_name = "N", requires = "keep_errors")]
     pub waiting: Option<usize>,
+    /// Most failures a second that a service keeps of what the head left out; all of them if nobody says. In a
+    /// storm of errors that is what bounds the bill. Failures beyond it are not kept.
+    #[arg(long, value_name = "N", requires = "keep_errors", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_at_most: Option<u32>,
 }
 
 impl Keeping {
@@ -50,11 +55,14 @@ impl Keeping {
                 .carry_decision(true);
         }
         if self.keep_errors {
-            let tail = TailPolicy::new();
-            sampling = sampling.tail(match self.waiting {
-                Some(traces) => tail.max_traces(traces),
-                None => tail,
-            });
+            let mut tail = TailPolicy::new();
+            if let Some(traces) = self.waiting {
+                tail = tail.max_traces(traces);
+            }
+            if let Some(traces) = self.keep_at_most {
+                tail = tail.at_most(TraceLimit::per_second(traces));
+            }
+            sampling = sampling.tail(tail);
         }
         Ok(sampling)
     }
@@ -75,7 +83,7 @@ impl Keeping {
 
     /// Tells whether all that fails is kept, so that the ledger can count on it: not where a tail has a narrow bound.
     pub fn keeps_all_errors(&self) -> bool {
-        self.keep_errors && self.waiting.is_none()
+        self.keep_errors && self.waiting.is_none() && self.keep_at_most.is_none()
     }
 
     /// Returns the options as they are written on a command line.
@@ -89,6 +97,10 @@ impl Keeping {
         option("sampling", self.sampling.map(|share| share.to_string()));
         option("limit", self.limit.map(|traces| traces.to_string()));
         option("waiting", self.waiting.map(|traces| traces.to_string()));
+        option(
+            "keep-at-most",
+            self.keep_at_most.map(|traces| traces.to_string()),
+        );
         if self.keep_errors {
             arguments.push("--keep-errors".to_owned());
         }
@@ -124,6 +136,7 @@ mod tests {
             limit: Some(5),
             keep_errors: true,
             waiting: Some(100),
+            keep_at_most: Some(2),
         };
         for keeping in [Keeping::default(), all] {
             assert_eq!(parsed(&keeping.arguments()), keeping);
@@ -138,6 +151,9 @@ mod tests {
         };
         assert!(fits("--limit 5 --keep-errors") && fits("--sampling 0.1 --keep-errors"));
         assert!(fits("--sampling 0.5 --limit 5 --keep-errors --waiting 9"));
+        assert!(
+            fits("--limit 5 --keep-errors --keep-at-most 1") && !fits("--limit 5 --keep-at-most 1")
+        );
         assert!(!fits("--keep-errors") && !fits("--limit 5 --waiting 9") && !fits("--limit 0"));
     }
 }

@@ -239,6 +239,9 @@ fn left_out(role: Role, generation: u32, reason: &str, count: u64) -> Option<Str
         "past_traces" => Some(format!(
             "the {role} did not wait for the end of {count} traces: as many waited as may"
         )),
+        "past_rate" => Some(format!(
+            "the {role} left {count} traces out that it would have kept for how they ended: they were over its limit"
+        )),
         _ => None,
     }
 }
