@@ -79,7 +79,8 @@ fn every_exercise_has_what_a_learner_needs() {
         );
         assert!(!exercise.stated_why().is_empty(), "{id}");
         assert!((1..=3).contains(&exercise.hints().len()), "{id}");
-        assert!((1..=20).contains(&exercise.estimate()), "{id}");
+        let most = if id.ends_with(".capstone") { 45 } else { 20 };
+        assert!((1..=most).contains(&exercise.estimate()), "{id}");
         assert!(exercises::find(id).is_some(), "{id}");
     }
     let ids: std::collections::BTreeSet<&str> = all.iter().map(Exercise::id).collect();
