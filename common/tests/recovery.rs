@@ -356,6 +356,28 @@ async fn an_end_that_the_client_itself_still_holds_leaves_first() {
     assert_eq!(mock.runs()[0].status(), RunStatus::Success);
 }
 
+#[tokio::test]
+async fn nothing_is_updated_while_the_client_holds_what_may_be_the_end() {
+    let mock = LangSmithMock::start().await;
+    let client = client_to(&mock);
+    let answer = client.run("answer").start();
+    client.flush_async(PATIENCE).await.expect("delivered");
+    let plan = close_pending(&mock.runs(), &PendingRule::all());
+    mock.fault(Fault::status(503));
+    answer.end();
+    let report = client
+        .carry_out(&plan, Pace::default(), Duration::ZERO)
+        .await;
+    assert_eq!(report.updated, []);
+    assert_eq!(
+        report.skipped[0].1,
+        "what this client holds has not left, and may be its end"
+    );
+    mock.clear_faults();
+    client.flush_async(PATIENCE).await.expect("delivered");
+    assert_eq!(mock.runs()[0].status(), RunStatus::Success);
+}
+
 #[test]
 fn one_lost_parent_gets_one_placeholder_wherever_its_children_say_it_stood() {
     let root = run(1, None, "answer", "chain", 0, 100);

@@ -58,6 +58,9 @@ const MAX_NAME: usize = 80;
 /// is never sent with another's key. A client that holds nothing but what is on disk is not closed for being idle. It
 /// is when its place is needed: that is safe, and is sent when the tenant is asked for again.
 ///
+/// A process that forks makes its `Tenants` after the fork: each client starts clean in the child, but what another
+/// thread was doing with the map just then, nobody finishes there.
+///
 /// Dropped, it closes the clients that nobody else has, and waits for those that are leaving, for
 /// [`close_within`](Self::close_within) in all; the others go on with their holders.
 ///

@@ -51,6 +51,30 @@ impl TraceLimit {
     }
 }
 
+/// Most parts of a microsecond: more than a hundred years of them are a number still.
+const MOST_PARTS: i64 = 2048;
+
+impl TraceLimit {
+    /// Returns into how many parts a microsecond is divided so that the time of one trace is a whole number of them,
+    /// and that number. A rate that would need finer parts is rounded down, by less than a part for each trace.
+    fn parts_and_piece(self) -> (i64, i64) {
+        let traces = i64::from(self.traces.max(1));
+        let period = i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX);
+        let (mut divisor, mut rest) = (traces, period % traces);
+        while rest != 0 {
+            (divisor, rest) = (rest, divisor % rest);
+        }
+        match traces / divisor {
+            parts if parts <= MOST_PARTS => (parts, period / divisor),
+            _ => {
+                let all = i128::from(period) * i128::from(MOST_PARTS);
+                let piece = (all + i128::from(traces) - 1) / i128::from(traces);
+                (MOST_PARTS, i64::try_from(piece).unwrap_or(i64::MAX))
+            }
+        }
+    }
+}
+
 /// Threads read the clock before they come here, so the times of two differ by a little either way. By more than
 /// this, the clock was set back.
 const SET_BACK_MICROS: i64 = 1_000_000;
@@ -58,7 +82,7 @@ const SET_BACK_MICROS: i64 = 1_000_000;
 /// The state of a limit. Nothing is locked, so nobody waits and a fork finds nothing taken.
 ///
 /// Each trace takes a piece of time, `period / traces`; the pieces are laid end to end, and may reach
-/// `burst` pieces past the present. Time is counted in microseconds times `traces`, so that a piece is whole.
+/// `burst` pieces past the present. Time is counted in such parts of a microsecond that a piece is whole.
 ///
 /// The clock is the tracer's, which may be set back. Then the pieces reach further than they ever may, and all that
 /// is known is that the bucket is not fuller than full: it counts as full from then on, and empties as ever. Until it
@@ -66,6 +90,9 @@ const SET_BACK_MICROS: i64 = 1_000_000;
 #[derive(Debug)]
 pub(super) struct Bucket {
     limit: TraceLimit,
+    // How many parts a microsecond has, and how many of them a trace takes.
+    parts: i64,
+    piece: i64,
     // When counting began. Later times are told from there, so that they fit.
     origin: OnceLock<i64>,
     // How far the pieces reach.
@@ -74,8 +101,11 @@ pub(super) struct Bucket {
 
 impl Bucket {
     pub(super) fn new(limit: TraceLimit) -> Self {
+        let (parts, piece) = limit.parts_and_piece();
         Self {
             limit,
+            parts,
+            piece,
             origin: OnceLock::new(),
             reach: AtomicI64::new(0),
         }
@@ -83,19 +113,15 @@ impl Bucket {
 
     /// Takes a place for a trace; false if there is none.
     pub(super) fn take(&self, now: Timestamp) -> bool {
-        let TraceLimit {
-            traces,
-            period,
-            burst,
-        } = self.limit;
+        let TraceLimit { traces, burst, .. } = self.limit;
         if traces == 0 {
             return false;
         }
-        let scaled = |micros: i64| micros.saturating_mul(traces.into());
+        let piece = self.piece;
+        let scaled = |micros: i64| micros.saturating_mul(self.parts);
         let now = now.timestamp_micros();
         let origin = *self.origin.get_or_init(|| now);
         let now = scaled(now.saturating_sub(origin));
-        let piece = i64::try_from(period.as_micros()).unwrap_or(i64::MAX);
         let most = piece.saturating_mul(burst.into());
         let furthest = now
             .saturating_add(most)
@@ -168,6 +194,28 @@ mod tests {
             taken(minute, [0, 59_999_999, 60_000_000]),
             [true, false, true]
         );
+    }
+
+    #[test]
+    fn a_limit_holds_after_years_too() {
+        let (hour, year) = (3_600_000_000, 365 * 24 * 3_600_000_000_i64);
+        for (limit, apart) in [
+            (
+                TraceLimit::every(Duration::from_secs(3600), 1_000_000),
+                hour / 1_000_000,
+            ),
+            (
+                TraceLimit::every(Duration::from_secs(3600), 1_000_003),
+                hour / 1_000_000,
+            ),
+        ] {
+            let bucket = Bucket::new(limit.burst(1));
+            for now in [0, year, 50 * year] {
+                assert!(bucket.take(at(now)), "{limit:?} after {now}");
+                assert!(!bucket.take(at(now + apart / 2)), "{limit:?} after {now}");
+                assert!(bucket.take(at(now + apart)), "{limit:?} after {now}");
+            }
+        }
     }
 
     #[test]
