@@ -123,6 +123,8 @@ class ExerciseTest(RunnerCase):
         again = [new_output("stream", name="stdout", text="14 requests in 2.9 s")]
         self.assertNotEqual(normal_form(output), normal_form(again))
         self.assertEqual(normal_form(output, ["measured"]), normal_form(again, ["measured"]))
+        gain, loss = ([new_output("stream", name="stdout", text=f"by {by} of 2-3")] for by in ("1.5", "-0.5"))
+        self.assertEqual(normal_form(gain, ["measured"]), normal_form(loss, ["measured"]))
         one = [new_output("stream", name="stdout", text="top\n├─ a  3 ms\n└─ b  2 ms")]
         two = [new_output("stream", name="stdout", text="top\n├─ b  2 ms\n└─ a  4 ms")]
         three = [new_output("stream", name="stdout", text="top\n├─ b  2 ms\n└─ c  4 ms")]

@@ -40,7 +40,8 @@ MASKS = [
     (re.compile(r"[─]{2,}"), "──"),
 ]
 ABOUT = re.compile(r"^[✓–!✗] (.*?)(?: {2,}|$)", re.MULTILINE)
-NUMBER = re.compile(r"\d[\d.,_]*")
+# With its sign: a difference may be a loss the next time.
+NUMBER = re.compile(r"(?:(?<!\w)[−-])?\d[\d.,_]*")
 TAG = re.compile(r"<([A-Za-z]+)")
 TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 DATA_URI = re.compile(r"data:image/svg\+xml,([A-Za-z0-9%]+)")
