@@ -1,9 +1,10 @@
 //! The table of `docs/troubleshooting.md`.
 
+use super::sections::section;
 use crate::analysis::doctor::code::{Cause, Fault, faults};
 
 /// Writes the table of all known causes, by their rows in the catalogue, as Markdown: symptom, code,
-/// cause, fix, notebook.
+/// cause, fix, and where in which notebook it is shown, as a link from a page of `docs/`.
 ///
 /// ```
 /// let table = common::analysis::doctor::catalogue();
@@ -22,14 +23,16 @@ pub fn catalogue() -> String {
             0 => String::new(),
             row => row.to_string(),
         };
+        let place = section(cause.row, fault.code).map_or_else(String::new, |it| format!("#{it}"));
         out.push_str(&format!(
-            "| {number} | {} | `{}` {} | {} | {} | {} |\n",
+            "| {number} | {} | `{}` {} | {} | {} | [{}](../{}{place}) |\n",
             cause.symptom,
             fault.code,
             fault.name,
             cause.cause,
             cause.fix,
-            cause.chapter.number()
+            cause.chapter.number(),
+            cause.chapter.path(),
         ));
     }
     out

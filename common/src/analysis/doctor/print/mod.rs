@@ -12,6 +12,7 @@ mod catalogue;
 mod html;
 mod json;
 mod sarif;
+mod sections;
 mod text;
 
 pub use catalogue::catalogue;

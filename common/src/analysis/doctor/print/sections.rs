@@ -1,0 +1,42 @@
+//! Where in its notebook a row of the catalogue is shown, by the anchor of the section's heading.
+
+/// Returns the section that shows a row; none if the whole notebook is about it.
+pub(super) fn section(row: u8, code: &str) -> Option<&'static str> {
+    Some(match (row, code) {
+        (1 | 2 | 9, _) => "which-ways-to-start-work-keep-the-parent",
+        (16, _) => "clocks-that-differ",
+        (18, _) => "why-does-my-last-update-not-show",
+        (19, _) => "why-is-it-not-there-although-it-was-accepted",
+        (20, _) => "why-is-it-pending-for-ever",
+        (21, "LT028") => "serverless-when-is-the-request-over",
+        (22, _) => "why-is-there-nothing-under-gunicorn",
+        (24, _) => "what-if-a-single-run-is-too-large",
+        (25, _) => "what-if-one-run-spoils-the-batch",
+        (30, _) => "when-does-it-stop",
+        (32, _) => "why-does-memory-grow-only-where-tracing-is-on",
+        (33, _) => "outage-what-if-langsmith-is-away-for-an-hour",
+        (34, _) => "what-does-the-traced-request-pay",
+        (35, _) => "sampling",
+        (36, _) => "and-the-judgements",
+        (37, _) => "who-decides-the-project-and-the-metadata",
+        (38, _) => "why-is-a-run-not-in-the-project-that-its-service-chose",
+        (41, _) => "where-did-the-spans-go",
+        (42, _) => "can-runs-stand-below-spans-and-spans-below-runs",
+        (44, _) => "which-words-does-langsmith-understand",
+        (46, _) => "who-has-overwritten-my-baggage",
+        (47, _) => "why-is-my-browsers-call-blocked",
+        (48, _) => "what-do-gateways-do-to-the-headers",
+        (49, _) => "what-can-a-strangers-header-do",
+        (50, _) => "chaos-on-order",
+        (51, _) => "how-big-may-the-headers-get",
+        (52, _) => "how-does-a-trace-get-into-a-websocket",
+        (53, _) => "why-does-the-deployed-graph-start-a-trace-of-its-own",
+        (54, _) => "what-does-a-tool-server-know-of-the-trace",
+        (55, _) => "where-is-the-trace-while-a-person-thinks",
+        (57, _) => "why-were-twice-as-many-tokens-used",
+        (58, _) => "why-is-the-conversation-not-in-one-thread",
+        (60, _) => "multi-tenant-whose-key-does-a-batch-have",
+        (_, "LT054") => "performance-debugging",
+        _ => return None,
+    })
+}
