@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::analysis::{Means, Share};
-use common::lab::catalogue::{Scenario, scenario};
+use common::lab::catalogue::{Scenario, scenario, scenarios};
 use common::lab::drill::{DrillCard, Incident, Incidents};
 use common::model::{Clock as _, SteppingClock, SystemClock};
 
@@ -88,18 +88,20 @@ async fn answers_are_timed_by_the_clock_checked_and_remembered_on_this_machine()
     assert!(verdict.is_right(), "{verdict}");
     assert_eq!(verdict.took(), Duration::from_secs(10));
     assert!(verdict.to_string().contains("tokio::spawn"), "{verdict}");
+    let was = "it was LT002 two-roots · row 9, spawned-tool";
+    assert!(verdict.to_string().contains(was), "{verdict}");
     assert!(drill.next().await.is_none());
 
     let mut again = Incidents::among(rows(&[9]), 1)
         .clock(ten_seconds())
         .remembered_in(&path);
-    again.next().await.expect("one");
-    let verdict = again.answer("LT010");
+    let incident = again.next().await.expect("one");
+    let wrong = incident.choices().iter().find(|one| one.code != "LT002");
+    let wrong = wrong.expect("four of five are wrong");
+    let verdict = again.answer(wrong.code);
     assert!(!verdict.is_right());
-    assert!(
-        verdict.to_string().contains("not LT010 oversize"),
-        "{verdict}"
-    );
+    let not = format!("not {} {}", wrong.code, wrong.name);
+    assert!(verdict.to_string().contains(&not), "{verdict}");
     let found = *DrillCard::from_file(&path).found(means).expect("tried");
     assert_eq!(found.correct, Share { got: 1, of: 2 });
     assert_eq!(found.median_seconds, Some(10.0));
@@ -111,6 +113,37 @@ async fn answers_are_timed_by_the_clock_checked_and_remembered_on_this_machine()
         DrillCard::from_file(folder.path().join("none"))
             .found(means)
             .is_none()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_none_of_the_choices_is_no_answer_gives_nothing_away_and_the_time_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("progress.jsonl");
+    let drill = Incidents::among(rows(&[9]), 1);
+    let mut drill = drill.clock(ten_seconds()).remembered_in(&path);
+    let incident = drill.next().await.expect("one");
+    let chosen = |code: &str| incident.choices().iter().any(|one| one.code == code);
+    let other = scenarios().iter().map(Scenario::code);
+    let other = other.into_iter().find(|code| !chosen(code));
+    for none in ["", "two roots", other.expect("there are more than five")] {
+        let verdict = drill.answer(none);
+        assert!(!verdict.is_right(), "{none}");
+        assert!(verdict.scenario().is_none(), "{none}");
+        assert!(
+            verdict.to_string().starts_with("no answer yet"),
+            "{verdict}"
+        );
+    }
+    assert!(!path.exists(), "nothing is remembered");
+    let nobody = |card: DrillCard| card.found(incident.means()).is_none();
+    assert!(nobody(drill.card()));
+    let verdict = drill.answer("LT002");
+    assert!(verdict.is_right(), "{verdict}");
+    assert_eq!(
+        verdict.took(),
+        Duration::from_secs(40),
+        "since it was shown"
     );
 }
 

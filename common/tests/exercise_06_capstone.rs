@@ -109,7 +109,7 @@ async fn as_shipped_the_first_fault_is_told_and_the_doctor_names_others() {
         check.first_wrong(),
         Some("run `retriever` has no parent: no `langsmith-trace` arrived at the retriever")
     );
-    for code in ["LT003", "LT008"] {
+    for code in ["LT003", "LT008", "LT051"] {
         assert!(codes.contains(&code), "{codes:?}");
     }
 }

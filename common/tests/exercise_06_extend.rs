@@ -66,7 +66,7 @@ async fn the_solution_passes_and_says_why() {
     assert!(
         check
             .to_string()
-            .contains("hours later and in another program")
+            .contains("inherits the user, in another program")
     );
 }
 

@@ -40,6 +40,8 @@ struct Open {
     since: Timestamp,
     /// Codes that are true of it.
     right: Vec<&'static str>,
+    /// Codes that are asked about; one of them is the scenario's.
+    choices: Vec<&'static str>,
 }
 
 impl Incidents {
@@ -122,29 +124,35 @@ impl Incidents {
         let right: Vec<&'static str> = broken.examine().counts.into_keys().collect();
         let choices = self.choices(scenario.code(), &right);
         let number = (self.at, self.dealt.len());
+        let codes = choices.iter().map(|fault| fault.code).collect();
         let incident = Incident::new(number, means, &broken, choices);
         self.open = Some(Open {
             scenario,
             means,
             since: self.clock.now(),
             right,
+            choices: codes,
         });
         Some(incident)
     }
 
     /// Answers with a code, such as `LT002`. It is right if it is the scenario's, or if the doctor finds it there
-    /// as well: what one mistake brings along is no wrong answer.
+    /// as well: what one mistake brings along is no wrong answer. What is none of the choices is no answer: nothing
+    /// is remembered, and the time goes on.
     pub fn answer(&mut self, code: &str) -> Verdict {
         let Some(open) = self.open.take() else {
             return Verdict::unasked();
         };
         let took = self.clock.now().signed_duration_since(open.since);
         let took = took.to_std().unwrap_or(Duration::ZERO);
-        let answer = fault(code.trim());
-        let is_right = |answer: &Fault| {
-            answer.code == open.scenario.code() || open.right.contains(&answer.code)
+        let can_be = |answer: &&Fault| {
+            open.choices.contains(&answer.code) || open.right.contains(&answer.code)
         };
-        let correct = answer.is_some_and(is_right);
+        let Some(answer) = fault(code.trim()).filter(can_be) else {
+            self.open = Some(open);
+            return Verdict::unanswered(took);
+        };
+        let correct = answer.code == open.scenario.code() || open.right.contains(&answer.code);
         self.answers.push(Drill {
             means: open.means,
             took,
@@ -155,7 +163,7 @@ impl Incidents {
             "exercise": "06.drill",
             "row": open.scenario.number(),
             "code": open.scenario.code(),
-            "answer": answer.map_or("", |answer| answer.code),
+            "answer": answer.code,
             "means": open.means.as_str(),
             "right": correct,
             "millis": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

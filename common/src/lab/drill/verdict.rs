@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::analysis::doctor::Fault;
+use crate::analysis::doctor::{Fault, fault};
 use crate::analysis::rich_output;
 use crate::lab::catalogue::Scenario;
 
@@ -12,25 +12,41 @@ use crate::lab::catalogue::Scenario;
 pub struct Verdict {
     right: bool,
     took: Duration,
-    answer: Option<&'static Fault>,
-    scenario: Option<&'static Scenario>,
-    forgotten: Option<String>,
+    outcome: Outcome,
+}
+
+/// What became of it.
+#[derive(Debug, Clone)]
+enum Outcome {
+    /// There is no incident to answer.
+    Unasked,
+    /// What was said is none of the codes that were to choose from.
+    Unanswered,
+    Answered {
+        answer: &'static Fault,
+        scenario: &'static Scenario,
+        /// Why it could not be remembered.
+        forgotten: Option<String>,
+    },
 }
 
 impl Verdict {
     pub(super) fn new(
         right: bool,
         took: Duration,
-        answer: Option<&'static Fault>,
+        answer: &'static Fault,
         scenario: &'static Scenario,
         forgotten: Option<String>,
     ) -> Self {
+        let outcome = Outcome::Answered {
+            answer,
+            scenario,
+            forgotten,
+        };
         Self {
             right,
             took,
-            answer,
-            scenario: Some(scenario),
-            forgotten,
+            outcome,
         }
     }
 
@@ -39,9 +55,16 @@ impl Verdict {
         Self {
             right: false,
             took: Duration::ZERO,
-            answer: None,
-            scenario: None,
-            forgotten: None,
+            outcome: Outcome::Unasked,
+        }
+    }
+
+    /// Says that this was no answer, so long after the question.
+    pub(super) fn unanswered(took: Duration) -> Self {
+        Self {
+            right: false,
+            took,
+            outcome: Outcome::Unanswered,
         }
     }
 
@@ -55,9 +78,13 @@ impl Verdict {
         self.took
     }
 
-    /// Returns what it was: a scenario that can be played, broken and repaired. None if nothing was asked.
+    /// Returns what it was: a scenario that can be played, broken and repaired. None if nothing was asked,
+    /// or there is no answer yet.
     pub fn scenario(&self) -> Option<&'static Scenario> {
-        self.scenario
+        match self.outcome {
+            Outcome::Answered { scenario, .. } => Some(scenario),
+            Outcome::Unasked | Outcome::Unanswered => None,
+        }
     }
 
     /// Shows the verdict as the result of a notebook cell.
@@ -68,30 +95,38 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(scenario) = self.scenario else {
-            return writeln!(f, "nothing was asked: take the next incident first");
-        };
-        let sign = if self.right { '✓' } else { '✗' };
-        let seconds = self.took.as_secs_f64();
-        match (self.right, self.answer) {
-            (false, None) => writeln!(f, "{sign} that is no code; {seconds:.1} s")?,
-            (false, Some(fault)) => {
-                writeln!(
-                    f,
-                    "{sign} not {} {}; {seconds:.1} s",
-                    fault.code, fault.name
-                )?;
+        let (answer, scenario, forgotten) = match &self.outcome {
+            Outcome::Unasked => {
+                return writeln!(f, "nothing was asked: take the next incident first");
             }
-            (true, _) => writeln!(f, "{sign} right; {seconds:.1} s")?,
+            Outcome::Unanswered => {
+                return writeln!(
+                    f,
+                    "no answer yet: say one of the codes above; the time runs"
+                );
+            }
+            Outcome::Answered {
+                answer,
+                scenario,
+                forgotten,
+            } => (answer, scenario, forgotten),
+        };
+        let seconds = self.took.as_secs_f64();
+        match self.right {
+            true => writeln!(f, "✓ right; {seconds:.1} s")?,
+            false => writeln!(f, "✗ not {} {}; {seconds:.1} s", answer.code, answer.name)?,
         }
-        writeln!(f, "it was {} {}", scenario.code(), scenario.name())?;
+        let code = scenario.code();
+        let kind = fault(code).map_or("", |fault| fault.name);
+        let (number, name) = (scenario.number(), scenario.name());
+        writeln!(f, "it was {code} {kind} · row {number}, {name}")?;
         if let Some(cause) = scenario.cause() {
             writeln!(f, "  seen   {}", cause.symptom)?;
             writeln!(f, "  why    {}", cause.cause)?;
             writeln!(f, "  mend   {}", cause.fix)?;
             writeln!(f, "  read   {}", cause.chapter.path())?;
         }
-        match &self.forgotten {
+        match forgotten {
             Some(why) => writeln!(f, "⚠ {why}"),
             None => Ok(()),
         }

@@ -49,15 +49,15 @@ fn repair() -> Exercise {
         .nothing_lost()
 }
 
-/// A nightly import that reads a file which somebody else wrote.
+/// An import that reads a file which somebody else wrote.
 fn extend() -> Exercise {
-    Exercise::new("06.extend", "Bring the nightly import into the trace")
+    Exercise::new("06.extend", "Bring the import into the trace")
         .goal("Each page is imported below the export that wrote its line, by a program that shares nothing with it but the file, and knows the user. A line that an older export wrote is imported as before, as a root. No line's context is told as an input.")
         .minutes(15)
         .hint("The importer sees the file and nothing else. So what has to be in each line, and who knows it when the line is written?")
         .hint("A JSON object is a carrier: `propagator.inject(&context, &mut line)` when it is written, and `propagator.extract(&line).context` when it is read. An older line has none, and `.parent(None)` makes a root.")
         .hint("The importer has to believe the file: `LangSmithPropagator::new().policy(TrustPolicy::Continue)`. And `propagator.strip(&mut line)` takes the context out again before the line becomes the run's inputs.")
-        .why("Whatever holds a few words can carry a context: here two more keys in each line. The line belongs to the run that wrote it, so its import stands below that one and inherits the user, hours later and in another program. Reading is tolerant, so old lines go on working; and what was carried is taken out again, because it is no input.")
+        .why("Whatever holds a few words can carry a context: here two more keys in each line. The line belongs to the run that wrote it, so its import stands below that one and inherits the user, in another program. Reading is tolerant, so old lines go on working; and what was carried is taken out again, because it is no input.")
         .run("gateway").root().from_service("gateway")
         .run("export").below("gateway").from_service("gateway")
         .run("import headers").below("export").from_service("importer").metadata("user", "ada").with_input("page")
@@ -74,7 +74,7 @@ fn capstone() -> Exercise {
     Exercise::new("06.capstone", "Five faults in three services")
         .goal("One question is one trace again: the retriever is below `find`, the pages are read at the same time, `write` ends, the generator is below `write`, and the tokens count once. No run goes missing on the way.")
         .minutes(40)
-        .hint("Look at the tree, then ask the doctor: `examine(&lesson.mock().evidence())`. It names what can be told from one trace; one of the five is a place that only somebody who knows the program can call wrong.")
+        .hint("Look at the tree, then ask the doctor: `examine(&lesson.mock().evidence())`. It names three of the five. A fourth shows when the headers of the call are added, as sent and as received; the fifth is a place that only somebody who knows the program can call wrong.")
         .hint("Go by the kinds of this page: what stands between `find` and the retriever? Whose headers does the generator get? Who keeps a handle of a run? How many runs of type `llm` speak of one call? What does each page wait for?")
         .hint("`.strip(…)` goes; the generator is asked on behalf of `write`; `write` is ended before the root; `chat` becomes a `RunType::Chain`; and the three pages are read in tasks of a `JoinSet` of `common`, or by `futures_util::future::join_all`.")
         .why("Each fault had its own witness. The header that was stripped shows at the receiver; the serial reads show in the times; the kept handle in a run without an end; the wrong place in nothing but the tree, because every header was valid; and the doubled call in the sum of the tokens. One by one they are small. Together they are an incident, and you have taken it apart.")
