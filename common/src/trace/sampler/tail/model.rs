@@ -235,3 +235,30 @@ fn an_end_does_not_join_its_beginning_past_what_was_said_between() {
         assert_eq!(sink.noted(), expected);
     });
 }
+
+#[test]
+fn late_runs_that_end_where_they_began_leave_no_trace_open_that_would_drive_out_one_that_is() {
+    explore(1, || {
+        let sink = Arc::new(Joining::default());
+        let sampling = Sampling::new()
+            .sampler(Sampler::AlwaysOff)
+            .tail(TailPolicy::new().remembered(2));
+        let tracer = Tracer::builder(sink.clone()).sampling(sampling).build();
+        let long = tracer.run("long").start();
+        long.child("fails").start().fail("no answer");
+        for _ in 0..5 {
+            let short = tracer.run("short").start();
+            short.fail("no answer");
+            short.child("late").start().end();
+        }
+        sink.noted();
+        long.child("late").start().end();
+        long.end();
+        let expected = [
+            "late begins",
+            "late ends where it began",
+            "long ends where it began",
+        ];
+        assert_eq!(sink.noted(), expected);
+    });
+}

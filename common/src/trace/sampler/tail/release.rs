@@ -70,27 +70,22 @@ impl State {
 struct Way<'a> {
     buffer: &'a TailBuffer,
     key: RunId,
+    held: Vec<Held>,
     places: HashMap<RunId, Place>,
 }
 
 impl TailBuffer {
-    /// Sends or forgets a part, outside of the lock.
-    pub(super) fn let_go(&self, decided: Decided) {
-        let Decided { key, part, fate } = decided;
-        if fate.is_err() {
-            part.held.into_iter().for_each(|held| held.op.forget());
-            return;
+    /// Sends or forgets parts, outside of the lock.
+    pub(super) fn let_go(&self, decided: Vec<Decided>) {
+        // Before any sink is called: if one panics, nobody waits for the others either.
+        let mut ways = Vec::with_capacity(decided.len());
+        for Decided { key, part, fate } in decided {
+            match fate {
+                Ok(_) => ways.push(Way::new(self, key, part.held)),
+                Err(_) => forget(part.held),
+            }
         }
-        let mut way = Way {
-            buffer: self,
-            key,
-            places: HashMap::new(),
-        };
-        let mut next = Some(part.held);
-        while let Some(held) = next {
-            release(held, &mut way.places);
-            next = way.later();
-        }
+        ways.into_iter().for_each(Way::go);
     }
 
     /// Waits until all that was on its way before has reached its sinks, for at most `timeout`. Returns how many
@@ -116,7 +111,25 @@ impl TailBuffer {
     }
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    fn new(buffer: &'a TailBuffer, key: RunId, held: Vec<Held>) -> Self {
+        Self {
+            buffer,
+            key,
+            held,
+            places: HashMap::new(),
+        }
+    }
+
+    /// Gives the part to its sinks, with what comes meanwhile.
+    fn go(mut self) {
+        let mut next = Some(std::mem::take(&mut self.held));
+        while let Some(held) = next {
+            release(held, &mut self.places);
+            next = self.later();
+        }
+    }
+
     /// Takes what came meanwhile. If there is nothing, the part has arrived.
     fn later(&mut self) -> Option<Vec<Held>> {
         let mut guard = self.buffer.state().lock();
@@ -156,12 +169,18 @@ impl Drop for Way<'_> {
         if !guard.releasing.get(&self.key).is_some_and(is_ours) {
             return;
         }
-        // A sink panicked.
-        let lost = self.arrive(&mut guard);
+        // A sink panicked, on the way of this part or of one before it.
+        let later = self.arrive(&mut guard);
         drop(guard);
         self.buffer.state().tell();
-        lost.into_iter().for_each(|held| held.op.forget());
+        forget(std::mem::take(&mut self.held));
+        forget(later);
     }
+}
+
+/// Drops what nobody will write.
+fn forget(held: Vec<Held>) {
+    held.into_iter().for_each(|held| held.op.forget());
 }
 
 /// Gives what waited to the sinks it was for, in order.
