@@ -4,7 +4,7 @@
 //! decided ──► releasing ──► sink.release: what waited ──► anything later? ──no──► remembered as kept
 //!                │ ▲                                           │ yes
 //!                │ └── what other threads say of it meanwhile ◄┘
-//!                └──── a flush waits until it is over
+//!                └──── a flush waits for what had come when it began
 //! ```
 //!
 //! Without this state an end on another thread would overtake its own beginning, and a flush would return before
@@ -29,9 +29,12 @@ pub(super) struct Releasing {
     by: ThreadId,
     trace: uuid::Uuid,
     open: u32,
-    // Operations on their way, for whoever wants to know what is left.
+    // How many times what had come meanwhile has set out, and the part itself before that. It goes up as long as
+    // others have something to say, so nobody waits for more of them than there are.
+    round: u64,
+    // Operations of this round, for whoever wants to know what is left.
     ops: u64,
-    // What came meanwhile.
+    // What came meanwhile: the next round.
     later: Vec<Held>,
     bytes: usize,
 }
@@ -43,8 +46,21 @@ impl Releasing {
 
     pub(super) fn follow(&mut self, held: Held) {
         self.bytes += held.op.bytes();
-        self.ops += 1;
         self.later.push(held);
+    }
+
+    /// Returns the last round of what has come so far.
+    fn last_round(&self) -> u64 {
+        self.round + u64::from(!self.later.is_empty())
+    }
+
+    /// Returns how many operations have not arrived of the rounds up to one.
+    fn left_of(&self, last: u64) -> u64 {
+        match self.round {
+            round if round > last => 0,
+            round if round == last => self.ops.max(1),
+            _ => self.ops + self.later.len() as u64,
+        }
     }
 }
 
@@ -58,6 +74,7 @@ impl State {
             by: this_thread(),
             trace: part.trace,
             open: part.open,
+            round: 1,
             ops: part.held.len() as u64,
             later: Vec::new(),
             bytes: 0,
@@ -98,12 +115,17 @@ impl TailBuffer {
     )]
     pub(crate) fn wait_released(&self, timeout: Duration) -> u64 {
         let (me, guard) = (this_thread(), self.state().lock());
-        let last = guard.releases;
+        let others = guard.releasing.iter().filter(|(_, it)| it.by != me);
+        let waited_for: Vec<_> = others
+            .map(|(key, it)| (*key, it.number, it.last_round()))
+            .collect();
         let mut left = 0;
         let busy = |state: &mut State| {
-            let on_their_way = state.releasing.values();
-            let waited_for = on_their_way.filter(|it| it.number <= last && it.by != me);
-            left = waited_for.map(|it| it.ops.max(1)).sum();
+            let on_its_way = |(key, number, last): &(RunId, u64, u64)| {
+                let it = state.releasing.get(key)?;
+                (it.number == *number).then(|| it.left_of(*last))
+            };
+            left = waited_for.iter().filter_map(on_its_way).sum();
             left > 0
         };
         self.state().wait_while(guard, timeout, busy);
@@ -145,6 +167,9 @@ impl<'a> Way<'a> {
         state.bytes = state.bytes.saturating_sub(bytes);
         let later = std::mem::take(&mut releasing.later);
         releasing.ops = later.len() as u64;
+        releasing.round += 1;
+        drop(guard);
+        self.buffer.state().tell();
         Some(later)
     }
 
