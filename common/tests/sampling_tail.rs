@@ -1,15 +1,16 @@
 //! What the head leaves out and the tail keeps after all: errors, slow traces, and what a program chooses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::DateTime;
 use common::model::{Clock, Feedback, RunContext, RunOp, Timestamp, TraceTree};
 use common::trace::{
-    KeepReason, LeaveReason, MemorySink, Parent, Redactor, RunTree, SAMPLE_RATE, Sampler, Sampling,
-    SamplingRate, SamplingRule, TailPolicy, TraceLimit, Tracer,
+    KeepReason, LeaveReason, MemorySink, Parent, Redactor, RunSink, RunTree, SAMPLE_RATE, Sampler,
+    Sampling, SamplingRate, SamplingRule, TailPolicy, TraceLimit, Tracer,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -514,6 +515,55 @@ fn a_masked_run_is_known_by_what_it_was_decided_by_and_not_by_its_id() {
     let run = runs.iter().find(|run| Some(run.id) == id).expect("sent");
     assert!(run.end_time.is_some(), "it stays open for ever");
     assert_eq!(tracer.sampling_stats().forgotten, 0);
+}
+
+/// Panics at the first run of one name, as a program's own sink may.
+#[derive(Debug, Default)]
+struct Panicking {
+    has_panicked: AtomicBool,
+    sink: MemorySink,
+}
+
+impl RunSink for Panicking {
+    fn submit(&self, op: RunOp) {
+        let is_bad = op.run().is_some_and(|run| run.name == "bad");
+        let panics = is_bad && !self.has_panicked.swap(true, Ordering::Relaxed);
+        assert!(!panics, "as a program's own sink may do");
+        self.sink.submit(op);
+    }
+}
+
+#[test]
+fn a_sink_that_panics_at_one_trace_strands_none_that_was_decided_with_it() {
+    let policy = TailPolicy::new()
+        .slow(Duration::from_secs(10))
+        .max_wait(Duration::from_secs(60));
+    let (sink, clock) = (Arc::new(Panicking::default()), Arc::new(Still::default()));
+    let tracer = Tracer::builder(sink.clone())
+        .clock(clock.clone())
+        .sampling(Sampling::new().sampler(Sampler::AlwaysOff).tail(policy))
+        .build();
+    let bad = tracer.run("bad").start();
+    clock.go_on(Duration::from_micros(1));
+    let good = tracer.run("good").start();
+    clock.go_on(Duration::from_secs(60));
+    // Both have waited for as long as they may, and are found slow by the same look at the time.
+    let next = catch_unwind(AssertUnwindSafe(|| tracer.run("next").start()));
+    assert!(next.is_err());
+    assert_eq!(
+        tracer.sampling_stats().kept,
+        BTreeMap::from([(KeepReason::Slow, 2)])
+    );
+    // Neither is on its way any more: what comes of them later goes to the sink at once.
+    for run in [&bad, &good] {
+        run.child("late").start().end();
+    }
+    let names: Vec<String> = sink.sink.runs().into_iter().map(|run| run.name).collect();
+    assert_eq!(names, ["late", "late"]);
+    let waiting = tracer.sampling_stats().waiting_bytes;
+    bad.end();
+    good.end();
+    assert_eq!(tracer.sampling_stats().waiting_bytes, waiting);
 }
 
 /// What may happen to one of several traces.

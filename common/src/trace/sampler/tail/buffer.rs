@@ -120,13 +120,23 @@ impl TailBuffer {
         self.sweep(&mut state, now, &mut decided);
         let way = self.sort(&mut state, coming, now, &mut decided);
         drop(state);
-        decided.into_iter().for_each(|decided| self.let_go(decided));
+        self.let_go(decided);
         match way {
             Way::On(op, place) => return Some((op, place)),
             Way::LeftOut(op) => op.forget(),
             Way::Taken => {}
         }
         None
+    }
+
+    /// Counts the end of a run that began late, and whose end goes to where its beginning is: without it its part
+    /// would count as open for ever, and drive out others that are.
+    pub(super) fn ends_late(&self, glance: &Glance) {
+        let mut state = self.state.lock();
+        match state.releasing.get_mut(&glance.top) {
+            Some(releasing) => releasing.count(Step::Ends),
+            None => state.fates.ends_late(glance.top, glance.run_id),
+        }
     }
 
     /// Finds out what becomes of an operation.
@@ -360,7 +370,7 @@ impl TailBuffer {
                 decided.extend(self.decide(&mut state, key, fate, now));
             }
         }
-        decided.into_iter().for_each(|decided| self.let_go(decided));
+        self.let_go(decided);
     }
 
     /// Returns what becomes of what is said of a trace, or of a run: none if it may wait with it.

@@ -110,6 +110,12 @@ impl Fates {
         self.left_out.follow(key, run, step).map(|_| (false, None))
     }
 
+    /// Counts the end of a run that went on by itself, after the rest of its part.
+    pub(super) fn ends_late(&mut self, key: RunId, run: RunId) {
+        // It began when the part was known as kept. What is known as left out is another part of the same name.
+        self.kept.follow(key, run, Step::Ends);
+    }
+
     /// Names the part of a trace that is asked for by the trace. Of several, one that was kept is it.
     pub(super) fn join(&mut self, key: RunId, trace: Uuid) {
         let known = self.joined.get(&trace);

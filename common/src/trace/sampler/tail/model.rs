@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -133,6 +134,54 @@ fn what_comes_while_a_part_is_on_its_way_follows_it_and_a_flush_waits_for_both()
     });
 }
 
+/// Has more to say of a trace each time that something of it begins, until it is enough.
+#[derive(Debug, Default)]
+struct Endless {
+    root: Mutex<Option<RunTree>>,
+    has_begun: AtomicBool,
+    is_enough: AtomicBool,
+}
+
+impl RunSink for Endless {
+    fn submit(&self, op: RunOp) {
+        self.has_begun.store(true, Ordering::Relaxed);
+        thread::yield_now();
+        if self.is_enough.load(Ordering::Relaxed) || !matches!(op, RunOp::Post(_)) {
+            return;
+        }
+        let root = self.root.lock().expect("no panic").clone();
+        root.expect("a root").child("more").start().end();
+    }
+}
+
+/// As long as others go on, so does the way of a part. Without a bound on what a flush waits for, this ends by
+/// shuttle's bound on the steps of a schedule.
+#[test]
+fn a_flush_does_not_wait_for_what_came_after_it_began() {
+    explore(500, || {
+        let sink = Arc::new(Endless::default());
+        let sampling = Sampling::new()
+            .sampler(Sampler::AlwaysOff)
+            .tail(TailPolicy::new());
+        let tracer = Tracer::builder(sink.clone()).sampling(sampling).build();
+        let root = tracer.run("root").start();
+        *sink.root.lock().expect("no panic") = Some(root.clone());
+        let failing = {
+            let child = root.child("fails").start();
+            thread::spawn(move || child.fail("no answer"))
+        };
+        while !sink.has_begun.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        flush(&tracer);
+        sink.is_enough.store(true, Ordering::Relaxed);
+        failing.join().expect("it fails");
+        sink.root.lock().expect("no panic").take();
+        root.end();
+        assert_eq!(balanced(&tracer), [("error".to_owned(), 1)].into());
+    });
+}
+
 /// A bound drives parts out while they go on, and the end decides of the rest.
 #[test]
 fn parts_are_whole_or_not_there_whatever_bound_or_end_comes_between() {
@@ -231,6 +280,34 @@ fn an_end_does_not_join_its_beginning_past_what_was_said_between() {
             "told so far",
             "told ends",
             "root ends where it began",
+        ];
+        assert_eq!(sink.noted(), expected);
+    });
+}
+
+#[test]
+fn late_runs_that_end_where_they_began_leave_no_trace_open_that_would_drive_out_one_that_is() {
+    explore(1, || {
+        let sink = Arc::new(Joining::default());
+        let sampling = Sampling::new()
+            .sampler(Sampler::AlwaysOff)
+            .tail(TailPolicy::new().remembered(2));
+        let tracer = Tracer::builder(sink.clone()).sampling(sampling).build();
+        let long = tracer.run("long").start();
+        long.child("fails").start().fail("no answer");
+        let short = tracer.run("short").start();
+        short.fail("no answer");
+        short.child("late").start().end();
+        // One of the three is forgotten: the one that is over, if it is known that it is.
+        let other = tracer.run("other").start();
+        other.child("fails").start().fail("no answer");
+        sink.noted();
+        long.child("late").start().end();
+        long.end();
+        let expected = [
+            "late begins",
+            "late ends where it began",
+            "long ends where it began",
         ];
         assert_eq!(sink.noted(), expected);
     });

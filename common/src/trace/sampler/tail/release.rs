@@ -4,7 +4,7 @@
 //! decided ──► releasing ──► sink.release: what waited ──► anything later? ──no──► remembered as kept
 //!                │ ▲                                           │ yes
 //!                │ └── what other threads say of it meanwhile ◄┘
-//!                └──── a flush waits until it is over
+//!                └──── a flush waits for what had come when it began
 //! ```
 //!
 //! Without this state an end on another thread would overtake its own beginning, and a flush would return before
@@ -29,9 +29,12 @@ pub(super) struct Releasing {
     by: ThreadId,
     trace: uuid::Uuid,
     open: u32,
-    // Operations on their way, for whoever wants to know what is left.
+    // How many times what had come meanwhile has set out, and the part itself before that. It goes up as long as
+    // others have something to say, so nobody waits for more of them than there are.
+    round: u64,
+    // Operations of this round, for whoever wants to know what is left.
     ops: u64,
-    // What came meanwhile.
+    // What came meanwhile: the next round.
     later: Vec<Held>,
     bytes: usize,
 }
@@ -43,8 +46,21 @@ impl Releasing {
 
     pub(super) fn follow(&mut self, held: Held) {
         self.bytes += held.op.bytes();
-        self.ops += 1;
         self.later.push(held);
+    }
+
+    /// Returns the last round of what has come so far.
+    fn last_round(&self) -> u64 {
+        self.round + u64::from(!self.later.is_empty())
+    }
+
+    /// Returns how many operations have not arrived of the rounds up to one.
+    fn left_of(&self, last: u64) -> u64 {
+        match self.round {
+            round if round > last => 0,
+            round if round == last => self.ops.max(1),
+            _ => self.ops + self.later.len() as u64,
+        }
     }
 }
 
@@ -58,6 +74,7 @@ impl State {
             by: this_thread(),
             trace: part.trace,
             open: part.open,
+            round: 1,
             ops: part.held.len() as u64,
             later: Vec::new(),
             bytes: 0,
@@ -70,27 +87,22 @@ impl State {
 struct Way<'a> {
     buffer: &'a TailBuffer,
     key: RunId,
+    held: Vec<Held>,
     places: HashMap<RunId, Place>,
 }
 
 impl TailBuffer {
-    /// Sends or forgets a part, outside of the lock.
-    pub(super) fn let_go(&self, decided: Decided) {
-        let Decided { key, part, fate } = decided;
-        if fate.is_err() {
-            part.held.into_iter().for_each(|held| held.op.forget());
-            return;
+    /// Sends or forgets parts, outside of the lock.
+    pub(super) fn let_go(&self, decided: Vec<Decided>) {
+        // Before any sink is called: if one panics, nobody waits for the others either.
+        let mut ways = Vec::with_capacity(decided.len());
+        for Decided { key, part, fate } in decided {
+            match fate {
+                Ok(_) => ways.push(Way::new(self, key, part.held)),
+                Err(_) => forget(part.held),
+            }
         }
-        let mut way = Way {
-            buffer: self,
-            key,
-            places: HashMap::new(),
-        };
-        let mut next = Some(part.held);
-        while let Some(held) = next {
-            release(held, &mut way.places);
-            next = way.later();
-        }
+        ways.into_iter().for_each(Way::go);
     }
 
     /// Waits until all that was on its way before has reached its sinks, for at most `timeout`. Returns how many
@@ -103,12 +115,17 @@ impl TailBuffer {
     )]
     pub(crate) fn wait_released(&self, timeout: Duration) -> u64 {
         let (me, guard) = (this_thread(), self.state().lock());
-        let last = guard.releases;
+        let others = guard.releasing.iter().filter(|(_, it)| it.by != me);
+        let waited_for: Vec<_> = others
+            .map(|(key, it)| (*key, it.number, it.last_round()))
+            .collect();
         let mut left = 0;
         let busy = |state: &mut State| {
-            let on_their_way = state.releasing.values();
-            let waited_for = on_their_way.filter(|it| it.number <= last && it.by != me);
-            left = waited_for.map(|it| it.ops.max(1)).sum();
+            let on_its_way = |(key, number, last): &(RunId, u64, u64)| {
+                let it = state.releasing.get(key)?;
+                (it.number == *number).then(|| it.left_of(*last))
+            };
+            left = waited_for.iter().filter_map(on_its_way).sum();
             left > 0
         };
         self.state().wait_while(guard, timeout, busy);
@@ -116,7 +133,25 @@ impl TailBuffer {
     }
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    fn new(buffer: &'a TailBuffer, key: RunId, held: Vec<Held>) -> Self {
+        Self {
+            buffer,
+            key,
+            held,
+            places: HashMap::new(),
+        }
+    }
+
+    /// Gives the part to its sinks, with what comes meanwhile.
+    fn go(mut self) {
+        let mut next = Some(std::mem::take(&mut self.held));
+        while let Some(held) = next {
+            release(held, &mut self.places);
+            next = self.later();
+        }
+    }
+
     /// Takes what came meanwhile. If there is nothing, the part has arrived.
     fn later(&mut self) -> Option<Vec<Held>> {
         let mut guard = self.buffer.state().lock();
@@ -132,6 +167,9 @@ impl Way<'_> {
         state.bytes = state.bytes.saturating_sub(bytes);
         let later = std::mem::take(&mut releasing.later);
         releasing.ops = later.len() as u64;
+        releasing.round += 1;
+        drop(guard);
+        self.buffer.state().tell();
         Some(later)
     }
 
@@ -156,12 +194,18 @@ impl Drop for Way<'_> {
         if !guard.releasing.get(&self.key).is_some_and(is_ours) {
             return;
         }
-        // A sink panicked.
-        let lost = self.arrive(&mut guard);
+        // A sink panicked, on the way of this part or of one before it.
+        let later = self.arrive(&mut guard);
         drop(guard);
         self.buffer.state().tell();
-        lost.into_iter().for_each(|held| held.op.forget());
+        forget(std::mem::take(&mut self.held));
+        forget(later);
     }
+}
+
+/// Drops what nobody will write.
+fn forget(held: Vec<Held>) {
+    held.into_iter().for_each(|held| held.op.forget());
 }
 
 /// Gives what waited to the sinks it was for, in order.

@@ -89,8 +89,12 @@ impl RunSink for TailSampler {
 
     fn end(&self, run: Arc<dyn Unwritten>, place: Option<Place>, bytes: usize) {
         let glance = run.glance();
-        // Only the next sink makes places, and only of what is kept.
-        if place.is_some() || self.is_kept(&glance) {
+        if self.is_kept(&glance) {
+            return self.next.end(run, place, bytes);
+        }
+        // Only the next sink makes places, and only of what is kept: its beginning came late, and was counted.
+        if place.is_some() {
+            self.buffer.ends_late(&glance);
             return self.next.end(run, place, bytes);
         }
         let chosen = self.buffer.chosen(|| run.ended());
