@@ -267,6 +267,67 @@ async fn a_reset_in_the_answer_comes_after_half_of_its_body() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reset_in_the_request_comes_after_half_of_its_body_whatever_its_length() {
+    let reads = |body: axum::body::Bytes| async move { body.len().to_string() };
+    let service = Service::start("reads", Router::new().route("/ask", post(reads)));
+    let chaos = Chaos::before(&service);
+    chaos.reset(ChaosReset::InRequest);
+    let address = chaos.url("");
+    let mut stream = TcpStream::connect(address.trim_start_matches("http://"))
+        .await
+        .expect("loopback");
+    // It sends half of its body, and waits.
+    let head =
+        "POST /ask HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 200000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut leave = [0; 25];
+    stream.read_exact(&mut leave).await.expect("leave to send");
+    assert_eq!(&leave, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(&[b'x'; 100_000]).await.expect("sent");
+    let mut answer = Vec::new();
+    let ended = stream.read_to_end(&mut answer).await;
+    assert_eq!(
+        ended.expect_err("it is reset").kind(),
+        std::io::ErrorKind::ConnectionReset
+    );
+    assert_eq!(chaos.log()[0].outcome, ChaosOutcome::Reset);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_may_come_byte_by_byte_and_what_is_kept_of_it_is_short_and_harmless() {
+    let scene = Scene::start();
+    let address = scene.chaos.url("");
+    let say = async |start: &str| {
+        let mut stream = TcpStream::connect(address.trim_start_matches("http://"))
+            .await
+            .expect("loopback");
+        stream.set_nodelay(true).expect("set");
+        for byte in format!("{start} HTTP/1.1\r\nhost: x\r\n\r\n").into_bytes() {
+            stream.write_all(&[byte]).await.expect("sent");
+            tokio::task::yield_now().await;
+        }
+        let mut answer = Vec::new();
+        // One that the service refuses may end with a reset.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8(answer).expect("text")
+    };
+    let answer = say("GET /ask?key=1").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("forty-two"),
+        "{answer}"
+    );
+    say(&format!("GE\u{1b}[2J /{}", "a".repeat(5_000))).await;
+    let log = scene.chaos.log();
+    assert_eq!((&*log[0].method, &*log[0].path), ("GET", "/ask"));
+    assert_eq!(log[1].path, format!("/{}…", "a".repeat(199)));
+    let printed = log[1].to_string();
+    assert!(
+        printed.starts_with("2 GE") && !printed.contains('\u{1b}'),
+        "{printed:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_lines_and_blanks_arrive_as_the_switch_made_them() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
@@ -554,6 +615,8 @@ fn orders_are_read_as_they_are_written_and_nonsense_is_refused_in_words() {
         (orders.switches.len(), orders.to_string()),
         (22, all.to_owned())
     );
+    let padded = ChaosSwitch::pad("a", usize::MAX);
+    assert_eq!(padded.to_string(), "pad=a@1048576");
     let short: ChaosOrders = " property=a , 503 ,".parse().expect("orders");
     assert_eq!(short.to_string(), "property=a@ttl=3,status=503");
     for (bad, words) in [
@@ -565,6 +628,11 @@ fn orders_are_read_as_they_are_written_and_nonsense_is_refused_in_words() {
         ("200", "`200` is no switch"),
         ("reset=never", "write reset, reset=in-request"),
         ("seed=x", "write seed=NUMBER"),
+        (
+            "pad=baggage@18446744073709551615",
+            "write pad=NAME@BYTES, with at most 1048576 bytes",
+        ),
+        ("pad=a@1048577", "with at most 1048576 bytes"),
         ("503:101%", "`101%` limits nothing"),
         ("503:often", "`often` limits nothing"),
     ] {

@@ -78,6 +78,74 @@ fn an_address_that_cannot_be_reached_is_named_without_its_password() {
     assert!(!told.contains("secret"), "{told}");
 }
 
+/// Examines an endpoint that answers everything alike, with a key that is for another.
+#[cfg(feature = "client")]
+fn doctor_before(answer: &'static str) -> Output {
+    use std::io::Read as _;
+
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    // It ends with the test.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let (mut head, mut body) = (Vec::new(), [0; 4096]);
+            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                let read = stream.read(&mut body).expect("a request");
+                head.extend_from_slice(&body[..read]);
+                if read == 0 {
+                    break;
+                }
+            }
+            let _ = stream.write_all(answer.as_bytes());
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            // What is left unread would make a reset of the answer.
+            while stream.read(&mut body).is_ok_and(|read| read > 0) {}
+        }
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trace-doctor"));
+    command
+        .args([&url, "--project", "p"])
+        .env("LANGSMITH_API_KEY", "lsv2_pt_key")
+        .env(
+            "LANGSMITH_ENDPOINT",
+            "https://ada:secret@gateway.example/api?token=secret",
+        );
+    command.output().expect("the program")
+}
+
+#[cfg(feature = "client")]
+#[test]
+fn whose_key_it_is_is_said_without_the_password_of_its_address() {
+    let output = doctor_before(
+        "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    );
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("the key is for https://gateway.example, and was not sent"),
+        "{told}"
+    );
+    assert!(!told.contains("secret"), "{told}");
+}
+
+#[cfg(feature = "client")]
+#[test]
+fn a_page_is_no_capture_and_a_capture_is_read_as_it_arrives() {
+    let page = doctor_before(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>",
+    );
+    let told = text(&page.stderr);
+    assert_eq!(page.status.code(), Some(2), "{told}");
+    // The project was asked for instead.
+    assert!(!told.contains("is no JSON"), "{told}");
+    let capture = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/jsonl\r\nconnection: close\r\n\r\n{ENDED}\n"
+    );
+    let read = doctor_before(capture.leak());
+    assert_eq!(read.status.code(), Some(0), "{}", text(&read.stderr));
+}
+
 #[test]
 fn output_into_a_pipe_has_no_color() {
     let output = doctor(&["-"], PENDING);

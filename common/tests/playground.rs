@@ -161,6 +161,31 @@ fn of_bytes_that_nobody_recorded_a_case_of_the_same_class_is_shown_with_its_own_
 }
 
 #[test]
+fn a_member_behind_a_blank_is_not_told_of_as_if_the_blank_were_not_there() {
+    let about = |baggage: &str| -> Vec<String> {
+        let reading = with(baggage);
+        let lines = reading.peers[0].lines.iter();
+        lines.map(|line| line.about.clone()).collect()
+    };
+    // Nobody recorded metadata behind a blank; tags behind one were dropped.
+    let metadata = "langsmith-metadata=%7B%22a%22%3A1%7D";
+    let (trace, member) = (
+        "the trace header, alone".to_owned(),
+        "the member langsmith-metadata, alone".to_owned(),
+    );
+    assert_eq!(
+        about(&format!("sentry=1, {metadata}")),
+        [trace.clone()],
+        "a blank"
+    );
+    assert_eq!(
+        about(&format!("sentry=1,{metadata}")),
+        [trace, member],
+        "no blank"
+    );
+}
+
+#[test]
 fn each_member_has_its_verdict_and_each_limit_its_row() {
     let reading = with(
         "langsmith-project=p1,langsmith-project=p2;ttl=3,foo,userId=42,langsmith-tags=,langsmith-replicas=%5B%5D,\

@@ -38,7 +38,7 @@ mod film;
 mod gallery;
 mod graph;
 mod heat_map;
-mod label;
+pub(crate) mod label;
 mod outline;
 mod palette;
 mod performance;

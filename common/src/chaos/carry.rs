@@ -22,9 +22,14 @@ use super::log::ChaosOutcome;
 use super::proxy::Shared;
 use super::switch::{ChaosReset, Effect};
 
+/// Leave to send the body of a request that asked for it with `Expect`.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// How long a caller may go on sending what nobody reads any more. A connection that is closed before would lose the
 /// answer.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long a caller may take for the head of its request. Servers may think before they answer, for as long as they like.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
 
 /// A request on its way, and what was done to it.
 struct Carried {
@@ -40,12 +45,13 @@ pub(super) async fn carry(shared: Arc<Shared>, mut caller: TcpStream) {
     let _ = caller.set_nodelay(true);
     let mut behind = Vec::new();
     // Who sends no head asks for nothing, as a browser does that opens connections in advance.
-    let Ok(Some(mut head)) = Head::read(&mut caller, &mut behind).await else {
+    let head = tokio::time::timeout(HEAD_WITHIN, Head::read(&mut caller, &mut behind)).await;
+    let Ok(Ok(Some(mut head))) = head else {
         return;
     };
     let (method, path) = (head.method(), head.path());
     let effects = shared.plan().meet(&path);
-    let number = shared.log().came(method, path);
+    let number = shared.log().came(&method, &path);
     let mut carried = Carried {
         shared,
         number,
@@ -106,9 +112,15 @@ impl Carried {
         };
         let _ = service.set_nodelay(true);
         if self.resets(ChaosReset::InRequest) {
-            let (mut from_caller, to_caller) = caller.split();
+            let (mut from_caller, mut to_caller) = caller.split();
             let (_, mut to_service) = service.split();
-            send_half(head, behind, &mut from_caller, &mut to_service).await?;
+            if head.lines.iter().any(|line| line.is("expect")) {
+                // Nobody reads what the service says here, and without its leave the caller sends no body.
+                to_caller.write_all(CONTINUE).await?;
+            }
+            // Whoever hangs up before the half is there, such as a service that answers without reading, changes nothing:
+            // what follows is a reset.
+            let _ = send_half(head, behind, &mut from_caller, &mut to_service).await;
             self.ended(ChaosOutcome::Reset);
             cut(&to_service);
             cut(&to_caller);
@@ -165,7 +177,9 @@ impl Carried {
         head.close();
         if self.resets(ChaosReset::InAnswer) {
             self.ended(ChaosOutcome::Reset);
-            send_half(&head, behind, from, to).await?;
+            let left = send_half(&head, behind, from, to).await?;
+            // The service shall not notice: it is the way to the caller that breaks.
+            tokio::io::copy(&mut from.take(left), &mut tokio::io::sink()).await?;
             cut(to);
             return Ok(false);
         }
@@ -214,28 +228,35 @@ impl Carried {
     }
 }
 
-/// Sends the head and half of the body; half of the head if there is no body.
+/// Sends the head and half of the body; half of the head if there is no body. Returns how many bytes of the body are
+/// still to come, as far as its head tells.
 async fn send_half(
     head: &Head,
     mut body: Vec<u8>,
     from: &mut (impl AsyncRead + Unpin),
     to: &mut WriteHalf<'_>,
-) -> io::Result<()> {
+) -> io::Result<u64> {
     let bytes = head.bytes();
     let length = head.content_length();
     let chunked = head.lines.iter().any(|line| line.is("transfer-encoding"));
     if length.unwrap_or_default() == 0 && !chunked {
-        return to.write_all(&bytes[..bytes.len() / 2]).await;
+        to.write_all(&bytes[..bytes.len() / 2]).await?;
+        return Ok(0);
     }
-    // Of a body whose length nobody knows, what comes first is halved.
-    let wanted = length.unwrap_or(2);
-    while body.len() < wanted && from.read_buf(&mut body).await? > 0 {}
-    let half = match length {
-        Some(length) => length / 2,
-        None => body.len() / 2,
-    };
     to.write_all(&bytes).await?;
-    to.write_all(&body[..half.min(body.len())]).await
+    let Some(length) = length else {
+        // Of a body whose length nobody knows, what comes first is halved.
+        while body.len() < 2 && from.read_buf(&mut body).await? > 0 {}
+        to.write_all(&body[..body.len() / 2]).await?;
+        return Ok(0);
+    };
+    let half = length / 2;
+    let came = body.len().min(half);
+    to.write_all(&body[..came]).await?;
+    // A body may be longer than memory.
+    let behind = (half - came) as u64;
+    tokio::io::copy(&mut from.take(behind), to).await?;
+    Ok(length.saturating_sub(half.max(body.len())) as u64)
 }
 
 /// Makes the connection end with a reset when it is dropped.

@@ -8,6 +8,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 /// Longest head that is read, in bytes: more than any server takes.
 const LONGEST: usize = 1 << 20;
 
+/// What a head ends with.
+const END: &[u8] = b"\r\n\r\n";
+
 /// The first line, and the lines of the headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Head {
@@ -39,15 +42,20 @@ impl Head {
         from: &mut (impl AsyncRead + Unpin),
         buffer: &mut Vec<u8>,
     ) -> io::Result<Option<Self>> {
+        // Whoever writes byte by byte is not searched from the beginning each time.
+        let mut searched = 0_usize;
         loop {
-            if let Some(end) = memmem::find(buffer, b"\r\n\r\n") {
-                let rest = buffer.split_off(end + 4);
+            let from_here = searched.saturating_sub(END.len() - 1);
+            if let Some(end) = memmem::find(&buffer[from_here..], END) {
+                let end = from_here + end;
+                let rest = buffer.split_off(end + END.len());
                 let head = std::mem::replace(buffer, rest);
                 return Ok(Some(Self::parse(&head[..end])));
             }
             if buffer.len() > LONGEST {
                 return Err(io::ErrorKind::InvalidData.into());
             }
+            searched = buffer.len();
             if from.read_buf(buffer).await? == 0 {
                 return match buffer.is_empty() {
                     true => Ok(None),

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use crate::analysis::Table;
+use crate::analysis::label::clean;
 
+/// Most letters of a method and of a path that are remembered.
+const LETTERS: usize = 200;
 /// Most requests that are remembered one by one; the counters know of all.
 const REMEMBERED: usize = 10_000;
 
@@ -41,9 +44,9 @@ impl fmt::Display for ChaosOutcome {
 pub struct ChaosEntry {
     /// Which one it was, from 1.
     pub number: u64,
-    /// The method.
+    /// The method, as `path` is kept.
     pub method: String,
-    /// The path, without the query.
+    /// The path, without the query; its first 200 letters, and none that commands a terminal.
     pub path: String,
     /// The switches that changed something, in words; none if it passed as it was.
     pub did: Vec<String>,
@@ -111,7 +114,7 @@ pub(super) struct Log {
 
 impl Log {
     /// Notes that a request came, and returns its number.
-    pub(super) fn came(&mut self, method: String, path: String) -> u64 {
+    pub(super) fn came(&mut self, method: &str, path: &str) -> u64 {
         self.counters.requests += 1;
         if self.entries.len() == REMEMBERED {
             self.entries.pop_front();
@@ -119,8 +122,8 @@ impl Log {
         let number = self.counters.requests;
         self.entries.push_back(ChaosEntry {
             number,
-            method,
-            path,
+            method: kept(method),
+            path: kept(path),
             did: Vec::new(),
             outcome: ChaosOutcome::UnderWay,
         });
@@ -170,4 +173,14 @@ impl Log {
             ])
         })
     }
+}
+
+/// What a stranger wrote, fit to be kept and to be printed.
+fn kept(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut kept = clean(&letters.by_ref().take(LETTERS).collect::<String>());
+    if letters.next().is_some() {
+        kept.push('…');
+    }
+    kept
 }

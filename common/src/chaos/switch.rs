@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Most bytes that a value is padded to: more than any server takes.
+pub(super) const PADDED: usize = 1 << 20;
+
 /// At which point a connection is reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChaosReset {
@@ -127,9 +130,9 @@ impl ChaosSwitch {
     }
 
     /// Makes a header's value at least so many bytes long: `baggage` by a member of somebody else in front, any other
-    /// by letters at its end.
+    /// by letters at its end. More than 1 MiB is taken as 1 MiB, which no server takes either.
     pub fn pad(header: impl Into<String>, bytes: usize) -> Self {
-        Self::new(Effect::Pad(header.into(), bytes))
+        Self::new(Effect::Pad(header.into(), bytes.min(PADDED)))
     }
 
     /// Answers 431 to requests in which the line of a header has more than so many bytes, as nginx does beyond 8 KiB.

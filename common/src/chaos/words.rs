@@ -11,14 +11,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::switch::{ChaosReset, ChaosSwitch, Effect};
+use super::switch::{ChaosReset, ChaosSwitch, Effect, PADDED};
 
 /// What a proxy is told in one line: switches with commas between them, and a seed.
 ///
 /// | Words | Switch |
 /// |---|---|
 /// | `strip=NAME` `duplicate=NAME` `fold=NAME` `recase=NAME` `blanks=NAME` | that of the same name, for a header |
-/// | `truncate=NAME@BYTES` `pad=NAME@BYTES` `replace=NAME@VALUE` | likewise, with what is behind the `@` |
+/// | `truncate=NAME@BYTES` `pad=NAME@BYTES` `replace=NAME@VALUE` | likewise, with what is behind the `@`; `pad` to 1 MiB at most |
 /// | `property=NAME` | adds `ttl=3` to each member; another with `property=NAME@PROPERTY` |
 /// | `reorder` `reorder=NAME` | the lines; the members of a header |
 /// | `limit=BYTES` `delay=200ms` `trickle=5ms` | times in `us`, `ms` or `s` |
@@ -147,7 +147,11 @@ fn effect(words: &str) -> Result<Option<Effect>, ParseChaosError> {
             let form = "truncate=NAME@BYTES";
             Effect::Truncate(named(form)?, bytes(form)?)
         }
-        "pad" => Effect::Pad(named("pad=NAME@BYTES")?, bytes("pad=NAME@BYTES")?),
+        "pad" => {
+            let form = "pad=NAME@BYTES, with at most 1048576 bytes";
+            let bytes = Some(bytes(form)?).filter(|bytes| *bytes <= PADDED);
+            Effect::Pad(named(form)?, bytes.ok_or_else(|| wrong(form))?)
+        }
         "replace" => Effect::Replace(named("replace=NAME@VALUE")?, argument.to_owned()),
         "property" => {
             let property = if argument.is_empty() {

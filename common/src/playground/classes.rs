@@ -3,6 +3,8 @@
 //! A feature that is not known here stands in the class as its bytes, so that it is of a class of its own: nothing is
 //! said about it but what was recorded of those very bytes. Start at [`class`].
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::model::{DottedOrder, ParseDottedOrderError};
@@ -21,7 +23,7 @@ pub(super) fn trace_class(lines: &[String]) -> String {
     }
 }
 
-pub(super) fn baggage_class(lines: &[String]) -> String {
+fn baggage_class(lines: &[String]) -> String {
     match lines {
         [] => "none".to_owned(),
         [line] if line.trim().is_empty() => "empty".to_owned(),
@@ -190,10 +192,8 @@ fn tags_class(value: &str) -> String {
         return literal(value);
     };
     let tags: Vec<&str> = decoded.split(',').collect();
-    let repeats = tags
-        .iter()
-        .enumerate()
-        .any(|(at, tag)| tags[..at].contains(tag));
+    let mut seen = HashSet::new();
+    let repeats = !tags.iter().all(|tag| seen.insert(*tag));
     match (tags.len(), repeats) {
         _ if tags.contains(&"") || !decoded.bytes().all(|byte| byte.is_ascii_graphic()) => {
             literal(value)

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::classes::{baggage_class, class, trace_class};
+use super::classes::{class, member_class, trace_class};
 
 const TABLE: &str = include_str!("../../tests/vectors/header_cases.json");
 /// The project of the process that was asked, which is what a header leaves alone.
@@ -212,9 +212,9 @@ fn find(trace: &[String], baggage: &[String]) -> Vec<(String, &'static Record, b
     let [line] = &baggage[..] else {
         return found;
     };
-    for member in line.split(',').take(16) {
-        let alone = [member.trim().to_owned()];
-        let class = format!("valid | {}", baggage_class(&alone));
+    for (at, member) in line.split(',').enumerate().take(16) {
+        // A blank behind a comma is part of the class: other SDKs read a member behind one as another name.
+        let class = format!("valid | {}", member_class(at, member));
         let name = member.trim().split('=').next().unwrap_or_default();
         if let Some(record) = of_class(&class) {
             found.push((format!("the member {name}, alone"), record, false));

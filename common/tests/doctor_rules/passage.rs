@@ -49,6 +49,10 @@ fn lt012_a_preflight_that_refuses_and_one_that_allows_everything() {
             "response_headers": [["access-control-allow-headers", allow]] } })
     };
     tells("LT012", &[asks("content-type")], &[asks("*")]);
+    // An answer without such a header refuses; one that nobody wrote down does not.
+    let bare = without(asks(""), "/headers/response_headers");
+    let answered = with(bare.clone(), "/headers/status", json!(204));
+    tells("LT012", &[answered], &[bare]);
 }
 
 #[test]

@@ -31,6 +31,7 @@ pub(crate) fn take(
 #[cfg(feature = "client")]
 mod with_client {
     use std::collections::HashMap;
+    use std::io::{self, Read};
     use std::time::Duration;
 
     use chrono::{DateTime, Utc};
@@ -47,6 +48,10 @@ mod with_client {
     /// A run may come so much later than its children, in seconds: SDKs send what they gathered, and the
     /// server stores it when it comes to it.
     const ARRIVES: i64 = 60;
+    /// How long an endpoint may be silent before or within its capture.
+    const SILENCE: Duration = Duration::from_secs(60);
+    /// What the stand-in calls a capture in `content-type`.
+    const CAPTURE: &[u8] = b"application/jsonl";
     /// Most traces that are read again as a whole, each by a request of its own.
     const AGAIN: usize = 200;
     /// Most runs of one of them: LangSmith takes no more.
@@ -55,15 +60,38 @@ mod with_client {
     pub(crate) fn take(mut evidence: Evidence, wanted: &Wanted<'_>) -> Result<Evidence, String> {
         if let Some(capture) = capture(wanted.url)? {
             evidence
-                .read_more(capture.as_slice())
+                .read_more(capture)
                 .map_err(|error| error.to_string())?;
             return Ok(evidence);
         }
         stored(evidence, wanted)
     }
 
+    /// A capture that is read as it arrives: it may be longer than memory.
+    struct Arriving {
+        runtime: tokio::runtime::Runtime,
+        answer: reqwest::Response,
+        chunk: bytes::Bytes,
+    }
+
+    impl Read for Arriving {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            while self.chunk.is_empty() {
+                let next = self.runtime.block_on(self.answer.chunk());
+                let next = next.map_err(|error| io::Error::other(error.without_url()))?;
+                match next {
+                    Some(chunk) => self.chunk = chunk,
+                    None => return Ok(0),
+                }
+            }
+            let length = self.chunk.len().min(into.len());
+            into[..length].copy_from_slice(&self.chunk.split_to(length));
+            Ok(length)
+        }
+    }
+
     /// Asks for the capture of a stand-in; none if the endpoint has no such thing. No key goes along.
-    fn capture(url: &str) -> Result<Option<Vec<u8>>, String> {
+    fn capture(url: &str) -> Result<Option<Arriving>, String> {
         let address = format!("{}/_stand_in/capture", url.trim_end_matches('/'));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -74,16 +102,23 @@ mod with_client {
         let asked = async {
             let client = reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
-                .timeout(Duration::from_secs(60))
+                .connect_timeout(SILENCE)
+                .read_timeout(SILENCE)
                 .build()?;
-            let answer = client.get(address).send().await?;
-            if !answer.status().is_success() {
-                return Ok(None);
-            }
-            answer.bytes().await.map(|bytes| Some(bytes.to_vec()))
+            client.get(address).send().await
         };
         let answer: Result<_, reqwest::Error> = runtime.block_on(asked);
-        answer.map_err(|error| error.without_url().to_string())
+        let answer = answer.map_err(|error| error.without_url().to_string())?;
+        // There are hosts that answer any path with a page.
+        let kind = answer.headers().get("content-type");
+        let is_capture = kind.is_some_and(|kind| kind.as_bytes().starts_with(CAPTURE));
+        Ok(
+            (answer.status().is_success() && is_capture).then(|| Arriving {
+                runtime,
+                answer,
+                chunk: bytes::Bytes::new(),
+            }),
+        )
     }
 
     /// Reads the newest runs of a project, and whole what is missing of their traces.
@@ -204,9 +239,14 @@ mod with_client {
         Ok((client, keeps_key.then_some(its_endpoint)))
     }
 
+    /// Says that the key stayed here. An address may have a password and a token in it, and they are not said.
     fn not_sent(endpoint: &str) -> String {
+        let whose = reqwest::Url::parse(endpoint.trim()).map_or_else(
+            |_| "another address".to_owned(),
+            |url| url.origin().ascii_serialization(),
+        );
         format!(
-            "the key is for {endpoint}, and was not sent; set LANGSMITH_ENDPOINT to this address, or say \
+            "the key is for {whose}, and was not sent; set LANGSMITH_ENDPOINT to this address, or say \
              --send-key"
         )
     }
