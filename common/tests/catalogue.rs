@@ -57,8 +57,8 @@ fn line(played: &Played) -> String {
     )
 }
 
-/// Rows whose repaired twin has no run, as the broken one: they are told by what is beside runs.
-const WITHOUT_RUNS: [u8; 2] = [27, 47];
+/// Rows of which no run arrives, repaired or not: a process that sends none, an endpoint that is down, a preflight.
+const WITHOUT_RUNS: [u8; 3] = [27, 33, 47];
 
 /// Returns what is not as it should be.
 fn wrong(played: &Played) -> Option<String> {
