@@ -72,7 +72,7 @@ fn the_clocks_of_as_many_hosts_are_put_right() {
 #[test]
 fn as_many_tasks_that_waited_in_a_queue_are_found() {
     let tree = fan(100, |root, number, at| {
-        run(number, Some(root), "index", "chain", 5_000 + at, 10).service("worker")
+        run(number, Some(root), "index", "chain", 5_000 + at, 200).service("worker")
     });
     let report = performance_findings(&tree);
     assert_eq!(

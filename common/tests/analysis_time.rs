@@ -294,6 +294,27 @@ fn searches_that_did_not_need_each_other_could_have_run_at_once() {
         |number| json!({"next": format!("cursor-{number}")}),
     );
     assert_eq!(found(skipped), [""; 0]);
+    // A model asks for what it has read in a sentence.
+    let asked = ["capital of France", "people in Paris", "mayor of Paris"];
+    let told = ["It is Paris.", "2.1 million", "Emmanuel Grégoire"];
+    let read = searches(
+        |number| json!({ "query": asked[number as usize] }),
+        |number| json!({ "text": told[number as usize] }),
+    );
+    assert_eq!(found(read), [""; 0]);
+    // Answers in words that nobody asks with.
+    let asked = ["pages", "issues", "chats"];
+    let told = ["two", "none at all", "one"];
+    let apart = searches(
+        |number| json!({ "source": asked[number as usize] }),
+        |number| json!({ "answer": told[number as usize] }),
+    );
+    assert_eq!(found(apart).len(), 1);
+    let apart = searches(
+        |number| json!({ "page": asked[number as usize] }),
+        |number| json!({ "bytes": asked[number as usize].len() }),
+    );
+    assert_eq!(found(apart).len(), 1);
     // The first one is made again.
     let again = searches(
         |number| json!({"query": format!("part {}", number % 2)}),
@@ -392,6 +413,15 @@ fn a_task_that_waits_longer_than_it_works_waited_in_a_queue() {
         [""; 0],
         "a later attempt"
     );
+    // A call that was waited for, by a clock that is two seconds ahead.
+    let call = run(1, None, "POST /search", "chain", 0, 50).service("gateway");
+    let serve = |length| {
+        let serve = run(2, Some(&call), "search", "chain", 2_010, length);
+        vec![call.clone(), serve.service("retriever")]
+    };
+    assert_eq!(found(serve(20)), [""; 0]);
+    assert_eq!(found(serve(50)), [""; 0]);
+    assert_eq!(found(serve(51)).len(), 1, "nobody waited so long");
 }
 
 #[test]

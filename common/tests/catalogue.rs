@@ -57,6 +57,9 @@ fn line(played: &Played) -> String {
     )
 }
 
+/// Rows of which no run arrives, repaired or not: a process that sends none, an endpoint that is down, a preflight.
+const WITHOUT_RUNS: [u8; 3] = [27, 33, 47];
+
 /// Returns what is not as it should be.
 fn wrong(played: &Played) -> Option<String> {
     let scenario = played.scenario;
@@ -85,6 +88,18 @@ fn wrong(played: &Played) -> Option<String> {
     }
     if !played.repaired.is_clean() {
         return Some(format!("{scenario}, repaired:\n{}", played.repaired));
+    }
+    // Where nothing was read nothing is found either.
+    let (given, runs) = (&played.repaired.given, played.repaired.runs);
+    if (runs == 0) != WITHOUT_RUNS.contains(&scenario.number()) {
+        return Some(format!("{scenario}, repaired: {runs} runs"));
+    }
+    if let Some(kind) = scenario
+        .shown_by()
+        .iter()
+        .find(|kind| !given.contains(kind))
+    {
+        return Some(format!("{scenario}, repaired: nobody gave the {kind}"));
     }
     (played.broken.unreadable + played.repaired.unreadable > 0)
         .then(|| format!("{scenario}: a line of its capture cannot be read"))

@@ -1,5 +1,6 @@
 //! LT010, LT022, LT023, LT026 to LT041: what the endpoint answers, and what clients write into their books.
 
+use common::analysis::doctor::{Evidence, examine};
 use serde_json::{Value, json};
 
 use crate::cases::{id, tells, with};
@@ -29,6 +30,33 @@ fn lt023_an_accepted_operation_that_was_not_stored_and_one_that_was_refused_open
         "LT023",
         &[request(202), gone.clone()],
         &[request(500), gone],
+    );
+}
+
+#[test]
+fn requests_of_several_logs_have_numbers_of_their_own() {
+    let gone = json!({ "operation": { "request": 1, "kind": "post", "id": id(1), "outcome": "rejected" } });
+    let read = |logs: &[&[Value]]| {
+        let mut evidence = Evidence::new();
+        for log in logs {
+            let text: String = log.iter().map(|line| format!("{line}\n")).collect();
+            evidence.read_more(text.as_bytes()).expect("a log");
+        }
+        let report = examine(&evidence);
+        let findings = report.findings.iter();
+        let told = findings.map(|it| format!("{} {}", it.fault.code, it.about));
+        told.collect::<Vec<_>>()
+    };
+    let (lost, refused) = ([request(202), gone.clone()], [request(500), gone]);
+    assert_eq!(read(&[&refused, &[request(202)]]), [""; 0]);
+    assert_eq!(read(&[&lost, &[request(500)]]), ["LT023 request 1"]);
+    assert_eq!(
+        read(&[&[request(500)], &lost]),
+        ["LT023 request 1 of log 2"]
+    );
+    assert_eq!(
+        read(&[&[request(413)], &[request(413)]]),
+        ["LT010 request 1", "LT010 request 1 of log 2"]
     );
 }
 

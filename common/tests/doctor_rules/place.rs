@@ -11,6 +11,24 @@ fn lt010_a_run_over_20_megabytes_and_one_below() {
 }
 
 #[test]
+fn a_run_that_is_read_twice_is_as_large_as_it_is_and_what_an_update_brings_is_added() {
+    let large = json!({ "text": "x".repeat(11 << 20) });
+    let created = with(without(root(), "/outputs"), "/inputs", large.clone());
+    let updated = with(without(root(), "/inputs"), "/outputs", large);
+    let update = |text: &str| with(created.clone(), "/outputs", json!({ "text": text }));
+    tells(
+        "LT010",
+        &[created.clone(), updated],
+        &[
+            created.clone(),
+            created.clone(),
+            update("short"),
+            update("short"),
+        ],
+    );
+}
+
+#[test]
 fn lt018_to_lt020_places_that_contradict_and_one_that_does_not() {
     let child = run(2, 1, "child", 10, 20);
     let root = with(root(), "/dotted_order", order(&[(1, 0)]));

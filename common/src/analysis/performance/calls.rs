@@ -1,7 +1,7 @@
 //! Which calls are the same, and which need the answer of another.
 //!
 //! ```text
-//! answers of the calls so far ─ what their callers knew ──► Answers: texts by how they begin
+//! answers of the calls so far ─ what their callers knew ──► Answers: texts by how they begin, and words
 //! inputs of the next call ────── every place is looked up ──► holds one? then it could not have begun before
 //! ```
 
@@ -15,6 +15,8 @@ use crate::model::{JsonMap, Run, RunType};
 
 /// Shortest text whose appearance in an input is no chance.
 const TELLING: usize = 3;
+/// Fewest characters of a word whose appearance in an input is no chance: a shorter one is in every sentence.
+const WORD: usize = 4;
 /// As many bytes of a text are looked up at once; shorter texts are looked up whole.
 const HEAD: usize = 8;
 /// Most bytes of answers that are kept, and of inputs that are searched, for one row of calls.
@@ -59,6 +61,10 @@ fn hash(value: &Value, hasher: &mut DefaultHasher) {
 pub(super) struct Answers<'a> {
     by_head: HashMap<Vec<u8>, Vec<Cow<'a, str>>>,
     seen: HashSet<Cow<'a, str>>,
+    /// Hashes of the words of answers that no call of the row had been given before.
+    words: HashSet<u64>,
+    /// Hashes of the words that calls of the row were given: their callers knew them.
+    told: HashSet<u64>,
     /// Lengths of texts shorter than a head.
     short: [bool; HEAD],
     /// By the first two bytes: whether a text begins so. Most places of an input are done with that.
@@ -72,6 +78,7 @@ impl<'a> Answers<'a> {
     pub(super) fn add(&mut self, inputs: &JsonMap, outputs: &'a JsonMap) {
         let mut known = HashSet::new();
         texts(inputs, |text| {
+            self.told.extend(words(&text));
             known.insert(text.into_owned());
         });
         texts(outputs, |text| {
@@ -79,6 +86,9 @@ impl<'a> Answers<'a> {
                 return;
             }
             self.bytes += text.len();
+            let told = &self.told;
+            self.words
+                .extend(words(&text).filter(|word| !told.contains(word)));
             let head = &text.as_bytes()[..text.len().min(HEAD)];
             if head.len() < HEAD {
                 self.short[head.len()] = true;
@@ -93,12 +103,14 @@ impl<'a> Answers<'a> {
         });
     }
 
-    /// Returns true if a later call was given something that only an earlier one had said: then it could not
-    /// have begun before. True as well if it would take too long to find out.
+    /// Returns true if a later call was given something that only an earlier one had said, be it one word of
+    /// its answer: then it could not have begun before. True as well if it would take too long to find out.
     pub(super) fn are_needed_by(&mut self, inputs: &JsonMap) -> bool {
         let mut is_needed = false;
         texts(inputs, |given| {
-            is_needed = is_needed || self.are_in(&given);
+            is_needed = is_needed
+                || self.are_in(&given)
+                || words(&given).any(|word| self.words.contains(&word));
         });
         is_needed || self.bytes > MAX_BYTES
     }
@@ -135,13 +147,32 @@ fn pair(first: u8, second: u8) -> usize {
     (usize::from(first) << 8) | usize::from(second)
 }
 
-/// Reads the texts and numbers of a value that are long enough to tell something.
+/// Reads the words of a text that are long enough to tell something, as hashes, whatever their case. What is
+/// joined by hyphens or underscores is one word, as ids are.
+fn words(text: &str) -> impl Iterator<Item = u64> + '_ {
+    let is_apart = |letter: char| !(letter.is_alphanumeric() || matches!(letter, '-' | '_'));
+    let words = text.split(is_apart);
+    let telling = words.filter(|word| word.chars().nth(WORD - 1).is_some());
+    telling.map(|word| {
+        let mut hasher = DefaultHasher::new();
+        for letter in word.chars().flat_map(char::to_lowercase) {
+            letter.hash(&mut hasher);
+        }
+        hasher.finish()
+    })
+}
+
+/// Reads the texts and numbers of a value that are long enough to tell something, texts without the blanks
+/// around them.
 fn texts<'a>(map: &'a JsonMap, mut found: impl FnMut(Cow<'a, str>)) {
     let mut open: Vec<&Value> = map.values().collect();
     while let Some(value) = open.pop() {
         match value {
-            Value::String(text) if text.chars().nth(TELLING - 1).is_some() => {
-                found(Cow::Borrowed(text));
+            Value::String(text) => {
+                let text = text.trim();
+                if text.chars().nth(TELLING - 1).is_some() {
+                    found(Cow::Borrowed(text));
+                }
             }
             Value::Number(number) => {
                 let number = number.to_string();
@@ -193,6 +224,37 @@ mod tests {
         let (known, echo) = (map(json!({"q": "p42"})), map(json!({"echo": "p42"})));
         answers.add(&known, &echo);
         assert!(!answers.are_needed_by(&known), "who asked knew it");
+    }
+
+    #[test]
+    fn a_word_of_an_answer_is_found_unless_somebody_who_asked_knew_it() {
+        let one = (
+            map(json!({"q": "capital of France"})),
+            map(json!({"answer": "The capital of France is Paris.\n"})),
+        );
+        let two = (
+            map(json!({"q": "capital of Spain"})),
+            map(json!({"answer": "madrid, as France has another"})),
+        );
+        let mut answers = Answers::default();
+        answers.add(&one.0, &one.1);
+        assert!(answers.are_needed_by(&map(json!({"q": "people in Paris"}))));
+        assert!(!answers.are_needed_by(&two.0));
+        answers.add(&two.0, &two.1);
+        for (later, is_needed) in [
+            (json!({"q": "MADRID: how many people?"}), true),
+            (json!({"q": "capital of Italy, not France"}), false),
+            (json!({"q": "Madrids"}), false),
+            (json!({"q": "is the"}), false),
+        ] {
+            let later = map(later);
+            assert_eq!(answers.are_needed_by(&later), is_needed, "{later:?}");
+        }
+        // Blanks around an answer are no part of it.
+        let (none, said) = (JsonMap::new(), map(json!({"id": " p42\n"})));
+        let mut answers = Answers::default();
+        answers.add(&none, &said);
+        assert!(answers.are_needed_by(&map(json!({"path": "/p42/"}))));
     }
 
     #[test]

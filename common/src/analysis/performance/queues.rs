@@ -10,7 +10,8 @@ use crate::analysis::label::duration;
 use crate::analysis::rows::service;
 
 /// Looks at runs in another service than their parent that began after the parent had ended, and worked for
-/// less time than they had waited. The later attempts at a message are no wait of the queue.
+/// less time than they had waited. The later attempts at a message are no wait of the queue. A run that fits
+/// into the time of its parent may be a call that was waited for, by a clock that is ahead: of that nothing is said.
 pub(super) fn find(seen: &Seen<'_>) -> Vec<PerformanceFinding> {
     let nodes = seen.tree.nodes();
     let failed = first_failures(seen);
@@ -23,6 +24,7 @@ pub(super) fn find(seen: &Seen<'_>) -> Vec<PerformanceFinding> {
         let is_queued = sent_by.end_time.is_some()
             && waited >= seen.limits.queued
             && waited.num_microseconds().unwrap_or(0) > span.length()
+            && span.length() > above.length()
             && service(&node.run) != service(sent_by);
         let attempts = failed.get(&(parent, node.run.name.as_str()));
         let attempts = attempts.into_iter().flatten();

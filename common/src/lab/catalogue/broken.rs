@@ -35,13 +35,22 @@ impl Broken {
     }
 
     /// Returns the evidence, for the doctor. All work is over.
+    ///
+    /// # Panics
+    /// When the capture is none: what this room writes the doctor reads, and a test holds every scenario to it.
+    #[allow(
+        clippy::expect_used,
+        reason = "nothing read would look as if nothing were wrong"
+    )]
     pub fn evidence(&self) -> Evidence {
-        // What this room writes the doctor reads; a test holds every scenario to it.
         let read = Evidence::read(self.capture.as_bytes());
-        read.unwrap_or_default().settled()
+        read.expect("a capture that the doctor can read").settled()
     }
 
     /// Lets the doctor look at it.
+    ///
+    /// # Panics
+    /// As [`evidence`](Self::evidence) does.
     pub fn examine(&self) -> Report {
         examine(&self.evidence())
     }

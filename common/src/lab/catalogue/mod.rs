@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! rows: the table ──► Scenario ──run──► Stage: stand-in, clients, services, clock ──► Broken: a capture ──► doctor
-//!                        └─ repaired ──► the same work, with the one line that matters changed ──┘
+//!                        └─ repaired ──► the same work, with the mistake mended ─────────────────┘
 //! ```
 //!
 //! | folder's file | what goes wrong there |
@@ -13,6 +13,10 @@
 //! | `settings` · `sampling` · `projects` | what processes are set to, and differ in |
 //! | `edges` · `baggage` · `carriers` | headers between services, and what is none |
 //! | `spans` · `agents` · `python` | OpenTelemetry, frameworks of agents, the official SDK |
+//!
+//! Most repairs change the line that matters and nothing else. Some change more, as whoever repairs it would: row 20
+//! takes another client, row 27 does without the switch of tracing, row 50 without the proxy that cuts the header.
+//! The limit of row 29, "four requests a minute", counts the scenario's own sends alone.
 //!
 //! Time is the stage's own, and goes on by a millisecond a look: nothing is waited for. Limits of the endpoint are
 //! smaller than LangSmith's, so that a scenario takes milliseconds. Start at [`scenarios`].

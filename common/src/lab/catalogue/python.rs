@@ -4,6 +4,7 @@
 //! well (`recorded/`, with langsmith 0.15.0 on Python 3.11), for everybody else.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::broken::Broken;
 use super::stage::{PROJECT, Played, SceneError, Stage, Way};
@@ -33,6 +34,9 @@ recorded! {
     5: "05_broken.jsonl", "05_repaired.jsonl";
 }
 
+/// How long the SDK may take to start, to make its mistake and to send it; it is a second or two.
+const PYTHON_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Returns true if the SDK can be started here.
 pub(super) fn is_installed() -> bool {
     PythonService::is_installed()
@@ -60,7 +64,9 @@ pub(super) async fn mistake(stage: &Stage, way: Way, row: u8) -> Played {
         .arg(root.join("setup/python/peers/mistakes.py"))
         .args([row.to_string().as_str(), way.pick("broken", "repaired")])
         .stdin(Stdio::null());
-    let ended = tokio::task::spawn_blocking(move || command.output()).await;
+    let mut command = tokio::process::Command::from(command);
+    // A process that hangs ends with the scenario.
+    let ended = tokio::time::timeout(PYTHON_PATIENCE, command.kill_on_drop(true).output()).await;
     let output = ended.map_err(SceneError::of)?.map_err(SceneError::of)?;
     if !output.status.success() {
         return Err(SceneError::Other(

@@ -31,6 +31,12 @@ impl Contents {
             if object.is_empty() {
                 continue;
             }
+            // What was said before is over, also if the new text is too long to keep.
+            let before = self
+                .texts
+                .get_mut(&id)
+                .and_then(|known| known[place].take());
+            self.bytes -= before.map_or(0, |text| text.len() + OVERHEAD);
             let text = value.to_string();
             if text.len() > LONGEST || self.bytes + text.len() + OVERHEAD > BYTES {
                 continue;
@@ -53,5 +59,30 @@ impl Contents {
         };
         let read = |text: &str| serde_json::from_str(text).ok();
         Some((read(inputs)?, read(outputs)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_again_is_counted_once_and_what_is_too_long_takes_the_place_of_what_was() {
+        let mut contents = Contents::default();
+        let mut keep = |said: Value| {
+            if let Value::Object(map) = said {
+                contents.keep(1, &map);
+            }
+            (contents.bytes, contents.has(1))
+        };
+        let said = json!({"inputs": {"q": 1}, "outputs": {"a": 1}});
+        let once = 2 * (7 + OVERHEAD);
+        assert_eq!(keep(said.clone()), (once, true));
+        assert_eq!(keep(said), (once, true));
+        assert_eq!(keep(json!({"outputs": {"a": 12}})), (once + 1, true));
+        let long = json!({"outputs": {"a": "x".repeat(LONGEST)}});
+        assert_eq!(keep(long), (7 + OVERHEAD, false));
     }
 }

@@ -25,30 +25,28 @@ impl<'a> Index<'a> {
         let runs = &evidence.runs;
         let mut by_id: Vec<u32> = (0..runs.len() as u32).collect();
         by_id.sort_unstable_by_key(|at| (runs[*at as usize].id, *at));
+        // Copies by project: there may be as many as runs, with as many children that look for theirs.
+        let mut order = by_id.clone();
+        let copy = |at: &u32| (runs[*at as usize].id, runs[*at as usize].project);
+        order.sort_unstable_by_key(|at| (copy(at), *at));
         let find = |run: &Seen| -> u32 {
             if run.parent == 0 {
                 return NOBODY;
             }
-            let from = by_id.partition_point(|at| runs[*at as usize].id < run.parent);
-            let with_id = by_id[from..]
-                .iter()
-                .take_while(|at| runs[**at as usize].id == run.parent);
-            // Of two copies the one in the run's own project.
-            let mut found = NOBODY;
-            for at in with_id {
-                let here = runs[*at as usize].project == run.project;
-                if found == NOBODY || here {
-                    found = *at;
-                }
-                if here {
-                    break;
-                }
+            // Of two copies the one in the run's own project, else the first.
+            let own = (run.parent, run.project);
+            let from = order.partition_point(|at| copy(at) < own);
+            if let Some(at) = order.get(from).filter(|at| copy(at) == own) {
+                return *at;
             }
-            found
+            let from = by_id.partition_point(|at| runs[*at as usize].id < run.parent);
+            let first = by_id.get(from).copied();
+            first
+                .filter(|at| runs[*at as usize].id == run.parent)
+                .unwrap_or(NOBODY)
         };
         let parents: Vec<u32> = runs.iter().map(find).collect();
         let depths = depths(&parents);
-        let mut order = by_id.clone();
         order.sort_unstable_by_key(|at| {
             let run = &runs[*at as usize];
             (run.trace, run.start, *at)
@@ -159,7 +157,33 @@ fn depths(parents: &[u32]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Name;
     use super::*;
+
+    #[test]
+    fn a_parent_in_many_projects_is_that_of_the_own_one_and_else_the_first() {
+        let mut evidence = Evidence::default();
+        let seen = |id: u128, parent: u128, project: &str| Seen {
+            id,
+            parent,
+            trace: 1,
+            project: Name::of(project),
+            ..Seen::default()
+        };
+        let copies = ["b", "c", "a", "d"].map(|project| seen(1, 0, project));
+        let children = ["a", "b", "c", "d", "elsewhere", ""]
+            .into_iter()
+            .zip(2..)
+            .map(|(project, id)| seen(id, 1, project));
+        evidence.runs.extend(copies);
+        evidence.runs.extend(children);
+        evidence.runs.push(seen(9, 8, "a"));
+        let index = Index::new(&evidence);
+        let parents: Vec<Option<u32>> = (4..11).map(|at| index.parent(at)).collect();
+        let (a, b, c, d) = (Some(2), Some(0), Some(1), Some(3));
+        assert_eq!(parents, [a, b, c, d, Some(0), Some(0), None]);
+        assert_eq!(index.find(1), Some(0));
+    }
 
     #[test]
     fn depths_are_counted_in_chains_in_trees_and_in_circles() {

@@ -1,6 +1,7 @@
 //! What the endpoint was asked and answered, without what went well.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use super::beside::{Objection, Operation, Request};
 use super::limits::Limits;
@@ -20,32 +21,67 @@ const LONGEST: usize = 400;
 /// Bytes of an id.
 const ID: usize = 64;
 
+/// A request: its source, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(in crate::analysis::doctor) struct Number {
+    source: u16,
+    number: u64,
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.number)?;
+        match self.source {
+            0 => Ok(()),
+            more => write!(f, " of log {}", u32::from(more) + 1),
+        }
+    }
+}
+
 /// The ingest log, as far as rules look at it.
 #[derive(Debug, Default)]
 pub(in crate::analysis::doctor) struct Ingest {
+    /// Which source is read now. Each counts its requests from the beginning.
+    source: u16,
     /// Requests that brought runs and were refused.
-    pub(in crate::analysis::doctor) refused: Vec<Request>,
-    /// How often a key was refused, and the number of the first such request.
-    pub(in crate::analysis::doctor) keys_refused: (u64, u64),
+    pub(in crate::analysis::doctor) refused: Vec<(Number, Request)>,
+    /// How often a key was refused, and the first such request.
+    pub(in crate::analysis::doctor) keys_refused: (u64, Number),
     /// How many requests there were in all.
     pub(in crate::analysis::doctor) requests: u64,
-    statuses: Vec<(u64, u16)>,
+    statuses: Vec<(u64, u16, u16)>,
     /// Operations that came to nothing, by request: how many, and the id of the first.
-    lost: BTreeMap<u64, (u64, Box<str>)>,
+    lost: BTreeMap<Number, (u64, Box<str>)>,
     pub(in crate::analysis::doctor) objections: Vec<Objection>,
     /// Statuses of refused requests that are counted only.
     pub(in crate::analysis::doctor) more_refused: BTreeMap<u16, u64>,
 }
 
 impl Ingest {
+    /// Says that what comes now is from another source, which numbers its requests anew.
+    pub(super) fn next_source(&mut self) {
+        if self.requests > 0 || !self.lost.is_empty() {
+            self.source = self.source.saturating_add(1);
+        }
+    }
+
+    fn numbered(&self, number: u64) -> Number {
+        let source = self.source;
+        Number { source, number }
+    }
+
     pub(super) fn request(&mut self, mut request: Request, limits: &mut Limits) {
         self.requests += 1;
+        let number = self.numbered(request.number);
         if self.statuses.len() < STATUSES {
-            push(&mut self.statuses, (request.number, request.status));
+            push(
+                &mut self.statuses,
+                (request.number, self.source, request.status),
+            );
         }
         if matches!(request.status, 401 | 403) {
             if self.keys_refused.0 == 0 {
-                self.keys_refused.1 = request.number;
+                self.keys_refused.1 = number;
             }
             self.keys_refused.0 += 1;
         }
@@ -69,7 +105,7 @@ impl Ingest {
         ] {
             *text = cut(text, LONGEST);
         }
-        self.refused.push(request);
+        self.refused.push((number, request));
     }
 
     pub(super) fn operation(&mut self, operation: &Operation, limits: &mut Limits) {
@@ -78,12 +114,13 @@ impl Ingest {
         if !is_lost || id_of(&operation.id) >> 64 == 0 {
             return;
         }
-        if self.lost.len() >= LOSING && !self.lost.contains_key(&operation.request) {
+        let request = self.numbered(operation.request);
+        if self.lost.len() >= LOSING && !self.lost.contains_key(&request) {
             limits.operations += 1;
             return;
         }
         let first = || (0, cut(&operation.id, ID).into_boxed_str());
-        let lost = self.lost.entry(operation.request).or_insert_with(first);
+        let lost = self.lost.entry(request).or_insert_with(first);
         lost.0 += 1;
     }
 
@@ -98,17 +135,18 @@ impl Ingest {
         self.objections.push(objection);
     }
 
-    /// Returns the requests that were accepted and lost operations: number, how many, and the first one's id.
+    /// Returns the requests that were accepted and lost operations: which, how many, and the first one's id.
     /// Where the answer is not known, nobody can say that it was accepted.
     pub(in crate::analysis::doctor) fn accepted_and_lost(
         &self,
-    ) -> impl Iterator<Item = (u64, u64, &str)> {
-        let of_losing = self
-            .statuses
-            .iter()
-            .filter(|(number, _)| self.lost.contains_key(number));
-        let statuses: HashMap<u64, u16> = of_losing.copied().collect();
-        let accepted = move |number: &u64| {
+    ) -> impl Iterator<Item = (Number, u64, &str)> {
+        let statuses = self.statuses.iter().map(|(number, source, status)| {
+            let (number, source) = (*number, *source);
+            (Number { source, number }, *status)
+        });
+        let of_losing = statuses.filter(|(number, _)| self.lost.contains_key(number));
+        let statuses: HashMap<Number, u16> = of_losing.collect();
+        let accepted = move |number: &Number| {
             let status = statuses.get(number);
             status.is_some_and(|status| (200..300).contains(status))
         };

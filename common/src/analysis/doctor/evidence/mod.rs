@@ -199,6 +199,11 @@ impl Evidence {
         self.given[kind as usize] = true;
     }
 
+    /// Says that what comes now is from another source.
+    pub(super) fn begin_source(&mut self) {
+        self.ingest.next_source();
+    }
+
     /// Adds a request that the endpoint received. Only those that were refused are kept, and a number of each.
     pub fn add_request(&mut self, request: Request) {
         self.give(EvidenceKind::IngestLog);
@@ -264,8 +269,8 @@ impl Evidence {
         push(&mut self.crossings, crossing);
     }
 
-    /// Adds a run, or completes the one that has its id.
-    pub(super) fn add_run(&mut self, run: Seen) {
+    /// Adds a run, or completes the one that has its id. Its inputs and outputs have so many bytes.
+    pub(super) fn add_run(&mut self, run: Seen, sizes: [u32; 2]) {
         self.give(EvidenceKind::Trace);
         let Ok(next) = u32::try_from(self.runs.len()) else {
             self.unreadable += 1;
@@ -284,7 +289,7 @@ impl Evidence {
             _ => run.id,
         };
         match self.places.entry(key) {
-            Entry::Occupied(place) => self.runs[*place.get() as usize].complete(&run),
+            Entry::Occupied(place) => self.runs[*place.get() as usize].complete(&run, sizes),
             Entry::Vacant(place) => {
                 place.insert(next);
                 push(&mut self.runs, run);

@@ -125,8 +125,9 @@ impl Seen {
         self.end.max(self.start)
     }
 
-    /// Takes over what a later message about the same run says.
-    pub(super) fn complete(&mut self, later: &Self) {
+    /// Takes over what a later message about the same run says, whose inputs and outputs have so many bytes.
+    pub(super) fn complete(&mut self, later: &Self, sizes: [u32; 2]) {
+        self.bytes = self.bytes_with(later, sizes);
         self.flags |= later.flags;
         if later.is(flag::OUTPUTS) {
             self.flags &= !flag::EMPTY_OUTPUTS;
@@ -162,7 +163,6 @@ impl Seen {
             self.kind = later.kind;
         }
         self.tokens = self.tokens.max(later.tokens);
-        self.bytes = self.bytes.saturating_add(later.bytes);
         if self.digest == 0 {
             self.digest = later.digest;
         }
@@ -172,5 +172,22 @@ impl Seen {
         if self.token == NEVER {
             self.token = later.token;
         }
+    }
+
+    /// Counts what a later message brings; inputs and outputs that are said again are no more than they were.
+    fn bytes_with(&self, later: &Self, [inputs, outputs]: [u32; 2]) -> u32 {
+        let brings = |digest: u64, known: u64| digest != 0 && digest != known;
+        let (asks, answers) = (
+            brings(later.digest, self.digest),
+            brings(later.answer, self.answer),
+        );
+        // A message without anything new may be the same one, as where a file is read twice.
+        if !asks && !answers {
+            return self.bytes.max(later.bytes);
+        }
+        let asked = if asks { 0 } else { inputs };
+        let answered = if answers { 0 } else { outputs };
+        let again = asked.saturating_add(answered);
+        self.bytes.saturating_add(later.bytes.saturating_sub(again))
     }
 }

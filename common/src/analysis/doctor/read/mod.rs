@@ -72,7 +72,8 @@ impl Evidence {
         Ok(evidence)
     }
 
-    /// Reads more, beside what is there: the ledger of one process after the runs of another.
+    /// Reads more, beside what is there: the ledger of one process after the runs of another. An ingest log is
+    /// to be in one source as a whole: each numbers its requests by itself.
     ///
     /// # Errors
     /// As [`ReadError`] lists.
@@ -87,6 +88,7 @@ impl Evidence {
         if beginning.is_empty() {
             return Err(ReadError::Empty);
         }
+        self.begin_source();
         let taken = self.taken_entries;
         if is_lines(beginning) {
             self.read_lines(source, &left)?;

@@ -41,12 +41,13 @@ pub(super) fn take(evidence: &mut Evidence, map: &Map<String, Value>) -> bool {
     let Some(id) = text(map, "id").map(id_of) else {
         return false;
     };
+    let sizes @ [inputs, outputs, _] = sizes_of(map);
     let mut run = Seen {
         id,
         start: NEVER,
         end: NEVER,
         token: NEVER,
-        bytes: bytes_of(map),
+        bytes: sizes.into_iter().fold(0, u32::saturating_add),
         ..Seen::default()
     };
     if id >> 64 == 0 {
@@ -117,7 +118,7 @@ pub(super) fn take(evidence: &mut Evidence, map: &Map<String, Value>) -> bool {
     if is_call && !run.is(flag::ERROR) {
         evidence.contents.keep(id, map);
     }
-    evidence.add_run(run);
+    evidence.add_run(run, [inputs, outputs]);
     true
 }
 
@@ -245,10 +246,24 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Estimates the size of a run's JSON: its texts, without writing it.
-fn bytes_of(map: &Map<String, Value>) -> u32 {
+/// Estimates the sizes of a run's inputs, of its outputs, and of all else.
+fn sizes_of(map: &Map<String, Value>) -> [u32; 3] {
+    let mut sizes = [0_u32; 3];
+    for (key, value) in map {
+        let place = match key.as_str() {
+            "inputs" => 0,
+            "outputs" => 1,
+            _ => 2,
+        };
+        sizes[place] = sizes[place].saturating_add(bytes_of(value));
+    }
+    sizes
+}
+
+/// Estimates the size of JSON: its texts, without writing it.
+fn bytes_of(value: &Value) -> u32 {
     let mut bytes = 0_usize;
-    let mut stack: Vec<&Value> = map.values().collect();
+    let mut stack = vec![value];
     while let Some(value) = stack.pop() {
         let own = match value {
             Value::String(text) => text.len() + 2,

@@ -8,7 +8,7 @@ use super::super::read::id_of;
 /// LT010, LT022, LT023, LT029, LT030, LT033: by status, and by what became of operations.
 pub(super) fn answers(index: &Index<'_>, findings: &mut Findings<'_>) {
     let ingest = &index.evidence.ingest;
-    for request in &ingest.refused {
+    for (number, request) in &ingest.refused {
         let Some(code) = code_of_status(request.status) else {
             continue;
         };
@@ -25,7 +25,7 @@ pub(super) fn answers(index: &Index<'_>, findings: &mut Findings<'_>) {
                 limit(&request.answer)
             ),
         };
-        let about = format!("request {}", request.number);
+        let about = format!("request {number}");
         findings.add(Said::new(code, about, &[IngestLog], words));
     }
     for (status, more) in &ingest.more_refused {
