@@ -175,7 +175,7 @@ fn a_member_behind_a_blank_is_not_told_of_as_if_the_blank_were_not_there() {
     );
     assert_eq!(
         about(&format!("sentry=1, {metadata}")),
-        [trace.clone()],
+        std::slice::from_ref(&trace),
         "a blank"
     );
     assert_eq!(
